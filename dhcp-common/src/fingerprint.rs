@@ -1,0 +1,151 @@
+//! A keyed fingerprint of everything in a request that can change the options of its answer.
+//!
+//! The fast path replays a rendered answer for a shape of request that the controller has answered
+//! before; the fingerprint names the shape. It covers every option as it came (code, length and
+//! value, in the order sent) but those of [`is_covered`] that change no option of the answer.
+//!
+//! The function is NH (RFC 4418 §5.2) over 64-bit words, run twice with the key shifted by a word as in
+//! §5.2.2: for two different inputs chosen without sight of the key both halves agree with a
+//! probability of about 2^-64. The key is drawn when the maps are made and lives in them.
+
+use crate::wire::option;
+
+/// Longest input, in words; a request that has more goes the slow way.
+pub const MAX_WORDS: usize = 64;
+
+/// One word a position, and one more for the shifted second lane.
+pub const KEY_WORDS: usize = MAX_WORDS + 1;
+
+/// Whether an option is part of the fingerprint. Those left out name the client, its address or its
+/// way here; the controller's answer carries nothing that is derived from them but what the fast path
+/// echoes itself.
+#[inline(always)]
+pub const fn is_covered(code: u8) -> bool {
+    !matches!(
+        code,
+        option::PAD
+            | option::HOST_NAME
+            | option::REQUESTED_ADDRESS
+            | option::MESSAGE_TYPE
+            | option::SERVER_ID
+            | option::CLIENT_ID
+            | option::FQDN
+            | option::RELAY_INFO
+            | option::CLIENT_MACHINE_ID
+            | option::END
+    )
+}
+
+/// How many words an option of `len` octets of value takes: code, length and value, padded with zeros.
+#[inline(always)]
+pub const fn words_of(len: usize) -> usize {
+    (len + 2).div_ceil(8)
+}
+
+/// A fingerprint under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fingerprint {
+    lanes: [u64; 2],
+}
+
+impl Fingerprint {
+    /// Takes in one word with the two key words of its position.
+    #[inline(always)]
+    pub fn mix(&mut self, word: u64, key: [u64; 2]) {
+        self.lanes[0] = self.lanes[0].wrapping_add(product(word, key[0]));
+        self.lanes[1] = self.lanes[1].wrapping_add(product(word, key[1]));
+    }
+
+    #[inline(always)]
+    pub fn finish(self) -> [u64; 2] {
+        self.lanes
+    }
+}
+
+#[inline(always)]
+fn product(word: u64, key: u64) -> u64 {
+    let low = (word as u32).wrapping_add(key as u32);
+    let high = ((word >> 32) as u32).wrapping_add((key >> 32) as u32);
+    u64::from(low) * u64::from(high)
+}
+
+/// The fingerprint of a whole options field, or `None` where it is longer than [`MAX_WORDS`] or not
+/// well formed. The controller's counterpart of the fast path's walk.
+pub fn of_options(mut options: &[u8], key: &[u64; KEY_WORDS]) -> Option<[u64; 2]> {
+    let mut fingerprint = Fingerprint::default();
+    let mut position = 0;
+    loop {
+        match *options {
+            [] => return None,
+            [option::PAD, ref rest @ ..] => options = rest,
+            [option::END, ..] => return Some(fingerprint.finish()),
+            [code, len, ..] => {
+                let (whole, rest) = options.split_at_checked(usize::from(len) + 2)?;
+                if is_covered(code) {
+                    for chunk in whole.chunks(8) {
+                        let mut word = [0; 8];
+                        word[..chunk.len()].copy_from_slice(chunk);
+                        let keys = [*key.get(position)?, *key.get(position + 1)?];
+                        fingerprint.mix(u64::from_le_bytes(word), keys);
+                        position += 1;
+                    }
+                }
+                options = rest;
+            }
+            [_] => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> [u64; KEY_WORDS] {
+        core::array::from_fn(|i| (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    #[test]
+    fn covers_what_changes_the_answer_and_nothing_else() {
+        let base = of_options(&[53, 1, 1, 55, 2, 1, 3, 255], &key()).unwrap();
+        let same = [
+            &[53, 1, 3, 55, 2, 1, 3, 255][..],
+            &[0, 53, 1, 1, 0, 55, 2, 1, 3, 0, 255, 9, 9],
+            &[53, 1, 1, 50, 4, 10, 0, 0, 1, 55, 2, 1, 3, 12, 1, 65, 255],
+            &[61, 2, 1, 2, 55, 2, 1, 3, 82, 3, 1, 1, 7, 255],
+        ];
+        for options in same {
+            assert_eq!(of_options(options, &key()), Some(base), "{options:?}");
+        }
+        let different = [
+            &[53, 1, 1, 55, 2, 3, 1, 255][..],
+            &[53, 1, 1, 55, 3, 1, 3, 0, 255],
+            &[53, 1, 1, 55, 2, 1, 3, 60, 1, 65, 255],
+            &[53, 1, 1, 255],
+        ];
+        for options in different {
+            assert_ne!(of_options(options, &key()), Some(base), "{options:?}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_not_whole() {
+        assert_eq!(of_options(&[53, 1, 1], &key()), None);
+        assert_eq!(of_options(&[53, 9, 1, 255], &key()), None);
+        assert_eq!(of_options(&[53], &key()), None);
+    }
+
+    #[test]
+    fn refuses_more_than_the_bound() {
+        // 257 octets are 33 words, 247 are 31, 249 are 32.
+        for (second, fits) in [(245, true), (247, false)] {
+            let mut options = [0u8; 600];
+            options[0] = 43;
+            options[1] = 255;
+            options[257] = 60;
+            options[258] = second;
+            options[259 + usize::from(second)] = option::END;
+            assert_eq!(of_options(&options, &key()).is_some(), fits, "{second}");
+        }
+    }
+}

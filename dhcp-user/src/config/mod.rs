@@ -1,0 +1,138 @@
+//! The configuration: checked types that cannot hold nonsense.
+//!
+//! [`raw`] is what the TOML file may say, [`check`] turns it into the types here or into a list of
+//! [`Problem`]s that name file, line, field and value. Nothing behind this module checks again.
+
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use dhcp_common::abi::{ClientKey, Limit};
+use ipnet::Ipv4Net;
+
+pub mod check;
+pub mod options;
+pub mod raw;
+
+pub use check::{Problem, Problems};
+pub use options::OptionValue;
+
+/// A whole configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub server: Server,
+    pub interfaces: Vec<Interface>,
+    pub networks: Vec<Network>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// SQLite file.
+    pub store: PathBuf,
+    /// Unix socket for the command line.
+    pub control_socket: PathBuf,
+    /// Directory in a bpffs where maps and links are pinned.
+    pub pin_dir: PathBuf,
+    /// Leases and offers that the kernel's map holds.
+    pub max_leases: u32,
+    /// Whether generic XDP will do where the driver has no native one.
+    pub generic_xdp: bool,
+    /// Whether the program may answer at all, or only hand frames on.
+    pub fast_path: bool,
+    pub client_limit: Limit,
+    pub relay_limit: Limit,
+}
+
+/// An interface to attach to. Whether it exists is found out when it is attached, and by
+/// [`check::against_host`].
+#[derive(Clone, Debug)]
+pub struct Interface {
+    pub name: String,
+    pub links: Vec<Link>,
+}
+
+/// Untagged frames of an interface, or those of one VLAN.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// VLAN ids, outer first; zero where there is no tag.
+    pub vlans: [u16; 2],
+    /// Addresses of ours. Empty on an untagged link: those that the interface has.
+    pub addresses: Vec<Ipv4Addr>,
+    /// Whether option 82 is taken from clients that no relay agent stands before.
+    pub trust_relay_info: bool,
+}
+
+/// The subnets that share a link, the scope of a client's identity. Today each subnet is a network.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Stable across restarts and other changes of the file: derived from the name. Not zero.
+    pub id: u32,
+    pub name: String,
+    pub subnet: Subnet,
+}
+
+#[derive(Clone, Debug)]
+pub struct Subnet {
+    pub prefix: Ipv4Net,
+    /// Inclusive, ascending, disjoint, inside `prefix`.
+    pub pools: Vec<Pool>,
+    pub lease: LeaseTimes,
+    /// How long an offer is held while the pool is empty of leases; see `engine::offers`.
+    pub offer_time: Duration,
+    /// How long a declined address is kept out of service.
+    pub decline_time: Duration,
+    /// Whether clients unknown here are told NAK (CONFORMANCE c050, c051, c059).
+    pub authoritative: bool,
+    /// Server identifier; `None`: the first address of the link that this subnet's prefix covers, or else
+    /// of the first interface.
+    pub server_id: Option<Ipv4Addr>,
+    /// In the order of the file. Defaults of the file are merged in: the nearest wins.
+    pub options: Vec<OptionValue>,
+    pub reservations: Vec<Arc<Reservation>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool {
+    pub first: Ipv4Addr,
+    pub last: Ipv4Addr,
+}
+
+/// Times in seconds as they go into options 51, 58 and 59; `u32::MAX` is infinity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseTimes {
+    pub lease_secs: u32,
+    /// T1, less than T2.
+    pub renewal_secs: u32,
+    /// T2, less than the lease.
+    pub rebinding_secs: u32,
+    /// Further lease times for which an address is committed ahead of the lease's end.
+    pub horizon_leases: u32,
+}
+
+#[derive(Clone, Debug)]
+pub struct Reservation {
+    /// Whom it is for: a key on this subnet's network.
+    pub client: ClientKey,
+    /// The identifier as the file has it, for messages.
+    pub client_text: String,
+    pub address: Ipv4Addr,
+    /// Sent as option 12.
+    pub host_name: Option<String>,
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// Every problem found, each with its line, field, value, and what would be right.
+    pub fn load(path: &Path) -> Result<Self, Problems> {
+        check::load(path)
+    }
+
+    pub fn network(&self, id: u32) -> Option<&Network> {
+        self.networks.iter().find(|network| network.id == id)
+    }
+}

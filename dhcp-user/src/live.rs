@@ -1,0 +1,66 @@
+//! The live table: every address that is not free, and whose it is.
+//!
+//! The engine is its only writer; the control interface and the metrics read it at any time, without
+//! the engine knowing.
+
+use std::net::Ipv4Addr;
+
+use dashmap::DashMap;
+use dhcp_common::abi::ClientKey;
+
+use crate::{clock::Nanos, store::Hardware};
+
+/// By address.
+pub type Live = DashMap<Ipv4Addr, Lease>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LeaseState {
+    /// Held for a client that has not asked for it yet; not durable.
+    Offered,
+    /// The first commit is under way; nothing has been promised.
+    Committing,
+    /// Leased.
+    Bound,
+    /// Deleted by the operator; kept for its client.
+    Forgotten,
+    /// Revoked by the operator.
+    Revoked,
+    /// Declined.
+    Quarantined,
+    /// On the way back to its pool: the fence has not passed yet.
+    Withdrawn,
+}
+
+impl LeaseState {
+    /// The word in tables and JSON.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Offered => "offered",
+            Self::Committing => "committing",
+            Self::Bound => "bound",
+            Self::Forgotten => "deleted",
+            Self::Revoked => "revoked",
+            Self::Quarantined => "quarantined",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Lease {
+    pub client: ClientKey,
+    pub state: LeaseState,
+    pub hardware: Hardware,
+    /// Option 61 in full, for people.
+    pub client_id: Option<Box<[u8]>>,
+    /// Option 12, for people.
+    pub host_name: Option<Box<str>>,
+    pub since: Nanos,
+    /// As last known; the kernel may have granted more, see `GRANTS`.
+    pub expires: Nanos,
+    /// What the store has committed.
+    pub durable_until: Nanos,
+    /// Index into `GRANTS`.
+    pub slot: u32,
+    pub epoch: u16,
+}

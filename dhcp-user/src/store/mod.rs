@@ -1,0 +1,140 @@
+//! What is durable: which address is whose, until when.
+//!
+//! [`Store`] is the small trait that a distributed store can also fulfil; [`sqlite`] is the one that
+//! is there. [`committer`] groups changes into commits on a thread of its own, so that one `fsync`
+//! serves all that has queued up while the last one ran. [`wall`] turns the engine's times into UTC.
+
+use std::net::Ipv4Addr;
+
+use dhcp_common::abi::ClientKey;
+
+use crate::clock::Nanos;
+
+pub mod committer;
+pub mod sqlite;
+pub mod wall;
+
+/// Why an address is not free, or whose it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RecordState {
+    /// Leased.
+    Bound,
+    /// Deleted by the operator; kept for the client, which may still use it, until the horizon.
+    Forgotten,
+    /// Revoked by the operator; the client is told NAK.
+    Revoked,
+    /// Declined; out of service until the horizon.
+    Quarantined,
+    /// Free; the client that had it last is given it again if it asks in time.
+    Former,
+}
+
+impl RecordState {
+    /// Whether the address may be given to another client.
+    pub const fn is_free(self) -> bool {
+        matches!(self, Self::Former)
+    }
+}
+
+/// What is known of one address. Times are the engine's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub address: Ipv4Addr,
+    pub client: ClientKey,
+    pub state: RecordState,
+    /// The hardware address that the client last sent: `htype` and `chaddr`.
+    pub hardware: Hardware,
+    /// Option 61 in full, for people.
+    pub client_id: Option<Box<[u8]>>,
+    /// Option 12, for people.
+    pub host_name: Option<Box<str>>,
+    /// When the client got the address.
+    pub since: Nanos,
+    /// The end of the lease as far as the controller knew.
+    pub expires: Nanos,
+    /// Until then the address is this client's, whatever happens.
+    pub horizon: Nanos,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Hardware {
+    pub htype: u8,
+    pub len: u8,
+    pub chaddr: [u8; 16],
+}
+
+impl Hardware {
+    /// The octets of `chaddr` in use.
+    pub fn octets(&self) -> &[u8] {
+        self.chaddr
+            .get(..usize::from(self.len))
+            .unwrap_or(&self.chaddr)
+    }
+}
+
+/// One change of one address, applied only if the address is free or this client's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Writes the record if the address has none, has one that is free, or one of the same client.
+    Put(Box<Record>),
+    /// Removes the record if it is this client's.
+    Remove {
+        address: Ipv4Addr,
+        client: ClientKey,
+    },
+}
+
+/// What became of one [`Change`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    Done,
+    /// The address is another client's. Nothing was changed.
+    Conflict,
+}
+
+/// Names one `commit` of the engine, so that its result finds its way back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// A commit that did not happen; nothing of it was applied, and it may be tried again.
+#[derive(Debug, thiserror::Error)]
+#[error("the store did not commit: {0}")]
+pub struct CommitError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// A [`Record`] with UTC in nanoseconds since 1970 instead of the engine's times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WallRecord {
+    /// `since`, `expires` and `horizon` of it are not used.
+    pub record: Record,
+    pub since: wall::Utc,
+    pub expires: wall::Utc,
+    pub horizon: wall::Utc,
+}
+
+/// A change with UTC times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WallChange {
+    Put(Box<WallRecord>),
+    Remove {
+        address: Ipv4Addr,
+        client: ClientKey,
+    },
+}
+
+/// A store of leases.
+pub trait Store: Send {
+    /// Applies all changes in one transaction that is on disk when this returns.
+    ///
+    /// # Errors
+    /// None of the changes was applied.
+    fn commit(&mut self, changes: &[WallChange]) -> Result<Vec<Applied>, CommitError>;
+
+    /// Calls `each` with every record.
+    ///
+    /// # Errors
+    /// The store could not be read; `each` may have been called.
+    fn load(
+        &mut self,
+        each: &mut dyn FnMut(WallRecord),
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+}
