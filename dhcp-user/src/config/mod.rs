@@ -18,7 +18,6 @@ pub mod options;
 pub mod raw;
 
 pub use check::{Problem, Problems};
-pub use options::OptionValue;
 
 /// A whole configuration.
 #[derive(Clone, Debug)]
@@ -110,6 +109,13 @@ pub struct LeaseTimes {
     pub rebinding_secs: u32,
     /// Further lease times for which an address is committed ahead of the lease's end.
     pub horizon_leases: u32,
+}
+
+/// An option as it goes onto the wire. Values over 255 octets are split when they are encoded (RFC 3396).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionValue {
+    pub code: u8,
+    pub data: Vec<u8>,
 }
 
 #[derive(Clone, Debug)]
