@@ -55,8 +55,11 @@ pub const MAX_LINK_ADDRESSES: usize = 8;
 pub const FOREVER_NS: u64 = u64::MAX;
 pub const NS_PER_SEC: u64 = 1_000_000_000;
 
-/// Why [`Meta`] and the maps cannot be used together.
+/// Index of the one entry of `META`.
 pub const META_INDEX: u32 = 0;
+
+/// In [`Meta::flags`]: the program answers nothing and hands every request to the controller.
+pub const META_SLOW_ONLY: u32 = 1;
 
 /// The one entry of `META`: what holds for all maps beside it. Written by the controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +67,8 @@ pub const META_INDEX: u32 = 0;
 pub struct Meta {
     /// [`ABI_VERSION`] of whoever made the maps.
     pub abi_version: u32,
-    pub reserved: u32,
+    /// See the `META_*` constants.
+    pub flags: u32,
     /// Key of the fingerprints in `TEMPLATES`, drawn when the maps were made.
     pub fingerprint_key: [u64; fingerprint::KEY_WORDS],
     /// What one client may send to the controller.

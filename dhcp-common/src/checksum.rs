@@ -11,7 +11,7 @@ pub fn sum(bytes: &[u8]) -> u64 {
         total += u64::from(u16::from_ne_bytes([pair[0], pair[1]]));
     }
     if let [last] = pairs.remainder() {
-        total += u64::from(u16::from_ne_bytes([*last, 0]));
+        total += sum_octet(*last);
     }
     total
 }
@@ -30,6 +30,12 @@ pub const fn fold(mut sum: u64) -> u16 {
 #[inline(always)]
 pub const fn at_odd_offset(sum: u64) -> u64 {
     fold(sum).swap_bytes() as u64
+}
+
+/// The sum of a single octet at an even offset.
+#[inline(always)]
+pub const fn sum_octet(octet: u8) -> u64 {
+    u16::from_ne_bytes([octet, 0]) as u64
 }
 
 /// The checksum field that belongs to a sum, as it lies in memory.

@@ -66,6 +66,8 @@ outcomes! {
     /// NAK to a client whose lease was revoked.
     Naked = Transmit, "naked";
 
+    /// The program was told to answer nothing itself.
+    SlowOnly = Slow, "slow_only";
     /// Nothing is published for this client.
     UnknownClient = Slow, "unknown_client";
     /// `giaddr` lies in no subnet of ours.
@@ -86,6 +88,8 @@ outcomes! {
     MessageType = Slow, "message_type";
     /// The client has released or declined, and the controller has not yet said what follows.
     Closed = Slow, "closed";
+    /// A revoked client that starts afresh.
+    RevokedClient = Slow, "revoked_client";
     /// A REQUEST that fits no state of RFC 2131 §4.3.2.
     OddRequest = Slow, "odd_request";
     /// No option 53: BOOTP (RFC 1534).
@@ -119,7 +123,7 @@ outcomes! {
     BadIpChecksum = Drop, "bad_ip_checksum";
     /// The UDP checksum is wrong.
     BadUdpChecksum = Drop, "bad_udp_checksum";
-    /// Too large to be looked at.
+    /// Larger than a datagram of an Ethernet link without jumbo frames.
     Oversized = Drop, "oversized";
     /// `op` is neither BOOTREQUEST nor BOOTREPLY.
     BadOp = Drop, "bad_op";

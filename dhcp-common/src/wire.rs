@@ -5,7 +5,7 @@ use core::fmt;
 macro_rules! big_endian {
     ($(#[$doc:meta])* $name:ident, $native:ty) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, bytemuck::Pod, bytemuck::Zeroable)]
         #[repr(transparent)]
         pub struct $name($native);
 

@@ -1,0 +1,302 @@
+//! What to answer: only what the published binding says, for the client, the address, the time and the
+//! shape of the request that it binds. One match over message type and state of RFC 2131 §4.3.
+
+use dhcp_common::{
+    abi::{
+        Binding, BindingState, ClientKey, Event, EventKind, FOREVER_NS, Grant, NS_PER_SEC,
+        Template, TemplateKey,
+    },
+    outcome::Outcome,
+    wire::{Be32, INFINITE_SECS, message_type},
+};
+
+use crate::{
+    ingress::Ingress,
+    parse::{Request, Scratch},
+    tables::Tables,
+};
+
+/// An answer, checked in all but its length.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    pub outcome: Outcome,
+    pub template: &'a Template,
+    /// `ciaddr` of the reply.
+    pub ciaddr: Be32,
+    /// `yiaddr` of the reply.
+    pub yiaddr: Be32,
+    /// The promise that goes with an ACK.
+    pub promise: Option<Promise>,
+}
+
+impl Answer<'_> {
+    #[inline(always)]
+    pub fn is_nak(&self) -> bool {
+        matches!(self.outcome, Outcome::Naked)
+    }
+}
+
+/// Time granted to a client.
+#[derive(Clone, Copy, Debug)]
+pub struct Promise {
+    slot: u32,
+    epoch: u16,
+    until_ns: u64,
+    lease_ns: u64,
+    durable_until_ns: u64,
+}
+
+/// The client's claim that a REQUEST makes, RFC 2131 §4.3.2 table 4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Claim {
+    Selecting,
+    Rebooting,
+    Renewing,
+    Rebinding,
+}
+
+#[inline(always)]
+pub fn decide<'a, T: Tables>(
+    ingress: &Ingress<'_>,
+    request: &Request,
+    scratch: &Scratch,
+    tables: &'a T,
+    now_ns: u64,
+) -> Result<Answer<'a>, Outcome> {
+    if !matches!(
+        request.message_type,
+        message_type::DISCOVER | message_type::REQUEST
+    ) {
+        return Err(Outcome::MessageType);
+    }
+    let binding = binding(&request.client, tables)?;
+    let state = BindingState::from_raw(binding.state).ok_or(Outcome::Torn)?;
+    if request.message_type == message_type::DISCOVER {
+        return discover(scratch, &binding, state, tables, now_ns);
+    }
+
+    let (claim, address) = claim(ingress, scratch)?;
+    if claim == Claim::Selecting && !names_us(ingress, scratch) {
+        // The offer of another server was taken. Only the controller can free a pending one of ours.
+        return Err(match state {
+            BindingState::Offered => Outcome::OfferPending,
+            BindingState::Bound | BindingState::Revoked => Outcome::NotSelected,
+        });
+    }
+    if address != binding.address {
+        return Err(Outcome::AddressMismatch);
+    }
+    match state {
+        BindingState::Offered => Err(Outcome::OfferPending),
+        BindingState::Revoked => nak(&binding, tables),
+        BindingState::Bound => {
+            let template = template(scratch, &binding, message_type::ACK, tables)?;
+            let promise = promise(&binding, template, tables, now_ns)?;
+            Ok(Answer {
+                outcome: match claim {
+                    Claim::Selecting => Outcome::AckedSelecting,
+                    Claim::Rebooting => Outcome::AckedRebooting,
+                    Claim::Renewing => Outcome::AckedRenewing,
+                    Claim::Rebinding => Outcome::AckedRebinding,
+                },
+                template,
+                ciaddr: scratch.packet.head.bootp.ciaddr,
+                yiaddr: binding.address,
+                promise: Some(promise),
+            })
+        }
+    }
+}
+
+/// What is published for a client, copied and found whole.
+#[inline(always)]
+fn binding<T: Tables>(client: &ClientKey, tables: &T) -> Result<Binding, Outcome> {
+    let binding = tables.binding(client).ok_or(Outcome::UnknownClient)?;
+    if !binding.is_sealed_for(client) {
+        return Err(Outcome::Torn);
+    }
+    Ok(binding)
+}
+
+/// RFC 2131 §4.3.1. An offer is repeated while it is held; a lease is offered to its client as it is,
+/// whatever address the client would rather have.
+#[inline(always)]
+fn discover<'a, T: Tables>(
+    scratch: &Scratch,
+    binding: &Binding,
+    state: BindingState,
+    tables: &'a T,
+    now_ns: u64,
+) -> Result<Answer<'a>, Outcome> {
+    let template = match state {
+        BindingState::Revoked => return Err(Outcome::RevokedClient),
+        BindingState::Offered => {
+            if binding.expires_ns <= now_ns {
+                return Err(Outcome::Expired);
+            }
+            template(scratch, binding, message_type::OFFER, tables)?
+        }
+        BindingState::Bound => {
+            let template = template(scratch, binding, message_type::OFFER, tables)?;
+            promise(binding, template, tables, now_ns)?;
+            template
+        }
+    };
+    Ok(Answer {
+        outcome: Outcome::Offered,
+        template,
+        ciaddr: Be32::new(0),
+        yiaddr: binding.address,
+        promise: None,
+    })
+}
+
+/// Which state a REQUEST tells of, and the address that it asks for.
+#[inline(always)]
+fn claim(ingress: &Ingress<'_>, scratch: &Scratch) -> Result<(Claim, Be32), Outcome> {
+    let walk = &scratch.walk;
+    let bootp = &scratch.packet.head.bootp;
+    let has_ciaddr = !bootp.ciaddr.is_zero();
+    match (walk.server_id, walk.requested) {
+        (Some(_), Some(requested)) if !has_ciaddr => Ok((Claim::Selecting, requested)),
+        (Some(_), _) => Err(Outcome::OddRequest),
+        (None, Some(requested)) if !has_ciaddr => Ok((Claim::Rebooting, requested)),
+        (None, Some(_)) => Err(Outcome::OddRequest),
+        (None, None) if !has_ciaddr => Err(Outcome::OddRequest),
+        // What a relay agent passes on, the client has broadcast.
+        (None, None) if ingress.is_broadcast || !bootp.giaddr.is_zero() => {
+            Ok((Claim::Rebinding, bootp.ciaddr))
+        }
+        (None, None) => Ok((Claim::Renewing, bootp.ciaddr)),
+    }
+}
+
+/// Whether option 54 names one of our addresses.
+#[inline(always)]
+pub fn names_us(ingress: &Ingress<'_>, scratch: &Scratch) -> bool {
+    scratch
+        .walk
+        .server_id
+        .is_some_and(|server_id| ingress.link.has_address(server_id))
+}
+
+#[inline(always)]
+fn template<'a, T: Tables>(
+    scratch: &Scratch,
+    binding: &Binding,
+    reply: u8,
+    tables: &'a T,
+) -> Result<&'a Template, Outcome> {
+    let key = TemplateKey {
+        fingerprint: scratch.walk.fingerprint(),
+        profile: binding.profile,
+        reply: u32::from(reply),
+    };
+    tables.template(&key).ok_or(Outcome::NoTemplate)
+}
+
+#[inline(always)]
+fn nak<'a, T: Tables>(binding: &Binding, tables: &'a T) -> Result<Answer<'a>, Outcome> {
+    let key = TemplateKey {
+        fingerprint: [0; 2],
+        profile: binding.profile,
+        reply: u32::from(message_type::NAK),
+    };
+    Ok(Answer {
+        outcome: Outcome::Naked,
+        template: tables.template(&key).ok_or(Outcome::NoTemplate)?,
+        ciaddr: Be32::new(0),
+        yiaddr: Be32::new(0),
+        promise: None,
+    })
+}
+
+/// A full lease from now, if the lease still runs and the full time is durable.
+#[inline(always)]
+fn promise<T: Tables>(
+    binding: &Binding,
+    template: &Template,
+    tables: &T,
+    now_ns: u64,
+) -> Result<Promise, Outcome> {
+    let grant = tables.grant(binding.slot).ok_or(Outcome::Torn)?;
+    if grant.is_closed(binding.epoch) {
+        return Err(Outcome::Closed);
+    }
+    let granted = grant.granted_for(binding.epoch).unwrap_or(0);
+    if binding.expires_ns.max(granted) <= now_ns {
+        return Err(Outcome::Expired);
+    }
+    let (lease_ns, until_ns) = if template.lease_secs == INFINITE_SECS {
+        (FOREVER_NS, FOREVER_NS)
+    } else {
+        let lease_ns = u64::from(template.lease_secs) * NS_PER_SEC;
+        (lease_ns, now_ns.saturating_add(lease_ns))
+    };
+    if until_ns > binding.durable_until_ns {
+        return Err(Outcome::BeyondHorizon);
+    }
+    Ok(Promise {
+        slot: binding.slot,
+        epoch: binding.epoch,
+        until_ns,
+        lease_ns,
+        durable_until_ns: binding.durable_until_ns,
+    })
+}
+
+impl Promise {
+    /// Notes the time granted, for the controller to read after a fence or when the lease is due, and
+    /// asks once for each horizon that comes near to be extended.
+    #[inline(always)]
+    pub fn keep<T: Tables>(&self, tables: &T) {
+        let Some(grant) = tables.grant(self.slot) else {
+            return;
+        };
+        let before = grant.granted_for(self.epoch).unwrap_or(0);
+        if self.until_ns > before {
+            tables.set_granted(self.slot, Grant::pack(self.until_ns, self.epoch));
+        }
+        let is_near = self.durable_until_ns - self.until_ns < self.lease_ns;
+        let asked = Grant::pack(self.durable_until_ns, self.epoch);
+        if self.durable_until_ns == FOREVER_NS || !is_near || grant.asked == asked {
+            return;
+        }
+        let event = Event {
+            kind: EventKind::HorizonLow as u32,
+            slot: self.slot,
+            epoch: u32::from(self.epoch),
+            reserved: 0,
+            granted_ns: self.until_ns,
+            durable_until_ns: self.durable_until_ns,
+        };
+        // Where the ring is full, the next renewal asks again.
+        if tables.notify(&event) {
+            tables.set_asked(self.slot, asked);
+        }
+    }
+}
+
+/// Stops answering from the entry of a client that releases or declines its address, before the
+/// controller has heard of it: no later packet of the client may be answered from it
+/// (RFC 2131 §4.3.3, §4.3.4).
+#[inline(always)]
+pub fn close<T: Tables>(ingress: &Ingress<'_>, request: &Request, scratch: &Scratch, tables: &T) {
+    let walk = &scratch.walk;
+    let address = match request.message_type {
+        message_type::RELEASE if walk.server_id.is_none() || names_us(ingress, scratch) => {
+            scratch.packet.head.bootp.ciaddr
+        }
+        message_type::DECLINE if names_us(ingress, scratch) => match walk.requested {
+            Some(requested) => requested,
+            None => return,
+        },
+        _ => return,
+    };
+    let Ok(binding) = binding(&request.client, tables) else {
+        return;
+    };
+    if binding.address == address && binding.state == BindingState::Bound as u8 {
+        tables.set_asked(binding.slot, Grant::pack(Grant::CLOSED, binding.epoch));
+    }
+}

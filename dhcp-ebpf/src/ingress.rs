@@ -1,0 +1,112 @@
+//! Whether a frame is DHCP for us, and from which link: the part that all traffic of the host pays for.
+
+use dhcp_common::{
+    abi::{Link, LinkKey},
+    outcome::Outcome,
+    wire::{
+        Be32, ETHERNET_LEN, ETHERTYPE_IPV4, ETHERTYPE_QINQ, ETHERTYPE_VLAN, IPV4_BROADCAST,
+        IPV4_FRAGMENT_MASK, IPV4_PROTOCOL_UDP, IPV4_VERSION_IHL, MAC_BROADCAST, SERVER_PORT,
+        VLAN_ID_MASK, VLAN_TAG_LEN,
+    },
+};
+
+use crate::{frame::Frame, tables::Tables};
+
+/// Offsets in the IPv4 header.
+mod ipv4 {
+    pub const FRAGMENT: usize = 6;
+    pub const PROTOCOL: usize = 9;
+    pub const DESTINATION: usize = 16;
+}
+
+/// A DHCP datagram for us.
+#[derive(Clone, Copy, Debug)]
+pub struct Ingress<'a> {
+    /// Octets before the IP header.
+    pub network_offset: usize,
+    pub link: &'a Link,
+    pub source_mac: [u8; 6],
+    /// Whether it came to 255.255.255.255.
+    pub is_broadcast: bool,
+}
+
+/// Tells DHCP for us from everything else, which is passed or, where it is ours but not whole, dropped.
+#[inline(always)]
+pub fn ingress<'a, T: Tables>(
+    frame: &impl Frame,
+    ifindex: u32,
+    tables: &'a T,
+) -> Result<Ingress<'a>, Outcome> {
+    let (network_offset, vlans) = network_offset(frame).ok_or(Outcome::NotDhcp)?;
+    let version_ihl = frame.octet_at(network_offset).ok_or(Outcome::NotDhcp)?;
+    let header_len = usize::from(version_ihl & 0x0f) * 4;
+    let protocol = frame.octet_at(network_offset + ipv4::PROTOCOL);
+    let fragment = frame.be16_at(network_offset + ipv4::FRAGMENT);
+    let port = frame.be16_at(network_offset + header_len + 2);
+    let (Some(protocol), Some(fragment), Some(port)) = (protocol, fragment, port) else {
+        return Err(Outcome::NotDhcp);
+    };
+    // Only the first fragment has ports; the others cannot be told from other traffic.
+    let is_first = fragment & 0x1fff == 0;
+    if version_ihl >> 4 != 4 || protocol != IPV4_PROTOCOL_UDP || port != SERVER_PORT || !is_first {
+        return Err(Outcome::NotDhcp);
+    }
+
+    let key = LinkKey {
+        ifindex,
+        outer: vlans[0],
+        inner: vlans[1],
+    };
+    let link = tables.link(&key).ok_or(Outcome::NotOurs)?;
+    let destination = frame
+        .raw32_at(network_offset + ipv4::DESTINATION)
+        .map(Be32::from_raw)
+        .ok_or(Outcome::NotDhcp)?;
+    let is_broadcast = destination == IPV4_BROADCAST;
+    let mac = mac_at(frame, 0).ok_or(Outcome::NotDhcp)?;
+    let is_our_mac = mac == MAC_BROADCAST || mac == link.mac;
+    if !is_our_mac || !(is_broadcast || link.has_address(destination)) {
+        return Err(Outcome::NotOurs);
+    }
+
+    if version_ihl != IPV4_VERSION_IHL {
+        return Err(Outcome::IpOptions);
+    }
+    if fragment & IPV4_FRAGMENT_MASK != 0 {
+        return Err(Outcome::Fragment);
+    }
+    Ok(Ingress {
+        network_offset,
+        link,
+        source_mac: mac_at(frame, 6).ok_or(Outcome::NotDhcp)?,
+        is_broadcast,
+    })
+}
+
+/// Where the IP header begins, and the ids of the VLAN tags before it.
+#[inline(always)]
+fn network_offset(frame: &impl Frame) -> Option<(usize, [u16; 2])> {
+    const OUTER: usize = ETHERNET_LEN;
+    const INNER: usize = OUTER + VLAN_TAG_LEN;
+    let mut vlans = [0; 2];
+    let mut ethertype = frame.be16_at(OUTER - 2)?;
+    let mut offset = OUTER;
+    if ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ {
+        vlans[0] = frame.be16_at(OUTER)? & VLAN_ID_MASK;
+        ethertype = frame.be16_at(OUTER + 2)?;
+        offset = INNER;
+        if ethertype == ETHERTYPE_VLAN {
+            vlans[1] = frame.be16_at(INNER)? & VLAN_ID_MASK;
+            ethertype = frame.be16_at(INNER + 2)?;
+            offset = INNER + VLAN_TAG_LEN;
+        }
+    }
+    (ethertype == ETHERTYPE_IPV4).then_some((offset, vlans))
+}
+
+#[inline(always)]
+fn mac_at(frame: &impl Frame, offset: usize) -> Option<[u8; 6]> {
+    let [a, b, c, d] = frame.raw32_at(offset)?.to_ne_bytes();
+    let [e, f] = frame.be16_at(offset + 4)?.to_be_bytes();
+    Some([a, b, c, d, e, f])
+}

@@ -1,0 +1,483 @@
+//! A request, from the frame to what decides about its answer, in one walk over the options.
+
+use core::hint::black_box;
+
+use dhcp_common::{
+    abi::{ClientKey, Identity, LINK_TRUSTS_RELAY_INFO, Link, MAX_CLIENT_ID, Meta, NetworkRef},
+    checksum,
+    fingerprint::{self, Fingerprint, MAX_WORDS},
+    outcome::Outcome,
+    wire::{
+        BOOTP_FIXED_LEN, BOOTREPLY, BOOTREQUEST, Be32, IPV4_LEN, MAGIC_COOKIE, MAX_HLEN, UDP_LEN,
+        message_type, option, relay_suboption,
+    },
+};
+
+use crate::{
+    frame::Frame,
+    ingress::Ingress,
+    packet::{Options, Packet, first_octets},
+    tables::{Rounds, Tables, repeat},
+};
+
+/// Options and paddings that the walk takes, and the words of the fingerprint.
+const MAX_ROUNDS: u32 = 96 + MAX_WORDS as u32;
+/// Sub-options of option 82 that the walk takes.
+const MAX_SUBOPTIONS: u32 = 16;
+/// The longest datagram of a link without jumbo frames, less the IP header.
+const MAX_UDP_LEN: usize = 1500 - IPV4_LEN;
+
+/// An option as it came: where it begins in the options field, and its length with code and length
+/// octets. Zero length: it did not come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    pub offset: usize,
+    pub len: usize,
+}
+
+impl Span {
+    #[inline(always)]
+    pub const fn is_present(&self) -> bool {
+        self.len != 0
+    }
+}
+
+/// What the walk finds. It lives beside the packet in memory that the verifier does not track, so that
+/// the walk's rounds all look the same to it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Walk {
+    offset: usize,
+    end: usize,
+    /// What is still to be mixed of the option that ends at `offset`.
+    unmixed: usize,
+    /// Position of the next word of the fingerprint.
+    position: usize,
+    fingerprint: Fingerprint,
+    /// How the walk ended; `None` while it goes on, or when it ran out of rounds.
+    ended: Option<Result<(), Outcome>>,
+    pub message_type: Option<u8>,
+    pub requested: Option<Be32>,
+    pub server_id: Option<Be32>,
+    pub client_id: Span,
+    pub relay_info: Span,
+}
+
+impl Walk {
+    pub fn fingerprint(&self) -> [u64; 2] {
+        self.fingerprint.finish()
+    }
+}
+
+/// Memory of one run.
+#[derive(Clone, Copy, Debug)]
+pub struct Scratch {
+    pub packet: Packet,
+    pub walk: Walk,
+}
+
+/// A checked request; the rest of it is in the [`Scratch`].
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    pub network: NetworkRef,
+    pub client: ClientKey,
+    pub message_type: u8,
+}
+
+/// Copies the frame and checks its headers.
+#[inline(always)]
+pub fn load<T: Tables>(
+    frame: &impl Frame,
+    ingress: &Ingress<'_>,
+    tables: &T,
+    scratch: &mut Scratch,
+) -> Result<(), Outcome> {
+    const MIN_UDP_LEN: usize = UDP_LEN + BOOTP_FIXED_LEN;
+    let ip_len = frame
+        .be16_at(ingress.network_offset + 2)
+        .ok_or(Outcome::Truncated)?;
+    let ip_len = usize::from(ip_len);
+    if frame.len() < ingress.network_offset + ip_len {
+        return Err(Outcome::Truncated);
+    }
+    if ip_len < IPV4_LEN + MIN_UDP_LEN {
+        return Err(Outcome::Truncated);
+    }
+    if ip_len > IPV4_LEN + MAX_UDP_LEN {
+        return Err(Outcome::Oversized);
+    }
+    // Checked before the copy, which has room for no more; the headers' own errors come first.
+    let fits = ip_len < IPV4_LEN + MIN_UDP_LEN + Options::CAPACITY;
+    let copied = if fits { ip_len } else { IPV4_LEN + MIN_UDP_LEN };
+    frame
+        .load(
+            ingress.network_offset,
+            ingress.network_offset + copied,
+            &mut scratch.packet,
+        )
+        .ok_or(Outcome::Truncated)?;
+
+    let udp_len = ip_len - IPV4_LEN;
+    let head = &scratch.packet.head;
+    if usize::from(head.udp.len.get()) != udp_len {
+        return Err(Outcome::LengthMismatch);
+    }
+    if checksum::fold(ip_sum(&scratch.packet)) != 0xffff {
+        return Err(Outcome::BadIpChecksum);
+    }
+    if !fits {
+        return Err(Outcome::ManyOptions);
+    }
+    check_udp(&mut scratch.packet, udp_len, tables)?;
+    check_bootp(&scratch.packet)?;
+    scratch.walk.end = udp_len - MIN_UDP_LEN;
+    Ok(())
+}
+
+#[inline(always)]
+fn ip_sum(packet: &Packet) -> u64 {
+    let words: &[u32; IPV4_LEN / 4] = bytemuck::must_cast_ref(&packet.head.ip);
+    words.iter().map(|&word| u64::from(word)).sum()
+}
+
+/// RFC 1122 §4.1.3.4. Zero stands for a sum that was not computed, and the mere sum of the
+/// pseudo-header for one that was left to hardware which a virtual link does not have.
+#[inline(always)]
+fn check_udp<T: Tables>(packet: &mut Packet, len: usize, tables: &T) -> Result<(), Outcome> {
+    let head = &packet.head;
+    if head.udp.checksum == 0 {
+        return Ok(());
+    }
+    let pseudo = pseudo_header_sum(head.ip.source, head.ip.destination, len as u16);
+    if head.udp.checksum == checksum::fold(pseudo) {
+        return Ok(());
+    }
+    packet.options.clear_after(len - UDP_LEN - BOOTP_FIXED_LEN);
+    let sum = pseudo + tables.sum_datagram(packet, len);
+    if checksum::fold(sum) != 0xffff {
+        return Err(Outcome::BadUdpChecksum);
+    }
+    Ok(())
+}
+
+/// The pseudo-header of RFC 768.
+#[inline(always)]
+pub fn pseudo_header_sum(source: Be32, destination: Be32, udp_len: u16) -> u64 {
+    u64::from(source.raw())
+        + u64::from(destination.raw())
+        + u64::from(u16::from(dhcp_common::wire::IPV4_PROTOCOL_UDP).to_be())
+        + u64::from(udp_len.to_be())
+}
+
+#[inline(always)]
+fn check_bootp(packet: &Packet) -> Result<(), Outcome> {
+    let bootp = &packet.head.bootp;
+    match bootp.op {
+        BOOTREQUEST => {}
+        BOOTREPLY => return Err(Outcome::BootReply),
+        _ => return Err(Outcome::BadOp),
+    }
+    if bootp.hlen > MAX_HLEN {
+        return Err(Outcome::BadHlen);
+    }
+    if packet.cookie != MAGIC_COOKIE {
+        return Err(Outcome::BadCookie);
+    }
+    Ok(())
+}
+
+/// Walks the options and works out who asks, and from which network.
+#[inline(always)]
+pub fn parse<T: Tables>(
+    ingress: &Ingress<'_>,
+    meta: &Meta,
+    tables: &T,
+    scratch: &mut Scratch,
+) -> Result<Request, Outcome> {
+    scratch.walk = Walk {
+        end: scratch.walk.end,
+        ..Walk::default()
+    };
+    repeat(
+        MAX_ROUNDS,
+        &mut OptionWalk {
+            options: &scratch.packet.options,
+            key: &meta.fingerprint_key,
+            walk: &mut scratch.walk,
+        },
+    );
+    match scratch.walk.ended {
+        Some(ended) => ended?,
+        None => return Err(Outcome::ManyOptions),
+    }
+    let message_type = check_message_type(scratch.walk.message_type)?;
+    check_relay_info(ingress.link, scratch)?;
+    let network = network(ingress, tables, &scratch.packet)?;
+    Ok(Request {
+        network,
+        client: client_key(network.id, scratch)?,
+        message_type,
+    })
+}
+
+/// RFC 2132 §9.6; RFC 1534 for a message without the option.
+#[inline(always)]
+fn check_message_type(received: Option<u8>) -> Result<u8, Outcome> {
+    match received {
+        None => Err(Outcome::Bootp),
+        Some(message_type::OFFER | message_type::ACK | message_type::NAK) => {
+            Err(Outcome::BadMessageType)
+        }
+        Some(known @ message_type::DISCOVER..=message_type::LAST_ASSIGNED) => Ok(known),
+        Some(_) => Err(Outcome::BadMessageType),
+    }
+}
+
+/// The network of the subnet that the relay agent or, in a unicast renewal, the client is in; or that
+/// of the link (RFC 2131 §4.3.1, §4.3.2).
+#[inline(always)]
+fn network<T: Tables>(
+    ingress: &Ingress<'_>,
+    tables: &T,
+    packet: &Packet,
+) -> Result<NetworkRef, Outcome> {
+    let bootp = &packet.head.bootp;
+    if !bootp.giaddr.is_zero() {
+        return tables.relay(bootp.giaddr).ok_or(Outcome::UnknownRelay);
+    }
+    if !bootp.ciaddr.is_zero()
+        && !ingress.is_broadcast
+        && let Some(network) = tables.relay(bootp.ciaddr)
+    {
+        return Ok(network);
+    }
+    if ingress.link.network.id == 0 {
+        return Err(Outcome::UnknownNetwork);
+    }
+    Ok(ingress.link.network)
+}
+
+/// RFC 2131 §4.2: option 61 alone where it came, else `htype` and `chaddr`.
+#[inline(always)]
+fn client_key(network: u32, scratch: &Scratch) -> Result<ClientKey, Outcome> {
+    let span = scratch.walk.client_id;
+    if span.is_present() {
+        let len = span.len - 2;
+        if len > MAX_CLIENT_ID {
+            return Err(Outcome::LongClientId);
+        }
+        let options = &scratch.packet.options;
+        let id = [
+            options.word(span.offset, 2, len),
+            options.word(span.offset, 10, len.saturating_sub(8)),
+            options.word(span.offset, 18, len.saturating_sub(16)),
+            options.word(span.offset, 26, len.saturating_sub(24)),
+        ];
+        let key = ClientKey::from_words(network, Identity::ClientId, 0, len as u8, id);
+        return Ok(key);
+    }
+    let bootp = &scratch.packet.head.bootp;
+    let hlen = usize::from(bootp.hlen);
+    let chaddr = bootp.chaddr.map(|word| u64::from(u32::from_le(word)));
+    let id = [
+        first_octets(chaddr[0] | chaddr[1] << 32, hlen),
+        first_octets(chaddr[2] | chaddr[3] << 32, hlen.saturating_sub(8)),
+        0,
+        0,
+    ];
+    let key = ClientKey::from_words(network, Identity::Hardware, bootp.htype, bootp.hlen, id);
+    Ok(key)
+}
+
+#[inline(always)]
+fn check_relay_info(link: &Link, scratch: &mut Scratch) -> Result<(), Outcome> {
+    let span = scratch.walk.relay_info;
+    if !span.is_present() {
+        return Ok(());
+    }
+    if scratch.packet.head.bootp.giaddr.is_zero() && link.flags & LINK_TRUSTS_RELAY_INFO == 0 {
+        return Err(Outcome::UntrustedRelayInfo);
+    }
+    scratch.walk.offset = span.offset + 2;
+    scratch.walk.end = span.offset + span.len;
+    scratch.walk.ended = None;
+    repeat(
+        MAX_SUBOPTIONS,
+        &mut SuboptionWalk {
+            options: &scratch.packet.options,
+            walk: &mut scratch.walk,
+        },
+    );
+    scratch.walk.ended.unwrap_or(Err(Outcome::RelaySuboption))
+}
+
+/// One option a round (RFC 2132 §2), or one more word of a long one.
+struct OptionWalk<'a> {
+    options: &'a Options,
+    key: &'a [u64; fingerprint::KEY_WORDS],
+    walk: &'a mut Walk,
+}
+
+impl Rounds for OptionWalk<'_> {
+    #[inline(always)]
+    fn round(&mut self) -> bool {
+        match self.step() {
+            Ok(true) => true,
+            Ok(false) => {
+                self.walk.ended = Some(Ok(()));
+                false
+            }
+            Err(outcome) => {
+                self.walk.ended = Some(Err(outcome));
+                false
+            }
+        }
+    }
+}
+
+impl OptionWalk<'_> {
+    /// Whether more options follow.
+    #[inline(always)]
+    fn step(&mut self) -> Result<bool, Outcome> {
+        let walk = &mut *self.walk;
+        if walk.unmixed != 0 {
+            self.mix();
+            return Ok(true);
+        }
+        let offset = walk.offset;
+        if offset >= walk.end {
+            return Err(Outcome::NoEnd);
+        }
+        let code = self.options.octet(offset);
+        if code == option::PAD {
+            walk.offset = offset + 1;
+            return Ok(true);
+        }
+        if code == option::END {
+            return Ok(false);
+        }
+        let value_len = usize::from(self.options.octet_after(offset));
+        let next = offset + 2 + value_len;
+        if next > walk.end {
+            return Err(Outcome::OptionOverrun);
+        }
+        walk.offset = next;
+        let span = Span {
+            offset,
+            len: value_len + 2,
+        };
+        self.note(code, span)?;
+        if fingerprint::is_covered(code) {
+            if self.walk.position + fingerprint::words_of(value_len) > MAX_WORDS {
+                return Err(Outcome::ManyOptions);
+            }
+            self.walk.unmixed = span.len;
+            self.mix();
+        }
+        Ok(true)
+    }
+
+    /// Keeps what is looked at later.
+    #[inline(always)]
+    fn note(&mut self, code: u8, span: Span) -> Result<(), Outcome> {
+        let walk = &mut *self.walk;
+        match code {
+            option::MESSAGE_TYPE => {
+                if span.len != 3 {
+                    return Err(Outcome::BadMessageType);
+                }
+                let value = self.options.word(span.offset, 2, 1) as u8;
+                once(&mut walk.message_type, value)
+            }
+            option::REQUESTED_ADDRESS => {
+                let address = address(self.options, span)?;
+                once(&mut walk.requested, address)
+            }
+            option::SERVER_ID => {
+                let address = address(self.options, span)?;
+                once(&mut walk.server_id, address)
+            }
+            option::CLIENT_ID => {
+                // RFC 2132 §9.14.
+                if span.len < 2 + 2 {
+                    return Err(Outcome::BadOptionLength);
+                }
+                once_span(&mut walk.client_id, span)
+            }
+            option::RELAY_INFO => once_span(&mut walk.relay_info, span),
+            option::OVERLOAD => Err(Outcome::Overload),
+            _ => Ok(()),
+        }
+    }
+
+    /// Mixes the next word of the option that ends at `offset`.
+    #[inline(always)]
+    fn mix(&mut self) {
+        const { assert!(MAX_WORDS.is_power_of_two()) };
+        let walk = &mut *self.walk;
+        let start = walk.offset.wrapping_sub(walk.unmixed);
+        let word = self.options.word(start, 0, walk.unmixed);
+        let at = black_box(walk.position) & (MAX_WORDS - 1);
+        walk.fingerprint.mix(word, [self.key[at], self.key[at + 1]]);
+        walk.position += 1;
+        walk.unmixed = walk.unmixed.saturating_sub(8);
+    }
+}
+
+#[inline(always)]
+fn address(options: &Options, span: Span) -> Result<Be32, Outcome> {
+    if span.len != 2 + 4 {
+        return Err(Outcome::BadOptionLength);
+    }
+    Ok(options.address(span.offset))
+}
+
+/// RFC 3396 would have repeated options joined; the controller does.
+#[inline(always)]
+fn once<V>(slot: &mut Option<V>, value: V) -> Result<(), Outcome> {
+    if slot.is_some() {
+        return Err(Outcome::SplitOption);
+    }
+    *slot = Some(value);
+    Ok(())
+}
+
+#[inline(always)]
+fn once_span(slot: &mut Span, span: Span) -> Result<(), Outcome> {
+    if slot.is_present() {
+        return Err(Outcome::SplitOption);
+    }
+    *slot = span;
+    Ok(())
+}
+
+/// One sub-option of option 82 a round (RFC 3046 §2.0).
+struct SuboptionWalk<'a> {
+    options: &'a Options,
+    walk: &'a mut Walk,
+}
+
+impl Rounds for SuboptionWalk<'_> {
+    #[inline(always)]
+    fn round(&mut self) -> bool {
+        let walk = &mut *self.walk;
+        let offset = walk.offset;
+        if offset >= walk.end {
+            walk.ended = Some(Ok(()));
+            return false;
+        }
+        let code = self.options.octet(offset);
+        let next = offset + 2 + usize::from(self.options.octet_after(offset));
+        let changes_the_answer = matches!(
+            code,
+            relay_suboption::LINK_SELECTION
+                | relay_suboption::SERVER_ID_OVERRIDE
+                | relay_suboption::SOURCE_PORT
+        );
+        if changes_the_answer || next > walk.end {
+            walk.ended = Some(Err(Outcome::RelaySuboption));
+            return false;
+        }
+        walk.offset = next;
+        true
+    }
+}

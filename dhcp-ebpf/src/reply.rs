@@ -1,0 +1,196 @@
+//! The answer, written over the request.
+//!
+//! The lengths are settled and the frame resized before the first write; from then on nothing can
+//! fail that was checked, so that no half-written frame goes anywhere.
+
+use dhcp_common::{
+    checksum,
+    outcome::Outcome,
+    wire::{
+        BOOTP_HEAD_LEN, BOOTP_MIN_LEN, BOOTREPLY, Be16, Be32, CLIENT_PORT, FLAG_BROADCAST,
+        HTYPE_ETHERNET, IPV4_BROADCAST, IPV4_DONT_FRAGMENT, IPV4_LEN, IPV4_PROTOCOL_UDP,
+        IPV4_VERSION_IHL, MAC_BROADCAST, REPLY_TTL, SERVER_PORT, UDP_LEN, option,
+    },
+};
+
+use crate::{
+    decide::Answer,
+    frame::Frame,
+    ingress::Ingress,
+    packet::{BootpHead, HEAD_LEN, Head, Ipv4, Packet, Udp},
+    parse::{Scratch, Span, pseudo_header_sum},
+    tables::Tables,
+};
+
+/// Where a reply goes, RFC 2131 §4.1.
+struct Destination {
+    mac: [u8; 6],
+    address: Be32,
+    port: u16,
+    flags: u16,
+}
+
+#[inline(always)]
+fn destination(
+    ingress: &Ingress<'_>,
+    request: &BootpHead,
+    answer: &Answer<'_>,
+) -> Result<Destination, Outcome> {
+    let flags = request.flags.get() & FLAG_BROADCAST;
+    if !request.giaddr.is_zero() {
+        return Ok(Destination {
+            mac: ingress.source_mac,
+            address: request.giaddr,
+            port: SERVER_PORT,
+            // The relay agent shall broadcast a NAK (RFC 2131 §4.3.2).
+            flags: if answer.is_nak() {
+                FLAG_BROADCAST
+            } else {
+                flags
+            },
+        });
+    }
+    let (mac, address) = if answer.is_nak() {
+        (MAC_BROADCAST, IPV4_BROADCAST)
+    } else if !request.ciaddr.is_zero() {
+        (ingress.source_mac, request.ciaddr)
+    } else if flags != 0 {
+        (MAC_BROADCAST, IPV4_BROADCAST)
+    } else if request.htype == HTYPE_ETHERNET && request.hlen == 6 {
+        (request.ethernet(), answer.yiaddr)
+    } else {
+        return Err(Outcome::Hardware);
+    };
+    Ok(Destination {
+        mac,
+        address,
+        port: CLIENT_PORT,
+        flags,
+    })
+}
+
+#[inline(always)]
+pub fn reply<F: Frame, T: Tables>(
+    frame: &mut F,
+    ingress: &Ingress<'_>,
+    scratch: &mut Scratch,
+    answer: &Answer<'_>,
+    tables: &T,
+) -> Result<(), Outcome> {
+    let template = answer.template;
+    let client_id = scratch.walk.client_id;
+    let relay_info = scratch.walk.relay_info;
+    let destination = destination(ingress, &scratch.packet.head.bootp, answer)?;
+
+    let image_len = usize::from(template.len);
+    let padded_len = usize::from(template.padded_len);
+    let end = BOOTP_HEAD_LEN + image_len + client_id.len + relay_info.len;
+    let bootp_len = (end + 1).max(BOOTP_MIN_LEN);
+    if end + 1 > usize::from(template.max_len) || padded_len > template.image.len() {
+        return Err(Outcome::ReplyTooLarge);
+    }
+
+    let udp_len = UDP_LEN + bootp_len;
+    let mut sum = u64::from(template.sum);
+    sum += echo_sum(&scratch.packet, client_id, image_len, tables);
+    sum += echo_sum(
+        &scratch.packet,
+        relay_info,
+        image_len + client_id.len,
+        tables,
+    );
+    sum += at_offset(checksum::sum_octet(option::END), end);
+
+    let request = scratch.packet.head.bootp;
+    let mut head = Head {
+        ip: Ipv4 {
+            version_ihl: IPV4_VERSION_IHL,
+            tos: 0,
+            total_len: Be16::new((IPV4_LEN + udp_len) as u16),
+            ident: Be16::new(0),
+            fragment: Be16::new(IPV4_DONT_FRAGMENT),
+            ttl: REPLY_TTL,
+            protocol: IPV4_PROTOCOL_UDP,
+            checksum: 0,
+            source: template.server_id,
+            destination: destination.address,
+        },
+        udp: Udp {
+            source: Be16::new(SERVER_PORT),
+            destination: Be16::new(destination.port),
+            len: Be16::new(udp_len as u16),
+            checksum: 0,
+        },
+        bootp: BootpHead {
+            op: BOOTREPLY,
+            hops: 0,
+            secs: Be16::new(0),
+            flags: Be16::new(destination.flags),
+            ciaddr: answer.ciaddr,
+            yiaddr: answer.yiaddr,
+            siaddr: template.siaddr,
+            ..request
+        },
+    };
+    let ip: &[u32; IPV4_LEN / 4] = bytemuck::must_cast_ref(&head.ip);
+    let ip_sum = ip.iter().map(|&word| u64::from(word)).sum();
+    let udp: &[u32; UDP_LEN / 4] = bytemuck::must_cast_ref(&head.udp);
+    let bootp: &[u32; BOOTP_HEAD_LEN / 4] = bytemuck::must_cast_ref(&head.bootp);
+    sum += udp.iter().map(|&word| u64::from(word)).sum::<u64>();
+    sum += bootp.iter().map(|&word| u64::from(word)).sum::<u64>();
+    sum += pseudo_header_sum(template.server_id, destination.address, udp_len as u16);
+    head.ip.checksum = checksum::finish(ip_sum);
+    head.udp.checksum = checksum::finish_udp(sum);
+    scratch.packet.head = head;
+
+    let network = ingress.network_offset;
+    let image = network + HEAD_LEN;
+    let len = network + IPV4_LEN + udp_len;
+    if frame.len() != len {
+        frame.resize(len).ok_or(Outcome::ReplyTooLarge)?;
+    }
+    let written = (|| {
+        frame.set_macs(destination.mac, ingress.link.mac)?;
+        let head: &[u8; HEAD_LEN] = bytemuck::must_cast_ref(&scratch.packet.head);
+        frame.store(network, head, HEAD_LEN)?;
+        frame.store(image, &template.image, padded_len)?;
+        let mut at = image + image_len;
+        if !client_id.is_present() && !relay_info.is_present() {
+            return Some(());
+        }
+        for span in [client_id, relay_info] {
+            if span.is_present() {
+                frame.store_options(at, &scratch.packet, span.offset, span.len)?;
+                at += span.len;
+            }
+        }
+        frame.store(at, &[option::END], 1)
+    })();
+    written.ok_or(Outcome::WriteFailed)
+}
+
+/// The sum of an echoed option where it stands in the reply.
+#[inline(always)]
+fn echo_sum<T: Tables>(packet: &Packet, span: Span, offset: usize, tables: &T) -> u64 {
+    if !span.is_present() {
+        return 0;
+    }
+    let whole = span.len & !3;
+    let rest = packet.options.word(span.offset, whole, span.len & 3);
+    // The rest is less than a word of 32 bits, in little-endian order.
+    let rest = u64::from((rest as u32).to_le());
+    at_offset(
+        tables.sum_options(packet, span.offset, whole) + rest,
+        offset,
+    )
+}
+
+/// The sum of a piece at an offset of the message; all that precedes the image is of even length.
+#[inline(always)]
+fn at_offset(sum: u64, offset: usize) -> u64 {
+    if offset % 2 == 1 {
+        checksum::at_odd_offset(sum)
+    } else {
+        sum
+    }
+}

@@ -1,0 +1,105 @@
+//! The life of a frame, from its arrival to its one outcome.
+
+use dhcp_common::{
+    abi::{ABI_VERSION, META_SLOW_ONLY, Meta},
+    outcome::{Action, Outcome},
+};
+
+use crate::{
+    decide,
+    frame::Frame,
+    ingress::{Ingress, ingress},
+    limit,
+    parse::{self, Request, Scratch},
+    reply,
+    tables::Tables,
+};
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    pub outcome: Outcome,
+    /// Where in `SLOW` a frame goes whose outcome says so.
+    pub slow_index: u32,
+}
+
+/// Handles one frame that came by `queue` of `ifindex`. It is rewritten where the outcome is to transmit
+/// it, and else left as it was.
+#[inline(always)]
+pub fn respond<F: Frame, T: Tables>(
+    frame: &mut F,
+    ifindex: u32,
+    queue: u32,
+    tables: &T,
+    scratch: &mut Scratch,
+) -> Verdict {
+    let mut slow_index = 0;
+    let outcome = match try_respond(frame, ifindex, queue, tables, scratch, &mut slow_index) {
+        Ok(outcome) | Err(outcome) => outcome,
+    };
+    Verdict {
+        outcome,
+        slow_index,
+    }
+}
+
+#[inline(always)]
+fn try_respond<F: Frame, T: Tables>(
+    frame: &mut F,
+    ifindex: u32,
+    queue: u32,
+    tables: &T,
+    scratch: &mut Scratch,
+    slow_index: &mut u32,
+) -> Result<Outcome, Outcome> {
+    let ingress = ingress(frame, ifindex, tables)?;
+    let meta = tables.meta().ok_or(Outcome::BadMeta)?;
+    if meta.abi_version != ABI_VERSION {
+        return Err(Outcome::BadMeta);
+    }
+    let now_ns = tables.now_ns();
+
+    let mut request = None;
+    let outcome = match answer(frame, &ingress, meta, tables, scratch, &mut request, now_ns) {
+        Ok(outcome) | Err(outcome) => outcome,
+    };
+    if outcome.action() != Action::Slow {
+        return Ok(outcome);
+    }
+    *slow_index = ingress.link.slow_base.wrapping_add(queue);
+    if !tables.is_served(*slow_index) {
+        return Err(Outcome::Unserved);
+    }
+    if !limit::admit(&ingress, &scratch.packet, meta, tables, now_ns) {
+        return Err(Outcome::Limited);
+    }
+    if let Some(request) = request {
+        decide::close(&ingress, &request, scratch, tables);
+    }
+    Ok(outcome)
+}
+
+/// Answers, or says why not. Leaves a request in `parsed` that was understood.
+#[inline(always)]
+fn answer<F: Frame, T: Tables>(
+    frame: &mut F,
+    ingress: &Ingress<'_>,
+    meta: &Meta,
+    tables: &T,
+    scratch: &mut Scratch,
+    parsed: &mut Option<Request>,
+    now_ns: u64,
+) -> Result<Outcome, Outcome> {
+    parse::load(frame, ingress, tables, scratch)?;
+    let request = parse::parse(ingress, meta, tables, scratch)?;
+    *parsed = Some(request);
+    if meta.flags & META_SLOW_ONLY != 0 {
+        return Err(Outcome::SlowOnly);
+    }
+    let answer = decide::decide(ingress, &request, scratch, tables, now_ns)?;
+    reply::reply(frame, ingress, scratch, &answer, tables)?;
+    if let Some(promise) = answer.promise {
+        promise.keep(tables);
+    }
+    Ok(answer.outcome)
+}

@@ -1,0 +1,65 @@
+//! What the fast path needs of the maps and of the machine, in the kernel or in a test.
+//!
+//! Values that the controller may replace under a running program are copied out; see
+//! [`Binding::seal`] and [`Template`] for what makes the copies and the references safe to use.
+
+use dhcp_common::{
+    abi::{
+        Binding, ClientKey, Event, Grant, Link, LinkKey, Meta, NetworkRef, Template, TemplateKey,
+    },
+    wire::Be32,
+};
+
+use crate::packet::Packet;
+
+pub trait Tables {
+    fn meta(&self) -> Option<&Meta>;
+    fn link(&self, key: &LinkKey) -> Option<&Link>;
+    /// The network of the longest prefix that covers an address.
+    fn relay(&self, address: Be32) -> Option<NetworkRef>;
+    fn binding(&self, key: &ClientKey) -> Option<Binding>;
+    fn template(&self, key: &TemplateKey) -> Option<&Template>;
+
+    /// A copy of a slot's grant.
+    fn grant(&self, slot: u32) -> Option<Grant>;
+    /// Writes [`Grant::granted`] of a slot.
+    fn set_granted(&self, slot: u32, word: u64);
+    /// Writes [`Grant::asked`] of a slot.
+    fn set_asked(&self, slot: u32, word: u64);
+
+    /// The bucket of a source, see [`crate::limit`].
+    fn bucket(&self, source: u64) -> Option<u64>;
+    fn set_bucket(&self, source: u64, bucket: u64);
+
+    /// Hands an event to the controller; `false` if the ring is full.
+    fn notify(&self, event: &Event) -> bool;
+    /// Whether a socket of the controller stands at this index of `SLOW`.
+    fn is_served(&self, slow_index: u32) -> bool;
+    /// Now, in nanoseconds of `CLOCK_BOOTTIME`.
+    fn now_ns(&self) -> u64;
+
+    /// The unfolded sum, as in [`dhcp_common::checksum`], of the first `len` octets of the packet's UDP
+    /// datagram. The octets up to the next multiple of four must be zero.
+    fn sum_datagram(&self, packet: &Packet, len: usize) -> u64;
+    /// The unfolded sum of `len` octets, a multiple of four, from `offset` of the options.
+    fn sum_options(&self, packet: &Packet, offset: usize, len: usize) -> u64;
+}
+
+/// A bounded loop. The kernel verifies the body once, instead of each round.
+pub trait Rounds {
+    /// Whether to go on.
+    fn round(&mut self) -> bool;
+}
+
+/// Runs up to `limit` rounds.
+#[cfg(not(target_arch = "bpf"))]
+pub fn repeat<R: Rounds>(limit: u32, rounds: &mut R) {
+    for _ in 0..limit {
+        if !rounds.round() {
+            break;
+        }
+    }
+}
+
+#[cfg(target_arch = "bpf")]
+pub use crate::kernel::repeat;
