@@ -1,0 +1,65 @@
+//! What must be undone on every way out: return, error, panic, SIGINT, SIGTERM and SIGHUP.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, Once, PoisonError},
+};
+
+type Undo = Box<dyn FnOnce() + Send>;
+
+/// By order of registration.
+static PENDING: Mutex<BTreeMap<u64, Undo>> = Mutex::new(BTreeMap::new());
+static HANDLER: Once = Once::new();
+
+/// What a shell reports of a program that SIGINT ended.
+const EXIT_INTERRUPTED: i32 = 130;
+
+/// Runs a closure once: when dropped, or when a signal ends the program.
+#[derive(Debug)]
+#[must_use = "it is undone as soon as this is dropped"]
+pub struct Cleanup {
+    id: u64,
+}
+
+impl Cleanup {
+    pub fn new(undo: impl FnOnce() + Send + 'static) -> Self {
+        HANDLER.call_once(|| {
+            if let Err(error) = ctrlc::set_handler(interrupted) {
+                eprintln!("xtask: signals will leave things behind: {error}");
+            }
+        });
+        let mut pending = pending();
+        let id = pending.last_key_value().map_or(0, |(id, _)| id + 1);
+        pending.insert(id, Box::new(undo));
+        Self { id }
+    }
+
+    /// Leaves things as they are.
+    pub fn disarm(self) {
+        pending().remove(&self.id);
+    }
+}
+
+impl Drop for Cleanup {
+    fn drop(&mut self) {
+        // Taken out first: the closure must not run under the lock.
+        let undo = pending().remove(&self.id);
+        if let Some(undo) = undo {
+            undo();
+        }
+    }
+}
+
+fn pending() -> MutexGuard<'static, BTreeMap<u64, Undo>> {
+    PENDING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Undoes the latest first, and ends the program. Nothing new is registered meanwhile.
+fn interrupted() {
+    eprintln!("xtask: interrupted, cleaning up");
+    let mut pending = pending();
+    while let Some((_, undo)) = pending.pop_last() {
+        undo();
+    }
+    std::process::exit(EXIT_INTERRUPTED);
+}

@@ -1,0 +1,146 @@
+//! Commands as a person would type them: printed before they run, quoted for a shell.
+
+use std::{
+    ffi::OsStr,
+    fmt::{self, Write as _},
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+/// A command line for a shell.
+#[derive(Debug)]
+pub struct Line<'a>(pub &'a Command);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(dir) = self.0.get_current_dir() {
+            write!(f, "cd {} && ", quoted(dir.as_os_str()))?;
+        }
+        for (key, value) in self.0.get_envs() {
+            if let Some(value) = value {
+                write!(f, "{}={} ", key.display(), quoted(value))?;
+            }
+        }
+        f.write_str(&quoted(self.0.get_program()))?;
+        for argument in self.0.get_args() {
+            write!(f, " {}", quoted(argument))?;
+        }
+        Ok(())
+    }
+}
+
+fn quoted(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@+%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.into_owned();
+    }
+    let mut quoted = String::with_capacity(word.len() + 2);
+    let _ = write!(quoted, "'{}'", word.replace('\'', r"'\''"));
+    quoted
+}
+
+/// `Command::new`, with arguments.
+pub fn command<I>(program: impl AsRef<OsStr>, arguments: I) -> Command
+where
+    I: IntoIterator,
+    I::Item: AsRef<OsStr>,
+{
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command
+}
+
+/// Prints a command and runs it, its output going where ours goes.
+///
+/// # Errors
+/// It could not be started, or did not end with success.
+pub fn run(command: &mut Command) -> Result<()> {
+    println!("$ {}", Line(command));
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start `{}`", Line(command)))?;
+    if !status.success() {
+        bail!("`{}` failed: {status}", Line(command));
+    }
+    Ok(())
+}
+
+/// Runs a command without printing it.
+///
+/// # Errors
+/// It could not be started, or did not end with success; with what it wrote to stderr.
+pub fn read(command: &mut Command) -> Result<String> {
+    let output = output(command)?;
+    if !output.status.success() {
+        bail!(
+            "`{}` failed: {}: {}",
+            Line(command),
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    String::from_utf8(output.stdout)
+        .with_context(|| format!("`{}` wrote something other than UTF-8", Line(command)))
+}
+
+/// Runs a command without printing it, whatever its end.
+///
+/// # Errors
+/// It could not be started.
+pub fn output(command: &mut Command) -> Result<Output> {
+    command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot start `{}`", Line(command)))
+}
+
+/// The command as it is for root, through sudo for anyone else.
+#[must_use]
+pub fn privileged(command: Command) -> Command {
+    if is_root() {
+        return command;
+    }
+    let mut through = Command::new("sudo");
+    // sudo clears the environment; what was set on purpose is set again behind it.
+    let set = command.get_envs().filter_map(|(key, value)| {
+        let mut pair = key.to_os_string();
+        pair.push("=");
+        pair.push(value?);
+        Some(pair)
+    });
+    through
+        .args(set)
+        .arg(command.get_program())
+        .args(command.get_args());
+    through
+}
+
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// Whether a program is found in `PATH` or where Debian keeps those of the administrator.
+pub fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/sbin"].map(Into::into))
+        .any(|dir| Path::new(&dir).join(program).is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_printed_command_can_be_pasted_into_a_shell() {
+        let mut cargo = command("cargo", ["test", "--", "a b", "it's", ""]);
+        cargo.env("RUSTC_BOOTSTRAP", "1").current_dir("/tmp");
+        assert_eq!(
+            Line(&cargo).to_string(),
+            r"cd /tmp && RUSTC_BOOTSTRAP=1 cargo test -- 'a b' 'it'\''s' ''"
+        );
+    }
+}

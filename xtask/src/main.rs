@@ -1,0 +1,39 @@
+//! The tasks of this workspace: `cargo xtask help` lists them.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask::{build, setup, test};
+
+/// Everything that this workspace needs besides `cargo build`. Each command that a task runs is printed.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Installs what building and testing need; what is there already is left alone.
+    Setup(setup::Options),
+    /// Sets up for building, then runs `cargo build` with these arguments.
+    Build(build::Options),
+    /// Sets up, checks format and lints, builds, and runs every test.
+    Test(test::Options),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().task {
+        Task::Setup(options) => setup::run(&options),
+        Task::Build(options) => build::run(&options),
+        Task::Test(options) => return test::run(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `cargo xtask setup`: what building and testing need, installed where it is missing.
+//!
+//! Every step looks first, and prints the commands by which it changes anything.
+
+use anyhow::Result;
+
+mod bpf_linker;
+mod packages;
+mod rust_src;
+mod toolchain;
+
+#[derive(Debug, Default, clap::Args)]
+pub struct Options {
+    /// Leaves out the system packages, which only the demo and the tests need.
+    #[arg(long)]
+    build_only: bool,
+}
+
+impl Options {
+    pub const fn for_building() -> Self {
+        Self { build_only: true }
+    }
+}
+
+/// # Errors
+/// Something is missing and could not be installed.
+pub fn run(options: &Options) -> Result<()> {
+    let version = toolchain::ensure()?;
+    rust_src::ensure(&version)?;
+    bpf_linker::ensure()?;
+    if options.build_only {
+        return Ok(());
+    }
+    packages::ensure()
+}
+
+fn there(what: &str) {
+    println!("setup: {what}: already there");
+}
+
+fn missing(what: &str, why: &str) {
+    println!("setup: {what}: {why}");
+}
