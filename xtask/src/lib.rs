@@ -1,8 +1,11 @@
-//! Start at `main.rs`.
+//! Setup, demo and tests of xdhcpd, and the [`lab`] of network namespaces that the demo and the
+//! end-to-end tests share. Start at `main.rs`.
 
 pub mod build;
 pub mod cleanup;
 pub mod command;
+pub mod demo;
+pub mod lab;
 pub mod setup;
 pub mod test;
 pub mod workspace;

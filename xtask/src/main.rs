@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{build, setup, test};
+use xtask::{build, demo, setup, test};
 
 /// Everything that this workspace needs besides `cargo build`. Each command that a task runs is printed.
 #[derive(Parser)]
@@ -19,6 +19,8 @@ enum Task {
     Setup(setup::Options),
     /// Sets up for building, then runs `cargo build` with these arguments.
     Build(build::Options),
+    /// Plays the daemon's whole life with real clients, in network namespaces of its own.
+    Demo(demo::Options),
     /// Sets up, checks format and lints, builds, and runs every test.
     Test(test::Options),
 }
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Setup(options) => setup::run(&options),
         Task::Build(options) => build::run(&options),
+        Task::Demo(options) => demo::run(&options),
         Task::Test(options) => return test::run(&options),
     };
     match result {

@@ -1,0 +1,112 @@
+//! A process that ends with its handle, its output kept in a file.
+
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use super::{Namespace, wait};
+use crate::command::Line;
+
+#[derive(Debug)]
+pub struct Process {
+    label: String,
+    child: Child,
+    log: PathBuf,
+    /// What earlier runs under the same label have written.
+    log_start: usize,
+}
+
+impl Process {
+    /// Starts a command, its output going to `<namespace>-<label>.log` in the lab's folder.
+    ///
+    /// # Errors
+    /// It could not be started.
+    pub fn spawn(namespace: &Namespace, label: &str, command: &mut Command) -> Result<Self> {
+        let log = namespace.path(&format!("{label}.log"));
+        let output = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .with_context(|| format!("cannot write {}", log.display()))?;
+        let log_start = usize::try_from(output.metadata()?.len())?;
+        let child = command
+            .stdin(Stdio::null())
+            .stderr(output.try_clone()?)
+            .stdout(output)
+            .spawn()
+            .with_context(|| format!("cannot start `{}`", Line(command)))?;
+        Ok(Self {
+            label: label.to_owned(),
+            child,
+            log,
+            log_start,
+        })
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has written so far.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn output(&self) -> Result<String> {
+        let log = fs::read(&self.log)?;
+        let own = log.get(self.log_start..).unwrap_or_default();
+        Ok(String::from_utf8_lossy(own).into_owned())
+    }
+
+    /// # Errors
+    /// It has ended already.
+    pub fn signal(&mut self, signal: Signal) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!("{} has ended: {status}", self.label);
+        }
+        let pid = Pid::from_raw(i32::try_from(self.child.id())?);
+        kill(pid, signal).with_context(|| format!("cannot send {signal} to {}", self.label))
+    }
+
+    /// How it ended, or `None` while it runs.
+    ///
+    /// # Errors
+    /// It cannot be waited for.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// # Errors
+    /// It still runs after the limit.
+    pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let what = format!("{} to end", self.label);
+        wait::until(&what, limit, || Ok(self.child.try_wait()?))
+    }
+
+    /// `kill -9`, and reaps it.
+    pub fn kill(&mut self) {
+        // Both fail for one that is reaped already, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Leaves it running.
+    pub fn leave(self) {
+        // A handle of a child may go without the child.
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

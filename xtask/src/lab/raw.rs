@@ -1,0 +1,363 @@
+//! A client that sends what it is told to: what real clients do rarely, or only when they must.
+
+use std::{
+    net::Ipv4Addr,
+    os::fd::{AsRawFd as _, OwnedFd},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use dhcp_common::wire::{BOOTP_MIN_LEN, CLIENT_PORT, MAC_BROADCAST, SERVER_PORT};
+use dhcproto::{
+    Decodable as _, Decoder, Encodable as _, Encoder,
+    v4::{DhcpOption, Message, MessageType, Opcode, OptionCode},
+};
+use etherparse::{
+    Ethernet2Header, LinkHeader, NetHeaders, PacketBuilder, PacketHeaders, TransportHeader,
+};
+use nix::{
+    errno::Errno,
+    ifaddrs::getifaddrs,
+    sys::{
+        socket::{
+            AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, bind, recv, send,
+            setsockopt, socket, sockopt::ReceiveTimeout,
+        },
+        time::TimeVal,
+    },
+};
+
+use super::{Namespace, topology::CLIENT_INTERFACE, wait};
+
+/// How long an answer may take.
+const LONGEST: Duration = Duration::from_secs(3);
+/// How long it is waited for an answer that must not come: many times what any answer takes.
+const SILENCE: Duration = Duration::from_millis(400);
+const POLL_MICROS: i64 = 20_000;
+const LARGEST_FRAME: usize = 2048;
+
+/// A client at the wire of a namespace, beside whatever else the namespace does.
+#[derive(Debug)]
+pub struct RawClient {
+    socket: OwnedFd,
+    mac: [u8; 6],
+    /// Option 61.
+    client_id: Option<Vec<u8>>,
+}
+
+/// The headers under a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    pub destination_mac: [u8; 6],
+    pub source: Ipv4Addr,
+    pub destination: Ipv4Addr,
+    pub source_port: u16,
+    pub destination_port: u16,
+}
+
+impl Path {
+    /// As a client without an address sends.
+    pub const BROADCAST: Self = Self {
+        destination_mac: MAC_BROADCAST,
+        source: Ipv4Addr::UNSPECIFIED,
+        destination: Ipv4Addr::BROADCAST,
+        source_port: CLIENT_PORT,
+        destination_port: SERVER_PORT,
+    };
+
+    /// As a client in REBINDING sends.
+    pub const fn broadcast_from(source: Ipv4Addr) -> Self {
+        Self {
+            source,
+            ..Self::BROADCAST
+        }
+    }
+
+    /// As a client in RENEWING sends, to a host or to the router towards it.
+    pub const fn unicast(
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+        destination_mac: [u8; 6],
+    ) -> Self {
+        Self {
+            destination_mac,
+            source,
+            destination,
+            ..Self::BROADCAST
+        }
+    }
+}
+
+/// An answer, its checksums verified.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub source_mac: [u8; 6],
+    pub path: Path,
+    pub message: Message,
+}
+
+impl Reply {
+    pub fn kind(&self) -> Option<MessageType> {
+        self.message.opts().msg_type()
+    }
+
+    /// The address that is offered or assigned.
+    pub fn address(&self) -> Ipv4Addr {
+        self.message.yiaddr()
+    }
+
+    /// Option 54.
+    pub fn server(&self) -> Option<Ipv4Addr> {
+        match self.message.opts().get(OptionCode::ServerIdentifier) {
+            Some(DhcpOption::ServerIdentifier(address)) => Some(*address),
+            _ => None,
+        }
+    }
+}
+
+impl RawClient {
+    /// # Errors
+    /// The namespace has no client's interface.
+    pub fn open(namespace: &Namespace) -> Result<Self> {
+        let mac = namespace.mac(CLIENT_INTERFACE)?;
+        Ok(Self {
+            socket: namespace.enter(|| open(CLIENT_INTERFACE))?,
+            mac,
+            client_id: None,
+        })
+    }
+
+    /// Another client at the same wire: what stands in `chaddr`, and in the frame.
+    #[must_use]
+    pub fn with_mac(mut self, mac: [u8; 6]) -> Self {
+        self.mac = mac;
+        self
+    }
+
+    #[must_use]
+    pub fn with_client_id(mut self, id: &[u8]) -> Self {
+        self.client_id = Some(id.to_owned());
+        self
+    }
+
+    /// A request with a new transaction id, and nothing that is not in every request of this client.
+    pub fn message(&self, kind: MessageType) -> Message {
+        let none = Ipv4Addr::UNSPECIFIED;
+        let mut message = Message::new(none, none, none, none, &self.mac);
+        let options = message.opts_mut();
+        options.insert(DhcpOption::MessageType(kind));
+        options.insert(DhcpOption::ParameterRequestList(vec![
+            OptionCode::SubnetMask,
+            OptionCode::Router,
+            OptionCode::DomainNameServer,
+        ]));
+        if let Some(id) = &self.client_id {
+            options.insert(DhcpOption::ClientIdentifier(id.clone()));
+        }
+        message
+    }
+
+    pub fn discover(&self) -> Message {
+        self.message(MessageType::Discover)
+    }
+
+    /// A REQUEST in SELECTING.
+    pub fn select(&self, server: Ipv4Addr, address: Ipv4Addr) -> Message {
+        let mut message = self.reboot(address);
+        let options = message.opts_mut();
+        options.insert(DhcpOption::ServerIdentifier(server));
+        message
+    }
+
+    /// A REQUEST in INIT-REBOOT.
+    pub fn reboot(&self, address: Ipv4Addr) -> Message {
+        let mut message = self.message(MessageType::Request);
+        let options = message.opts_mut();
+        options.insert(DhcpOption::RequestedIpAddress(address));
+        message
+    }
+
+    /// A REQUEST in RENEWING or REBINDING, which its [`Path`] tells apart.
+    pub fn extend(&self, address: Ipv4Addr) -> Message {
+        let mut message = self.message(MessageType::Request);
+        message.set_ciaddr(address);
+        message
+    }
+
+    pub fn decline(&self, server: Ipv4Addr, address: Ipv4Addr) -> Message {
+        let mut message = self.select(server, address);
+        let options = message.opts_mut();
+        options.insert(DhcpOption::MessageType(MessageType::Decline));
+        message
+    }
+
+    pub fn release(&self, server: Ipv4Addr, address: Ipv4Addr) -> Message {
+        let mut message = self.message(MessageType::Release);
+        message.set_ciaddr(address);
+        let options = message.opts_mut();
+        options.insert(DhcpOption::ServerIdentifier(server));
+        message
+    }
+
+    /// # Errors
+    /// It cannot be encoded or sent.
+    pub fn send(&self, message: &Message, path: Path) -> Result<()> {
+        let mut payload = Vec::new();
+        message.encode(&mut Encoder::new(&mut payload))?;
+        payload.resize(payload.len().max(BOOTP_MIN_LEN), 0);
+        let builder = PacketBuilder::ethernet2(self.mac, path.destination_mac)
+            .ipv4(path.source.octets(), path.destination.octets(), 64)
+            .udp(path.source_port, path.destination_port);
+        let mut frame = Vec::with_capacity(builder.size(payload.len()));
+        builder.write(&mut frame, &payload)?;
+        send(self.socket.as_raw_fd(), &frame, MsgFlags::empty()).context("cannot send a frame")?;
+        Ok(())
+    }
+
+    /// Sends a request and waits for its answer.
+    ///
+    /// # Errors
+    /// None came.
+    pub fn ask(&self, message: &Message, path: Path) -> Result<Reply> {
+        self.send(message, path)?;
+        let kind = message.opts().msg_type();
+        wait::until(&format!("an answer to {kind:?}"), LONGEST, || {
+            self.receive(message.xid())
+        })
+    }
+
+    /// Sends a request that must not be answered.
+    ///
+    /// # Errors
+    /// An answer came.
+    pub fn ask_in_vain(&self, message: &Message, path: Path) -> Result<()> {
+        self.send(message, path)?;
+        let answered = wait::until("", SILENCE, || self.receive(message.xid()));
+        if let Ok(reply) = answered {
+            bail!("an answer came that should not: {reply:?}");
+        }
+        Ok(())
+    }
+
+    /// DISCOVER, and the OFFER.
+    ///
+    /// # Errors
+    /// None came.
+    pub fn offer(&self) -> Result<Reply> {
+        let reply = self.ask(&self.discover(), Path::BROADCAST)?;
+        expect(&reply, MessageType::Offer)?;
+        Ok(reply)
+    }
+
+    /// All the way from INIT to BOUND: the ACK.
+    ///
+    /// # Errors
+    /// No OFFER came, or no ACK.
+    pub fn lease(&self) -> Result<Reply> {
+        let offer = self.offer()?;
+        let server = offer.server().context("the OFFER has no option 54")?;
+        let reply = self.ask(&self.select(server, offer.address()), Path::BROADCAST)?;
+        expect(&reply, MessageType::Ack)?;
+        Ok(reply)
+    }
+
+    /// The next answer to a transaction, if there is one at the moment.
+    fn receive(&self, xid: u32) -> Result<Option<Reply>> {
+        let mut frame = [0; LARGEST_FRAME];
+        loop {
+            let len = match recv(self.socket.as_raw_fd(), &mut frame, MsgFlags::empty()) {
+                Ok(len) => len,
+                Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
+                Err(error) => return Err(error).context("cannot receive frames"),
+            };
+            let reply = frame.get(..len).map(parse).transpose()?.flatten();
+            if let Some(reply) = reply
+                && reply.message.xid() == xid
+            {
+                return Ok(Some(reply));
+            }
+        }
+    }
+}
+
+/// # Errors
+/// The answer is of another type.
+pub fn expect(reply: &Reply, kind: MessageType) -> Result<()> {
+    ensure!(
+        reply.kind() == Some(kind),
+        "expected {kind:?}, and {:?} came: {:?}",
+        reply.kind(),
+        reply.message
+    );
+    Ok(())
+}
+
+/// A packet socket for IPv4 that sees what the interface receives.
+fn open(interface: &str) -> Result<OwnedFd> {
+    let socket = socket(
+        AddressFamily::Packet,
+        SockType::Raw,
+        SockFlag::SOCK_CLOEXEC,
+        SockProtocol::EthIp,
+    )
+    .context("cannot open a packet socket")?;
+    let link = getifaddrs()?
+        .filter(|address| address.interface_name == interface)
+        .find_map(|address| address.address?.as_link_addr().copied())
+        .with_context(|| format!("there is no {interface}"))?;
+    bind(socket.as_raw_fd(), &link).with_context(|| format!("cannot bind to {interface}"))?;
+    setsockopt(&socket, ReceiveTimeout, &TimeVal::new(0, POLL_MICROS))?;
+    Ok(socket)
+}
+
+/// The DHCP message of a server in a frame, or `None` where it is something else.
+fn parse(frame: &[u8]) -> Result<Option<Reply>> {
+    let Ok(headers) = PacketHeaders::from_ethernet_slice(frame) else {
+        return Ok(None);
+    };
+    let PacketHeaders {
+        link:
+            Some(LinkHeader::Ethernet2(Ethernet2Header {
+                source,
+                destination,
+                ..
+            })),
+        net: Some(NetHeaders::Ipv4(ip, _)),
+        transport: Some(TransportHeader::Udp(udp)),
+        payload,
+        ..
+    } = headers
+    else {
+        return Ok(None);
+    };
+    if udp.source_port != SERVER_PORT {
+        return Ok(None);
+    }
+    let message = Message::decode(&mut Decoder::new(payload.slice()))
+        .context("what came from port 67 is no DHCP message")?;
+    if message.opcode() != Opcode::BootReply {
+        return Ok(None);
+    }
+    ensure!(
+        ip.header_checksum == ip.calc_header_checksum(),
+        "the checksum of the IPv4 header is wrong: {ip:?}"
+    );
+    let checksum = udp.calc_checksum_ipv4(&ip, payload.slice())?;
+    ensure!(
+        [0, checksum].contains(&udp.checksum),
+        "the UDP checksum is {:#06x} instead of {checksum:#06x}",
+        udp.checksum
+    );
+    let path = Path {
+        destination_mac: destination,
+        source: ip.source.into(),
+        destination: ip.destination.into(),
+        source_port: udp.source_port,
+        destination_port: udp.destination_port,
+    };
+    Ok(Some(Reply {
+        source_mac: source,
+        path,
+        message,
+    }))
+}

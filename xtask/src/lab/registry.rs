@@ -1,0 +1,160 @@
+//! Which labs there are, so that what a killed one has left can be told from one that is in use.
+//!
+//! Each lab has a record that its owner keeps locked: the kernel lets go of the lock however the owner
+//! ends. Records live where namespaces do, in a file system that is empty after a reboot.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{Seek as _, Write as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use nix::{
+    mount::{MntFlags, umount2},
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use super::wait;
+use crate::command::{self, command};
+
+const RECORDS: &str = "/run/xdhcpd-lab";
+/// Held while labs are entered and swept, so that no lab is swept before its owner has locked it.
+const LOCK: &str = ".lock";
+/// The second line of the record of a lab that stays without an owner.
+const KEPT: &str = "kept";
+const LONGEST_DEATH: Duration = Duration::from_secs(5);
+
+pub(super) fn namespace_name(id: &str, role: &str) -> String {
+    format!("xdhcpd-{id}-{role}")
+}
+
+/// The locked registry.
+pub(super) struct Registry {
+    _lock: File,
+}
+
+impl Registry {
+    pub fn lock() -> Result<Self> {
+        fs::create_dir_all(RECORDS).with_context(|| format!("cannot make {RECORDS}"))?;
+        let path = Path::new(RECORDS).join(LOCK);
+        let lock =
+            File::create(&path).with_context(|| format!("cannot open {}", path.display()))?;
+        lock.lock()
+            .with_context(|| format!("cannot lock {}", path.display()))?;
+        Ok(Self { _lock: lock })
+    }
+
+    /// Adds a lab, owned for as long as the record returned is open.
+    pub fn enter(&self, id: &str, dir: &Path) -> Result<File> {
+        let path = record_path(id);
+        let mut record =
+            File::create_new(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        record.lock()?;
+        writeln!(record, "{}", dir.display())?;
+        Ok(record)
+    }
+
+    /// Removes labs whose owner is gone.
+    pub fn sweep(&self) {
+        for lab in labs().filter(|lab| !lab.kept && !lab.is_owned()) {
+            remove(&lab.id, &lab.dir);
+        }
+    }
+}
+
+/// Removes labs that were kept, and returns how many.
+///
+/// # Errors
+/// The registry cannot be locked.
+pub fn remove_kept() -> Result<usize> {
+    let _registry = Registry::lock()?;
+    let kept = labs().filter(|lab| lab.kept && !lab.is_owned());
+    Ok(kept.map(|lab| remove(&lab.id, &lab.dir)).count())
+}
+
+pub(super) fn mark_kept(record: &mut File, dir: &Path) -> Result<()> {
+    record.rewind()?;
+    writeln!(record, "{}\n{KEPT}", dir.display())?;
+    Ok(())
+}
+
+/// Removes all of a lab; what cannot be removed is said and left.
+pub(super) fn remove(id: &str, dir: &Path) {
+    for namespace in namespaces(&namespace_name(id, "")) {
+        if let Err(error) = remove_namespace(&namespace) {
+            eprintln!("lab: `ip netns delete {namespace}` by hand: {error:#}");
+        }
+    }
+    let bpffs = dir.join("bpf");
+    // Pins go with it, and with them maps and links.
+    while umount2(&bpffs, MntFlags::MNT_DETACH).is_ok() {}
+    let removed = [fs::remove_dir_all(dir), fs::remove_file(record_path(id))];
+    for error in removed.into_iter().filter_map(Result::err) {
+        if error.kind() != std::io::ErrorKind::NotFound {
+            eprintln!("lab: remove {} by hand: {error}", dir.display());
+        }
+    }
+}
+
+fn remove_namespace(namespace: &str) -> Result<()> {
+    // A namespace outlives its name while a process is in it.
+    wait::until("its processes to end", LONGEST_DEATH, || {
+        let pids = command::read(&mut command("ip", ["netns", "pids", namespace]))?;
+        for pid in pids.lines().filter_map(|pid| pid.trim().parse().ok()) {
+            // One that has just ended is no error.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        Ok(pids.trim().is_empty().then_some(()))
+    })?;
+    command::read(&mut command("ip", ["netns", "delete", namespace])).map(drop)
+}
+
+fn namespaces(prefix: &str) -> Vec<String> {
+    command::read(&mut command("ip", ["netns", "list"]))
+        .unwrap_or_default()
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| name.starts_with(prefix))
+        .map(str::to_owned)
+        .collect()
+}
+
+struct Entry {
+    id: String,
+    dir: PathBuf,
+    kept: bool,
+    record: File,
+}
+
+impl Entry {
+    fn is_owned(&self) -> bool {
+        matches!(self.record.try_lock(), Err(TryLockError::WouldBlock))
+    }
+}
+
+fn labs() -> impl Iterator<Item = Entry> {
+    fs::read_dir(RECORDS)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let id = entry.ok()?.file_name().into_string().ok()?;
+            if id == LOCK {
+                return None;
+            }
+            let text = fs::read_to_string(record_path(&id)).ok()?;
+            let mut lines = text.lines();
+            Some(Entry {
+                dir: PathBuf::from(lines.next()?),
+                kept: lines.next() == Some(KEPT),
+                record: File::open(record_path(&id)).ok()?,
+                id,
+            })
+        })
+}
+
+fn record_path(id: &str) -> PathBuf {
+    Path::new(RECORDS).join(id)
+}

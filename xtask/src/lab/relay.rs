@@ -1,0 +1,30 @@
+//! ISC dhcrelay, the relay agent between clients and server.
+
+use anyhow::Result;
+
+use super::{
+    Namespace, Process,
+    topology::{RELAY_TO_CLIENTS, RELAY_TO_SERVER, SERVER},
+};
+
+#[derive(Debug)]
+pub struct Relay {
+    _process: Process,
+}
+
+impl Relay {
+    /// With `option_82`, it adds relay agent information to what it relays.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start(namespace: &Namespace, option_82: bool) -> Result<Self> {
+        let mut dhcrelay = namespace.command("dhcrelay", ["-4", "-d"]);
+        dhcrelay.args(option_82.then_some("-a"));
+        dhcrelay.args(["-id", RELAY_TO_CLIENTS, "-iu", RELAY_TO_SERVER]);
+        dhcrelay.arg("-pf").arg(namespace.path("dhcrelay.pid"));
+        dhcrelay.arg(SERVER.to_string());
+        Ok(Self {
+            _process: Process::spawn(namespace, "dhcrelay", &mut dhcrelay)?,
+        })
+    }
+}

@@ -1,0 +1,150 @@
+//! How server and clients are joined.
+
+use std::net::Ipv4Addr;
+
+use anyhow::{Context as _, Result};
+
+use super::{Lab, Namespace};
+
+/// The server's only interface, in every topology.
+pub const SERVER_INTERFACE: &str = "veth-srv";
+/// A client's only interface, in every topology.
+pub const CLIENT_INTERFACE: &str = "eth0";
+/// The relay agent's interfaces.
+pub const RELAY_TO_SERVER: &str = "to-server";
+pub const RELAY_TO_CLIENTS: &str = "to-clients";
+
+pub const PREFIX_LEN: u8 = 24;
+/// The server's address, on the network of clients that need no relay agent.
+pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+/// The relay agent's address on the server's link.
+pub const RELAY: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
+/// The relay agent's address on the clients' link: `giaddr`, and their router.
+pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 88, 0, 1);
+pub const CLIENTS_NETWORK: &str = "10.88.0.0/24";
+
+/// The hardware address of the n-th client, counted from one.
+pub const fn client_mac(number: u8) -> [u8; 6] {
+    [2, 0, 0, 0, 0, number]
+}
+
+/// One client on a wire to the server.
+#[derive(Debug)]
+pub struct Direct {
+    pub server: Namespace,
+    pub client: Namespace,
+}
+
+impl Direct {
+    /// # Errors
+    /// The kernel refused.
+    pub fn new(lab: &Lab) -> Result<Self> {
+        let server = lab.namespace("srv")?;
+        let client = lab.namespace("cli")?;
+        lab.veth((&server, SERVER_INTERFACE), (&client, CLIENT_INTERFACE))?;
+        server.add_address(SERVER_INTERFACE, SERVER, PREFIX_LEN)?;
+        lab.receive_xdp(&client, CLIENT_INTERFACE)?;
+        set_client_mac(&client, 1)?;
+        Ok(Self { server, client })
+    }
+}
+
+/// Several clients and the server on a switch.
+#[derive(Debug)]
+pub struct Switched {
+    pub server: Namespace,
+    pub clients: Vec<Namespace>,
+}
+
+impl Switched {
+    /// # Errors
+    /// The kernel refused.
+    pub fn new(lab: &Lab, clients: u8) -> Result<Self> {
+        let server = lab.namespace("srv")?;
+        let switch = switch(lab)?;
+        let port = "port-srv";
+        lab.veth((&server, SERVER_INTERFACE), (&switch, port))?;
+        switch.ip(["link", "set", port, "master", BRIDGE])?;
+        server.add_address(SERVER_INTERFACE, SERVER, PREFIX_LEN)?;
+        // The bridge hands frames on to the clients' ports as any other.
+        lab.receive_xdp(&switch, port)?;
+        let clients = plug_in_clients(lab, &switch, clients)?;
+        Ok(Self { server, clients })
+    }
+}
+
+/// Several clients on a switch, with a router between them and the server.
+#[derive(Debug)]
+pub struct Relayed {
+    pub server: Namespace,
+    pub relay: Namespace,
+    pub clients: Vec<Namespace>,
+}
+
+impl Relayed {
+    /// # Errors
+    /// The kernel refused.
+    pub fn new(lab: &Lab, clients: u8) -> Result<Self> {
+        let server = lab.namespace("srv")?;
+        let relay = lab.namespace("rly")?;
+        let switch = switch(lab)?;
+        lab.veth((&server, SERVER_INTERFACE), (&relay, RELAY_TO_SERVER))?;
+        server.add_address(SERVER_INTERFACE, SERVER, PREFIX_LEN)?;
+        relay.add_address(RELAY_TO_SERVER, RELAY, PREFIX_LEN)?;
+        let gateway = RELAY.to_string();
+        server.ip(["route", "add", CLIENTS_NETWORK, "via", &gateway])?;
+        lab.receive_xdp(&relay, RELAY_TO_SERVER)?;
+
+        let port = "port-rly";
+        lab.veth((&relay, RELAY_TO_CLIENTS), (&switch, port))?;
+        switch.ip(["link", "set", port, "master", BRIDGE])?;
+        relay.add_address(RELAY_TO_CLIENTS, GATEWAY, PREFIX_LEN)?;
+        relay.enter(|| {
+            // Which file this is depends on the namespace of whoever opens it.
+            std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")
+                .context("cannot let the relay agent's namespace forward")
+        })?;
+        let clients = plug_in_clients(lab, &switch, clients)?;
+        Ok(Self {
+            server,
+            relay,
+            clients,
+        })
+    }
+}
+
+const BRIDGE: &str = "bridge";
+
+fn switch(lab: &Lab) -> Result<Namespace> {
+    let switch = lab.namespace("sw")?;
+    // It forwards from the first frame on: no forward delay.
+    let delay = ["forward_delay", "0", "stp_state", "0"];
+    switch.ip([
+        "link", "add", BRIDGE, "type", "bridge", delay[0], delay[1], delay[2], delay[3],
+    ])?;
+    switch.ip(["link", "set", BRIDGE, "up"])?;
+    Ok(switch)
+}
+
+fn plug_in_clients(lab: &Lab, switch: &Namespace, clients: u8) -> Result<Vec<Namespace>> {
+    (1..=clients)
+        .map(|number| {
+            let client = lab.namespace(&format!("cli{number}"))?;
+            let port = format!("port-{number}");
+            lab.veth((switch, &port), (&client, CLIENT_INTERFACE))?;
+            switch.ip(["link", "set", &port, "master", BRIDGE])?;
+            set_client_mac(&client, number)?;
+            Ok(client)
+        })
+        .collect()
+}
+
+fn set_client_mac(client: &Namespace, number: u8) -> Result<()> {
+    let mac = mac_text(client_mac(number));
+    client.ip(["link", "set", "dev", CLIENT_INTERFACE, "address", &mac])
+}
+
+/// The usual notation.
+pub fn mac_text(mac: [u8; 6]) -> String {
+    mac.map(|octet| format!("{octet:02x}")).join(":")
+}
