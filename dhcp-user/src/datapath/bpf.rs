@@ -1,0 +1,151 @@
+//! The few `bpf(2)` commands that aya does not offer.
+//!
+//! Each takes its own prefix of `union bpf_attr`; the kernel takes a shorter one than its own as if
+//! the rest were zero.
+
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd},
+    path::Path,
+};
+
+use nix::NixPath;
+
+// include/uapi/linux/bpf.h, enum bpf_cmd.
+const BPF_MAP_CREATE: libc::c_int = 0;
+const BPF_MAP_UPDATE_ELEM: libc::c_int = 2;
+const BPF_OBJ_GET: libc::c_int = 7;
+const BPF_LINK_DETACH: libc::c_int = 34;
+
+// include/uapi/linux/bpf.h, enum bpf_map_type.
+const BPF_MAP_TYPE_ARRAY: u32 = 2;
+const BPF_MAP_TYPE_ARRAY_OF_MAPS: u32 = 12;
+
+#[repr(C)]
+struct MapCreate {
+    map_type: u32,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+    map_flags: u32,
+    inner_map_fd: u32,
+}
+
+#[repr(C)]
+struct MapUpdate {
+    map_fd: u32,
+    reserved: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
+
+#[repr(C)]
+struct ObjGet {
+    pathname: u64,
+    bpf_fd: u32,
+    file_flags: u32,
+}
+
+#[repr(C)]
+struct LinkDetach {
+    link_fd: u32,
+}
+
+/// # Safety
+/// `attr` must be what the kernel expects for `command`, and the addresses in it must be valid for it.
+unsafe fn bpf<Attr>(command: libc::c_int, attr: &Attr) -> io::Result<libc::c_long> {
+    // SAFETY: `attr` is a live object of the size passed; the rest is the caller's promise.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command,
+            std::ptr::from_ref(attr),
+            size_of::<Attr>(),
+        )
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(result)
+}
+
+fn owned(fd: libc::c_long) -> io::Result<OwnedFd> {
+    let fd = RawFd::try_from(fd).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just made this descriptor for us, close-on-exec as all of bpf(2).
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// A number as the kernel takes descriptors; open ones are never negative.
+fn raw(fd: &impl AsFd) -> u32 {
+    fd.as_fd().as_raw_fd().cast_unsigned()
+}
+
+/// Opens whatever is pinned at `path`.
+pub fn open_pin(path: &Path) -> io::Result<OwnedFd> {
+    let fd = path.with_nix_path(|path| {
+        let attr = ObjGet {
+            pathname: path.as_ptr() as u64,
+            bpf_fd: 0,
+            file_flags: 0,
+        };
+        // SAFETY: BPF_OBJ_GET reads the string at `pathname`, which outlives the call.
+        unsafe { bpf(BPF_OBJ_GET, &attr) }
+    })??;
+    owned(fd)
+}
+
+/// Detaches a link from what it is attached to; its pin stays, with nothing behind it.
+pub fn detach_link(link: &OwnedFd) -> io::Result<()> {
+    let attr = LinkDetach { link_fd: raw(link) };
+    // SAFETY: BPF_LINK_DETACH takes a descriptor and no address.
+    unsafe { bpf(BPF_LINK_DETACH, &attr) }.map(|_| ())
+}
+
+/// An array of one map, made to be updated: see [`MapOfMaps::wait_for_programs`].
+#[derive(Debug)]
+pub struct MapOfMaps {
+    outer: OwnedFd,
+    inner: OwnedFd,
+}
+
+impl MapOfMaps {
+    pub fn create() -> io::Result<Self> {
+        let inner = create_array(BPF_MAP_TYPE_ARRAY, 0)?;
+        let outer = create_array(BPF_MAP_TYPE_ARRAY_OF_MAPS, raw(&inner))?;
+        Ok(Self { outer, inner })
+    }
+
+    /// Returns when every XDP program run has ended that was under way when this was called.
+    ///
+    /// An update of a map of maps promises just that, so that who replaces an inner map may take the
+    /// old one as unused (`maybe_wait_bpf_programs` in kernel/bpf/syscall.c): it waits for an RCU
+    /// grace period, and XDP programs run in RCU read-side critical sections.
+    pub fn wait_for_programs(&self) -> io::Result<()> {
+        let key = 0u32;
+        let value = raw(&self.inner);
+        let attr = MapUpdate {
+            map_fd: raw(&self.outer),
+            reserved: 0,
+            key: std::ptr::from_ref(&key) as u64,
+            value: std::ptr::from_ref(&value) as u64,
+            flags: 0,
+        };
+        // SAFETY: key and value are four octets each, as `create_array` has told the kernel, and
+        // outlive the call, which only reads them.
+        unsafe { bpf(BPF_MAP_UPDATE_ELEM, &attr) }.map(|_| ())
+    }
+}
+
+fn create_array(map_type: u32, inner_map_fd: u32) -> io::Result<OwnedFd> {
+    let attr = MapCreate {
+        map_type,
+        key_size: 4,
+        value_size: 4,
+        max_entries: 1,
+        map_flags: 0,
+        inner_map_fd,
+    };
+    // SAFETY: BPF_MAP_CREATE takes numbers and no address here.
+    owned(unsafe { bpf(BPF_MAP_CREATE, &attr) }?)
+}

@@ -1,0 +1,132 @@
+//! What can go wrong between the controller and the kernel.
+
+use std::{io, path::PathBuf};
+
+use aya::{
+    EbpfError,
+    maps::MapError,
+    pin::PinError,
+    programs::{ProgramError, links::LinkError},
+};
+
+use super::privilege::Capability;
+
+#[derive(Debug, thiserror::Error)]
+pub enum DatapathError {
+    #[error(
+        "missing {}: run as root, or give them to the service (AmbientCapabilities= in its systemd unit)",
+        names(.0)
+    )]
+    Privilege(Vec<Capability>),
+
+    #[error(
+        "server.pin-dir: {} is not inside a BPF file system; `mount -t bpf bpf /sys/fs/bpf` makes one, and a \
+         directory in it such as /sys/fs/bpf/xdhcpd is right",
+        path.display()
+    )]
+    NotBpffs { path: PathBuf },
+
+    #[error(
+        "server.pin-dir: another xdhcpd is running with {}; stop it first, or choose another directory",
+        path.display()
+    )]
+    Locked { path: PathBuf },
+
+    #[error(
+        "server.pin-dir: {} is not ours ({found}); nothing was changed; move it away, or choose another directory",
+        path.display()
+    )]
+    Foreign { path: PathBuf, found: String },
+
+    #[error("{action} {}", path.display())]
+    Path {
+        action: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+
+    #[error(
+        "the map {map} of the program's object is {found}, where the controller expects {expected}"
+    )]
+    Shape {
+        map: &'static str,
+        found: String,
+        expected: String,
+    },
+
+    #[error("the program's object lacks {what} `{name}`")]
+    Incomplete {
+        what: &'static str,
+        name: &'static str,
+    },
+
+    #[error("the kernel did not load the program")]
+    Load(#[source] Box<EbpfError>),
+
+    #[error("the kernel did not accept the program")]
+    Verify(#[source] Box<ProgramError>),
+
+    #[error("map {map}")]
+    Map {
+        map: &'static str,
+        #[source]
+        source: MapError,
+    },
+
+    #[error("interface {interface}: {problem}")]
+    Attach {
+        interface: String,
+        problem: AttachProblem,
+    },
+
+    #[error("the fence against running programs")]
+    Fence(#[source] io::Error),
+}
+
+/// Why the program is not attached to an interface.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachProblem {
+    #[error(
+        "driver {driver} has no native XDP for it as it is now ({reason}); `generic-xdp = true` in [server] \
+         lets the kernel run the program behind the driver instead, at a fraction of the speed"
+    )]
+    NoNative { driver: String, reason: String },
+
+    #[error(
+        "an XDP program that is not ours is attached; `ip link set dev <interface> xdp off` or the service \
+         that owns it removes it"
+    )]
+    Occupied,
+
+    #[error(
+        "the program is attached in generic mode, which `generic-xdp` in [server] no longer allows; \
+         set it, or run `xdhcpd detach` first"
+    )]
+    GenericNotAllowed,
+
+    #[error("the kernel is too old for XDP links (Linux 5.9)")]
+    NoLinks,
+
+    #[error("the kernel did not attach the program: {0}")]
+    Kernel(#[source] Box<ProgramError>),
+
+    #[error("the pinned link could not be opened: {0}")]
+    Reopen(#[source] LinkError),
+
+    #[error("the link could not be pinned: {0}")]
+    Pin(#[source] PinError),
+}
+
+/// An entry that stays in the map although it was withdrawn.
+#[derive(Debug, thiserror::Error)]
+#[error("the kernel did not delete the entry, tried {attempts} times")]
+pub struct WithdrawError {
+    pub attempts: u32,
+    #[source]
+    pub source: MapError,
+}
+
+fn names(capabilities: &[Capability]) -> String {
+    let names: Vec<_> = capabilities.iter().map(|cap| cap.to_string()).collect();
+    names.join(", ")
+}

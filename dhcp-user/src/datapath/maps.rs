@@ -1,0 +1,266 @@
+//! The maps that the controller writes, and the counters that it reads.
+//!
+//! This is the only writer of each of them, so that what is read here stays true until it is
+//! written here.
+
+use std::{collections::HashMap as StdHashMap, hash::Hash, os::fd::AsRawFd};
+
+use aya::{
+    Ebpf,
+    maps::{HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray, XskMap, lpm_trie::Key},
+};
+use dhcp_common::{
+    abi::{Binding, ClientKey, Link, LinkKey, NetworkRef, RelayKey, Template, TemplateKey, map},
+    outcome::Outcome,
+    wire::Be32,
+};
+use ipnet::Ipv4Net;
+
+use super::{
+    error::{DatapathError, WithdrawError},
+    fence::Barrier,
+};
+
+// include/uapi/linux/bpf.h.
+const BPF_ANY: u64 = 0;
+const BPF_NOEXIST: u64 = 1;
+
+/// The kernel refuses a delete only while another one holds the same bucket, which ends at once.
+const WITHDRAW_ATTEMPTS: u32 = 16;
+
+/// All maps but `META`, which only the loader writes, and those with a reader of their own.
+pub struct Maps {
+    leases: HashMap<MapData, ClientKey, Binding>,
+    templates: HashMap<MapData, TemplateKey, Template>,
+    links: HashMap<MapData, LinkKey, Link>,
+    relays: LpmTrie<MapData, RelayKey, NetworkRef>,
+    outcomes: PerCpuArray<MapData, u64>,
+    slow: XskMap<MapData>,
+    /// Whether the program may answer; where it may not it is given nothing to answer with.
+    fast_path: bool,
+}
+
+impl std::fmt::Debug for Maps {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Maps")
+            .field("fast_path", &self.fast_path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Takes a map out of the loaded object.
+pub(super) fn take<M>(ebpf: &mut Ebpf, name: &'static str) -> Result<M, DatapathError>
+where
+    M: TryFrom<Map, Error = MapError>,
+{
+    let map = ebpf.take_map(name).ok_or(DatapathError::Incomplete {
+        what: "the map",
+        name,
+    })?;
+    M::try_from(map).map_err(at(name))
+}
+
+fn at(map: &'static str) -> impl FnOnce(MapError) -> DatapathError {
+    move |source| DatapathError::Map { map, source }
+}
+
+fn errno(error: &MapError) -> Option<i32> {
+    match error {
+        MapError::SyscallError(error) => error.io_error.raw_os_error(),
+        _ => None,
+    }
+}
+
+impl Maps {
+    pub(super) fn take(ebpf: &mut Ebpf, fast_path: bool) -> Result<Self, DatapathError> {
+        Ok(Self {
+            leases: take(ebpf, map::LEASES)?,
+            templates: take(ebpf, map::TEMPLATES)?,
+            links: take(ebpf, map::LINKS)?,
+            relays: take(ebpf, map::RELAYS)?,
+            outcomes: take(ebpf, map::OUTCOMES)?,
+            slow: take(ebpf, map::SLOW)?,
+            fast_path,
+        })
+    }
+
+    /// Lets the program answer this client with `binding`, whose seal is set here.
+    ///
+    /// # Errors
+    /// The map is full, or the kernel is short of memory. The client takes the slow path, unless an
+    /// entry of it was published before: that one stays.
+    pub fn publish(&mut self, key: &ClientKey, binding: Binding) -> Result<(), MapError> {
+        if !self.fast_path {
+            return Ok(());
+        }
+        self.leases.insert(key, binding.sealed_for(key), BPF_ANY)
+    }
+
+    /// Takes the client's entry away, if there is one. A program run may hold it until a fence.
+    ///
+    /// # Errors
+    /// The entry is still there, and answers. To be tried again until it is gone.
+    pub fn withdraw(&mut self, key: &ClientKey) -> Result<(), WithdrawError> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match self.leases.remove(key) {
+                Ok(()) => return Ok(()),
+                Err(error) if errno(&error) == Some(libc::ENOENT) => return Ok(()),
+                Err(source) if attempts == WITHDRAW_ATTEMPTS => {
+                    tracing::error!(?key, attempts, error = %source, "a lease is not withdrawn");
+                    return Err(WithdrawError { attempts, source });
+                }
+                Err(error) => {
+                    tracing::warn!(?key, attempts, %error, "withdrawing again");
+                    std::thread::yield_now();
+                }
+            }
+        }
+    }
+
+    /// Every published entry.
+    ///
+    /// # Errors
+    /// The kernel did not let the map be read through.
+    pub fn published(&self) -> Result<Vec<(ClientKey, Binding)>, DatapathError> {
+        let entries: Result<_, _> = self.leases.iter().collect();
+        entries.map_err(at(map::LEASES))
+    }
+
+    /// Adds a rendered answer. One that is there already is the same: see [`TemplateKey::profile`].
+    ///
+    /// # Errors
+    /// The map is full, or the kernel is short of memory. Such requests take the slow path.
+    pub fn publish_template(
+        &mut self,
+        key: &TemplateKey,
+        template: &Template,
+    ) -> Result<(), MapError> {
+        match self.templates.insert(key, template, BPF_NOEXIST) {
+            Err(error) if errno(&error) == Some(libc::EEXIST) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Removes every rendered answer, and returns when no program run copies from one any more: only
+    /// then may the kernel use their memory for others.
+    ///
+    /// # Errors
+    /// Some may be left.
+    pub fn clear_templates(&mut self, barrier: &Barrier) -> Result<(), DatapathError> {
+        let keys: Result<Vec<_>, _> = self.templates.keys().collect();
+        for key in keys.map_err(at(map::TEMPLATES))? {
+            self.templates.remove(&key).map_err(at(map::TEMPLATES))?;
+        }
+        barrier.wait().map_err(DatapathError::Fence)
+    }
+
+    /// Takes every entry away, and returns when no program run holds one any more.
+    ///
+    /// # Errors
+    /// Some may be left.
+    pub fn clear_leases(&mut self, barrier: &Barrier) -> Result<(), DatapathError> {
+        let keys: Result<Vec<_>, _> = self.leases.keys().collect();
+        for key in keys.map_err(at(map::LEASES))? {
+            self.withdraw(&key)
+                .map_err(|error| at(map::LEASES)(error.source))?;
+        }
+        barrier.wait().map_err(DatapathError::Fence)
+    }
+
+    /// Makes `LINKS` hold exactly `wanted`.
+    ///
+    /// # Errors
+    /// Some may be missing, or left.
+    pub fn sync_links(&mut self, wanted: &[(LinkKey, Link)]) -> Result<(), DatapathError> {
+        let present: Result<Vec<_>, _> = self.links.iter().collect();
+        let (put, stale) = differences(present.map_err(at(map::LINKS))?, wanted);
+        for (key, link) in put {
+            self.links
+                .insert(key, link, BPF_ANY)
+                .map_err(at(map::LINKS))?;
+        }
+        for key in stale {
+            self.links.remove(&key).map_err(at(map::LINKS))?;
+        }
+        Ok(())
+    }
+
+    /// Makes `RELAYS` hold exactly `wanted`.
+    ///
+    /// # Errors
+    /// Some may be missing, or left.
+    pub fn sync_relays(&mut self, wanted: &[(Ipv4Net, NetworkRef)]) -> Result<(), DatapathError> {
+        let wanted: Vec<_> = wanted
+            .iter()
+            .map(|(prefix, network)| {
+                let address = Be32::from(prefix.network());
+                ((u32::from(prefix.prefix_len()), address), *network)
+            })
+            .collect();
+        let present: Result<Vec<_>, _> = self
+            .relays
+            .iter()
+            .map(|entry| entry.map(|(key, network)| ((key.prefix_len(), key.data()), network)))
+            .collect();
+        let (put, stale) = differences(present.map_err(at(map::RELAYS))?, &wanted);
+        for ((len, address), network) in put {
+            self.relays
+                .insert(&Key::new(*len, *address), network, BPF_ANY)
+                .map_err(at(map::RELAYS))?;
+        }
+        for (len, address) in stale {
+            self.relays
+                .remove(&Key::new(len, address))
+                .map_err(at(map::RELAYS))?;
+        }
+        Ok(())
+    }
+
+    /// How often each outcome has come to pass, on all CPUs together, since the maps were made.
+    ///
+    /// # Errors
+    /// The kernel did not let the map be read.
+    pub fn outcomes(&self) -> Result<Vec<(Outcome, u64)>, DatapathError> {
+        Outcome::ALL
+            .iter()
+            .map(|outcome| {
+                let counts = self.outcomes.get(&(*outcome as u32), 0)?;
+                let total = counts
+                    .iter()
+                    .fold(0, |sum: u64, count| sum.wrapping_add(*count));
+                Ok((*outcome, total))
+            })
+            .collect::<Result<_, _>>()
+            .map_err(at(map::OUTCOMES))
+    }
+
+    /// Sends the frames of one receive queue to a bound AF_XDP socket. The kernel takes the entry
+    /// away when the socket is closed.
+    ///
+    /// # Errors
+    /// `index` is beyond the map, or the socket is not one that can be there.
+    pub fn register_slow(
+        &mut self,
+        index: u32,
+        socket: &impl AsRawFd,
+    ) -> Result<(), DatapathError> {
+        self.slow
+            .set(index, socket.as_raw_fd(), BPF_ANY)
+            .map_err(at(map::SLOW))
+    }
+}
+
+/// Which of `wanted` are missing or different in `present`, and which keys are in excess.
+fn differences<K: Copy + Eq + Hash, V: PartialEq>(
+    present: Vec<(K, V)>,
+    wanted: &[(K, V)],
+) -> (Vec<&(K, V)>, Vec<K>) {
+    let mut present: StdHashMap<K, V> = present.into_iter().collect();
+    let put = wanted
+        .iter()
+        .filter(|(key, value)| present.remove(key).as_ref() != Some(value))
+        .collect();
+    (put, present.into_keys().collect())
+}

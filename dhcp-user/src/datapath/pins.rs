@@ -1,0 +1,333 @@
+//! The directory in bpffs where everything stays that outlives the controller.
+//!
+//! ```text
+//! <pin dir>/current -> maps-3    the maps in use
+//! <pin dir>/maps-3/LEASES …      one generation of maps, by name
+//! <pin dir>/link-7-native        the XDP link of the interface with index 7, and its mode
+//! ```
+//!
+//! Maps that cannot be adopted are not touched: the next generation is made beside them, and
+//! `current` is renamed onto it, atomically, when every interface runs the program that uses it.
+//! Nothing is removed unless all of the directory is known to be ours.
+
+use std::{
+    fmt,
+    fs::{self, DirBuilder, File, TryLockError},
+    io,
+    os::unix::fs::{DirBuilderExt, symlink},
+    path::{Path, PathBuf},
+};
+
+use dhcp_common::abi::map;
+use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
+
+use super::{
+    LinkMode, bpf,
+    error::DatapathError,
+    shape::{Object, describe},
+};
+
+const CURRENT: &str = "current";
+/// `current` before it is renamed into place.
+const NEXT: &str = "next";
+const GENERATION_PREFIX: &str = "maps-";
+const LINK_PREFIX: &str = "link-";
+
+/// The directory, held by this controller alone for as long as this lives.
+#[derive(Debug)]
+pub struct PinDir {
+    path: PathBuf,
+    /// Its lock ends with the process, however that ends.
+    _lock: File,
+}
+
+/// One set of maps that belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Generation(u32);
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{GENERATION_PREFIX}{}", self.0)
+    }
+}
+
+impl Generation {
+    fn parse(name: &str) -> Option<Self> {
+        let number = name.strip_prefix(GENERATION_PREFIX)?.parse().ok()?;
+        let generation = Self(number);
+        (generation.to_string() == name).then_some(generation)
+    }
+}
+
+/// The pin of a link. Interfaces are told apart by index, for bpffs takes no dots in a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkPin {
+    pub ifindex: u32,
+    pub mode: LinkMode,
+}
+
+impl fmt::Display for LinkPin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{LINK_PREFIX}{}-{}", self.ifindex, self.mode.label())
+    }
+}
+
+impl LinkPin {
+    fn parse(name: &str) -> Option<Self> {
+        let (ifindex, mode) = name.strip_prefix(LINK_PREFIX)?.split_once('-')?;
+        let pin = Self {
+            ifindex: ifindex.parse().ok()?,
+            mode: LinkMode::from_label(mode)?,
+        };
+        (pin.to_string() == name).then_some(pin)
+    }
+}
+
+/// What is in the directory, all of it ours.
+#[derive(Debug, Default)]
+pub struct Contents {
+    pub current: Option<Generation>,
+    pub generations: Vec<Generation>,
+    pub links: Vec<LinkPin>,
+}
+
+impl PinDir {
+    /// Makes the directory if need be, and takes it.
+    pub fn open(path: &Path) -> Result<Self, DatapathError> {
+        check_bpffs(path)?;
+        match fs::symlink_metadata(path) {
+            Ok(metadata) if !metadata.is_dir() => {
+                return Err(foreign(path, "not a directory"));
+            }
+            _ => {}
+        }
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(at("making", path))?;
+        let lock = File::open(path).map_err(at("opening", path))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+                _lock: lock,
+            }),
+            Err(TryLockError::WouldBlock) => Err(DatapathError::Locked {
+                path: path.to_owned(),
+            }),
+            Err(TryLockError::Error(source)) => Err(at("locking", path)(source)),
+        }
+    }
+
+    /// Looks through the whole directory, and refuses it if anything in it is not ours.
+    pub fn contents(&self) -> Result<Contents, DatapathError> {
+        let mut contents = Contents::default();
+        for name in names(&self.path)? {
+            let path = self.path.join(&name);
+            if name == CURRENT || name == NEXT {
+                let target = link_target(&path)?;
+                if name == CURRENT {
+                    contents.current = Some(target);
+                }
+            } else if let Some(generation) = Generation::parse(&name) {
+                check_generation(&path)?;
+                contents.generations.push(generation);
+            } else if let Some(pin) = LinkPin::parse(&name) {
+                match object(&path)? {
+                    Object::XdpLink { .. } => contents.links.push(pin),
+                    other => return Err(foreign(&path, other)),
+                }
+            } else {
+                return Err(foreign(&path, "a name that is none of ours"));
+            }
+        }
+        let generations = &contents.generations;
+        contents
+            .current
+            .take_if(|current| !generations.contains(current));
+        Ok(contents)
+    }
+
+    pub fn map(&self, generation: Generation, map: &str) -> PathBuf {
+        self.path.join(generation.to_string()).join(map)
+    }
+
+    pub fn link(&self, pin: LinkPin) -> PathBuf {
+        self.path.join(pin.to_string())
+    }
+
+    /// Makes the directory of a generation after all others.
+    pub fn create_generation(&self, contents: &Contents) -> Result<Generation, DatapathError> {
+        let last = contents.generations.iter().max().map_or(0, |last| last.0);
+        let generation = Generation(last.wrapping_add(1));
+        let path = self.path.join(generation.to_string());
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(at("making", &path))?;
+        Ok(generation)
+    }
+
+    /// Makes `generation` the one that the next controller adopts.
+    pub fn set_current(&self, generation: Generation) -> Result<(), DatapathError> {
+        let next = self.path.join(NEXT);
+        remove_if_there(&next)?;
+        symlink(generation.to_string(), &next).map_err(at("making", &next))?;
+        fs::rename(&next, self.path.join(CURRENT)).map_err(at("renaming", &next))
+    }
+
+    /// Unpins the maps of a generation; those that a program still uses live on unseen.
+    pub fn remove_generation(&self, generation: Generation) -> Result<(), DatapathError> {
+        let path = self.path.join(generation.to_string());
+        for name in map::ALL {
+            remove_if_there(&path.join(name))?;
+        }
+        fs::remove_dir(&path).map_err(at("removing", &path))
+    }
+
+    /// Detaches a link and removes its pin. Of a link whose interface is gone only the pin is left.
+    pub fn remove_link(&self, pin: LinkPin) -> Result<(), DatapathError> {
+        let path = self.link(pin);
+        let link = bpf::open_pin(&path).map_err(at("opening", &path))?;
+        // Without this the kernel detaches at some time after the last reference is gone.
+        match bpf::detach_link(&link) {
+            Err(error) if error.raw_os_error() != Some(libc::ENOLINK) => {
+                return Err(at("detaching", &path)(error));
+            }
+            _ => {}
+        }
+        remove_if_there(&path)
+    }
+
+    /// Detaches every link and removes every pin, and says how many links there were.
+    pub fn remove_all(&self) -> Result<usize, DatapathError> {
+        let contents = self.contents()?;
+        for pin in &contents.links {
+            self.remove_link(*pin)?;
+        }
+        remove_if_there(&self.path.join(CURRENT))?;
+        remove_if_there(&self.path.join(NEXT))?;
+        for generation in &contents.generations {
+            self.remove_generation(*generation)?;
+        }
+        Ok(contents.links.len())
+    }
+}
+
+/// What is pinned at `path`.
+pub fn object(path: &Path) -> Result<Object, DatapathError> {
+    let fd = bpf::open_pin(path).map_err(at("opening", path))?;
+    describe(&fd).map_err(at("describing", path))
+}
+
+/// Decides by the nearest directory that exists, for the rest is ours to make.
+fn check_bpffs(path: &Path) -> Result<(), DatapathError> {
+    let existing = path.ancestors().find(|ancestor| ancestor.exists());
+    let magic = existing.and_then(|path| statfs(path).ok());
+    if magic.is_some_and(|statfs| statfs.filesystem_type() == BPF_FS_MAGIC) {
+        return Ok(());
+    }
+    Err(DatapathError::NotBpffs {
+        path: path.to_owned(),
+    })
+}
+
+fn check_generation(path: &Path) -> Result<(), DatapathError> {
+    let metadata = fs::symlink_metadata(path).map_err(at("reading", path))?;
+    if !metadata.is_dir() {
+        return Err(foreign(path, "not a directory"));
+    }
+    for name in names(path)? {
+        let pin = path.join(&name);
+        if !map::ALL.contains(&name.as_str()) {
+            return Err(foreign(&pin, "a name that is none of ours"));
+        }
+        match object(&pin)? {
+            Object::Map(_) => {}
+            other => return Err(foreign(&pin, other)),
+        }
+    }
+    Ok(())
+}
+
+fn link_target(path: &Path) -> Result<Generation, DatapathError> {
+    fs::read_link(path)
+        .ok()
+        .and_then(|target| Generation::parse(target.to_str()?))
+        .ok_or_else(|| foreign(path, "not a link to one of our directories"))
+}
+
+fn names(directory: &Path) -> Result<Vec<String>, DatapathError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory).map_err(at("reading", directory))? {
+        let entry = entry.map_err(at("reading", directory))?;
+        match entry.file_name().into_string() {
+            Ok(name) => names.push(name),
+            Err(_) => return Err(foreign(&entry.path(), "a name that is none of ours")),
+        }
+    }
+    Ok(names)
+}
+
+fn remove_if_there(path: &Path) -> Result<(), DatapathError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at("removing", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn foreign(path: &Path, found: impl ToString) -> DatapathError {
+    DatapathError::Foreign {
+        path: path.to_owned(),
+        found: found.to_string(),
+    }
+}
+
+pub fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DatapathError {
+    move |source| DatapathError::Path {
+        action,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_only_the_names_it_gives() {
+        let pin = LinkPin {
+            ifindex: 7,
+            mode: LinkMode::Native,
+        };
+        assert_eq!(LinkPin::parse("link-7-native"), Some(pin));
+        assert_eq!(Generation::parse("maps-12"), Some(Generation(12)));
+        for name in [
+            "link-7",
+            "link-07-native",
+            "link-7-offload",
+            "link--native",
+            "link-+7-native",
+            "maps-",
+            "maps-01",
+            "maps--1",
+            "LEASES",
+        ] {
+            assert_eq!(LinkPin::parse(name), None, "{name}");
+            assert_eq!(Generation::parse(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_directory_elsewhere_is_refused_with_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pins");
+        let error = PinDir::open(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("mount -t bpf bpf /sys/fs/bpf") && error.contains("server.pin-dir"),
+            "{error}"
+        );
+        assert!(!path.exists(), "nothing was made");
+    }
+}
