@@ -1,5 +1,11 @@
 //! The controller of xdhcpd, as a library for its binary and its tests.
 
 pub mod clock;
+pub mod config;
 pub mod datapath;
+pub mod engine {
+    pub mod effect;
+}
+pub mod live;
 pub mod slowpath;
+pub mod store;

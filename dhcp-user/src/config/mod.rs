@@ -1,7 +1,7 @@
 //! The configuration: checked types that cannot hold nonsense.
 //!
-//! [`raw`] is what the TOML file may say, [`check`] turns it into the types here or into a list of
-//! [`Problem`]s that name file, line, field and value. Nothing behind this module checks again.
+//! [`raw`] reads the TOML file, [`check`] turns it into the types here or into a list of [`Problem`]s
+//! that name file, line, field and value. Nothing behind this module checks again.
 
 use std::{
     net::Ipv4Addr,
@@ -14,10 +14,17 @@ use dhcp_common::abi::{ClientKey, Limit};
 use ipnet::Ipv4Net;
 
 pub mod check;
-pub mod options;
-pub mod raw;
+mod host;
+mod options;
+mod problem;
+mod raw;
+mod subnet;
+#[cfg(test)]
+mod tests;
+mod times;
 
-pub use check::{Problem, Problems};
+pub use host::Host;
+pub use problem::{Problem, Problems};
 
 /// A whole configuration.
 #[derive(Clone, Debug)]
@@ -46,7 +53,7 @@ pub struct Server {
 }
 
 /// An interface to attach to. Whether it exists is found out when it is attached, and by
-/// [`check::against_host`].
+/// [`Config::load_on`].
 #[derive(Clone, Debug)]
 pub struct Interface {
     pub name: String,
@@ -135,7 +142,15 @@ impl Config {
     /// # Errors
     /// Every problem found, each with its line, field, value, and what would be right.
     pub fn load(path: &Path) -> Result<Self, Problems> {
-        check::load(path)
+        check::load(path, None)
+    }
+
+    /// Reads and checks a file, and whether this host has what it names.
+    ///
+    /// # Errors
+    /// As [`Config::load`], and each interface that the host does not have.
+    pub fn load_on(path: &Path, host: &Host) -> Result<Self, Problems> {
+        check::load(path, Some(host))
     }
 
     pub fn network(&self, id: u32) -> Option<&Network> {

@@ -1,0 +1,403 @@
+//! Subnets: prefixes, pools, times and reservations.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::Ipv4Addr,
+    sync::Arc,
+};
+
+use dhcp_common::{
+    abi::{ClientKey, MAX_CLIENT_ID, MAX_RELAYS},
+    wire::HTYPE_ETHERNET,
+};
+use ipnet::Ipv4Net;
+use sha2::{Digest, Sha256};
+
+use super::{
+    Network, Pool, Reservation, Subnet,
+    check::{address, host_address, replace},
+    options,
+    raw::{Node, Section},
+    times::{self, Settings},
+};
+
+/// A `/8` is the largest network that IPv4 ever gave to anybody.
+const SHORTEST_PREFIX: u8 = 8;
+const MAX_NAME: usize = 64;
+/// Octets of option 12 that clients take: one label of RFC 1035 §2.3.4 would be 63.
+const MAX_HOST_NAME: usize = 253;
+
+/// The server's own addresses and the interface that has each.
+pub(super) type Ours = BTreeMap<Ipv4Addr, String>;
+
+pub(super) fn networks(root: &Section<'_>, ours: &Ours) -> Vec<Network> {
+    let defaults = root
+        .get("defaults")
+        .and_then(|node| node.section(&times::KNOWN))
+        .map(|section| Settings::read(&section))
+        .unwrap_or_default();
+    defaults.check_alone();
+    let nodes = root.tables("subnet");
+    if nodes.is_empty() {
+        root.refuse("no subnet to serve; add `[[subnet]]` with `prefix = \"10.0.0.0/24\"`");
+    }
+    if nodes.len() > MAX_RELAYS as usize {
+        root.refuse(format_args!(
+            "{} subnets; at most {MAX_RELAYS} are served",
+            nodes.len()
+        ));
+    }
+    let mut prefixes = Vec::new();
+    let mut ids = HashMap::new();
+    let mut networks = Vec::new();
+    for node in &nodes {
+        let Some(network) = network(node, &defaults, ours, &mut prefixes) else {
+            continue;
+        };
+        if let Some((other, line)) = ids.insert(network.id, (network.name.clone(), node.line())) {
+            let reason = if other == network.name {
+                "has the same name"
+            } else {
+                "gets the same number from its name"
+            };
+            node.refuse(format_args!(
+                "the subnet in line {line} {reason}; give this one another `name` than {:?}",
+                network.name
+            ));
+        }
+        networks.push(network);
+    }
+    refuse_overlaps(prefixes, |prefix| (prefix.network(), prefix.broadcast()));
+    networks
+}
+
+fn network<'a>(
+    node: &Node<'a>,
+    defaults: &Settings<'_>,
+    ours: &Ours,
+    prefixes: &mut Vec<(Ipv4Net, Node<'a>)>,
+) -> Option<Network> {
+    let own = ["prefix", "name", "pools", "server-id", "reservation"];
+    let known: Vec<_> = own.into_iter().chain(times::KNOWN).collect();
+    let section = node.section(&known)?;
+    let settings = Settings::read(&section);
+    let lease = settings.lease_times(defaults);
+    // Without a prefix everything else is still looked at, as if it were inside.
+    let mut prefix = Ipv4Net::default();
+    if let Some(node) = section.require("prefix", "\"10.0.0.0/24\"")
+        && let Some(good) = read_prefix(&node)
+    {
+        prefix = good;
+        prefixes.push((prefix, node));
+    }
+
+    let mut name = prefix.to_string();
+    replace(&mut name, section.get("name"), subnet_name);
+    let id = network_id(&name);
+    if id == 0 {
+        section.refuse(format_args!(
+            "the name {name:?} has the number zero; give another `name`"
+        ));
+    }
+    let mut server_id = None;
+    replace(&mut server_id, section.get("server-id"), |node| {
+        Some(host_address(node))
+    });
+    let pools = section
+        .get("pools")
+        .map(|node| read_pools(&node, prefix, ours));
+    Some(Network {
+        id,
+        name,
+        subnet: Subnet {
+            prefix,
+            pools: pools.unwrap_or_default(),
+            lease,
+            offer_time: settings.offer_time(defaults),
+            decline_time: settings.decline_time(defaults),
+            authoritative: settings.authoritative(defaults),
+            server_id,
+            options: settings.options(defaults),
+            reservations: reservations(&section, id, prefix, ours),
+        },
+    })
+}
+
+/// Stable whatever else changes in the file.
+fn network_id(name: &str) -> u32 {
+    let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(name));
+    u32::from_be_bytes([a, b, c, d])
+}
+
+fn subnet_name(node: &Node<'_>) -> Option<String> {
+    let name = node.string("lan")?;
+    if !(1..=MAX_NAME).contains(&name.len()) || name.contains(char::is_control) {
+        node.refuse(format_args!(
+            "give a name of 1 to {MAX_NAME} printable octets"
+        ));
+        return None;
+    }
+    Some(name.to_owned())
+}
+
+fn read_prefix(node: &Node<'_>) -> Option<Ipv4Net> {
+    let Ok(prefix) = node.string("10.0.0.0/24")?.parse::<Ipv4Net>() else {
+        node.refuse("not an IPv4 prefix; give one such as \"10.0.0.0/24\"");
+        return None;
+    };
+    if prefix.prefix_len() < SHORTEST_PREFIX {
+        node.refuse(format_args!(
+            "too large; give a prefix of at least /{SHORTEST_PREFIX}"
+        ));
+        return None;
+    }
+    if prefix != prefix.trunc() {
+        node.refuse(format_args!(
+            "has bits set behind its prefix; give \"{}\"",
+            prefix.trunc()
+        ));
+        return None;
+    }
+    Some(prefix)
+}
+
+/// The addresses that hosts on a subnet can have: all but the first and the last one (RFC 1122
+/// §3.2.1.3), which only prefixes of two addresses or one do without (RFC 3021).
+fn usable(prefix: Ipv4Net) -> (Ipv4Addr, Ipv4Addr) {
+    let (first, last) = (prefix.network(), prefix.broadcast());
+    if prefix.prefix_len() >= 31 {
+        return (first, last);
+    }
+    (
+        u32::from(first).saturating_add(1).into(),
+        u32::from(last).saturating_sub(1).into(),
+    )
+}
+
+fn read_pools(node: &Node<'_>, prefix: Ipv4Net, ours: &Ours) -> Vec<Pool> {
+    let mut pools = Vec::new();
+    for node in node.list("pools such as \"10.0.0.100-10.0.0.200\"") {
+        let Some(pool) = read_pool(&node) else {
+            continue;
+        };
+        if is_good_pool(&node, pool, prefix, ours) {
+            pools.push((pool, node));
+        }
+    }
+    let mut pools = refuse_overlaps(pools, |pool| (pool.first, pool.last));
+    pools.sort_by_key(|pool| pool.first);
+    pools
+}
+
+fn read_pool(node: &Node<'_>) -> Option<Pool> {
+    let text = node.string("10.0.0.100-10.0.0.200")?;
+    let pool = match text.split_once('-') {
+        Some((first, last)) => first.trim().parse().ok().zip(last.trim().parse().ok()),
+        None => {
+            let prefix = text.parse::<Ipv4Net>().ok();
+            let prefix = prefix.filter(|prefix| *prefix == prefix.trunc());
+            prefix.map(|prefix| (prefix.network(), prefix.broadcast()))
+        }
+    };
+    let Some((first, last)) = pool else {
+        node.refuse(
+            "not a pool; give \"10.0.0.100-10.0.0.200\" or a prefix such as \"10.0.0.128/25\"",
+        );
+        return None;
+    };
+    if first > last {
+        node.refuse(format_args!(
+            "ends before it begins; give \"{last}-{first}\""
+        ));
+        return None;
+    }
+    Some(Pool { first, last })
+}
+
+fn is_good_pool(node: &Node<'_>, pool: Pool, prefix: Ipv4Net, ours: &Ours) -> bool {
+    let (first, last) = usable(prefix);
+    let give = format_args!("give addresses between {first} and {last}").to_string();
+    if !prefix.contains(&pool.first) || !prefix.contains(&pool.last) {
+        node.refuse(format_args!("lies outside the subnet {prefix}; {give}"));
+        return false;
+    }
+    if pool.first < first || pool.last > last {
+        node.refuse(format_args!(
+            "contains the network's own or broadcast address of {prefix}; {give}"
+        ));
+        return false;
+    }
+    if let Some((address, interface)) = ours.range(pool.first..=pool.last).next() {
+        node.refuse(format_args!(
+            "contains {address}, this server's own address on {interface}; leave it out"
+        ));
+        return false;
+    }
+    true
+}
+
+/// Refuses each range that overlaps one before it in the order of addresses, and returns them all.
+fn refuse_overlaps<T: Copy>(
+    ranges: Vec<(T, Node<'_>)>,
+    bounds: impl Fn(T) -> (Ipv4Addr, Ipv4Addr),
+) -> Vec<T> {
+    let mut sorted: Vec<_> = ranges
+        .iter()
+        .map(|(range, node)| (bounds(*range), node))
+        .collect();
+    sorted.sort_by_key(|(bounds, _)| *bounds);
+    let mut reach: Option<(Ipv4Addr, &Node<'_>)> = None;
+    for ((first, last), node) in sorted {
+        if let Some((end, other)) = reach
+            && first <= end
+        {
+            // The one further down in the file is the one to change.
+            let (earlier, later) = if other.line() <= node.line() {
+                (other, node)
+            } else {
+                (node, other)
+            };
+            later.refuse(format_args!(
+                "overlaps {}; let each address stand in one only",
+                earlier.pointer()
+            ));
+        }
+        if reach.is_none_or(|(end, _)| last > end) {
+            reach = Some((last, node));
+        }
+    }
+    ranges.into_iter().map(|(range, _)| range).collect()
+}
+
+fn reservations(
+    section: &Section<'_>,
+    network: u32,
+    prefix: Ipv4Net,
+    ours: &Ours,
+) -> Vec<Arc<Reservation>> {
+    let mut addresses = HashMap::new();
+    let mut clients = HashMap::new();
+    let mut reservations = Vec::new();
+    let known = ["hardware-address", "client-id", "address", "host-name"];
+    for node in section.tables("reservation") {
+        let Some(section) = node.section(&known) else {
+            continue;
+        };
+        let client = client(&section, network);
+        let address = section
+            .require("address", "\"10.0.0.5\"")
+            .and_then(|node| Some((reserved_address(&node, prefix, ours)?, node)));
+        let mut host_name = None;
+        replace(&mut host_name, section.get("host-name"), |node| {
+            Some(read_host_name(node))
+        });
+        if let Some((address, node)) = &address
+            && let Some(line) = addresses.insert(*address, node.line())
+        {
+            node.refuse(format_args!(
+                "reserved already in line {line}; give each address to one client"
+            ));
+        }
+        if let Some((client, _, node)) = &client
+            && let Some(line) = clients.insert(*client, node.line())
+        {
+            node.refuse(format_args!(
+                "this client has a reservation on this subnet in line {line}; give each client one address"
+            ));
+        }
+        if let (Some((client, client_text, _)), Some((address, _))) = (client, address) {
+            reservations.push(Arc::new(Reservation {
+                client,
+                client_text,
+                address,
+                host_name,
+            }));
+        }
+    }
+    reservations
+}
+
+fn client<'a>(section: &Section<'a>, network: u32) -> Option<(ClientKey, String, Node<'a>)> {
+    let (node, key) = match (section.get("hardware-address"), section.get("client-id")) {
+        (Some(node), None) => {
+            let key = hardware_key(&node, network)?;
+            (node, key)
+        }
+        (None, Some(node)) => {
+            let key = client_id_key(&node, network)?;
+            (node, key)
+        }
+        _ => {
+            section.refuse(
+                "give either `hardware-address = \"02:00:00:00:00:01\"` or `client-id = \"01:02:00:00:00:00:01\"`",
+            );
+            return None;
+        }
+    };
+    let text = node.string("")?.to_owned();
+    Some((key, text, node))
+}
+
+fn hardware_key(node: &Node<'_>, network: u32) -> Option<ClientKey> {
+    let octets = options::parse_hex(node.string("02:00:00:00:00:01")?);
+    let octets = octets.filter(|octets| octets.len() == 6);
+    let key = octets.and_then(|octets| ClientKey::hardware(network, HTYPE_ETHERNET, &octets));
+    if key.is_none() {
+        node.refuse("not an Ethernet address; give six octets such as \"02:00:00:00:00:01\"");
+    }
+    key
+}
+
+fn client_id_key(node: &Node<'_>, network: u32) -> Option<ClientKey> {
+    let octets = options::parse_hex(node.string("01:02:00:00:00:00:01")?);
+    // RFC 2132 §9.14: a type and at least one octet; the length of an option is one octet.
+    let octets = octets.filter(|octets| (2..=255).contains(&octets.len()));
+    let Some(octets) = octets else {
+        node.refuse(
+            "not a client identifier; give 2 to 255 octets such as \"01:02:00:00:00:00:01\"",
+        );
+        return None;
+    };
+    if octets.len() > MAX_CLIENT_ID {
+        return Some(ClientKey::client_id_digest(
+            network,
+            Sha256::digest(&octets).into(),
+        ));
+    }
+    ClientKey::client_id(network, &octets)
+}
+
+fn reserved_address(node: &Node<'_>, prefix: Ipv4Net, ours: &Ours) -> Option<Ipv4Addr> {
+    let address = address(node)?;
+    let (first, last) = usable(prefix);
+    if !(first..=last).contains(&address) {
+        node.refuse(format_args!(
+            "no host of the subnet {prefix} can have it; give an address between {first} and {last}"
+        ));
+        return None;
+    }
+    if let Some(interface) = ours.get(&address) {
+        node.refuse(format_args!(
+            "this server's own address on {interface}; give another one"
+        ));
+        return None;
+    }
+    Some(address)
+}
+
+fn read_host_name(node: &Node<'_>) -> Option<String> {
+    let name = node.string("printer")?;
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
+    };
+    if name.len() > MAX_HOST_NAME || !name.split('.').all(is_label) {
+        node.refuse("not a host name (RFC 1123 §2.1); give letters, digits and inner hyphens, such as \"printer-2\"");
+        return None;
+    }
+    Some(name.to_owned())
+}

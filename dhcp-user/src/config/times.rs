@@ -1,0 +1,203 @@
+//! Settings that `[defaults]` and each subnet can have, the nearest of which wins.
+
+use std::{collections::HashSet, time::Duration};
+
+use dhcp_common::wire::INFINITE_SECS;
+
+use super::{
+    LeaseTimes, OptionValue, options,
+    raw::{Node, Section},
+};
+
+pub(super) const KNOWN: [&str; 8] = [
+    "lease-time",
+    "renewal-time",
+    "rebinding-time",
+    "horizon-leases",
+    "offer-time",
+    "decline-time",
+    "authoritative",
+    "options",
+];
+
+const DEFAULT_LEASE_SECS: u32 = 3600;
+const DEFAULT_HORIZON_LEASES: u32 = 2;
+const DEFAULT_OFFER_TIME: Duration = Duration::from_secs(60);
+const DEFAULT_DECLINE_TIME: Duration = Duration::from_secs(24 * 3600);
+/// A year as humantime counts it.
+const YEAR_SECS: u32 = 31_557_600;
+/// With [`MAX_HORIZON_LEASES`] every horizon stays within the 292 years of nanoseconds that
+/// 64 signed bits hold.
+const MAX_LEASE_SECS: u32 = 10 * YEAR_SECS;
+const MAX_HORIZON_LEASES: i64 = 8;
+const MAX_OFFER_TIME: Duration = Duration::from_secs(3600);
+const MAX_DECLINE_TIME: Duration = Duration::from_secs(YEAR_SECS as u64);
+
+/// What one table says; `None` where it says nothing.
+#[derive(Default)]
+pub(super) struct Settings<'a> {
+    lease: Option<Seconds<'a>>,
+    renewal: Option<Seconds<'a>>,
+    rebinding: Option<Seconds<'a>>,
+    horizon_leases: Option<u32>,
+    offer_time: Option<Duration>,
+    decline_time: Option<Duration>,
+    authoritative: Option<bool>,
+    options: Vec<OptionValue>,
+}
+
+#[derive(Clone)]
+struct Seconds<'a> {
+    secs: u32,
+    node: Node<'a>,
+}
+
+impl<'a> Settings<'a> {
+    pub fn read(section: &Section<'a>) -> Self {
+        let seconds = |key| section.get(key).and_then(Seconds::read);
+        let duration = |key, such_as, max| {
+            let node = section.get(key)?;
+            read_duration(&node, such_as, max)
+        };
+        Self {
+            lease: seconds("lease-time"),
+            renewal: seconds("renewal-time"),
+            rebinding: seconds("rebinding-time"),
+            horizon_leases: section
+                .get("horizon-leases")
+                .and_then(|node| node.integer(1..=MAX_HORIZON_LEASES)),
+            offer_time: duration("offer-time", "60s", MAX_OFFER_TIME),
+            decline_time: duration("decline-time", "24h", MAX_DECLINE_TIME),
+            authoritative: section.get("authoritative").and_then(|node| node.boolean()),
+            options: section
+                .get("options")
+                .map(|node| options::read(&node))
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Checks the times of `[defaults]`, which subnets that set none of their own rely on.
+    pub fn check_alone(&'a self) {
+        self.lease_times(&Settings::default());
+    }
+
+    pub fn lease_times(&'a self, defaults: &Settings<'_>) -> LeaseTimes {
+        let own = [&self.lease, &self.renewal, &self.rebinding];
+        let lease = self.lease.as_ref().or(defaults.lease.as_ref());
+        let renewal = self.renewal.as_ref().or(defaults.renewal.as_ref());
+        let rebinding = self.rebinding.as_ref().or(defaults.rebinding.as_ref());
+        let lease_secs = lease.map_or(DEFAULT_LEASE_SECS, |lease| lease.secs);
+        // RFC 2131 §4.4.5. A lease without end needs no renewal unless the file wants one.
+        let of_lease = |numerator: u64, denominator: u64| match lease_secs {
+            INFINITE_SECS => INFINITE_SECS,
+            secs => (u64::from(secs) * numerator / denominator) as u32,
+        };
+        let times = LeaseTimes {
+            lease_secs,
+            renewal_secs: renewal.map_or(of_lease(1, 2), |time| time.secs),
+            rebinding_secs: rebinding.map_or(of_lease(7, 8), |time| time.secs),
+            horizon_leases: self
+                .horizon_leases
+                .or(defaults.horizon_leases)
+                .unwrap_or(DEFAULT_HORIZON_LEASES),
+        };
+        // A problem belongs to the table that set something last; the rest repeat it from there.
+        let node = |time: &'a Option<Seconds<'a>>| time.as_ref().map(|time| &time.node);
+        check_order(&times, own.map(node));
+        times
+    }
+
+    pub fn offer_time(&self, defaults: &Settings<'_>) -> Duration {
+        self.offer_time
+            .or(defaults.offer_time)
+            .unwrap_or(DEFAULT_OFFER_TIME)
+    }
+
+    pub fn decline_time(&self, defaults: &Settings<'_>) -> Duration {
+        self.decline_time
+            .or(defaults.decline_time)
+            .unwrap_or(DEFAULT_DECLINE_TIME)
+    }
+
+    pub fn authoritative(&self, defaults: &Settings<'_>) -> bool {
+        self.authoritative
+            .or(defaults.authoritative)
+            .unwrap_or(false)
+    }
+
+    /// These options, then those of `defaults` that are not among them.
+    pub fn options(&self, defaults: &Settings<'_>) -> Vec<OptionValue> {
+        let own: HashSet<u8> = self.options.iter().map(|option| option.code).collect();
+        let inherited = defaults.options.iter();
+        let inherited = inherited.filter(|option| !own.contains(&option.code));
+        self.options.iter().chain(inherited).cloned().collect()
+    }
+}
+
+/// RFC 2131 §4.4.5: T1 is earlier than T2, and T2 earlier than the end of the lease.
+fn check_order(times: &LeaseTimes, [lease, renewal, rebinding]: [Option<&Node<'_>>; 3]) {
+    let (t1, t2) = (text(times.renewal_secs), text(times.rebinding_secs));
+    let is_endless = times.lease_secs == INFINITE_SECS;
+    let never_renews = is_endless && times.renewal_secs == INFINITE_SECS;
+    if times.renewal_secs >= times.rebinding_secs
+        && !never_renews
+        && let Some(node) = renewal.or(rebinding).or(lease)
+    {
+        node.refuse(format_args!(
+            "renewal after {t1} is not before rebinding after {t2}; give renewal-time < rebinding-time < lease-time, or only a lease-time of at least \"3s\""
+        ));
+    }
+    if times.rebinding_secs >= times.lease_secs
+        && !is_endless
+        && let Some(node) = rebinding.or(lease).or(renewal)
+    {
+        node.refuse(format_args!(
+            "rebinding after {t2} is not before the end of a lease of {}; give renewal-time < rebinding-time < lease-time",
+            text(times.lease_secs)
+        ));
+    }
+}
+
+/// Seconds in words.
+fn text(secs: u32) -> String {
+    match secs {
+        INFINITE_SECS => "infinite time".to_owned(),
+        secs => humantime::format_duration(Duration::from_secs(secs.into())).to_string(),
+    }
+}
+
+impl<'a> Seconds<'a> {
+    fn read(node: Node<'a>) -> Option<Self> {
+        if node.string("1h")? == "infinite" {
+            return Some(Self {
+                secs: INFINITE_SECS,
+                node,
+            });
+        }
+        let max = Duration::from_secs(MAX_LEASE_SECS.into());
+        let duration = read_duration(&node, "1h", max)?;
+        let secs = u32::try_from(duration.as_secs()).ok()?;
+        Some(Self { secs, node })
+    }
+}
+
+/// A time of whole seconds, at least one.
+fn read_duration(node: &Node<'_>, such_as: &str, max: Duration) -> Option<Duration> {
+    let duration = match humantime::parse_duration(node.string(such_as)?) {
+        Ok(duration) => duration,
+        Err(error) => {
+            node.refuse(format_args!(
+                "not a time ({error}); give one such as {such_as:?}"
+            ));
+            return None;
+        }
+    };
+    if duration.is_zero() || duration > max || duration.subsec_nanos() != 0 {
+        node.refuse(format_args!(
+            "out of range; give whole seconds from \"1s\" to \"{}\"",
+            humantime::format_duration(max)
+        ));
+        return None;
+    }
+    Some(duration)
+}
