@@ -12,6 +12,8 @@ use crate::clock::Nanos;
 
 pub mod committer;
 pub mod sqlite;
+#[cfg(test)]
+mod tests;
 pub mod wall;
 
 /// Why an address is not free, or whose it was.
@@ -137,4 +139,16 @@ pub trait Store: Send {
         &mut self,
         each: &mut dyn FnMut(WallRecord),
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+    /// What [`Store::set_anchor`] wrote last.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    fn anchor(&mut self) -> Result<Option<wall::Anchor>, Box<dyn std::error::Error + Send + Sync>>;
+
+    /// Writes the anchor, and moves the times of all records by `shift_ns`, in one transaction.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    fn set_anchor(&mut self, anchor: &wall::Anchor, shift_ns: i64) -> Result<(), CommitError>;
 }

@@ -1,0 +1,42 @@
+-- One row for each address that is not free, or that somebody had last.
+-- Times are nanoseconds since 1970 UTC; 9223372036854775807 never comes.
+CREATE TABLE lease (
+    address   INTEGER PRIMARY KEY, -- as a number, in host order
+    client    BLOB    NOT NULL,    -- the key by which the server knows its client
+    state     INTEGER NOT NULL,    -- see the view below
+    htype     INTEGER NOT NULL,
+    chaddr    BLOB    NOT NULL,
+    client_id BLOB,
+    host_name TEXT,
+    since     INTEGER NOT NULL,
+    expires   INTEGER NOT NULL,
+    horizon   INTEGER NOT NULL
+) STRICT;
+
+-- The one anchor of the server's clocks.
+CREATE TABLE anchor (
+    id        INTEGER PRIMARY KEY CHECK (id = 0),
+    boot_id   TEXT    NOT NULL,
+    offset_ns INTEGER NOT NULL,
+    drift_ns  INTEGER NOT NULL,
+    seen      INTEGER NOT NULL
+) STRICT;
+
+-- For people: sqlite3 leases.db 'SELECT * FROM leases'
+CREATE VIEW leases AS
+SELECT
+    format('%d.%d.%d.%d', address >> 24, address >> 16 & 255, address >> 8 & 255, address & 255) AS address,
+    CASE state
+        WHEN 1 THEN 'bound'
+        WHEN 2 THEN 'deleted'
+        WHEN 3 THEN 'revoked'
+        WHEN 4 THEN 'quarantined'
+        WHEN 5 THEN 'former'
+    END AS state,
+    lower(hex(chaddr)) AS hardware,
+    lower(hex(client_id)) AS client_id,
+    host_name,
+    datetime(since / 1000000000, 'unixepoch') AS since,
+    CASE expires WHEN 9223372036854775807 THEN 'infinite' ELSE datetime(expires / 1000000000, 'unixepoch') END AS expires,
+    CASE horizon WHEN 9223372036854775807 THEN 'infinite' ELSE datetime(horizon / 1000000000, 'unixepoch') END AS horizon
+FROM lease;

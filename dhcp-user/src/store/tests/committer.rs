@@ -1,0 +1,213 @@
+//! Group commit, with a store that waits to be let go.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::Ordering::Relaxed,
+    mpsc::{self, Receiver},
+};
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::*;
+use crate::store::{
+    Change, CommitError, Ticket,
+    committer::{Committed, Committer},
+    wall::{Anchor, Sample, Wall},
+};
+
+/// Counts the changes of each commit; each one waits for its verdict.
+struct Gated {
+    verdicts: Receiver<bool>,
+    commits: Arc<Mutex<Vec<usize>>>,
+    started: mpsc::Sender<()>,
+}
+
+impl Store for Gated {
+    fn commit(&mut self, changes: &[WallChange]) -> Result<Vec<Applied>, CommitError> {
+        self.commits.lock().unwrap().push(changes.len());
+        self.started.send(()).unwrap();
+        // After the last verdict, all is well.
+        if self.verdicts.recv().unwrap_or(true) {
+            return Ok(vec![Applied::Done; changes.len()]);
+        }
+        Err(CommitError("no space left".into()))
+    }
+
+    fn load(
+        &mut self,
+        _each: &mut dyn FnMut(WallRecord),
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(())
+    }
+
+    fn anchor(&mut self) -> Result<Option<Anchor>, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(None)
+    }
+
+    fn set_anchor(&mut self, _anchor: &Anchor, _shift_ns: i64) -> Result<(), CommitError> {
+        Ok(())
+    }
+}
+
+struct Bench {
+    committer: Committer,
+    results: UnboundedReceiver<Committed>,
+    verdicts: mpsc::Sender<bool>,
+    commits: Arc<Mutex<Vec<usize>>>,
+    started: Receiver<()>,
+}
+
+fn bench() -> Bench {
+    let (verdicts, given) = mpsc::channel();
+    let (start, started) = mpsc::channel();
+    let commits = Arc::<Mutex<Vec<usize>>>::default();
+    let mut store = Gated {
+        verdicts: given,
+        commits: Arc::clone(&commits),
+        started: start,
+    };
+    let now = Sample {
+        boottime: Nanos(0),
+        utc: Utc(0),
+    };
+    let wall = Wall::resume(&mut store, "a", now).unwrap();
+    let (results, receiver) = unbounded_channel();
+    Bench {
+        committer: Committer::spawn(Box::new(store), wall, move || now, results).unwrap(),
+        results: receiver,
+        verdicts,
+        commits,
+        started,
+    }
+}
+
+fn changes(count: usize) -> Vec<Change> {
+    let remove = Change::Remove {
+        address: address(5),
+        client: client(1),
+    };
+    vec![remove; count]
+}
+
+fn next(results: &mut UnboundedReceiver<Committed>) -> (u64, Result<usize, String>) {
+    let (Ticket(ticket), result) = results.blocking_recv().expect("a result for each ticket");
+    let result = result.map(|applied| applied.len());
+    (ticket, result.map_err(|error| error.to_string()))
+}
+
+#[test]
+fn what_queues_up_during_a_commit_goes_into_the_next() {
+    let mut bench = bench();
+    bench.committer.submit(Ticket(0), changes(1));
+    bench.started.recv().unwrap();
+    for ticket in 1..=10 {
+        bench
+            .committer
+            .submit(Ticket(ticket), changes(ticket as usize));
+    }
+    bench.verdicts.send(true).unwrap();
+    bench.verdicts.send(true).unwrap();
+    assert_eq!(next(&mut bench.results), (0, Ok(1)));
+    for ticket in 1..=10 {
+        assert_eq!(next(&mut bench.results), (ticket, Ok(ticket as usize)));
+    }
+    assert_eq!(*bench.commits.lock().unwrap(), [1, 55]);
+    let counters = bench.committer.counters();
+    assert_eq!(counters.commits.load(Relaxed), 2);
+    assert_eq!(counters.changes.load(Relaxed), 56);
+    assert!(counters.max_ns.load(Relaxed) >= counters.last_ns.load(Relaxed));
+}
+
+#[test]
+fn a_batch_is_bounded_but_no_ticket_is_torn() {
+    let mut bench = bench();
+    bench.committer.submit(Ticket(0), changes(1));
+    bench.started.recv().unwrap();
+    for (ticket, count) in [(1, 4095), (2, 5000), (3, 1)] {
+        bench.committer.submit(Ticket(ticket), changes(count));
+    }
+    drop(bench.verdicts);
+    for expected in [(0, 1), (1, 4095), (2, 5000), (3, 1)] {
+        assert_eq!(next(&mut bench.results), (expected.0, Ok(expected.1)));
+    }
+    assert_eq!(*bench.commits.lock().unwrap(), [1, 9095, 1]);
+}
+
+#[test]
+fn a_failure_is_told_to_every_ticket_of_its_batch_and_to_no_other() {
+    let mut bench = bench();
+    bench.committer.submit(Ticket(0), changes(1));
+    bench.started.recv().unwrap();
+    bench.committer.submit(Ticket(1), changes(1));
+    bench.committer.submit(Ticket(2), changes(1));
+    bench.verdicts.send(true).unwrap();
+    bench.verdicts.send(false).unwrap();
+    let error = "the store did not commit: no space left".to_owned();
+    assert_eq!(next(&mut bench.results), (0, Ok(1)));
+    assert_eq!(next(&mut bench.results), (1, Err(error.clone())));
+    assert_eq!(next(&mut bench.results), (2, Err(error)));
+    bench.verdicts.send(true).unwrap();
+    bench.committer.submit(Ticket(3), changes(1));
+    assert_eq!(next(&mut bench.results), (3, Ok(1)));
+    assert_eq!(bench.committer.counters().failures.load(Relaxed), 1);
+}
+
+#[test]
+fn a_full_queue_refuses_at_once_and_loses_nothing_else() {
+    let mut bench = bench();
+    bench.committer.submit(Ticket(0), changes(1));
+    bench.started.recv().unwrap();
+    for ticket in 1..=16_385 {
+        bench.committer.submit(Ticket(ticket), changes(1));
+    }
+    let error = "the store did not commit: 16384 commits are waiting for the disk already";
+    assert_eq!(next(&mut bench.results), (16_385, Err(error.to_owned())));
+    assert_eq!(bench.committer.counters().refused.load(Relaxed), 1);
+    drop(bench.verdicts);
+    for ticket in 0..=16_384 {
+        assert_eq!(next(&mut bench.results), (ticket, Ok(1)));
+    }
+}
+
+#[test]
+fn dropping_it_commits_all_that_was_submitted() {
+    let Bench {
+        committer,
+        mut results,
+        verdicts,
+        commits,
+        started: _started,
+    } = bench();
+    for ticket in 0..100 {
+        committer.submit(Ticket(ticket), changes(1));
+    }
+    drop(verdicts);
+    drop(committer);
+    assert_eq!(commits.lock().unwrap().iter().sum::<usize>(), 100);
+    for ticket in 0..100 {
+        assert_eq!(next(&mut results), (ticket, Ok(1)));
+    }
+    assert!(results.blocking_recv().is_none());
+}
+
+#[test]
+fn c109_a_step_is_noted_before_the_commit_that_follows_it() {
+    let (directory, mut store) = store();
+    let now = |secs: i64, utc: i64| Sample {
+        boottime: Nanos(secs as u64 * 1_000_000_000),
+        utc: Utc(utc * 1_000_000_000),
+    };
+    let wall = Wall::resume(&mut store, "a", now(10, 1_000_000)).unwrap();
+    let (sender, mut results) = unbounded_channel();
+    let clock = move || now(20, 1_000_110);
+    let committer = Committer::spawn(Box::new(store), wall, clock, sender).unwrap();
+    let mut lease = record(address(5), client(1), RecordState::Bound).record;
+    lease.expires = Nanos(3_620_000_000_000);
+    committer.submit(Ticket(1), vec![Change::Put(Box::new(lease))]);
+    assert_eq!(next(&mut results), (1, Ok(1)));
+    drop(committer);
+    let mut store = SqliteStore::open(&directory.path().join("leases.db")).unwrap();
+    assert_eq!(store.anchor().unwrap().unwrap().drift_ns, 100_000_000_000);
+    // The boottime of the record went through the boot's one offset, not through the stepped clock.
+    assert_eq!(all(&mut store)[0].expires, Utc(1_003_610_000_000_000));
+}
