@@ -72,7 +72,10 @@ pub enum CommandOutcome {
 #[derive(Debug)]
 pub enum Input<'a> {
     /// A BOOTP message.
-    Message { ingress: &'a Ingress, payload: &'a [u8] },
+    Message {
+        ingress: &'a Ingress,
+        payload: &'a [u8],
+    },
     /// The result of [`Effect::Commit`], a word for each change.
     Committed {
         ticket: Ticket,
@@ -81,25 +84,40 @@ pub enum Input<'a> {
     /// The entry of [`Effect::Withdraw`] is gone from the map, and no program run holds it any more.
     Fenced(FenceId),
     /// The program has granted time near the horizon of this slot.
-    HorizonLow { slot: u32, epoch: u16 },
-    Command { id: CommandId, command: Command },
+    HorizonLow {
+        slot: u32,
+        epoch: u16,
+    },
+    Command {
+        id: CommandId,
+        command: Command,
+    },
 }
 
 /// What comes out, to be carried out in this order.
 #[derive(Debug)]
 pub enum Effect {
     /// To be committed; [`Input::Committed`] follows.
-    Commit { ticket: Ticket, changes: Vec<Change> },
+    Commit {
+        ticket: Ticket,
+        changes: Vec<Change>,
+    },
     /// Into `LEASES`. A failure is harmless: the client takes the slow path.
     Publish { key: ClientKey, binding: Binding },
     /// Out of `LEASES`, retried until it is gone, then a fence; [`Input::Fenced`] follows.
     Withdraw { fence: FenceId, key: ClientKey },
     /// Into `TEMPLATES`. A failure is harmless.
-    PublishTemplate { key: TemplateKey, template: Box<Template> },
+    PublishTemplate {
+        key: TemplateKey,
+        template: Box<Template>,
+    },
     /// A BOOTP message, to be framed and sent.
     Send { egress: Egress, payload: Vec<u8> },
     /// The answer to an operator.
-    Answer { id: CommandId, outcome: CommandOutcome },
+    Answer {
+        id: CommandId,
+        outcome: CommandOutcome,
+    },
 }
 
 /// What the engine may read of the kernel's side.

@@ -1,0 +1,2 @@
+//! xdhcpd.
+fn main() {}

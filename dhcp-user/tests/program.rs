@@ -1,0 +1,54 @@
+//! The loaded program, over the same frames and tables as the fast path's host tests.
+
+mod support;
+
+use dhcp_common::{abi::Grant, outcome::Action};
+use dhcp_ebpf::fixtures::{
+    cases::cases,
+    program::{XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX},
+    world::LEASE_SECS,
+};
+use dhcp_user::clock::Nanos;
+
+#[test]
+fn every_case_ends_in_the_kernel_as_it_does_on_the_host() {
+    let Some(mut program) = support::program(1024) else {
+        return;
+    };
+    let now = Nanos::now();
+    for case in cases(now.0) {
+        let name = case.name;
+        program.install(&case.tables).expect(name);
+        let run = program.run(&case.frame).expect(name);
+        assert_eq!(run.outcome, case.outcome, "{name}");
+        let action = match case.outcome.action() {
+            Action::Pass => XDP_PASS,
+            Action::Transmit => XDP_TX,
+            Action::Slow => XDP_REDIRECT,
+            Action::Drop => XDP_DROP,
+        };
+        assert_eq!(run.action, action, "{name}");
+        assert!(
+            run.frame == case.reply.unwrap_or(case.frame),
+            "{name}: another frame"
+        );
+        if let Some((slot, epoch)) = case.grants {
+            let granted = program.grant(slot).expect(name).granted_for(epoch);
+            let granted = Nanos(granted.expect("an ACK is noted"));
+            assert!(granted >= now.plus_lease(LEASE_SECS), "{name}");
+            let latest = Nanos(Grant::pack(Nanos::now().plus_lease(LEASE_SECS).0, 0));
+            assert!(granted <= latest, "{name}");
+        }
+    }
+}
+
+/// The bound of the verifier is a million; what is left is for the rest of DHCPv4.
+#[test]
+fn the_verifier_looks_at_no_more_than_200_000_instructions() {
+    let Some(mut program) = support::program(16) else {
+        return;
+    };
+    let verified = program.verified_instructions().expect("the kernel says");
+    let verified = verified.expect("known since Linux 5.16");
+    assert!(verified <= 200_000, "{verified}");
+}
