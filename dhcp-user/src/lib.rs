@@ -1,7 +1,9 @@
 //! The controller of xdhcpd, as a library for its binary and its tests.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod control;
 pub mod datapath;
 pub mod engine {
     pub mod effect;
