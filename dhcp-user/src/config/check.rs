@@ -35,7 +35,21 @@ const MAX_PER_SECOND: i64 = 10_000_000;
 /// # Errors
 /// Every problem found.
 pub fn load(path: &Path, host: Option<&Host>) -> Result<Config, Problems> {
-    let text = fs::read_to_string(path).map_err(|error| {
+    parse(path, &text(path)?, host)
+}
+
+/// Where the server with this file has its control socket. Looks at nothing else, so that a file which
+/// is being edited does not lock its operator out.
+///
+/// # Errors
+/// The file is not TOML, or says nothing sensible of the server.
+pub fn control_socket(path: &Path) -> Result<PathBuf, Problems> {
+    let text = text(path)?;
+    Document::new(path, &text).read(|root| server(root.get("server")).control_socket)
+}
+
+fn text(path: &Path) -> Result<String, Problems> {
+    fs::read_to_string(path).map_err(|error| {
         Problems(vec![Problem {
             file: path.into(),
             place: None,
@@ -43,8 +57,7 @@ pub fn load(path: &Path, host: Option<&Host>) -> Result<Config, Problems> {
             value: None,
             message: format!("cannot be read: {error}; name a TOML file with `--config`"),
         }])
-    })?;
-    parse(path, &text, host)
+    })
 }
 
 /// Checks the text of a file.

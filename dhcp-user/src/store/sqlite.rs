@@ -100,14 +100,14 @@ impl SqliteStore {
             .write(true)
             .open(path)
             .map_err(io_error)?;
-        let mut lock = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        let lock = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(lock) => lock,
             Err((_, nix::errno::Errno::EWOULDBLOCK)) => {
                 return Err(OpenError::InUse(path.to_owned()));
             }
             Err((_, errno)) => return Err(io_error(errno.into())),
         };
-        check_header(path, &mut lock)?;
+        check_header(path, &lock)?;
         let connection = open_checked(path)?;
         Ok(Self {
             connection,

@@ -1,0 +1,329 @@
+//! The command line.
+//!
+//! Results go to standard output, as tables for people or with `--json` for programs; what went wrong
+//! goes to standard error, in words. [`exit`] has the exit codes.
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
+
+use crate::{
+    config::{Config, Host, Problem, Problems, check},
+    control::{
+        client::{Client, ClientError},
+        protocol::Request,
+    },
+    live::LeaseState,
+};
+
+mod output;
+#[cfg(test)]
+mod tests;
+
+const DEFAULT_CONFIG: &str = "/etc/xdhcpd/xdhcpd.toml";
+const DEFAULT_SOCKET: &str = "/run/xdhcpd/control.sock";
+
+/// How the command ended, for scripts.
+pub mod exit {
+    pub const OK: u8 = 0;
+    /// The command was understood and refused, or it failed.
+    pub const FAILED: u8 = 1;
+    /// The command line is wrong; clap's own code for it.
+    pub const USAGE: u8 = 2;
+    /// There is no server to talk to.
+    pub const NO_SERVER: u8 = 3;
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  refused or failed; standard error says why
+  2  the command line is wrong
+  3  no xdhcpd answers at the control socket";
+
+/// A DHCPv4 server that answers known clients in the network driver.
+#[derive(Debug, Parser)]
+#[command(name = "xdhcpd", version, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve, in the foreground.
+    Run(ConfigFile),
+    /// Say what a configuration means, or all that is wrong with it.
+    Check {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show leases, and take them away.
+    #[command(subcommand)]
+    Leases(Leases),
+    /// Show offers that no client has taken yet.
+    #[command(subcommand)]
+    Offers(Offers),
+    /// Show what the running server and its kernel part have counted.
+    Stats(Server),
+}
+
+#[derive(Debug, Subcommand)]
+enum Leases {
+    /// Show every address that is leased or otherwise not free.
+    List {
+        /// Only this address.
+        #[arg(long)]
+        address: Option<Ipv4Addr>,
+        /// Only leases in this state.
+        #[arg(long, value_parser = PossibleValuesParser::new(listed_states()))]
+        state: Option<String>,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Forget a lease: its client gets it again when it asks, if the address is still free.
+    Delete {
+        address: Ipv4Addr,
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Forbid a lease: its client is told at its next renewal, and starts afresh.
+    Revoke {
+        address: Ipv4Addr,
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Offers {
+    /// Show every address that is held for a client which has not asked for it yet.
+    List(Server),
+}
+
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration, a TOML file.
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    config: PathBuf,
+}
+
+/// Which running server, and how its answer is shown.
+#[derive(Debug, Args)]
+struct Server {
+    /// The control socket of the server [default: as the configuration says].
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// The configuration of the server, for the path of its socket [default: /etc/xdhcpd/xdhcpd.toml].
+    #[arg(long, value_name = "FILE", conflicts_with = "socket")]
+    config: Option<PathBuf>,
+    /// For programs.
+    #[arg(long)]
+    json: bool,
+}
+
+fn listed_states() -> [&'static str; 6] {
+    [
+        LeaseState::Committing,
+        LeaseState::Bound,
+        LeaseState::Forgotten,
+        LeaseState::Revoked,
+        LeaseState::Quarantined,
+        LeaseState::Withdrawn,
+    ]
+    .map(LeaseState::label)
+}
+
+/// Does what the command line says; `run` is the server itself.
+pub fn main(run: fn(Config) -> anyhow::Result<()>) -> ExitCode {
+    let code = execute(
+        std::env::args_os(),
+        run,
+        &mut io::stdout(),
+        &mut io::stderr(),
+    );
+    ExitCode::from(code)
+}
+
+fn execute(
+    args: impl IntoIterator<Item = OsString>,
+    run: fn(Config) -> anyhow::Result<()>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> u8 {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(usage) => {
+            let text = usage.render();
+            let _ = match usage.use_stderr() {
+                true => write!(err, "{text}"),
+                false => write!(out, "{text}"),
+            };
+            return u8::try_from(usage.exit_code()).unwrap_or(exit::USAGE);
+        }
+    };
+    match cli.command.execute(run, out) {
+        Ok(()) => exit::OK,
+        Err(failure) => failure.report(err),
+    }
+}
+
+#[derive(Debug)]
+enum Failure {
+    /// All is in the output already.
+    Shown,
+    Problems(Problems),
+    Client(ClientError),
+    Run(anyhow::Error),
+    Output(io::Error),
+}
+
+impl Failure {
+    fn report(self, err: &mut dyn Write) -> u8 {
+        // There is nobody left to tell when standard error is gone too.
+        let _ = match &self {
+            Self::Shown => Ok(()),
+            Self::Problems(problems) => writeln!(err, "{problems}"),
+            Self::Client(error) => writeln!(err, "xdhcpd: {error}"),
+            Self::Run(error) => writeln!(err, "xdhcpd: {error:#}"),
+            // `xdhcpd leases list | head` has seen all that it wanted.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return exit::OK,
+            Self::Output(error) => writeln!(err, "xdhcpd: cannot write the result: {error}"),
+        };
+        match self {
+            Self::Client(ClientError::NoServer(_)) => exit::NO_SERVER,
+            _ => exit::FAILED,
+        }
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Self::Problems(problems)
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        Self::Client(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl Command {
+    fn execute(
+        self,
+        run: fn(Config) -> anyhow::Result<()>,
+        out: &mut dyn Write,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Run(file) => run(load(&file.config)?).map_err(Failure::Run),
+            Self::Check { config, json } => check(&config.config, json, out),
+            Self::Leases(Leases::List {
+                address,
+                state,
+                server,
+            }) => {
+                let nothing = match (address, &state) {
+                    (Some(address), None) => format!("no lease of {address}"),
+                    (Some(address), Some(state)) => format!("no {state} lease of {address}"),
+                    (None, Some(state)) => format!("no {state} leases"),
+                    (None, None) => "no leases".to_owned(),
+                };
+                server.list(&Request::LeasesList { address, state }, &nothing, out)
+            }
+            Self::Leases(Leases::Delete { address, server }) => server.command(
+                &Request::LeasesDelete { address },
+                &format!("deleted the lease of {address}; its client gets it again when it asks, if it is still free"),
+                out,
+            ),
+            Self::Leases(Leases::Revoke { address, server }) => server.command(
+                &Request::LeasesRevoke { address },
+                &format!("revoked the lease of {address}; its client is told so when it renews"),
+                out,
+            ),
+            Self::Offers(Offers::List(server)) => server.list(&Request::OffersList {}, "no offers", out),
+            Self::Stats(server) => {
+                let stats = server.connect()?.stats()?;
+                if server.json {
+                    return Ok(output::json(&stats, out)?);
+                }
+                Ok(output::stats(&stats, out)?)
+            }
+        }
+    }
+}
+
+/// A configuration that holds on this host.
+fn load(path: &Path) -> Result<Config, Problems> {
+    let host = Host::probe().map_err(|error| {
+        Problems(vec![Problem {
+            file: path.into(),
+            place: None,
+            field: String::new(),
+            value: None,
+            message: format!("cannot be checked against this host's interfaces: {error}"),
+        }])
+    })?;
+    Config::load_on(path, &host)
+}
+
+fn check(path: &Path, json: bool, out: &mut dyn Write) -> Result<(), Failure> {
+    match load(path) {
+        Ok(config) if json => Ok(output::json(&output::Summary::of(&config), out)?),
+        Ok(config) => Ok(output::summary(path, &output::Summary::of(&config), out)?),
+        Err(problems) if json => {
+            output::json(&output::Refusal::of(&problems), out)?;
+            Err(Failure::Shown)
+        }
+        Err(problems) => Err(problems.into()),
+    }
+}
+
+impl Server {
+    fn connect(&self) -> Result<Client, Failure> {
+        let path = match (&self.socket, &self.config) {
+            (Some(socket), _) => socket.clone(),
+            (None, Some(config)) => check::control_socket(config)?,
+            (None, None) if Path::new(DEFAULT_CONFIG).exists() => {
+                check::control_socket(Path::new(DEFAULT_CONFIG))?
+            }
+            (None, None) => DEFAULT_SOCKET.into(),
+        };
+        Ok(Client::connect(&path)?)
+    }
+
+    fn list(&self, request: &Request, nothing: &str, out: &mut dyn Write) -> Result<(), Failure> {
+        let mut rows = Vec::new();
+        self.connect()?.list(request, |row| rows.push(row))?;
+        if self.json {
+            return Ok(output::json(&rows, out)?);
+        }
+        if rows.is_empty() {
+            return Ok(writeln!(out, "{nothing}")?);
+        }
+        Ok(output::leases(&rows, out)?)
+    }
+
+    fn command(&self, request: &Request, done: &str, out: &mut dyn Write) -> Result<(), Failure> {
+        self.connect()?.command(request)?;
+        if self.json {
+            return Ok(output::json(&serde_json::json!({ "ok": true }), out)?);
+        }
+        Ok(writeln!(out, "{done}")?)
+    }
+}

@@ -1,0 +1,164 @@
+//! What goes over the control socket: one request a line, and for each the lines that answer it.
+//!
+//! A list comes as one line for each lease and a last one that counts them, so that neither end ever
+//! holds a million of them as text.
+
+use std::{collections::BTreeMap, net::Ipv4Addr};
+
+use serde::{Deserialize, Serialize};
+
+/// The longest line of a request, in octets.
+pub const MAX_REQUEST: usize = 64 * 1024;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// Every address that is not free and more than offered, in the order of addresses.
+    LeasesList {
+        /// Only this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<Ipv4Addr>,
+        /// Only those in the state of this label.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        state: Option<String>,
+    },
+    LeasesDelete {
+        address: Ipv4Addr,
+    },
+    LeasesRevoke {
+        address: Ipv4Addr,
+    },
+    // With braces, for serde refuses unknown fields of no other kind of variant.
+    OffersList {},
+    Stats {},
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "response", rename_all = "kebab-case")]
+pub enum Response {
+    Lease(LeaseRow),
+    /// After the last [`Response::Lease`].
+    End {
+        count: u64,
+    },
+    Done,
+    Stats(Box<Stats>),
+    Error {
+        kind: ErrorKind,
+        message: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorKind {
+    /// There is no lease of this address.
+    NoLease,
+    /// The store did not take it; nothing has changed.
+    StoreFailed,
+    /// Too many clients, or too long a wait.
+    Busy,
+    /// Not a request.
+    BadRequest,
+}
+
+/// One lease or offer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseRow {
+    pub address: Ipv4Addr,
+    /// See [`crate::live::LeaseState::label`].
+    pub state: String,
+    pub network: u32,
+    pub hardware_type: u8,
+    /// Octets in hexadecimal, with colons.
+    pub hardware_address: String,
+    /// Option 61 in hexadecimal, with colons.
+    pub client_id: Option<String>,
+    pub host_name: Option<String>,
+    /// RFC 3339.
+    pub since: String,
+    /// RFC 3339, or `infinite`. With what the kernel has granted since the controller last looked.
+    pub expires: String,
+    /// `None` for an infinite lease, zero for one that has run out.
+    pub remaining_secs: Option<u64>,
+}
+
+/// What the controller and the kernel count. Counters begin at zero when the maps are made, those of
+/// the engine and the store when the controller starts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stats {
+    pub version: String,
+    pub uptime_secs: u64,
+    /// Packets by [`dhcp_common::outcome::Outcome::label`].
+    pub kernel: BTreeMap<String, u64>,
+    pub engine: BTreeMap<String, u64>,
+    /// Of all requests that were answered, how many the kernel answered; `None` before the first one.
+    pub kernel_share: Option<f64>,
+    /// By [`crate::live::LeaseState::label`].
+    pub leases: BTreeMap<String, u64>,
+    pub pools: Vec<PoolUse>,
+    pub store: StoreStats,
+    /// Rendered answers that the kernel can replay.
+    pub templates: u64,
+    pub interfaces: Vec<InterfaceStats>,
+    pub slow_path_sockets: u64,
+}
+
+/// The pools of one subnet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolUse {
+    pub subnet: String,
+    pub size: u64,
+    /// Addresses of the pools that are not free.
+    pub used: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreStats {
+    pub commits: u64,
+    pub changes: u64,
+    pub failures: u64,
+    pub refused: u64,
+    pub last_commit_us: u64,
+    pub max_commit_us: u64,
+}
+
+impl From<&crate::store::committer::Counters> for StoreStats {
+    fn from(counters: &crate::store::committer::Counters) -> Self {
+        use std::sync::atomic::Ordering::Relaxed;
+        Self {
+            commits: counters.commits.load(Relaxed),
+            changes: counters.changes.load(Relaxed),
+            failures: counters.failures.load(Relaxed),
+            refused: counters.refused.load(Relaxed),
+            last_commit_us: counters.last_ns.load(Relaxed) / 1000,
+            max_commit_us: counters.max_ns.load(Relaxed) / 1000,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfaceStats {
+    pub name: String,
+    pub mode: LinkMode,
+}
+
+/// How the program is attached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkMode {
+    /// In the driver.
+    #[default]
+    Native,
+    /// In the kernel's stack.
+    Generic,
+}
+
+impl LinkMode {
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Generic => "generic",
+        }
+    }
+}
