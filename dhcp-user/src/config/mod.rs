@@ -18,6 +18,7 @@ mod host;
 mod options;
 mod problem;
 mod raw;
+mod reservation;
 mod subnet;
 #[cfg(test)]
 mod tests;

@@ -1,34 +1,48 @@
-//! Subnets: prefixes, pools, times and reservations.
+//! Subnets: their prefixes and pools, and what each takes from the defaults.
 
 use std::{
     collections::{BTreeMap, HashMap},
     net::Ipv4Addr,
-    sync::Arc,
 };
 
-use dhcp_common::{
-    abi::{ClientKey, MAX_CLIENT_ID, MAX_RELAYS},
-    wire::HTYPE_ETHERNET,
-};
+use dhcp_common::abi::MAX_RELAYS;
 use ipnet::Ipv4Net;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Network, Pool, Reservation, Subnet,
-    check::{address, host_address, replace},
-    options,
+    Network, Pool, Subnet,
+    check::{host_address, replace},
     raw::{Node, Section},
+    reservation,
     times::{self, Settings},
 };
 
 /// A `/8` is the largest network that IPv4 ever gave to anybody.
 const SHORTEST_PREFIX: u8 = 8;
 const MAX_NAME: usize = 64;
-/// Octets of option 12 that clients take: one label of RFC 1035 §2.3.4 would be 63.
-const MAX_HOST_NAME: usize = 253;
 
 /// The server's own addresses and the interface that has each.
 pub(super) type Ours = BTreeMap<Ipv4Addr, String>;
+
+/// What no client of one subnet may be given.
+#[derive(Clone, Copy)]
+pub(super) struct Taken<'a> {
+    ours: &'a Ours,
+    server_id: Option<Ipv4Addr>,
+}
+
+impl Taken<'_> {
+    /// The first such address of a range, and why.
+    pub fn find(&self, first: Ipv4Addr, last: Ipv4Addr) -> Option<String> {
+        if let Some((address, interface)) = self.ours.range(first..=last).next() {
+            return Some(format!(
+                "{address}, this server's own address on {interface}"
+            ));
+        }
+        let server_id = self.server_id.filter(|id| (first..=last).contains(id))?;
+        Some(format!("{server_id}, the server-id of this subnet"))
+    }
+}
 
 pub(super) fn networks(root: &Section<'_>, ours: &Ours) -> Vec<Network> {
     let defaults = root
@@ -103,9 +117,10 @@ fn network<'a>(
     replace(&mut server_id, section.get("server-id"), |node| {
         Some(host_address(node))
     });
+    let taken = Taken { ours, server_id };
     let pools = section
         .get("pools")
-        .map(|node| read_pools(&node, prefix, ours));
+        .map(|node| read_pools(&node, prefix, taken));
     Some(Network {
         id,
         name,
@@ -118,7 +133,7 @@ fn network<'a>(
             authoritative: settings.authoritative(defaults),
             server_id,
             options: settings.options(defaults),
-            reservations: reservations(&section, id, prefix, ours),
+            reservations: reservation::read(&section, id, prefix, taken),
         },
     })
 }
@@ -163,7 +178,7 @@ fn read_prefix(node: &Node<'_>) -> Option<Ipv4Net> {
 
 /// The addresses that hosts on a subnet can have: all but the first and the last one (RFC 1122
 /// §3.2.1.3), which only prefixes of two addresses or one do without (RFC 3021).
-fn usable(prefix: Ipv4Net) -> (Ipv4Addr, Ipv4Addr) {
+pub(super) fn usable(prefix: Ipv4Net) -> (Ipv4Addr, Ipv4Addr) {
     let (first, last) = (prefix.network(), prefix.broadcast());
     if prefix.prefix_len() >= 31 {
         return (first, last);
@@ -174,13 +189,13 @@ fn usable(prefix: Ipv4Net) -> (Ipv4Addr, Ipv4Addr) {
     )
 }
 
-fn read_pools(node: &Node<'_>, prefix: Ipv4Net, ours: &Ours) -> Vec<Pool> {
+fn read_pools(node: &Node<'_>, prefix: Ipv4Net, taken: Taken<'_>) -> Vec<Pool> {
     let mut pools = Vec::new();
     for node in node.list("pools such as \"10.0.0.100-10.0.0.200\"") {
         let Some(pool) = read_pool(&node) else {
             continue;
         };
-        if is_good_pool(&node, pool, prefix, ours) {
+        if is_good_pool(&node, pool, prefix, taken) {
             pools.push((pool, node));
         }
     }
@@ -214,7 +229,7 @@ fn read_pool(node: &Node<'_>) -> Option<Pool> {
     Some(Pool { first, last })
 }
 
-fn is_good_pool(node: &Node<'_>, pool: Pool, prefix: Ipv4Net, ours: &Ours) -> bool {
+fn is_good_pool(node: &Node<'_>, pool: Pool, prefix: Ipv4Net, taken: Taken<'_>) -> bool {
     let (first, last) = usable(prefix);
     let give = format_args!("give addresses between {first} and {last}").to_string();
     if !prefix.contains(&pool.first) || !prefix.contains(&pool.last) {
@@ -227,10 +242,8 @@ fn is_good_pool(node: &Node<'_>, pool: Pool, prefix: Ipv4Net, ours: &Ours) -> bo
         ));
         return false;
     }
-    if let Some((address, interface)) = ours.range(pool.first..=pool.last).next() {
-        node.refuse(format_args!(
-            "contains {address}, this server's own address on {interface}; leave it out"
-        ));
+    if let Some(taken) = taken.find(pool.first, pool.last) {
+        node.refuse(format_args!("contains {taken}; leave it out"));
         return false;
     }
     true
@@ -267,137 +280,4 @@ fn refuse_overlaps<T: Copy>(
         }
     }
     ranges.into_iter().map(|(range, _)| range).collect()
-}
-
-fn reservations(
-    section: &Section<'_>,
-    network: u32,
-    prefix: Ipv4Net,
-    ours: &Ours,
-) -> Vec<Arc<Reservation>> {
-    let mut addresses = HashMap::new();
-    let mut clients = HashMap::new();
-    let mut reservations = Vec::new();
-    let known = ["hardware-address", "client-id", "address", "host-name"];
-    for node in section.tables("reservation") {
-        let Some(section) = node.section(&known) else {
-            continue;
-        };
-        let client = client(&section, network);
-        let address = section
-            .require("address", "\"10.0.0.5\"")
-            .and_then(|node| Some((reserved_address(&node, prefix, ours)?, node)));
-        let mut host_name = None;
-        replace(&mut host_name, section.get("host-name"), |node| {
-            Some(read_host_name(node))
-        });
-        if let Some((address, node)) = &address
-            && let Some(line) = addresses.insert(*address, node.line())
-        {
-            node.refuse(format_args!(
-                "reserved already in line {line}; give each address to one client"
-            ));
-        }
-        if let Some((client, _, node)) = &client
-            && let Some(line) = clients.insert(*client, node.line())
-        {
-            node.refuse(format_args!(
-                "this client has a reservation on this subnet in line {line}; give each client one address"
-            ));
-        }
-        if let (Some((client, client_text, _)), Some((address, _))) = (client, address) {
-            reservations.push(Arc::new(Reservation {
-                client,
-                client_text,
-                address,
-                host_name,
-            }));
-        }
-    }
-    reservations
-}
-
-fn client<'a>(section: &Section<'a>, network: u32) -> Option<(ClientKey, String, Node<'a>)> {
-    let (node, key) = match (section.get("hardware-address"), section.get("client-id")) {
-        (Some(node), None) => {
-            let key = hardware_key(&node, network)?;
-            (node, key)
-        }
-        (None, Some(node)) => {
-            let key = client_id_key(&node, network)?;
-            (node, key)
-        }
-        _ => {
-            section.refuse(
-                "give either `hardware-address = \"02:00:00:00:00:01\"` or `client-id = \"01:02:00:00:00:00:01\"`",
-            );
-            return None;
-        }
-    };
-    let text = node.string("")?.to_owned();
-    Some((key, text, node))
-}
-
-fn hardware_key(node: &Node<'_>, network: u32) -> Option<ClientKey> {
-    let octets = options::parse_hex(node.string("02:00:00:00:00:01")?);
-    let octets = octets.filter(|octets| octets.len() == 6);
-    let key = octets.and_then(|octets| ClientKey::hardware(network, HTYPE_ETHERNET, &octets));
-    if key.is_none() {
-        node.refuse("not an Ethernet address; give six octets such as \"02:00:00:00:00:01\"");
-    }
-    key
-}
-
-fn client_id_key(node: &Node<'_>, network: u32) -> Option<ClientKey> {
-    let octets = options::parse_hex(node.string("01:02:00:00:00:00:01")?);
-    // RFC 2132 §9.14: a type and at least one octet; the length of an option is one octet.
-    let octets = octets.filter(|octets| (2..=255).contains(&octets.len()));
-    let Some(octets) = octets else {
-        node.refuse(
-            "not a client identifier; give 2 to 255 octets such as \"01:02:00:00:00:00:01\"",
-        );
-        return None;
-    };
-    if octets.len() > MAX_CLIENT_ID {
-        return Some(ClientKey::client_id_digest(
-            network,
-            Sha256::digest(&octets).into(),
-        ));
-    }
-    ClientKey::client_id(network, &octets)
-}
-
-fn reserved_address(node: &Node<'_>, prefix: Ipv4Net, ours: &Ours) -> Option<Ipv4Addr> {
-    let address = address(node)?;
-    let (first, last) = usable(prefix);
-    if !(first..=last).contains(&address) {
-        node.refuse(format_args!(
-            "no host of the subnet {prefix} can have it; give an address between {first} and {last}"
-        ));
-        return None;
-    }
-    if let Some(interface) = ours.get(&address) {
-        node.refuse(format_args!(
-            "this server's own address on {interface}; give another one"
-        ));
-        return None;
-    }
-    Some(address)
-}
-
-fn read_host_name(node: &Node<'_>) -> Option<String> {
-    let name = node.string("printer")?;
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
-    };
-    if name.len() > MAX_HOST_NAME || !name.split('.').all(is_label) {
-        node.refuse("not a host name (RFC 1123 §2.1); give letters, digits and inner hyphens, such as \"printer-2\"");
-        return None;
-    }
-    Some(name.to_owned())
 }

@@ -29,6 +29,9 @@ const MAX_QUEUED: usize = 16_384;
 /// How often the wall clock is looked at while there is nothing to commit.
 const TICK: Duration = Duration::from_secs(10);
 
+/// A store that fails does so for every batch; its log gets one line in this time.
+const LOG_PAUSE: Duration = Duration::from_secs(1);
+
 /// A ticket and what became of its changes.
 pub type Committed = (Ticket, Result<Vec<Applied>, CommitError>);
 
@@ -88,6 +91,7 @@ impl Committer {
             clock,
             results: results.clone(),
             counters: Arc::clone(&counters),
+            logged: None,
         };
         let thread = thread::Builder::new()
             .name("committer".to_owned())
@@ -140,6 +144,7 @@ struct Worker<C> {
     clock: C,
     results: UnboundedSender<Committed>,
     counters: Arc<Counters>,
+    logged: Option<Instant>,
 }
 
 impl<C: FnMut() -> Sample> Worker<C> {
@@ -178,7 +183,7 @@ impl<C: FnMut() -> Sample> Worker<C> {
                 }
             }
             Err(error) => {
-                tracing::error!(%error, changes = changes.len(), "lost a commit; its clients are not answered");
+                self.log(&error);
                 let error = Shared(Arc::new(error));
                 for (ticket, _) in tickets {
                     let error = CommitError(Box::new(error.clone()));
@@ -205,6 +210,14 @@ impl<C: FnMut() -> Sample> Worker<C> {
             Err(error) => {
                 tracing::error!(%error, "could not note the wall clock's step; will try again")
             }
+        }
+    }
+
+    fn log(&mut self, error: &CommitError) {
+        if self.logged.is_none_or(|at| at.elapsed() >= LOG_PAUSE) {
+            self.logged = Some(Instant::now());
+            let failures = self.counters.failures.load(Relaxed);
+            tracing::error!(%error, failures, "clients that wait for this are not answered");
         }
     }
 

@@ -1,0 +1,256 @@
+//! Files that are right, and what they mean.
+
+use std::{
+    fmt::Write as _,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use dhcp_common::abi::{ClientKey, Limit};
+use dhcp_common::wire::INFINITE_SECS;
+
+use super::{Config, LeaseTimes, OptionValue, Pool, Problems, check};
+
+mod problems;
+
+const GOOD: &str = "\
+[[interface]]
+name = 'eth1'
+[[subnet]]
+prefix = '10.0.0.0/24'
+";
+
+fn parse(text: &str) -> Result<Config, Problems> {
+    check::parse(Path::new("x.toml"), text, None)
+}
+
+fn good(text: &str) -> Config {
+    parse(text).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// One `[[subnet]]` of 10.0.0.0/24 with these lines, the first of which is line 5.
+fn subnet(lines: &str) -> String {
+    format!("{GOOD}{lines}")
+}
+
+#[test]
+fn the_example_is_good_and_means_what_its_comments_say() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/xdhcpd.example.toml");
+    let config = Config::load(Path::new(path)).unwrap_or_else(|problems| panic!("{problems}"));
+    let defaults = good(GOOD);
+    assert_eq!(config.server.store, defaults.server.store);
+    assert_eq!(config.server.max_leases, 131_072);
+    assert_eq!(config.server.client_limit, Limit::per_second(20, 40));
+    assert_eq!(config.server.relay_limit, Limit::per_second(20_000, 40_000));
+
+    let [interface] = &*config.interfaces else {
+        panic!("{:?}", config.interfaces)
+    };
+    let vlans: Vec<_> = interface.links.iter().map(|link| link.vlans).collect();
+    assert_eq!(vlans, [[0, 0], [100, 0]]);
+
+    let [lan, guests] = &*config.networks else {
+        panic!("{:?}", config.networks)
+    };
+    assert_eq!((&*lan.name, &*guests.name), ("lan", "guests"));
+    assert_eq!(
+        lan.subnet.lease,
+        LeaseTimes {
+            lease_secs: 3600,
+            renewal_secs: 1800,
+            rebinding_secs: 3150,
+            horizon_leases: 2
+        }
+    );
+    assert_eq!(guests.subnet.lease.rebinding_secs, 525);
+    assert_eq!(lan.subnet.offer_time, Duration::from_secs(60));
+    assert_eq!(lan.subnet.decline_time, Duration::from_secs(86_400));
+    assert!(!lan.subnet.authoritative && guests.subnet.authoritative);
+    let pool = |first: [u8; 4], last: [u8; 4]| Pool {
+        first: first.into(),
+        last: last.into(),
+    };
+    assert_eq!(
+        guests.subnet.pools,
+        [
+            pool([10, 1, 1, 0], [10, 1, 1, 255]),
+            pool([10, 1, 2, 0], [10, 1, 3, 200])
+        ]
+    );
+    let clients: Vec<_> = lan.subnet.reservations.iter().map(|r| r.client).collect();
+    let duid = [0xff, 0, 0, 0, 1, 0, 3, 0, 1, 2, 0, 0, 0, 0, 2];
+    assert_eq!(
+        clients,
+        [
+            ClientKey::hardware(lan.id, 1, &[2, 0, 0, 0, 0, 1]).unwrap(),
+            ClientKey::client_id(lan.id, &duid).unwrap(),
+        ]
+    );
+    let codes: Vec<_> = lan
+        .subnet
+        .options
+        .iter()
+        .map(|option| option.code)
+        .collect();
+    assert_eq!(
+        codes,
+        [3, 15, 119, 26, 121, 43, 6, 42],
+        "own first, then inherited"
+    );
+}
+
+#[test]
+fn network_ids_are_those_of_every_other_start() {
+    // printf lan | sha256sum
+    let config = good(&subnet("name = 'lan'"));
+    assert_eq!(config.networks[0].id, 0x094a_367b);
+    let renamed = good(&subnet("name = 'lan2'"));
+    assert_ne!(renamed.networks[0].id, config.networks[0].id);
+}
+
+#[test]
+fn options_have_the_octets_of_their_rfcs() {
+    let text = subnet(
+        "\
+[subnet.options]
+time-offset = -3600
+routers = ['10.0.0.1', '10.0.0.2']
+mtu = 1500
+default-ttl = 64
+arp-timeout = 70000
+ip-forwarding = true
+netbios-node-type = 'h-node'
+domain-name = 'example.net'
+domain-search = ['a.example.net', 'b.example.net']
+classless-static-routes = ['0.0.0.0/0 via 10.0.0.1', '10.17.0.0/16 via 10.0.0.2', '10.229.0.128/25 via 10.0.0.3']
+'224' = 'hex:de:ad'
+'225' = 'hex:beef'
+",
+    );
+    let option = |code, data: &[u8]| OptionValue {
+        code,
+        data: data.to_vec(),
+    };
+    assert_eq!(
+        good(&text).networks[0].subnet.options,
+        [
+            option(2, &[0xff, 0xff, 0xf1, 0xf0]),
+            option(3, &[10, 0, 0, 1, 10, 0, 0, 2]),
+            option(26, &[5, 220]),
+            option(23, &[64]),
+            option(35, &[0, 1, 0x11, 0x70]),
+            option(19, &[1]),
+            option(46, &[8]),
+            option(15, b"example.net"),
+            // RFC 1035 §4.1.4: the second name ends with a pointer to the first one's tail.
+            option(119, b"\x01a\x07example\x03net\x00\x01b\xc0\x02"),
+            // c100: RFC 3442 §3, significant octets only.
+            option(
+                121,
+                &[
+                    0, 10, 0, 0, 1, 16, 10, 17, 10, 0, 0, 2, 25, 10, 229, 0, 128, 10, 0, 0, 3
+                ]
+            ),
+            option(224, &[0xde, 0xad]),
+            option(225, &[0xbe, 0xef]),
+        ]
+    );
+}
+
+#[test]
+fn long_option_values_stay_whole() {
+    let name = "x".repeat(300);
+    let routes: Vec<_> = (0..60)
+        .map(|i| format!("'10.{i}.0.0/16 via 10.0.0.1'"))
+        .collect();
+    let text = subnet(&format!(
+        "options = {{ root-path = '{name}', classless-static-routes = [{}] }}",
+        routes.join(",")
+    ));
+    let options = &good(&text).networks[0].subnet.options;
+    assert_eq!(options[0].data, name.as_bytes());
+    assert_eq!(options[1].data.len(), 60 * 7);
+}
+
+#[test]
+fn the_nearest_setting_wins() {
+    let text = format!(
+        "[defaults]\nlease-time = '2h'\noffer-time = '10s'\nauthoritative = true\n\
+         [defaults.options]\nrouters = ['10.0.0.1']\nmtu = 1400\n{GOOD}lease-time = 'infinite'\n\
+         offer-time = '20s'\noptions = {{ mtu = 1500 }}\n[[subnet]]\nprefix = '10.0.1.0/24'\n\
+         authoritative = false\n"
+    );
+    let config = good(&text);
+    let [first, second] = [&config.networks[0].subnet, &config.networks[1].subnet];
+    assert_eq!(
+        first.lease,
+        LeaseTimes {
+            lease_secs: INFINITE_SECS,
+            renewal_secs: INFINITE_SECS,
+            rebinding_secs: INFINITE_SECS,
+            horizon_leases: 2
+        }
+    );
+    assert_eq!(second.lease.lease_secs, 7200);
+    assert_eq!(first.offer_time, Duration::from_secs(20));
+    assert_eq!(second.offer_time, Duration::from_secs(10));
+    assert!(first.authoritative && !second.authoritative);
+    let codes = |subnet: &super::Subnet| subnet.options.iter().map(|o| o.code).collect::<Vec<_>>();
+    assert_eq!(codes(first), [26, 3]);
+    assert_eq!(first.options[0].data, [5, 220]);
+    assert_eq!(codes(second), [3, 26]);
+}
+
+#[test]
+fn m04_m05_client_identifiers_are_keyed_as_clients_send_them() {
+    let long: Vec<u8> = (0..40).collect();
+    let hex: String = long.iter().fold(String::new(), |mut hex, octet| {
+        write!(hex, "{octet:02x}").unwrap();
+        hex
+    });
+    let text = subnet(&format!(
+        "[[subnet.reservation]]\nclient-id = '01-02-00-00-00-00-01'\naddress = '10.0.0.5'\n\
+         [[subnet.reservation]]\nhardware-address = '020000000001'\naddress = '10.0.0.6'\n\
+         [[subnet.reservation]]\nclient-id = '{hex}'\naddress = '10.0.0.7'\n"
+    ));
+    let config = good(&text);
+    let network = &config.networks[0];
+    let digest = <sha2::Sha256 as sha2::Digest>::digest(&long).into();
+    let keys: Vec<_> = network
+        .subnet
+        .reservations
+        .iter()
+        .map(|r| r.client)
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            ClientKey::client_id(network.id, &[1, 2, 0, 0, 0, 0, 1]).unwrap(),
+            ClientKey::hardware(network.id, 1, &[2, 0, 0, 0, 0, 1]).unwrap(),
+            ClientKey::client_id_digest(network.id, digest),
+        ]
+    );
+}
+
+#[test]
+fn a_hundred_thousand_reservations_are_checked_in_two_seconds() {
+    let mut text = "[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/8'\n".to_owned();
+    for i in 1..=100_000u32 {
+        let [_, a, b, c] = i.to_be_bytes();
+        write!(
+            text,
+            "[[subnet.reservation]]\nhardware-address = '02:00:00:{a:02x}:{b:02x}:{c:02x}'\naddress = '10.{a}.{b}.{c}'\nhost-name = 'h{i}'\n"
+        )
+        .unwrap();
+    }
+    let start = Instant::now();
+    let config = good(&text);
+    assert_eq!(config.networks[0].subnet.reservations.len(), 100_000);
+    // An unoptimized build on a busy machine gets more; a quadratic check would take minutes.
+    let allowed = if cfg!(debug_assertions) { 15 } else { 2 };
+    assert!(
+        start.elapsed() < Duration::from_secs(allowed),
+        "{:?}",
+        start.elapsed()
+    );
+}
