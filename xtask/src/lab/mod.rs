@@ -18,6 +18,7 @@ use crate::{
 };
 
 pub mod client;
+pub mod config;
 pub mod dnsmasq;
 pub mod namespace;
 pub mod process;
@@ -49,6 +50,15 @@ pub struct Lab {
 }
 
 impl Lab {
+    /// Plays something in a lab of its own. If it fails, the logs are shown.
+    ///
+    /// # Errors
+    /// There is no lab, or what was played failed.
+    pub fn run(play: impl FnOnce(&Self) -> Result<()>) -> Result<()> {
+        let lab = Self::new()?;
+        play(&lab).inspect_err(|_| lab.print_logs())
+    }
+
     /// Makes an empty lab, and removes what labs without an owner have left.
     ///
     /// # Errors
@@ -75,7 +85,6 @@ impl Lab {
             record,
             cleanup: Some(cleanup),
         };
-        // Others may look in: clients drop privileges, and a person plays with a lab that was kept.
         fs::create_dir(&lab.dir).with_context(|| format!("cannot make {}", lab.dir.display()))?;
         fs::create_dir(lab.bpffs())?;
         command::read(command("mount", ["-t", "bpf", "xdhcpd-lab"]).arg(lab.bpffs()))?;

@@ -38,11 +38,6 @@ impl Namespace {
         &self.name
     }
 
-    /// The folder of the lab that this namespace is of.
-    pub fn lab_dir(&self) -> &Path {
-        &self.dir
-    }
-
     /// A path in the lab's folder that names this namespace too.
     pub fn path(&self, name: &str) -> PathBuf {
         let role = self.name.rsplit('-').next().unwrap_or(&self.name);

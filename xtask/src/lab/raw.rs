@@ -161,6 +161,14 @@ impl RawClient {
         self.message(MessageType::Discover)
     }
 
+    /// A DISCOVER that asks for an address.
+    pub fn discover_address(&self, address: Ipv4Addr) -> Message {
+        let mut message = self.discover();
+        let options = message.opts_mut();
+        options.insert(DhcpOption::RequestedIpAddress(address));
+        message
+    }
+
     /// A REQUEST in SELECTING.
     pub fn select(&self, server: Ipv4Addr, address: Ipv4Addr) -> Message {
         let mut message = self.reboot(address);

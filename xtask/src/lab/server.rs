@@ -50,13 +50,19 @@ pub struct Lease {
 pub struct Stats {
     /// Packets by label of [`Outcome`].
     pub kernel: BTreeMap<String, u64>,
+    /// What the controller did, by its own labels.
     #[serde(default)]
-    pub engine: BTreeMap<String, serde_json::Value>,
+    pub engine: BTreeMap<String, u64>,
 }
 
 impl Stats {
     pub fn of(&self, outcome: Outcome) -> u64 {
         self.kernel.get(outcome.label()).copied().unwrap_or(0)
+    }
+
+    /// How often the controller did what it calls so.
+    pub fn engine(&self, label: &str) -> u64 {
+        self.engine.get(label).copied().unwrap_or(0)
     }
 
     /// What the kernel has counted since `earlier`.
@@ -178,6 +184,13 @@ impl Server {
         run
     }
 
+    /// `xdhcpd check`, in the namespace.
+    pub fn command_check(&self) -> Command {
+        let mut check = self.namespace.command(&self.binary, ["check", "--config"]);
+        check.arg(&self.config);
+        check
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
         self.process = None;
@@ -275,7 +288,7 @@ impl Server {
     /// There is no such pin.
     pub fn pinned_stats(&self) -> Result<Stats> {
         let mut dump = command("bpftool", ["--json", "map", "dump", "pinned"]);
-        let json = command::read(dump.arg(find_pin(&self.pin_dir, map::OUTCOMES)?))?;
+        let json = command::read(dump.arg(self.pin_dir.join("current").join(map::OUTCOMES)))?;
         let counters: Vec<PerCpu> = serde_json::from_str(&json)
             .with_context(|| format!("`{}` wrote {json}", Line(&dump)))?;
         let kernel = Outcome::ALL.iter().zip(counters).map(|(outcome, counter)| {
@@ -286,10 +299,6 @@ impl Server {
             kernel: kernel.collect(),
             ..Stats::default()
         })
-    }
-
-    pub fn socket(&self) -> &Path {
-        &self.socket
     }
 
     pub fn store(&self) -> &Path {
@@ -320,18 +329,6 @@ impl PerCpuValue {
             packets << 8 | u64::from_str_radix(octet, 16).unwrap_or(0)
         })
     }
-}
-
-/// Pins lie in the daemon's folder, or in one below it.
-fn find_pin(dir: &Path, name: &str) -> Result<PathBuf> {
-    let below = fs::read_dir(dir)
-        .with_context(|| format!("nothing is pinned at {}", dir.display()))?
-        .filter_map(|entry| Some(entry.ok()?.path()));
-    std::iter::once(dir.to_owned())
-        .chain(below)
-        .map(|dir| dir.join(name))
-        .find(|pin| pin.exists())
-        .with_context(|| format!("{name} is not pinned at {}", dir.display()))
 }
 
 #[cfg(test)]

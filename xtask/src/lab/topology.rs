@@ -21,7 +21,7 @@ pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 pub const RELAY: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 /// The relay agent's address on the clients' link: `giaddr`, and their router.
 pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 88, 0, 1);
-pub const CLIENTS_NETWORK: &str = "10.88.0.0/24";
+const CLIENTS_NETWORK: &str = "10.88.0.0/24";
 
 /// The hardware address of the n-th client, counted from one.
 pub const fn client_mac(number: u8) -> [u8; 6] {

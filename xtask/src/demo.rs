@@ -1,7 +1,0 @@
-//! x
-use anyhow::Result;
-#[derive(Debug, clap::Args)]
-pub struct Options {}
-pub fn run(_: &Options) -> Result<()> {
-    Ok(())
-}

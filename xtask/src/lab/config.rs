@@ -1,0 +1,33 @@
+//! Configurations of the daemon for the topologies, all but the section `[server]`.
+
+use std::net::Ipv4Addr;
+
+use super::topology::{GATEWAY, SERVER, SERVER_INTERFACE};
+
+/// The first addresses of the pools of [`local`] and [`relayed`].
+pub const LOCAL_POOL: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
+pub const RELAYED_POOL: Ipv4Addr = Ipv4Addr::new(10, 88, 0, 100);
+
+/// A subnet for clients on the server's link, with `defaults` in the section of that name.
+pub fn local(defaults: &str) -> String {
+    local_with_pool(defaults, "10.77.0.100-10.77.0.199")
+}
+
+/// The same with another pool.
+pub fn local_with_pool(defaults: &str, pool: &str) -> String {
+    subnet(defaults, "10.77.0.0/24", pool, SERVER)
+}
+
+/// A subnet for clients behind the relay agent.
+pub fn relayed(defaults: &str) -> String {
+    subnet(defaults, "10.88.0.0/24", "10.88.0.100-10.88.0.199", GATEWAY)
+}
+
+fn subnet(defaults: &str, prefix: &str, pool: &str, router: Ipv4Addr) -> String {
+    format!(
+        "[defaults]\n{defaults}\n\n\
+         [[interface]]\nname = \"{SERVER_INTERFACE}\"\n\n\
+         [[subnet]]\nprefix = \"{prefix}\"\npools = [\"{pool}\"]\n\
+         options = {{ routers = [\"{router}\"], domain-name-servers = [\"{SERVER}\"] }}\n"
+    )
+}
