@@ -37,21 +37,9 @@ impl Networkd {
     /// # Errors
     /// It cannot be started.
     pub fn start(namespace: &Namespace) -> Result<Self> {
-        Self::start_with(namespace, "")
-    }
-
-    /// Looks by ARP whether another host has the address, which takes it some seconds.
-    ///
-    /// # Errors
-    /// It cannot be started.
-    pub fn start_probing(namespace: &Namespace) -> Result<Self> {
-        Self::start_with(namespace, "SendDecline=yes\n")
-    }
-
-    fn start_with(namespace: &Namespace, settings: &str) -> Result<Self> {
         let dir = namespace.path("networkd");
         fs::create_dir_all(dir.join("etc"))?;
-        let network = format!("[Match]\nName={CLIENT_INTERFACE}\n\n{SETTINGS}{settings}");
+        let network = format!("[Match]\nName={CLIENT_INTERFACE}\n\n{SETTINGS}");
         fs::write(dir.join("etc/10-lab.network"), network)?;
         let mut networkd = namespace.command("unshare", ["--mount", "sh", "-c", ISOLATED, "sh"]);
         networkd.arg(&dir);
