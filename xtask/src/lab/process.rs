@@ -68,10 +68,17 @@ impl Process {
 
     /// # Errors
     /// It has ended already.
-    pub fn signal(&mut self, signal: Signal) -> Result<()> {
-        if let Some(status) = self.child.try_wait()? {
+    pub fn expect_running(&mut self) -> Result<()> {
+        if let Some(status) = self.ended()? {
             bail!("{} has ended: {status}", self.label);
         }
+        Ok(())
+    }
+
+    /// # Errors
+    /// It has ended already.
+    pub fn signal(&mut self, signal: Signal) -> Result<()> {
+        self.expect_running()?;
         let pid = Pid::from_raw(i32::try_from(self.child.id())?);
         kill(pid, signal).with_context(|| format!("cannot send {signal} to {}", self.label))
     }

@@ -41,8 +41,6 @@ const LARGEST_FRAME: usize = 2048;
 pub struct RawClient {
     socket: OwnedFd,
     mac: [u8; 6],
-    /// Option 61.
-    client_id: Option<Vec<u8>>,
 }
 
 /// The headers under a message.
@@ -123,7 +121,6 @@ impl RawClient {
         Ok(Self {
             socket: namespace.enter(|| open(CLIENT_INTERFACE))?,
             mac,
-            client_id: None,
         })
     }
 
@@ -131,12 +128,6 @@ impl RawClient {
     #[must_use]
     pub fn with_mac(mut self, mac: [u8; 6]) -> Self {
         self.mac = mac;
-        self
-    }
-
-    #[must_use]
-    pub fn with_client_id(mut self, id: &[u8]) -> Self {
-        self.client_id = Some(id.to_owned());
         self
     }
 
@@ -151,9 +142,6 @@ impl RawClient {
             OptionCode::Router,
             OptionCode::DomainNameServer,
         ]));
-        if let Some(id) = &self.client_id {
-            options.insert(DhcpOption::ClientIdentifier(id.clone()));
-        }
         message
     }
 

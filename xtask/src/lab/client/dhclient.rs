@@ -70,8 +70,7 @@ impl Client for Dhclient {
 
     /// It renews when T1 has come, and cannot be told to.
     fn renew(&mut self) -> Result<()> {
-        self.process.ended()?;
-        Ok(())
+        self.process.expect_running()
     }
 
     /// Another dhclient ends this one and releases its lease.

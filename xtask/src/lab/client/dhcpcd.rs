@@ -57,14 +57,6 @@ impl Dhcpcd {
             process: Process::spawn(namespace, "dhcpcd", &mut dhcpcd)?,
         })
     }
-
-    /// What it has written so far.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub fn output(&self) -> Result<String> {
-        self.process.output()
-    }
 }
 
 impl Client for Dhcpcd {

@@ -47,14 +47,6 @@ impl Networkd {
             process: Process::spawn(namespace, "networkd", &mut networkd)?,
         })
     }
-
-    /// What it has written so far.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub fn output(&self) -> Result<String> {
-        self.process.output()
-    }
 }
 
 impl Client for Networkd {
@@ -64,8 +56,7 @@ impl Client for Networkd {
 
     /// It renews when T1 has come, and only D-Bus could tell it to.
     fn renew(&mut self) -> Result<()> {
-        self.process.ended()?;
-        Ok(())
+        self.process.expect_running()
     }
 
     /// It releases when it is stopped.

@@ -45,14 +45,6 @@ impl Udhcpc {
         })
     }
 
-    /// What it has written so far.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub fn output(&self) -> Result<String> {
-        self.process.output()
-    }
-
     /// Leaves it running when the handle goes.
     pub fn leave(self) {
         self.process.leave();
