@@ -55,12 +55,10 @@ impl Report {
             counted,
             millis: start.elapsed().as_millis(),
         };
-        println!(
-            "   {} after {} ms; the kernel counted: {}",
-            step.result(),
-            step.millis,
-            step.counted()
-        );
+        println!("   {} after {} ms", step.result(), step.millis);
+        if result.is_ok() {
+            println!("   the kernel counted: {}", step.counted());
+        }
         self.steps.push(step);
         result
     }
