@@ -9,12 +9,15 @@ use std::{
     path::Path,
 };
 
+use aya::Pod;
 use nix::NixPath;
 
 // include/uapi/linux/bpf.h, enum bpf_cmd.
 const BPF_MAP_CREATE: libc::c_int = 0;
 const BPF_MAP_UPDATE_ELEM: libc::c_int = 2;
 const BPF_OBJ_GET: libc::c_int = 7;
+const BPF_MAP_LOOKUP_BATCH: libc::c_int = 24;
+const BPF_MAP_UPDATE_BATCH: libc::c_int = 26;
 const BPF_LINK_DETACH: libc::c_int = 34;
 
 // include/uapi/linux/bpf.h, enum bpf_map_type.
@@ -48,19 +51,31 @@ struct ObjGet {
 }
 
 #[repr(C)]
+struct MapBatch {
+    in_batch: u64,
+    out_batch: u64,
+    keys: u64,
+    values: u64,
+    count: u32,
+    map_fd: u32,
+    elem_flags: u64,
+    flags: u64,
+}
+
+#[repr(C)]
 struct LinkDetach {
     link_fd: u32,
 }
 
 /// # Safety
 /// `attr` must be what the kernel expects for `command`, and the addresses in it must be valid for it.
-unsafe fn bpf<Attr>(command: libc::c_int, attr: &Attr) -> io::Result<libc::c_long> {
+unsafe fn bpf<Attr>(command: libc::c_int, attr: &mut Attr) -> io::Result<libc::c_long> {
     // SAFETY: `attr` is a live object of the size passed; the rest is the caller's promise.
     let result = unsafe {
         libc::syscall(
             libc::SYS_bpf,
             command,
-            std::ptr::from_ref(attr),
+            std::ptr::from_mut(attr),
             size_of::<Attr>(),
         )
     };
@@ -84,22 +99,87 @@ fn raw(fd: &impl AsFd) -> u32 {
 /// Opens whatever is pinned at `path`.
 pub fn open_pin(path: &Path) -> io::Result<OwnedFd> {
     let fd = path.with_nix_path(|path| {
-        let attr = ObjGet {
+        let mut attr = ObjGet {
             pathname: path.as_ptr() as u64,
             bpf_fd: 0,
             file_flags: 0,
         };
         // SAFETY: BPF_OBJ_GET reads the string at `pathname`, which outlives the call.
-        unsafe { bpf(BPF_OBJ_GET, &attr) }
+        unsafe { bpf(BPF_OBJ_GET, &mut attr) }
     })??;
     owned(fd)
 }
 
 /// Detaches a link from what it is attached to; its pin stays, with nothing behind it.
 pub fn detach_link(link: &OwnedFd) -> io::Result<()> {
-    let attr = LinkDetach { link_fd: raw(link) };
+    let mut attr = LinkDetach { link_fd: raw(link) };
     // SAFETY: BPF_LINK_DETACH takes a descriptor and no address.
-    unsafe { bpf(BPF_LINK_DETACH, &attr) }.map(|_| ())
+    unsafe { bpf(BPF_LINK_DETACH, &mut attr) }.map(|_| ())
+}
+
+/// Entries that one call moves. No bucket of a hash map holds as many.
+pub const BATCH: usize = 4096;
+
+/// Writes entries into a hash map of `K` to `V`.
+///
+/// # Errors
+/// One of them was refused, and those after it were not tried.
+pub fn update_batch<K: Pod, V: Pod>(map: &impl AsFd, keys: &[K], values: &[V]) -> io::Result<()> {
+    assert_eq!(keys.len(), values.len(), "each key has a value");
+    let mut attr = MapBatch {
+        in_batch: 0,
+        out_batch: 0,
+        keys: keys.as_ptr() as u64,
+        values: values.as_ptr() as u64,
+        count: u32::try_from(keys.len()).map_err(io::Error::other)?,
+        map_fd: raw(map),
+        elem_flags: 0,
+        flags: 0,
+    };
+    // SAFETY: there are `count` keys and values, of the map's sizes, which the kernel only reads.
+    unsafe { bpf(BPF_MAP_UPDATE_BATCH, &mut attr) }.map(|_| ())
+}
+
+/// Reads all entries of a hash map of `K` to `V`.
+pub fn read_all<K: Pod, V: Pod>(map: &impl AsFd) -> io::Result<Vec<(K, V)>> {
+    let mut entries = Vec::new();
+    let mut keys = Vec::<K>::with_capacity(BATCH);
+    let mut values = Vec::<V>::with_capacity(BATCH);
+    // Where the kernel goes on, in words of its own; it starts where it is told of none.
+    let mut position = 0u32;
+    let mut in_batch = 0;
+    loop {
+        let mut attr = MapBatch {
+            in_batch,
+            out_batch: std::ptr::from_mut(&mut position) as u64,
+            keys: keys.as_mut_ptr() as u64,
+            values: values.as_mut_ptr() as u64,
+            count: BATCH as u32,
+            map_fd: raw(map),
+            elem_flags: 0,
+            flags: 0,
+        };
+        // SAFETY: there is room for `count` keys and values, of the map's sizes, and for a position,
+        // which is the only thing that is read.
+        let result = unsafe { bpf(BPF_MAP_LOOKUP_BATCH, &mut attr) };
+        let last = match result {
+            Ok(_) => false,
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => true,
+            Err(error) => return Err(error),
+        };
+        let count = (attr.count as usize).min(BATCH);
+        // SAFETY: the kernel has written so many keys and values, of which every bit pattern is a
+        // value (`Pod`), and there is room for them.
+        unsafe {
+            keys.set_len(count);
+            values.set_len(count);
+        }
+        entries.extend(keys.drain(..).zip(values.drain(..)));
+        if last {
+            return Ok(entries);
+        }
+        in_batch = std::ptr::from_mut(&mut position) as u64;
+    }
 }
 
 /// An array of one map, made to be updated: see [`MapOfMaps::wait_for_programs`].
@@ -124,7 +204,7 @@ impl MapOfMaps {
     pub fn wait_for_programs(&self) -> io::Result<()> {
         let key = 0u32;
         let value = raw(&self.inner);
-        let attr = MapUpdate {
+        let mut attr = MapUpdate {
             map_fd: raw(&self.outer),
             reserved: 0,
             key: std::ptr::from_ref(&key) as u64,
@@ -133,12 +213,12 @@ impl MapOfMaps {
         };
         // SAFETY: key and value are four octets each, as `create_array` has told the kernel, and
         // outlive the call, which only reads them.
-        unsafe { bpf(BPF_MAP_UPDATE_ELEM, &attr) }.map(|_| ())
+        unsafe { bpf(BPF_MAP_UPDATE_ELEM, &mut attr) }.map(|_| ())
     }
 }
 
 fn create_array(map_type: u32, inner_map_fd: u32) -> io::Result<OwnedFd> {
-    let attr = MapCreate {
+    let mut attr = MapCreate {
         map_type,
         key_size: 4,
         value_size: 4,
@@ -147,5 +227,5 @@ fn create_array(map_type: u32, inner_map_fd: u32) -> io::Result<OwnedFd> {
         inner_map_fd,
     };
     // SAFETY: BPF_MAP_CREATE takes numbers and no address here.
-    owned(unsafe { bpf(BPF_MAP_CREATE, &attr) }?)
+    owned(unsafe { bpf(BPF_MAP_CREATE, &mut attr) }?)
 }

@@ -3,7 +3,11 @@
 //! This is the only writer of each of them, so that what is read here stays true until it is
 //! written here.
 
-use std::{collections::HashMap as StdHashMap, hash::Hash, os::fd::AsRawFd};
+use std::{
+    collections::HashMap as StdHashMap,
+    hash::Hash,
+    os::fd::{AsRawFd, OwnedFd},
+};
 
 use aya::{
     Ebpf,
@@ -17,6 +21,7 @@ use dhcp_common::{
 use ipnet::Ipv4Net;
 
 use super::{
+    bpf,
     error::{DatapathError, WithdrawError},
     fence::Barrier,
 };
@@ -31,16 +36,22 @@ const WITHDRAW_ATTEMPTS: u32 = 16;
 /// All maps but `META`, which only the loader writes, and those with a reader of their own.
 pub struct Maps {
     leases: HashMap<MapData, ClientKey, Binding>,
+    /// The same map, for calls that aya does not offer.
+    leases_fd: OwnedFd,
     templates: HashMap<MapData, TemplateKey, Template>,
     links: HashMap<MapData, LinkKey, Link>,
     relays: LpmTrie<MapData, RelayKey, NetworkRef>,
     outcomes: PerCpuArray<MapData, u64>,
     slow: XskMap<MapData>,
+    /// Whether the program may answer; where it may not it is given nothing to answer with.
+    fast_path: bool,
 }
 
 impl std::fmt::Debug for Maps {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Maps").finish_non_exhaustive()
+        f.debug_struct("Maps")
+            .field("fast_path", &self.fast_path)
+            .finish_non_exhaustive()
     }
 }
 
@@ -68,14 +79,21 @@ fn errno(error: &MapError) -> Option<i32> {
 }
 
 impl Maps {
-    pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, DatapathError> {
+    /// `leases_fd` is `LEASES` as well.
+    pub(super) fn take(
+        ebpf: &mut Ebpf,
+        leases_fd: OwnedFd,
+        fast_path: bool,
+    ) -> Result<Self, DatapathError> {
         Ok(Self {
             leases: take(ebpf, map::LEASES)?,
+            leases_fd,
             templates: take(ebpf, map::TEMPLATES)?,
             links: take(ebpf, map::LINKS)?,
             relays: take(ebpf, map::RELAYS)?,
             outcomes: take(ebpf, map::OUTCOMES)?,
             slow: take(ebpf, map::SLOW)?,
+            fast_path,
         })
     }
 
@@ -85,7 +103,35 @@ impl Maps {
     /// The map is full, or the kernel is short of memory. The client takes the slow path, unless an
     /// entry of it was published before: that one stays.
     pub fn publish(&mut self, key: &ClientKey, binding: Binding) -> Result<(), MapError> {
+        if !self.fast_path {
+            return Ok(());
+        }
         self.leases.insert(key, binding.sealed_for(key), BPF_ANY)
+    }
+
+    /// As [`Maps::publish`], many at once in few calls, which counts at start.
+    ///
+    /// # Errors
+    /// Some are not published.
+    pub fn publish_all(
+        &mut self,
+        bindings: impl IntoIterator<Item = (ClientKey, Binding)>,
+    ) -> Result<(), MapError> {
+        if !self.fast_path {
+            return Ok(());
+        }
+        let mut bindings = bindings.into_iter();
+        loop {
+            let (keys, values): (Vec<_>, Vec<_>) = bindings
+                .by_ref()
+                .take(bpf::BATCH)
+                .map(|(key, binding)| (key, binding.sealed_for(&key)))
+                .unzip();
+            if keys.is_empty() {
+                return Ok(());
+            }
+            bpf::update_batch(&self.leases_fd, &keys, &values)?;
+        }
     }
 
     /// Takes the client's entry away, if there is one. A program run may hold it until a fence.
@@ -116,8 +162,7 @@ impl Maps {
     /// # Errors
     /// The kernel did not let the map be read through.
     pub fn published(&self) -> Result<Vec<(ClientKey, Binding)>, DatapathError> {
-        let entries: Result<_, _> = self.leases.iter().collect();
-        entries.map_err(at(map::LEASES))
+        bpf::read_all(&self.leases_fd).map_err(|error| at(map::LEASES)(error.into()))
     }
 
     /// Adds a rendered answer. One that is there already is the same: see [`TemplateKey::profile`].
@@ -148,27 +193,33 @@ impl Maps {
         barrier.wait().map_err(DatapathError::Fence)
     }
 
-    /// Makes `LINKS` hold exactly `wanted`. The program reads its elements in place, so that one that
-    /// was replaced or removed is not used again before a fence.
+    /// Takes every entry away, and returns when no program run holds one any more.
+    ///
+    /// # Errors
+    /// Some may be left.
+    pub fn clear_leases(&mut self, barrier: &Barrier) -> Result<(), DatapathError> {
+        let keys: Result<Vec<_>, _> = self.leases.keys().collect();
+        for key in keys.map_err(at(map::LEASES))? {
+            self.withdraw(&key)
+                .map_err(|error| at(map::LEASES)(error.source))?;
+        }
+        barrier.wait().map_err(DatapathError::Fence)
+    }
+
+    /// Makes `LINKS` hold exactly `wanted`.
     ///
     /// # Errors
     /// Some may be missing, or left.
-    pub fn sync_links(
-        &mut self,
-        wanted: &[(LinkKey, Link)],
-        barrier: &Barrier,
-    ) -> Result<(), DatapathError> {
+    pub fn sync_links(&mut self, wanted: &[(LinkKey, Link)]) -> Result<(), DatapathError> {
         let present: Result<Vec<_>, _> = self.links.iter().collect();
         let (put, stale) = differences(present.map_err(at(map::LINKS))?, wanted);
         for (key, link) in put {
             self.links
                 .insert(key, link, BPF_ANY)
                 .map_err(at(map::LINKS))?;
-            barrier.wait().map_err(DatapathError::Fence)?;
         }
         for key in stale {
             self.links.remove(&key).map_err(at(map::LINKS))?;
-            barrier.wait().map_err(DatapathError::Fence)?;
         }
         Ok(())
     }

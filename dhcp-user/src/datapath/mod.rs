@@ -10,7 +10,7 @@ use aya::{
     maps::{Array, MapData, RingBuf},
 };
 use dhcp_common::{
-    abi::{ABI_VERSION, Limit, META_INDEX, META_SLOW_ONLY, Meta, map},
+    abi::{ABI_VERSION, Limit, META_INDEX, Meta, map},
     fingerprint,
 };
 use rand::TryRngCore;
@@ -38,7 +38,7 @@ use pins::{Generation, PinDir};
 use shape::Object;
 
 /// The XDP program, as dhcp-ebpf was compiled by build.rs.
-pub static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/xdhcpd-ebpf"));
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/xdhcpd-ebpf"));
 
 /// What the data path is to be.
 #[derive(Clone, Debug)]
@@ -123,7 +123,7 @@ impl Datapath {
         };
         let meta = Meta {
             abi_version: ABI_VERSION,
-            flags: if options.fast_path { 0 } else { META_SLOW_ONLY },
+            reserved: 0,
             fingerprint_key: key,
             client_limit: options.client_limit,
             relay_limit: options.relay_limit,
@@ -146,7 +146,12 @@ impl Datapath {
         options: &Options,
     ) -> Result<Self, DatapathError> {
         let barrier = Barrier::new()?;
-        let maps = Maps::take(&mut ebpf)?;
+        let leases = pins.map(generation, map::LEASES);
+        let leases = bpf::open_pin(&leases).map_err(pins::at("opening", &leases))?;
+        let mut maps = Maps::take(&mut ebpf, leases, options.fast_path)?;
+        if !options.fast_path {
+            maps.clear_leases(&barrier)?;
+        }
         let grants = MapData::from_pin(pins.map(generation, map::GRANTS)).map_err(|source| {
             DatapathError::Map {
                 map: map::GRANTS,
@@ -258,6 +263,10 @@ fn load(
             });
         }
     }
+    // The program refers to maps by descriptor: none may be taken out before.
+    links::program(&mut ebpf)
+        .and_then(|program| program.load())
+        .map_err(|error| DatapathError::Verify(Box::new(error)))?;
     let mut array: Array<MapData, Meta> = maps::take(&mut ebpf, map::META)?;
     array
         .set(META_INDEX, meta, 0)
@@ -265,10 +274,5 @@ fn load(
             map: map::META,
             source,
         })?;
-    // The maps must stay open until then: the program refers to them by descriptor.
-    links::program(&mut ebpf)
-        .and_then(|program| program.load())
-        .map_err(|error| DatapathError::Verify(Box::new(error)))?;
-    drop(array);
     Ok(ebpf)
 }

@@ -38,7 +38,16 @@ const LINK_PREFIX: &str = "link-";
 pub struct PinDir {
     path: PathBuf,
     /// Its lock ends with the process, however that ends.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for PinDir {
+    /// Closing alone would leave the lock to a child that another thread has just forked.
+    fn drop(&mut self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "unlocking the pin directory");
+        }
+    }
 }
 
 /// One set of maps that belong together.
@@ -110,7 +119,7 @@ impl PinDir {
         match lock.try_lock() {
             Ok(()) => Ok(Self {
                 path: path.to_owned(),
-                _lock: lock,
+                lock,
             }),
             Err(TryLockError::WouldBlock) => Err(DatapathError::Locked {
                 path: path.to_owned(),

@@ -48,7 +48,7 @@ impl fmt::Display for Capability {
 
 /// Refuses to go on without the capabilities, and names those that are missing.
 pub fn check() -> Result<(), DatapathError> {
-    let path = "/proc/self/status";
+    let path = "/proc/thread-self/status";
     let status = fs::read_to_string(path).map_err(|source| DatapathError::Path {
         action: "reading",
         path: path.into(),

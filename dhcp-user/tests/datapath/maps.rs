@@ -1,0 +1,178 @@
+//! What the controller writes into the maps, and what it reads from them.
+
+use std::time::{Duration, Instant};
+
+use aya::maps::{Array, Map, MapData};
+use dhcp_common::{
+    abi::{Grant, Link, LinkKey, NetworkRef, Template, TemplateKey, map},
+    wire::Be32,
+};
+use dhcp_user::{
+    datapath::{Datapath, Options},
+    engine::effect::Grants,
+};
+
+use crate::{NETWORK, binding, key, lab, link, options, publish};
+
+#[test]
+fn a_hundred_thousand_leases_are_published_and_read_in_a_second() {
+    const LEASES: u32 = 100_000;
+    lab::run(|lab| {
+        let options = Options {
+            max_leases: LEASES,
+            ..options(lab)
+        };
+        let mut maps = Datapath::open(&options).unwrap().maps;
+        let start = Instant::now();
+        maps.publish_all((0..LEASES).map(|client| (key(client), binding(client))))
+            .unwrap();
+        let published = maps.published().unwrap();
+        let elapsed = start.elapsed();
+        assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+        let mut slots: Vec<_> = published
+            .iter()
+            .filter(|(key, binding)| binding.is_sealed_for(key))
+            .map(|(_, binding)| binding.slot)
+            .collect();
+        slots.sort_unstable();
+        assert_eq!(slots, (0..LEASES).collect::<Vec<_>>());
+        println!("published and read {LEASES} leases in {elapsed:?}");
+        assert!(maps.publish(&key(LEASES), binding(LEASES)).is_err(), "full");
+
+        maps.withdraw(&key(7)).unwrap();
+        maps.withdraw(&key(7)).unwrap();
+        let published = maps.published().unwrap();
+        assert_eq!(published.len(), LEASES as usize - 1);
+        assert!(!published.iter().any(|(client, _)| *client == key(7)));
+    });
+}
+
+#[test]
+fn without_fast_path_nothing_is_left_for_the_program_to_answer() {
+    lab::run(|lab| {
+        let mut first = Datapath::open(&options(lab)).unwrap();
+        publish(&mut first.maps, 0..3);
+        first.links.settle().unwrap();
+        drop(first);
+        let slow_only = Options {
+            fast_path: false,
+            ..options(lab)
+        };
+        let mut second = Datapath::open(&slow_only).unwrap();
+        assert!(second.adopted);
+        publish(&mut second.maps, 3..6);
+        assert_eq!(second.maps.published().unwrap(), []);
+    });
+}
+
+#[test]
+fn links_relays_and_templates_are_kept_as_wanted() {
+    lab::run(|lab| {
+        let mut datapath = Datapath::open(&options(lab)).unwrap();
+        let maps = &mut datapath.maps;
+        let link_key = |ifindex| LinkKey {
+            ifindex,
+            outer: 0,
+            inner: 0,
+        };
+        let link = |id| link([2, 0, 0, 0, 0, id]);
+        maps.sync_links(&[(link_key(1), link(1)), (link_key(2), link(2))])
+            .unwrap();
+        maps.sync_links(&[(link_key(2), link(9)), (link_key(3), link(3))])
+            .unwrap();
+        let prefix = |text: &str| text.parse::<ipnet::Ipv4Net>().unwrap();
+        let other = NetworkRef { id: 2, flags: 0 };
+        maps.sync_relays(&[
+            (prefix("10.1.0.0/16"), NETWORK),
+            (prefix("0.0.0.0/0"), NETWORK),
+        ])
+        .unwrap();
+        maps.sync_relays(&[
+            (prefix("10.1.0.0/16"), other),
+            (prefix("10.1.2.0/24"), NETWORK),
+        ])
+        .unwrap();
+        datapath.links.settle().unwrap();
+
+        let pinned = |name| MapData::from_pin(lab.pin_dir().join("maps-1").join(name)).unwrap();
+        let links: aya::maps::HashMap<_, LinkKey, Link> =
+            Map::HashMap(pinned(map::LINKS)).try_into().unwrap();
+        let mut links: Vec<_> = links.iter().map(Result::unwrap).collect();
+        links.sort_by_key(|(key, _)| key.ifindex);
+        assert_eq!(links, [(link_key(2), link(9)), (link_key(3), link(3))]);
+        let relays: aya::maps::lpm_trie::LpmTrie<_, Be32, NetworkRef> =
+            Map::LpmTrie(pinned(map::RELAYS)).try_into().unwrap();
+        let mut relays: Vec<_> = relays
+            .iter()
+            .map(|entry| {
+                entry
+                    .map(|(key, value)| (key.prefix_len(), key.data(), value))
+                    .unwrap()
+            })
+            .collect();
+        relays.sort_by_key(|(len, ..)| *len);
+        let expected = [
+            (16, Be32::new(0x0a01_0000), other),
+            (24, Be32::new(0x0a01_0200), NETWORK),
+        ];
+        assert_eq!(relays, expected);
+
+        let template_key = TemplateKey {
+            fingerprint: [1, 2],
+            profile: 3,
+            reply: 5,
+        };
+        let templates = || {
+            let map: aya::maps::HashMap<_, TemplateKey, Template> =
+                Map::HashMap(pinned(map::TEMPLATES)).try_into().unwrap();
+            map.iter().map(Result::unwrap).collect::<Vec<_>>()
+        };
+        let maps = &mut datapath.maps;
+        maps.publish_template(&template_key, &template(7)).unwrap();
+        maps.publish_template(&template_key, &template(8)).unwrap();
+        assert_eq!(
+            templates(),
+            [(template_key, template(7))],
+            "never changed in place"
+        );
+        maps.clear_templates(&datapath.barrier).unwrap();
+        assert_eq!(templates(), []);
+    });
+}
+
+fn template(lease_secs: u32) -> Template {
+    Template {
+        sum: 0,
+        len: 0,
+        padded_len: 0,
+        lease_secs,
+        server_id: Be32::new(1),
+        siaddr: Be32::new(0),
+        max_len: 548,
+        reserved: 0,
+        image: [0; _],
+    }
+}
+
+#[test]
+fn a_grant_shows_as_soon_as_it_is_written() {
+    lab::run(|lab| {
+        let datapath = Datapath::open(&options(lab)).unwrap();
+        datapath.links.settle().unwrap();
+        let pin = lab.pin_dir().join("maps-1").join(map::GRANTS);
+        let data = MapData::from_pin(pin).unwrap();
+        let mut array = Array::<_, Grant>::try_from(Map::Array(data)).unwrap();
+        for slot in [0, 7, 1023] {
+            assert_eq!(datapath.grants.grant(slot), Grant::default());
+            let grant = Grant {
+                granted: Grant::pack(1 << 40, 3),
+                asked: Grant::pack(Grant::CLOSED, 3),
+            };
+            array.set(slot, grant, 0).unwrap();
+            assert_eq!(datapath.grants.grant(slot), grant);
+        }
+        for beyond in [1024, u32::MAX] {
+            assert_eq!(datapath.grants.grant(beyond), Grant::default());
+        }
+    });
+}
