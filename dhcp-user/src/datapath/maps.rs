@@ -43,15 +43,11 @@ pub struct Maps {
     relays: LpmTrie<MapData, RelayKey, NetworkRef>,
     outcomes: PerCpuArray<MapData, u64>,
     slow: XskMap<MapData>,
-    /// Whether the program may answer; where it may not it is given nothing to answer with.
-    fast_path: bool,
 }
 
 impl std::fmt::Debug for Maps {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Maps")
-            .field("fast_path", &self.fast_path)
-            .finish_non_exhaustive()
+        f.debug_struct("Maps").finish_non_exhaustive()
     }
 }
 
@@ -80,11 +76,7 @@ fn errno(error: &MapError) -> Option<i32> {
 
 impl Maps {
     /// `leases_fd` is `LEASES` as well.
-    pub(super) fn take(
-        ebpf: &mut Ebpf,
-        leases_fd: OwnedFd,
-        fast_path: bool,
-    ) -> Result<Self, DatapathError> {
+    pub(super) fn take(ebpf: &mut Ebpf, leases_fd: OwnedFd) -> Result<Self, DatapathError> {
         Ok(Self {
             leases: take(ebpf, map::LEASES)?,
             leases_fd,
@@ -93,7 +85,6 @@ impl Maps {
             relays: take(ebpf, map::RELAYS)?,
             outcomes: take(ebpf, map::OUTCOMES)?,
             slow: take(ebpf, map::SLOW)?,
-            fast_path,
         })
     }
 
@@ -103,9 +94,6 @@ impl Maps {
     /// The map is full, or the kernel is short of memory. The client takes the slow path, unless an
     /// entry of it was published before: that one stays.
     pub fn publish(&mut self, key: &ClientKey, binding: Binding) -> Result<(), MapError> {
-        if !self.fast_path {
-            return Ok(());
-        }
         self.leases.insert(key, binding.sealed_for(key), BPF_ANY)
     }
 
@@ -117,9 +105,6 @@ impl Maps {
         &mut self,
         bindings: impl IntoIterator<Item = (ClientKey, Binding)>,
     ) -> Result<(), MapError> {
-        if !self.fast_path {
-            return Ok(());
-        }
         let mut bindings = bindings.into_iter();
         loop {
             let (keys, values): (Vec<_>, Vec<_>) = bindings
@@ -193,33 +178,27 @@ impl Maps {
         barrier.wait().map_err(DatapathError::Fence)
     }
 
-    /// Takes every entry away, and returns when no program run holds one any more.
-    ///
-    /// # Errors
-    /// Some may be left.
-    pub fn clear_leases(&mut self, barrier: &Barrier) -> Result<(), DatapathError> {
-        let keys: Result<Vec<_>, _> = self.leases.keys().collect();
-        for key in keys.map_err(at(map::LEASES))? {
-            self.withdraw(&key)
-                .map_err(|error| at(map::LEASES)(error.source))?;
-        }
-        barrier.wait().map_err(DatapathError::Fence)
-    }
-
-    /// Makes `LINKS` hold exactly `wanted`.
+    /// Makes `LINKS` hold exactly `wanted`. The program reads its elements in place, so that one that
+    /// was replaced or removed is not used again before a fence.
     ///
     /// # Errors
     /// Some may be missing, or left.
-    pub fn sync_links(&mut self, wanted: &[(LinkKey, Link)]) -> Result<(), DatapathError> {
+    pub fn sync_links(
+        &mut self,
+        wanted: &[(LinkKey, Link)],
+        barrier: &Barrier,
+    ) -> Result<(), DatapathError> {
         let present: Result<Vec<_>, _> = self.links.iter().collect();
         let (put, stale) = differences(present.map_err(at(map::LINKS))?, wanted);
         for (key, link) in put {
             self.links
                 .insert(key, link, BPF_ANY)
                 .map_err(at(map::LINKS))?;
+            barrier.wait().map_err(DatapathError::Fence)?;
         }
         for key in stale {
             self.links.remove(&key).map_err(at(map::LINKS))?;
+            barrier.wait().map_err(DatapathError::Fence)?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use aya::{
     maps::{Array, MapData, RingBuf},
 };
 use dhcp_common::{
-    abi::{ABI_VERSION, Limit, META_INDEX, Meta, map},
+    abi::{ABI_VERSION, Limit, META_INDEX, META_SLOW_ONLY, Meta, map},
     fingerprint,
 };
 use rand::TryRngCore;
@@ -38,7 +38,7 @@ use pins::{Generation, PinDir};
 use shape::Object;
 
 /// The XDP program, as dhcp-ebpf was compiled by build.rs.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/xdhcpd-ebpf"));
+pub static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/xdhcpd-ebpf"));
 
 /// What the data path is to be.
 #[derive(Clone, Debug)]
@@ -123,7 +123,7 @@ impl Datapath {
         };
         let meta = Meta {
             abi_version: ABI_VERSION,
-            reserved: 0,
+            flags: if options.fast_path { 0 } else { META_SLOW_ONLY },
             fingerprint_key: key,
             client_limit: options.client_limit,
             relay_limit: options.relay_limit,
@@ -148,10 +148,7 @@ impl Datapath {
         let barrier = Barrier::new()?;
         let leases = pins.map(generation, map::LEASES);
         let leases = bpf::open_pin(&leases).map_err(pins::at("opening", &leases))?;
-        let mut maps = Maps::take(&mut ebpf, leases, options.fast_path)?;
-        if !options.fast_path {
-            maps.clear_leases(&barrier)?;
-        }
+        let maps = Maps::take(&mut ebpf, leases)?;
         let grants = MapData::from_pin(pins.map(generation, map::GRANTS)).map_err(|source| {
             DatapathError::Map {
                 map: map::GRANTS,

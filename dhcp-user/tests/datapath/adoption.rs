@@ -9,11 +9,11 @@ use aya::{
 };
 use dhcp_common::abi::{META_INDEX, Meta, PROGRAM, map};
 use dhcp_user::datapath::{
-    Datapath, DatapathError, LinkMode, Options, detach_all, host::Interface,
+    Datapath, DatapathError, LinkMode, OBJECT, Options, detach_all, host::Interface,
 };
 
 use crate::{
-    OBJECT, binding, key,
+    binding, key,
     lab::{self, Lab, ip},
     link_ids, options, pins, publish,
 };

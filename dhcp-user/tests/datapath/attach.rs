@@ -8,11 +8,11 @@ use aya::{
 };
 use dhcp_common::abi::PROGRAM;
 use dhcp_user::datapath::{
-    AttachProblem, Datapath, DatapathError, LinkMode, detach_all, host::Interface,
+    AttachProblem, Datapath, DatapathError, LinkMode, OBJECT, detach_all, host::Interface,
 };
 
 use crate::{
-    OBJECT, chain,
+    chain,
     lab::{self, ip},
     link_ids, options, pins,
 };

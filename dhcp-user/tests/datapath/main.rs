@@ -20,8 +20,6 @@ mod wire;
 
 use lab::Lab;
 
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/xdhcpd-ebpf"));
-
 const NETWORK: NetworkRef = NetworkRef { id: 1, flags: 0 };
 const PLENTY: Limit = Limit::per_second(1_000_000, 1_000_000);
 

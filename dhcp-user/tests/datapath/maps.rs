@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use aya::maps::{Array, Map, MapData};
 use dhcp_common::{
-    abi::{Grant, Link, LinkKey, NetworkRef, Template, TemplateKey, map},
+    abi::{
+        Grant, Link, LinkKey, META_INDEX, META_SLOW_ONLY, Meta, NetworkRef, Template, TemplateKey,
+        map,
+    },
     wire::Be32,
 };
 use dhcp_user::{
@@ -12,7 +15,7 @@ use dhcp_user::{
     engine::effect::Grants,
 };
 
-use crate::{NETWORK, binding, key, lab, link, options, publish};
+use crate::{NETWORK, binding, key, lab, link, options};
 
 #[test]
 fn a_hundred_thousand_leases_are_published_and_read_in_a_second() {
@@ -48,20 +51,21 @@ fn a_hundred_thousand_leases_are_published_and_read_in_a_second() {
 }
 
 #[test]
-fn without_fast_path_nothing_is_left_for_the_program_to_answer() {
+fn the_program_is_told_whether_it_may_answer() {
     lab::run(|lab| {
-        let mut first = Datapath::open(&options(lab)).unwrap();
-        publish(&mut first.maps, 0..3);
-        first.links.settle().unwrap();
-        drop(first);
-        let slow_only = Options {
-            fast_path: false,
-            ..options(lab)
-        };
-        let mut second = Datapath::open(&slow_only).unwrap();
-        assert!(second.adopted);
-        publish(&mut second.maps, 3..6);
-        assert_eq!(second.maps.published().unwrap(), []);
+        for fast_path in [true, false, true] {
+            let options = Options {
+                fast_path,
+                ..options(lab)
+            };
+            let datapath = Datapath::open(&options).unwrap();
+            datapath.links.settle().unwrap();
+            let pin = lab.pin_dir().join("maps-1").join(map::META);
+            let data = MapData::from_pin(pin).unwrap();
+            let meta = Array::<_, Meta>::try_from(Map::Array(data)).unwrap();
+            let flags = meta.get(&META_INDEX, 0).unwrap().flags;
+            assert_eq!(flags, if fast_path { 0 } else { META_SLOW_ONLY });
+        }
     });
 }
 
@@ -69,16 +73,16 @@ fn without_fast_path_nothing_is_left_for_the_program_to_answer() {
 fn links_relays_and_templates_are_kept_as_wanted() {
     lab::run(|lab| {
         let mut datapath = Datapath::open(&options(lab)).unwrap();
-        let maps = &mut datapath.maps;
+        let (maps, barrier) = (&mut datapath.maps, &datapath.barrier);
         let link_key = |ifindex| LinkKey {
             ifindex,
             outer: 0,
             inner: 0,
         };
         let link = |id| link([2, 0, 0, 0, 0, id]);
-        maps.sync_links(&[(link_key(1), link(1)), (link_key(2), link(2))])
+        maps.sync_links(&[(link_key(1), link(1)), (link_key(2), link(2))], barrier)
             .unwrap();
-        maps.sync_links(&[(link_key(2), link(9)), (link_key(3), link(3))])
+        maps.sync_links(&[(link_key(2), link(9)), (link_key(3), link(3))], barrier)
             .unwrap();
         let prefix = |text: &str| text.parse::<ipnet::Ipv4Net>().unwrap();
         let other = NetworkRef { id: 2, flags: 0 };
