@@ -5,9 +5,9 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod datapath;
-pub mod engine {
-    pub mod effect;
-}
+pub mod engine;
 pub mod live;
+pub mod pool;
 pub mod slowpath;
 pub mod store;
+pub mod timers;

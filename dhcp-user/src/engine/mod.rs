@@ -1,0 +1,217 @@
+//! The engine: decides on every message, without I/O and without a clock.
+//!
+//! Messages, times and the results of earlier effects go in ([`Input`]), effects come out ([`Effect`]).
+//! The same inputs give the same effects. Start with [`protocol`], the one dispatch over message and
+//! state in the words of RFC 2131; then [`leases`], how a lease begins, goes on and ends.
+//!
+//! Effects leave in the order commit, publish, reply. For one address at most one fence is under way,
+//! and while it is nothing is published for it; what was decided meanwhile is done when it has passed.
+
+mod commands;
+mod counters;
+mod effect;
+mod fences;
+mod leases;
+mod links;
+mod networks;
+mod offers;
+mod profile;
+mod protocol;
+mod publish;
+mod reply;
+mod request;
+mod restore;
+mod slots;
+mod template;
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    net::Ipv4Addr,
+    sync::Arc,
+};
+
+use dhcp_common::{
+    abi::{ClientKey, TemplateKey},
+    fingerprint,
+};
+
+pub use self::{
+    counters::{Counter, Counters},
+    effect::{Command, CommandId, CommandOutcome, Effect, Egress, FenceId, Grants, Ingress, Input},
+    links::{Link, LinkTable},
+    slots::NO_SLOT,
+};
+use self::{fences::Fence, leases::Item, networks::Networks, slots::Slots};
+use crate::{
+    clock::Nanos,
+    config::Config,
+    live::{Lease, LeaseState, Live},
+    store::Ticket,
+    timers::Timers,
+};
+
+/// Deadlines handled in one call; [`Engine::next_deadline`] then says that there are more.
+const MAX_DUE: usize = 1024;
+/// Horizons extended by one commit.
+const MAX_EXTENDED: usize = 1024;
+
+/// What an engine is made from.
+#[derive(Debug)]
+pub struct Setup {
+    pub config: Arc<Config>,
+    /// Empty, and written by the engine only.
+    pub live: Arc<Live>,
+    pub fingerprint_key: [u64; fingerprint::KEY_WORDS],
+    pub links: LinkTable,
+    /// How many bindings the kernel's maps hold.
+    pub max_slots: u32,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Engine {
+    networks: Networks,
+    fingerprint_key: [u64; fingerprint::KEY_WORDS],
+    live: Arc<Live>,
+    /// The address that a client has, or had last.
+    by_client: HashMap<ClientKey, Ipv4Addr>,
+    /// Whose each free address was last.
+    formers: HashMap<Ipv4Addr, ClientKey>,
+    timers: Timers,
+    slots: Slots,
+    /// What is under way, by address; most leases have nothing.
+    work: HashMap<Ipv4Addr, leases::Work>,
+    fences: HashMap<FenceId, Fence>,
+    tickets: HashMap<Ticket, Vec<Item>>,
+    /// Leases whose horizon is to be extended. A set in order, so that effects are in order too.
+    low: BTreeSet<Ipv4Addr>,
+    templates: HashSet<TemplateKey>,
+    counters: Arc<Counters>,
+    last_ticket: u64,
+    last_fence: u64,
+}
+
+/// What every step needs: the time, the kernel's side, and where effects go.
+struct Context<'a> {
+    now: Nanos,
+    kernel: &'a dyn Grants,
+    out: &'a mut Vec<Effect>,
+}
+
+/// The part of a [`Lease`] that decisions depend on.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    client: ClientKey,
+    state: LeaseState,
+    expires: Nanos,
+    durable_until: Nanos,
+    slot: u32,
+    epoch: u16,
+}
+
+impl Engine {
+    pub fn new(setup: Setup) -> Self {
+        Self {
+            networks: Networks::new(&setup.config, setup.links),
+            fingerprint_key: setup.fingerprint_key,
+            live: setup.live,
+            by_client: HashMap::new(),
+            formers: HashMap::new(),
+            timers: Timers::default(),
+            slots: Slots::new(setup.max_slots.min(NO_SLOT - 1)),
+            work: HashMap::new(),
+            fences: HashMap::new(),
+            tickets: HashMap::new(),
+            low: BTreeSet::new(),
+            templates: HashSet::new(),
+            counters: Arc::default(),
+            last_ticket: 0,
+            last_fence: 0,
+        }
+    }
+
+    /// Takes one input in. `out` is added to, and carried out in its order before the next call.
+    pub fn handle(
+        &mut self,
+        input: Input<'_>,
+        now: Nanos,
+        kernel: &impl Grants,
+        out: &mut Vec<Effect>,
+    ) {
+        let cx = &mut Context { now, kernel, out };
+        match input {
+            Input::Message { ingress, payload } => self.message(ingress, payload, cx),
+            Input::Committed { ticket, result } => self.committed(ticket, result, cx),
+            Input::Fenced(fence) => self.fenced(fence, cx),
+            Input::HorizonLow { slot, epoch } => self.horizon_low(slot, epoch, cx),
+            Input::Command { id, command } => self.command(id, command, cx),
+        }
+    }
+
+    /// Does what is due. To be called when [`Engine::next_deadline`] has come, after all inputs that are
+    /// there: what they have collected then goes into one commit.
+    pub fn handle_timeout(&mut self, now: Nanos, kernel: &impl Grants, out: &mut Vec<Effect>) {
+        let cx = &mut Context { now, kernel, out };
+        self.extend_horizons(cx);
+        for _ in 0..MAX_DUE {
+            let Some(address) = self.timers.pop_due(now) else {
+                break;
+            };
+            self.due(address, cx);
+        }
+    }
+
+    /// When [`Engine::handle_timeout`] is to be called next; a time in the past means at once.
+    pub fn next_deadline(&self) -> Option<Nanos> {
+        if self.low.is_empty() {
+            self.timers.next_deadline()
+        } else {
+            Some(Nanos::default())
+        }
+    }
+
+    pub const fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    fn count(&self, counter: Counter) {
+        self.counters.count(counter);
+    }
+
+    fn held(&self, address: Ipv4Addr) -> Option<Held> {
+        self.live.get(&address).map(|lease| Held {
+            client: lease.client,
+            state: lease.state,
+            expires: lease.expires,
+            durable_until: lease.durable_until,
+            slot: lease.slot,
+            epoch: lease.epoch,
+        })
+    }
+
+    fn update(&self, address: Ipv4Addr, change: impl FnOnce(&mut Lease)) {
+        if let Some(mut lease) = self.live.get_mut(&address) {
+            change(&mut lease);
+        }
+    }
+
+    fn set_state(&self, address: Ipv4Addr, state: LeaseState) {
+        self.update(address, |lease| lease.state = state);
+    }
+
+    /// The address that a client has here, in whichever state.
+    fn current(&self, client: &ClientKey) -> Option<(Ipv4Addr, Held)> {
+        let address = *self.by_client.get(client)?;
+        let held = self.held(address)?;
+        (held.client == *client).then_some((address, held))
+    }
+
+    /// Until when the client may use the address: the kernel may have granted more than was published.
+    fn effective_expiry(&self, held: &Held, cx: &Context<'_>) -> Nanos {
+        if held.slot == NO_SLOT {
+            return held.expires;
+        }
+        let granted = cx.kernel.grant(held.slot).granted_for(held.epoch);
+        held.expires.max(granted.map_or(Nanos::default(), Nanos))
+    }
+}

@@ -1,0 +1,219 @@
+//! Offers: which address a client is offered, and for how long it is held (RFC 2131 §4.3.1).
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use super::{
+    Context, Counter, Engine, NO_SLOT, leases::Ending, protocol::Party, reply::Answer,
+    request::Request,
+};
+use crate::{
+    clock::Nanos,
+    live::{Lease, LeaseState},
+    pool::Pool,
+};
+
+/// However empty the pool, a client has that long to answer.
+const MIN_HOLD: Duration = Duration::from_secs(2);
+/// Of the configured time, in a pool without free addresses.
+const FULL_POOL_DIVISOR: u32 = 10;
+
+/// How long an offer is held: the configured time while at least half of the pool is free, from there
+/// on less in proportion, down to a tenth when nothing is free; never under [`MIN_HOLD`], or the
+/// configured time if that is shorter.
+fn hold(offer_time: Duration, pool: &Pool) -> Duration {
+    /// Parts in which the way from half to full is counted.
+    const STEPS: u64 = 1000;
+    let least = offer_time / FULL_POOL_DIVISOR;
+    let free = (pool.free() * 2 * STEPS)
+        .checked_div(pool.size())
+        .unwrap_or(STEPS)
+        .min(STEPS);
+    let scaled = least + (offer_time - least) * free as u32 / STEPS as u32;
+    scaled.max(MIN_HOLD.min(offer_time))
+}
+
+impl Engine {
+    pub(super) fn discover(
+        &mut self,
+        party: &Party,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Counter> {
+        let address = match self.kept_for(party, cx) {
+            Some(address) => address,
+            None => {
+                let address = self.take_for(party, request).ok_or_else(|| {
+                    tracing::warn!(network = party.network, client = ?party.client, "no free address");
+                    Counter::PoolEmpty
+                })?;
+                self.hold_offer(party, address, request, cx);
+                address
+            }
+        };
+        if self
+            .held(address)
+            .is_some_and(|held| held.state == LeaseState::Offered)
+        {
+            self.rearm_offer(address, cx);
+        }
+        self.send(Answer::Offer(address), party, request, cx)?;
+        self.count(Counter::Offered);
+        self.publish_templates(party, request, cx);
+        Ok(())
+    }
+
+    /// The address that is this client's already, in whichever way (c027, c029).
+    fn kept_for(&mut self, party: &Party, cx: &mut Context<'_>) -> Option<Ipv4Addr> {
+        let (address, held) = self.current(&party.client)?;
+        let network = self.networks.get(party.network)?;
+        let moves = network
+            .reservation(&party.client)
+            .is_some_and(|reserved| reserved != address && !self.live.contains_key(&reserved));
+        match held.state {
+            LeaseState::Revoked => {
+                self.end(address, Ending::Removed, cx);
+                self.by_client.remove(&party.client);
+                None
+            }
+            LeaseState::Quarantined => None,
+            _ if moves || !network.may_have(&party.client, address) => {
+                self.abandon(address, &held, cx);
+                None
+            }
+            LeaseState::Withdrawn => {
+                self.work_mut(address).reoffer = true;
+                Some(address)
+            }
+            _ => Some(address),
+        }
+    }
+
+    /// The client gets another address. A mere offer of this one ends; a lease stays until its time,
+    /// for the client may still use it.
+    fn abandon(&mut self, address: Ipv4Addr, held: &super::Held, cx: &mut Context<'_>) {
+        if held.state == LeaseState::Offered {
+            self.lapse(address, cx);
+        } else {
+            self.withdraw(address, cx);
+        }
+    }
+
+    /// Reservation, former address, requested address, any.
+    fn take_for(&mut self, party: &Party, request: &Request) -> Option<Ipv4Addr> {
+        let network = self.networks.get_mut(party.network)?;
+        if let Some(reserved) = network.reservation(&party.client)
+            && !self.live.contains_key(&reserved)
+        {
+            return Some(reserved);
+        }
+        let former = self
+            .by_client
+            .get(&party.client)
+            .filter(|address| self.formers.get(address) == Some(&party.client));
+        [former.copied(), request.requested]
+            .into_iter()
+            .flatten()
+            .find(|address| network.pool.take(*address))
+            .or_else(|| network.pool.take_any())
+    }
+
+    /// A taken address becomes an offer. It is in memory only: nothing has been promised.
+    pub(super) fn hold_offer(
+        &mut self,
+        party: &Party,
+        address: Ipv4Addr,
+        request: &Request,
+        cx: &Context<'_>,
+    ) {
+        self.live.insert(
+            address,
+            Lease {
+                client: party.client,
+                state: LeaseState::Offered,
+                hardware: request.hardware,
+                client_id: request.client_id.clone(),
+                host_name: request.host_name.clone(),
+                since: cx.now,
+                expires: cx.now,
+                durable_until: Nanos::default(),
+                slot: NO_SLOT,
+                epoch: 0,
+            },
+        );
+        self.by_client.insert(party.client, address);
+    }
+
+    /// Holds an offer from now on, and lets the kernel repeat it for the first half of that time: what
+    /// comes later comes here, and prolongs the hold.
+    pub(super) fn rearm_offer(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
+        let Some(network) = self.networks.containing(address) else {
+            return;
+        };
+        let expires = cx.now.plus(hold(network.offer_time, &network.pool));
+        self.update(address, |lease| lease.expires = expires);
+        self.timers.arm(address, expires);
+        self.publish(address, cx);
+    }
+
+    /// The client has chosen another server (RFC 2131 §3.1(4)): what was only offered is free at once; a
+    /// lease stays, for it has not been released.
+    pub(super) fn offer_declined(
+        &mut self,
+        party: &Party,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Counter> {
+        if let Some((address, held)) = self.current(&party.client) {
+            match held.state {
+                LeaseState::Offered => {
+                    self.lapse(address, cx);
+                    self.count(Counter::OfferDeclined);
+                }
+                LeaseState::Withdrawn => self.work_mut(address).reoffer = false,
+                _ => {}
+            }
+        }
+        Err(Counter::NotSelected)
+    }
+
+    /// Ends an offer. Its address is free before the fence, unlike that of a lease: the kernel only
+    /// repeats OFFERs from such an entry, and whoever answers one with a REQUEST is answered here.
+    /// Just the slot waits for the fence.
+    pub(super) fn lapse(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
+        self.withdraw(address, cx);
+        let client = self.held(address).map(|held| held.client);
+        let is_former = client.is_some() && self.formers.get(&address) == client.as_ref();
+        self.free(address, is_former);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    #[test]
+    fn the_hold_shrinks_as_the_pool_empties() {
+        let first = Ipv4Addr::new(10, 0, 0, 1);
+        let last = Ipv4Addr::new(10, 0, 0, 100);
+        let mut pool = Pool::new(&[config::Pool { first, last }], []);
+        let secs = Duration::from_secs;
+        let mut held = Vec::new();
+        for taken in 0..=100 {
+            if [0, 50, 75, 100].contains(&taken) {
+                held.push(hold(secs(60), &pool));
+            }
+            pool.take_any();
+        }
+        assert_eq!(held, [secs(60), secs(60), secs(33), secs(6)]);
+        assert_eq!(hold(secs(10), &pool), secs(2), "not under the minimum");
+        assert_eq!(hold(secs(1), &pool), secs(1), "not over what is configured");
+    }
+
+    #[test]
+    fn a_subnet_of_reservations_only_holds_offers_too() {
+        assert_eq!(
+            hold(Duration::from_secs(60), &Pool::new(&[], [])),
+            Duration::from_secs(60)
+        );
+    }
+}

@@ -1,0 +1,310 @@
+//! What is done on which message in which state: RFC 2131 §4.3.
+
+use std::net::Ipv4Addr;
+
+use dhcp_common::abi::ClientKey;
+
+use super::{
+    Context, Counter, Engine, Ingress,
+    leases::Ending,
+    reply::{self, Answer, NakReason},
+    request::{MessageType, Request},
+};
+use crate::live::LeaseState;
+
+/// A message by what its sender wants (RFC 2131 §4.3.2, table 4), with the address it names.
+#[derive(Clone, Copy, Debug)]
+enum Intent {
+    Discover,
+    /// REQUEST that takes up our offer.
+    Selecting(Ipv4Addr),
+    /// REQUEST that takes up another server's offer.
+    SelectingOther,
+    /// REQUEST that verifies an address from before.
+    InitReboot(Ipv4Addr),
+    /// REQUEST sent to this server, to extend.
+    Renewing(Ipv4Addr),
+    /// REQUEST sent to all servers, to extend.
+    Rebinding(Ipv4Addr),
+    Decline(Ipv4Addr),
+    Release(Ipv4Addr),
+    Inform,
+}
+
+/// What an address is to a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Offered to it.
+    Offered,
+    /// Being committed for it.
+    Committing,
+    /// Leased to it.
+    Bound,
+    /// No longer leased, but still kept for it: deleted by the operator, or on the way to the pool.
+    Kept,
+    Revoked,
+    /// Nobody's; it may have it.
+    Free,
+    /// Another client's, or out of service; or the client has another one.
+    Unavailable,
+    /// On its network, but the configuration does not give it to this client.
+    NotGrantable,
+    /// Not on its network.
+    OffNetwork,
+}
+
+/// Who asks, and where.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Party {
+    pub client: ClientKey,
+    pub network: u32,
+}
+
+impl Engine {
+    pub(super) fn message(&mut self, ingress: &Ingress, payload: &[u8], cx: &mut Context<'_>) {
+        let done = Request::decode(ingress, payload, &self.fingerprint_key)
+            .and_then(|request| self.serve(request, cx));
+        if let Err(silence) = done {
+            self.count(silence);
+        }
+    }
+
+    /// # Errors
+    /// Why there is no answer.
+    fn serve(&mut self, request: Request, cx: &mut Context<'_>) -> Result<(), Counter> {
+        use Intent as I;
+        use Standing as S;
+
+        let network = self.networks.of(&request)?;
+        let (network, authoritative) = (network.id, network.authoritative);
+        let party = Party {
+            client: request.client(network),
+            network,
+        };
+        let intent = self.intent(&request)?;
+        let standing = match intent {
+            I::Selecting(address)
+            | I::InitReboot(address)
+            | I::Renewing(address)
+            | I::Rebinding(address)
+            | I::Decline(address)
+            | I::Release(address) => self.standing(&party, address),
+            I::Discover | I::SelectingOther | I::Inform => S::Free,
+        };
+        // Whether to speak of an address that this client may have from another server.
+        let speaks = authoritative || self.by_client.contains_key(&party.client);
+
+        match (intent, standing) {
+            (I::Discover, _) => self.discover(&party, &request, cx),
+
+            (I::SelectingOther, _) => self.offer_declined(&party, cx),
+
+            (
+                I::Selecting(address)
+                | I::InitReboot(address)
+                | I::Renewing(address)
+                | I::Rebinding(address),
+                S::Bound,
+            ) => self.renew(address, request, cx),
+            (
+                I::Selecting(address)
+                | I::InitReboot(address)
+                | I::Renewing(address)
+                | I::Rebinding(address),
+                S::Offered | S::Committing | S::Kept,
+            ) => self.bind(address, request, cx),
+
+            // An expired offer, or a lease that ended, with the address still free.
+            (I::Selecting(address) | I::Renewing(address), S::Free) => {
+                self.bind_free(&party, address, request, cx)
+            }
+            (I::InitReboot(address) | I::Rebinding(address), S::Free) if speaks => {
+                self.bind_free(&party, address, request, cx)
+            }
+
+            (I::Selecting(_) | I::InitReboot(_) | I::Renewing(_) | I::Rebinding(_), S::Revoked) => {
+                self.nak(NakReason::Revoked, &party, &request, cx)
+            }
+            (
+                I::Selecting(_) | I::InitReboot(_) | I::Renewing(_) | I::Rebinding(_),
+                S::Unavailable,
+            )
+            | (I::Selecting(_) | I::Renewing(_), S::NotGrantable) => {
+                self.nak(NakReason::NotAvailable, &party, &request, cx)
+            }
+            (I::InitReboot(_) | I::Rebinding(_), S::NotGrantable) if speaks => {
+                self.nak(NakReason::NotAvailable, &party, &request, cx)
+            }
+            (I::Selecting(_) | I::InitReboot(_) | I::Renewing(_), S::OffNetwork) => {
+                self.nak(NakReason::WrongNetwork, &party, &request, cx)
+            }
+            (I::Rebinding(_), S::OffNetwork) if speaks => {
+                self.nak(NakReason::WrongNetwork, &party, &request, cx)
+            }
+            // RFC 2131 §4.3.2: it "MUST remain silent", another server may know the client.
+            (I::InitReboot(_) | I::Rebinding(_), S::Free | S::NotGrantable | S::OffNetwork) => {
+                Err(Counter::UnknownClient)
+            }
+
+            (I::Decline(address), S::Offered | S::Committing | S::Bound | S::Kept) => {
+                self.decline(&party, address, cx)
+            }
+            (I::Decline(_), _) => Err(self.ignored(&party, Counter::DeclineMismatch, cx)),
+
+            (I::Release(address), S::Bound | S::Committing | S::Kept) => self.release(address, cx),
+            (I::Release(_), _) => Err(self.ignored(&party, Counter::ReleaseMismatch, cx)),
+
+            (I::Inform, _) => self.inform(&party, &request, cx),
+        }
+    }
+
+    fn intent(&mut self, request: &Request) -> Result<Intent, Counter> {
+        let ciaddr = Some(request.ciaddr).filter(|ciaddr| !ciaddr.is_unspecified());
+        let is_ours = request.server_id.map(|id| self.networks.is_ours(id));
+        match (request.message_type, is_ours, request.requested, ciaddr) {
+            (MessageType::Discover, ..) => Ok(Intent::Discover),
+            (MessageType::Request, Some(true), Some(requested), None) => {
+                Ok(Intent::Selecting(requested))
+            }
+            // It may lack what a REQUEST to us must have; that the offer is not taken is clear.
+            (MessageType::Request, Some(false), ..) => Ok(Intent::SelectingOther),
+            (MessageType::Request, None, Some(requested), None) => {
+                Ok(Intent::InitReboot(requested))
+            }
+            (MessageType::Request, None, None, Some(ciaddr)) if request.is_unicast() => {
+                Ok(Intent::Renewing(ciaddr))
+            }
+            (MessageType::Request, None, None, Some(ciaddr)) => Ok(Intent::Rebinding(ciaddr)),
+            (MessageType::Request, ..) => Err(Counter::OddRequest),
+            // An address that nobody has: the mismatch is dealt with where the lease is known.
+            (MessageType::Decline, Some(true), requested, _) => {
+                Ok(Intent::Decline(requested.unwrap_or(Ipv4Addr::UNSPECIFIED)))
+            }
+            (MessageType::Decline, ..) => Ok(Intent::Decline(Ipv4Addr::UNSPECIFIED)),
+            (MessageType::Release, Some(false), ..) => Ok(Intent::Release(Ipv4Addr::UNSPECIFIED)),
+            (MessageType::Release, ..) => Ok(Intent::Release(request.ciaddr)),
+            (MessageType::Inform, ..) => Ok(Intent::Inform),
+        }
+    }
+
+    fn standing(&self, party: &Party, address: Ipv4Addr) -> Standing {
+        let Some(network) = self.networks.get(party.network) else {
+            return Standing::OffNetwork;
+        };
+        if !network.prefix.contains(&address) {
+            return Standing::OffNetwork;
+        }
+        let may_have = network.may_have(&party.client, address) && !self.has_better(party, address);
+        match self.held(address) {
+            Some(held) if held.client != party.client => Standing::Unavailable,
+            Some(held) => match held.state {
+                LeaseState::Revoked => Standing::Revoked,
+                LeaseState::Quarantined => Standing::Unavailable,
+                LeaseState::Withdrawn if self.is_removed(address) => Standing::Unavailable,
+                _ if !may_have => Standing::Unavailable,
+                LeaseState::Offered => Standing::Offered,
+                LeaseState::Committing => Standing::Committing,
+                LeaseState::Bound => Standing::Bound,
+                LeaseState::Forgotten | LeaseState::Withdrawn => Standing::Kept,
+            },
+            None if !may_have => Standing::NotGrantable,
+            None if self.current(&party.client).is_some() => Standing::Unavailable,
+            None => Standing::Free,
+        }
+    }
+
+    /// Whether the address is on its way to the pool because the client is not to have it again.
+    fn is_removed(&self, address: Ipv4Addr) -> bool {
+        self.work
+            .get(&address)
+            .is_some_and(|work| work.ending == Ending::Removed)
+    }
+
+    /// Whether another address is reserved for the client, and it can have it now.
+    fn has_better(&self, party: &Party, address: Ipv4Addr) -> bool {
+        let reserved = self
+            .networks
+            .get(party.network)
+            .and_then(|network| network.reservation(&party.client));
+        reserved.is_some_and(|reserved| {
+            reserved != address
+                && self.held(reserved).is_none_or(|held| {
+                    held.client == party.client && held.state != LeaseState::Quarantined
+                })
+        })
+    }
+
+    /// The kernel answers nothing more from an entry once it has seen a RELEASE or DECLINE of its
+    /// client; if the lease goes on the entry is opened again.
+    fn ignored(&mut self, party: &Party, why: Counter, cx: &mut Context<'_>) -> Counter {
+        tracing::debug!(client = ?party.client, reason = why.label(), "ignored");
+        if let Some((address, held)) = self.current(&party.client)
+            && self.is_closed(&held, cx)
+        {
+            self.withdraw(address, cx);
+        }
+        why
+    }
+
+    fn inform(
+        &mut self,
+        party: &Party,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Counter> {
+        if request.ciaddr.is_unspecified() && request.ingress.source.is_unspecified() {
+            return Err(Counter::InformNowhere);
+        }
+        self.send(Answer::Inform, party, request, cx)?;
+        self.count(Counter::Informed);
+        Ok(())
+    }
+
+    pub(super) fn nak(
+        &mut self,
+        reason: NakReason,
+        party: &Party,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Counter> {
+        self.send(Answer::Nak(reason), party, request, cx)?;
+        self.count(Counter::Naked);
+        Ok(())
+    }
+
+    /// ACK, and what the kernel needs to answer the like of it.
+    pub(super) fn ack(
+        &mut self,
+        address: Ipv4Addr,
+        party: &Party,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Counter> {
+        self.send(Answer::Ack(address), party, request, cx)?;
+        self.count(Counter::Acked);
+        self.publish_templates(party, request, cx);
+        Ok(())
+    }
+
+    pub(super) fn send(
+        &mut self,
+        answer: Answer,
+        party: &Party,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Counter> {
+        let network = self
+            .networks
+            .get(party.network)
+            .ok_or(Counter::UnknownNetwork)?;
+        let reply = reply::encode(answer, network.profile(&party.client), request)?;
+        if reply.relay_info_left_out {
+            self.count(Counter::RelayInfoLeftOut);
+        }
+        cx.out.push(super::Effect::Send {
+            egress: reply.egress,
+            payload: reply.payload,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! What the kernel is told.
+
+use std::net::Ipv4Addr;
+
+use dhcp_common::abi::{Binding, BindingState, MAX_TEMPLATES, Template, TemplateKey};
+
+use super::{
+    Context, Counter, Effect, Engine, Held, NO_SLOT, protocol::Party, reply::Answer,
+    request::Request, slots::fresh_epoch, template,
+};
+use crate::{clock::Nanos, live::LeaseState};
+
+impl Engine {
+    /// Publishes a binding as it now is, if the kernel may answer from it. While an earlier entry is on
+    /// its way out nothing is published; [`Engine::fenced`] comes back here.
+    pub(super) fn publish(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
+        let Some(held) = self.held(address) else {
+            return;
+        };
+        let (state, expires, durable_until) = match held.state {
+            LeaseState::Offered => (
+                BindingState::Offered,
+                middle(cx.now, held.expires),
+                Nanos(0),
+            ),
+            LeaseState::Bound => (BindingState::Bound, held.expires, held.durable_until),
+            LeaseState::Revoked => (BindingState::Revoked, held.expires, held.durable_until),
+            _ => return,
+        };
+        if !self.is_publishable(address, &held) || self.has_fence(address) {
+            return;
+        }
+        if self.is_closed(&held, cx) {
+            // A new epoch opens it again; a run under the old one may still grant until the fence.
+            self.withdraw(address, cx);
+            return;
+        }
+        let Some((slot, epoch)) = self.slot_for(address, &held, cx) else {
+            return self.count(Counter::TableFull);
+        };
+        let Some(profile) = self.profile_id(&held) else {
+            return;
+        };
+        if state == BindingState::Revoked {
+            self.publish_nak_template(&held, cx);
+        }
+        let binding = Binding {
+            seal: 0,
+            address: address.into(),
+            slot,
+            profile,
+            state: state as u8,
+            reserved: 0,
+            epoch,
+            expires_ns: expires.0,
+            durable_until_ns: durable_until.0,
+        };
+        let binding = binding.sealed_for(&held.client);
+        cx.out.push(Effect::Publish {
+            key: held.client,
+            binding,
+        });
+        self.count(Counter::Published);
+    }
+
+    /// Not an address that the configuration has taken away, or that its client is to exchange: the
+    /// kernel would go on answering.
+    pub(super) fn is_publishable(&self, address: Ipv4Addr, held: &Held) -> bool {
+        self.by_client.get(&held.client) == Some(&address)
+            && self
+                .networks
+                .get(held.client.network())
+                .is_some_and(|network| {
+                    network.may_have(&held.client, address)
+                        && network
+                            .reservation(&held.client)
+                            .is_none_or(|reserved| reserved == address)
+                })
+    }
+
+    fn slot_for(&mut self, address: Ipv4Addr, held: &Held, cx: &Context<'_>) -> Option<(u32, u16)> {
+        if held.slot != NO_SLOT {
+            return Some((held.slot, held.epoch));
+        }
+        let slot = self.slots.take(address)?;
+        let epoch = fresh_epoch(cx.kernel.grant(slot));
+        self.update(address, |lease| {
+            lease.slot = slot;
+            lease.epoch = epoch;
+        });
+        Some((slot, epoch))
+    }
+
+    pub(super) fn profile_id(&self, held: &Held) -> Option<u32> {
+        let network = self.networks.get(held.client.network())?;
+        Some(network.profile(&held.client).id)
+    }
+
+    pub(super) fn is_closed(&self, held: &Held, cx: &Context<'_>) -> bool {
+        held.slot != NO_SLOT && cx.kernel.grant(held.slot).is_closed(held.epoch)
+    }
+
+    /// Lets the kernel give the like of an answer to all that ask so. Both kinds of answer, for most
+    /// clients ask for the same in DISCOVER and REQUEST.
+    pub(super) fn publish_templates(
+        &mut self,
+        party: &Party,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) {
+        let (Some(fingerprint), Some(network)) =
+            (request.fingerprint, self.networks.get(party.network))
+        else {
+            return;
+        };
+        let profile = network.profile(&party.client);
+        let nowhere = Ipv4Addr::UNSPECIFIED;
+        for answer in [Answer::Offer(nowhere), Answer::Ack(nowhere)] {
+            let key = TemplateKey {
+                fingerprint,
+                profile: profile.id,
+                reply: u32::from(answer.message_type()),
+            };
+            if self.templates.contains(&key) {
+                continue;
+            }
+            let rendered = template::template(answer, profile, &request.shape, fingerprint);
+            add_template(rendered, self.templates.len(), &self.counters, cx)
+                .map(|key| self.templates.insert(key));
+        }
+    }
+
+    fn publish_nak_template(&mut self, held: &Held, cx: &mut Context<'_>) {
+        let Some(network) = self.networks.get(held.client.network()) else {
+            return;
+        };
+        let rendered = template::nak(network.profile(&held.client));
+        if rendered
+            .as_ref()
+            .is_some_and(|(key, _)| self.templates.contains(key))
+        {
+            return;
+        }
+        add_template(rendered, self.templates.len(), &self.counters, cx)
+            .map(|key| self.templates.insert(key));
+    }
+}
+
+/// The key of what was published. The map takes no more than it holds; what is left out stays on the
+/// slow path.
+fn add_template(
+    rendered: Option<(TemplateKey, Box<Template>)>,
+    published: usize,
+    counters: &super::Counters,
+    cx: &mut Context<'_>,
+) -> Option<TemplateKey> {
+    let (key, template) = rendered?;
+    if published >= MAX_TEMPLATES as usize {
+        counters.count(Counter::TemplatesFull);
+        return None;
+    }
+    cx.out.push(Effect::PublishTemplate { key, template });
+    counters.count(Counter::TemplatePublished);
+    Some(key)
+}
+
+const fn middle(from: Nanos, to: Nanos) -> Nanos {
+    Nanos(from.0 + to.0.saturating_sub(from.0) / 2)
+}

@@ -1,0 +1,258 @@
+//! A BOOTP message, taken apart and checked.
+//!
+//! dhcproto reads the fixed fields. The options are walked here first: the program and the engine must
+//! refuse the same messages, the fingerprint is over the octets as sent, and options 61 and 82 are
+//! echoed octet for octet.
+
+use std::net::Ipv4Addr;
+
+use dhcp_common::{
+    abi::{ClientKey, MAX_CLIENT_ID},
+    fingerprint,
+    wire::{self, message_type, option},
+};
+use dhcproto::v4::borrowed;
+use sha2::{Digest, Sha256};
+
+use super::{counters::Counter, effect::Ingress};
+use crate::store::Hardware;
+
+/// More options than any client sends; a message with more is dropped.
+pub const MAX_OPTIONS: usize = 128;
+
+/// A reply is never longer than fits into one Ethernet frame, whatever the client says it takes.
+const MAX_REPLY_LEN: usize = 1500 - wire::IPV4_LEN - wire::UDP_LEN;
+
+/// Message types that clients send and this server serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageType {
+    Discover,
+    Request,
+    Decline,
+    Release,
+    Inform,
+}
+
+/// A well-formed message of a client. Owned, for a REQUEST waits for its commit.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub message_type: MessageType,
+    pub ingress: Ingress,
+    /// `op` to `chaddr`, as received.
+    pub head: [u8; wire::BOOTP_HEAD_LEN],
+    pub flags: u16,
+    pub ciaddr: Ipv4Addr,
+    pub giaddr: Ipv4Addr,
+    pub hardware: Hardware,
+    /// Option 50.
+    pub requested: Option<Ipv4Addr>,
+    /// Option 54.
+    pub server_id: Option<Ipv4Addr>,
+    /// Option 61.
+    pub client_id: Option<Box<[u8]>>,
+    /// Option 82.
+    pub relay_info: Option<Box<[u8]>>,
+    /// Option 12, for people.
+    pub host_name: Option<Box<str>>,
+    pub shape: Shape,
+    /// Of `shape`, as the program forms it; `None` where the program would not.
+    pub fingerprint: Option<[u64; 2]>,
+}
+
+/// All of a request that the options of its answer depend on. Every part comes from an option that the
+/// fingerprint covers, or else the program would replay the wrong answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Option 55.
+    pub parameters: Option<Box<[u8]>>,
+    /// The longest BOOTP message that the client takes, from option 57.
+    pub max_len: usize,
+}
+
+impl Request {
+    /// # Errors
+    /// Why the message gets no answer.
+    pub fn decode(
+        ingress: &Ingress,
+        payload: &[u8],
+        fingerprint_key: &[u64; fingerprint::KEY_WORDS],
+    ) -> Result<Self, Counter> {
+        let message = borrowed::Message::new(payload).map_err(|_| Counter::Truncated)?;
+        let (fixed, field) = payload
+            .split_first_chunk::<{ wire::BOOTP_FIXED_LEN }>()
+            .ok_or(Counter::Truncated)?;
+        if u8::from(message.opcode()) != wire::BOOTREQUEST {
+            return Err(Counter::BadOp);
+        }
+        if message.hlen() > wire::MAX_HLEN {
+            return Err(Counter::BadHlen);
+        }
+        if !fixed.ends_with(&wire::MAGIC_COOKIE.get().to_be_bytes()) {
+            return Err(Counter::BadCookie);
+        }
+        let options = Options::walk(fixed, field)?;
+        let message_type = options.message_type()?;
+        let mut head = [0; wire::BOOTP_HEAD_LEN];
+        head.copy_from_slice(&fixed[..wire::BOOTP_HEAD_LEN]);
+        let mut chaddr = [0; wire::MAX_HLEN as usize];
+        chaddr[..message.chaddr().len()].copy_from_slice(message.chaddr());
+        let client_id = options.joined(option::CLIENT_ID);
+        if client_id.as_ref().is_some_and(|id| id.len() < 2) {
+            return Err(Counter::BadOptionLength);
+        }
+        if client_id.is_none() && message.hlen() == 0 {
+            return Err(Counter::NoIdentity);
+        }
+        Ok(Self {
+            message_type,
+            ingress: *ingress,
+            head,
+            flags: message.flags().into(),
+            ciaddr: message.ciaddr(),
+            giaddr: message.giaddr(),
+            hardware: Hardware {
+                htype: message.htype().into(),
+                len: message.hlen(),
+                chaddr,
+            },
+            requested: options.address(option::REQUESTED_ADDRESS)?,
+            server_id: options.address(option::SERVER_ID)?,
+            client_id,
+            relay_info: options.joined(option::RELAY_INFO),
+            host_name: options
+                .joined(option::HOST_NAME)
+                .map(|name| String::from_utf8_lossy(&name).into_owned().into()),
+            shape: Shape {
+                parameters: options.joined(option::PARAMETER_LIST),
+                max_len: options.max_len()?,
+            },
+            fingerprint: if options.overloaded {
+                None
+            } else {
+                fingerprint::of_options(field, fingerprint_key)
+            },
+        })
+    }
+
+    /// Who asks (RFC 2131 §4.2): the client identifier alone if there is one, or else the hardware
+    /// address. Both only mean something on their network.
+    pub fn client(&self, network: u32) -> ClientKey {
+        let Some(id) = &self.client_id else {
+            let Hardware { htype, len, .. } = self.hardware;
+            return ClientKey::hardware(network, htype, self.hardware.octets()).unwrap_or_else(
+                || unreachable!("{len} octets of chaddr are at most {MAX_CLIENT_ID}"),
+            );
+        };
+        ClientKey::client_id(network, id)
+            .unwrap_or_else(|| ClientKey::client_id_digest(network, Sha256::digest(id).into()))
+    }
+
+    /// Whether the client sent it to our own address, as it does in RENEWING. A relay agent sends all
+    /// that it relays so, and in RENEWING there is none (RFC 2131 §4.3.2).
+    pub fn is_unicast(&self) -> bool {
+        self.giaddr.is_unspecified() && !self.ingress.destination.is_broadcast()
+    }
+}
+
+/// The options of a message in the order in which they count (RFC 3396 §5).
+struct Options<'a> {
+    options: Vec<(u8, &'a [u8])>,
+    overloaded: bool,
+}
+
+impl<'a> Options<'a> {
+    fn walk(fixed: &'a [u8; wire::BOOTP_FIXED_LEN], field: &'a [u8]) -> Result<Self, Counter> {
+        const SNAME: usize = wire::BOOTP_HEAD_LEN;
+        const FILE: usize = SNAME + wire::SNAME_LEN;
+        let mut options = Self {
+            options: Vec::with_capacity(16),
+            overloaded: false,
+        };
+        options.walk_field(field)?;
+        let Some(overload) = options.joined(option::OVERLOAD) else {
+            return Ok(options);
+        };
+        // RFC 2131 §4.1: `file` before `sname`.
+        options.overloaded = true;
+        let &[overload @ 1..=3] = &*overload else {
+            return Err(Counter::BadOptionLength);
+        };
+        if overload & 1 != 0 {
+            options.walk_field(&fixed[FILE..FILE + wire::FILE_LEN])?;
+        }
+        if overload & 2 != 0 {
+            options.walk_field(&fixed[SNAME..FILE])?;
+        }
+        Ok(options)
+    }
+
+    fn walk_field(&mut self, mut field: &'a [u8]) -> Result<(), Counter> {
+        loop {
+            match *field {
+                [] => return Err(Counter::NoEnd),
+                [option::END, ..] => return Ok(()),
+                [option::PAD, ref rest @ ..] => field = rest,
+                [_] => return Err(Counter::OptionOverrun),
+                [code, len, ref rest @ ..] => {
+                    let (value, rest) = rest
+                        .split_at_checked(usize::from(len))
+                        .ok_or(Counter::OptionOverrun)?;
+                    if self.options.len() == MAX_OPTIONS {
+                        return Err(Counter::TooManyOptions);
+                    }
+                    self.options.push((code, value));
+                    field = rest;
+                }
+            }
+        }
+    }
+
+    /// The value of an option, its instances joined (RFC 3396 §7).
+    fn joined(&self, code: u8) -> Option<Box<[u8]>> {
+        let mut instances = self.options.iter().filter(|(other, _)| *other == code);
+        let mut value = instances.next()?.1.to_vec();
+        for (_, more) in instances {
+            value.extend_from_slice(more);
+        }
+        Some(value.into())
+    }
+
+    fn message_type(&self) -> Result<MessageType, Counter> {
+        let value = self.joined(option::MESSAGE_TYPE).ok_or(Counter::Bootp)?;
+        let &[value] = &*value else {
+            return Err(Counter::BadMessageType);
+        };
+        match value {
+            message_type::DISCOVER => Ok(MessageType::Discover),
+            message_type::REQUEST => Ok(MessageType::Request),
+            message_type::DECLINE => Ok(MessageType::Decline),
+            message_type::RELEASE => Ok(MessageType::Release),
+            message_type::INFORM => Ok(MessageType::Inform),
+            0 | message_type::OFFER | message_type::ACK | message_type::NAK => {
+                Err(Counter::BadMessageType)
+            }
+            ..=message_type::LAST_ASSIGNED => Err(Counter::UnservedMessageType),
+            _ => Err(Counter::BadMessageType),
+        }
+    }
+
+    fn address(&self, code: u8) -> Result<Option<Ipv4Addr>, Counter> {
+        let Some(value) = self.joined(code) else {
+            return Ok(None);
+        };
+        let octets: [u8; 4] = (*value).try_into().map_err(|_| Counter::BadOptionLength)?;
+        Ok(Some(octets.into()))
+    }
+
+    /// Option 57 counts the whole datagram, and values under the minimum are not meant
+    /// (RFC 2132 §9.10).
+    fn max_len(&self) -> Result<usize, Counter> {
+        let Some(value) = self.joined(option::MAX_MESSAGE_SIZE) else {
+            return Ok(wire::BOOTP_DEFAULT_MAX_LEN);
+        };
+        let octets: [u8; 2] = (*value).try_into().map_err(|_| Counter::BadOptionLength)?;
+        let len =
+            usize::from(u16::from_be_bytes(octets)).saturating_sub(wire::IPV4_LEN + wire::UDP_LEN);
+        Ok(len.clamp(wire::BOOTP_DEFAULT_MAX_LEN, MAX_REPLY_LEN))
+    }
+}

@@ -1,0 +1,74 @@
+//! Rendered answers for the kernel to replay.
+
+use dhcp_common::{
+    abi::{IMAGE_LEN, Template, TemplateKey},
+    checksum,
+    wire::{self, Be32, message_type, option},
+};
+
+use super::{
+    profile::Profile,
+    reply::{self, Answer, NakReason},
+    request::Shape,
+};
+
+/// Every NAK is the same for all requests, so that it needs no fingerprint.
+const NO_FINGERPRINT: [u64; 2] = [0; 2];
+
+/// A NAK says the same to every client, however much it takes.
+const NAK_SHAPE: Shape = Shape {
+    parameters: None,
+    max_len: wire::BOOTP_DEFAULT_MAX_LEN,
+};
+
+/// The kernel's NAK: it is for revoked leases only.
+pub fn nak(profile: &Profile) -> Option<(TemplateKey, Box<Template>)> {
+    template(
+        Answer::Nak(NakReason::Revoked),
+        profile,
+        &NAK_SHAPE,
+        NO_FINGERPRINT,
+    )
+}
+
+/// Renders an answer as the kernel would need it: without echoes, which it adds itself if they fit.
+/// Where they do not it hands the request on, so that the options do not depend on them. `None` where
+/// the answer is too long for the map.
+pub fn template(
+    answer: Answer,
+    profile: &Profile,
+    shape: &Shape,
+    fingerprint: [u64; 2],
+) -> Option<(TemplateKey, Box<Template>)> {
+    const OPTIONS: usize = wire::BOOTP_FIXED_LEN - wire::BOOTP_HEAD_LEN;
+    let room = shape.max_len.checked_sub(wire::BOOTP_FIXED_LEN + 1)?;
+    let options = reply::render(answer, profile, shape, room)?;
+    let len = OPTIONS + options.len();
+    let padded_len = (len + 1).max(wire::BOOTP_MIN_LEN - wire::BOOTP_HEAD_LEN);
+    let mut image = [0; IMAGE_LEN];
+    *image.get_mut(len)? = option::END;
+    image[OPTIONS - 4..OPTIONS].copy_from_slice(&wire::MAGIC_COOKIE.get().to_be_bytes());
+    image[OPTIONS..len].copy_from_slice(&options);
+    let reply = answer.message_type();
+    let key = TemplateKey {
+        fingerprint,
+        profile: profile.id,
+        reply: u32::from(reply),
+    };
+    let template = Template {
+        sum: u32::try_from(checksum::sum(&image[..len])).ok()?,
+        len: u16::try_from(len).ok()?,
+        padded_len: u16::try_from(padded_len).ok()?,
+        lease_secs: if reply == message_type::NAK {
+            0
+        } else {
+            profile.lease.lease_secs
+        },
+        server_id: profile.server_id.into(),
+        siaddr: Be32::new(0),
+        max_len: u16::try_from(shape.max_len).ok()?,
+        reserved: 0,
+        image,
+    };
+    Some((key, Box::new(template)))
+}
