@@ -191,10 +191,14 @@ impl Maps {
         let present: Result<Vec<_>, _> = self.links.iter().collect();
         let (put, stale) = differences(present.map_err(at(map::LINKS))?, wanted);
         for (key, link) in put {
+            // A new key frees no element; a start with thousands of them waits for none.
+            let replaces = self.links.get(key, 0).is_ok();
             self.links
                 .insert(key, link, BPF_ANY)
                 .map_err(at(map::LINKS))?;
-            barrier.wait().map_err(DatapathError::Fence)?;
+            if replaces {
+                barrier.wait().map_err(DatapathError::Fence)?;
+            }
         }
         for key in stale {
             self.links.remove(&key).map_err(at(map::LINKS))?;
