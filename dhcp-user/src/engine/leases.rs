@@ -34,8 +34,8 @@ pub(super) struct Work {
     pub fence: Option<FenceId>,
     /// The commit that counts; the result of an earlier one changes nothing any more.
     pub ticket: Option<Ticket>,
-    /// Answered when the commit is done. One: a client that asks again gets one answer.
-    pub request: Option<Box<Request>>,
+    /// Answered when the commit is done: the last of those that came, and when it did.
+    pub request: Option<(Box<Request>, Nanos)>,
     /// Where a commit that fails leads back to.
     pub before: Option<LeaseState>,
     /// Waits for the fence, then for its commit.
@@ -171,7 +171,7 @@ impl Engine {
         let lease = self.lease_times(&held).ok_or(Counter::UnknownNetwork)?;
         let work = self.work_mut(address);
         if work.request.is_some() {
-            work.request = Some(Box::new(request));
+            work.request = Some((Box::new(request), cx.now));
             return Err(Counter::Retransmitted);
         }
         work.before = Some(held.state);
@@ -195,7 +195,7 @@ impl Engine {
             }
         });
         self.timers.cancel(address);
-        self.work_mut(address).request = Some(Box::new(request));
+        self.work_mut(address).request = Some((Box::new(request), cx.now));
         let purpose = Purpose::Bind { expires, horizon };
         self.commit_put(address, RecordState::Bound, expires, horizon, purpose, cx);
         Ok(())
@@ -218,10 +218,7 @@ impl Engine {
         self.update(address, |lease| lease.expires = expires);
         self.timers.arm(address, expires);
         self.publish(address, cx);
-        let party = Party {
-            client: held.client,
-            network: held.client.network(),
-        };
+        let party = Party::of(&held);
         self.ack(address, &party, &request, cx)
     }
 
@@ -253,14 +250,37 @@ impl Engine {
         self.update(address, |lease| lease.expires = expires);
         self.arm(address);
         self.publish(address, cx);
-        if let Some(request) = request {
-            let party = Party {
-                client: held.client,
-                network: held.client.network(),
-            };
-            if let Err(silence) = self.ack(address, &party, &request, cx) {
-                self.count(silence);
-            }
+        if let Some((request, received)) = request {
+            self.acknowledge(address, *request, received, cx);
+        }
+    }
+
+    /// A client counts its lease from when it last sent its REQUEST (RFC 2131 §4.4.1). If it did so
+    /// again while the first was being committed that may be beyond the horizon.
+    fn acknowledge(
+        &mut self,
+        address: Ipv4Addr,
+        request: Request,
+        received: Nanos,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(held) = self.held(address) else {
+            return;
+        };
+        let Some(lease) = self.lease_times(&held) else {
+            return;
+        };
+        let granted = received.plus_lease(lease.lease_secs);
+        let answered = if granted > held.durable_until {
+            self.bind(address, request, cx)
+        } else {
+            self.update(address, |lease| lease.expires = lease.expires.max(granted));
+            self.arm(address);
+            let party = Party::of(&held);
+            self.ack(address, &party, &request, cx)
+        };
+        if let Err(silence) = answered {
+            self.count(silence);
         }
     }
 
@@ -286,11 +306,8 @@ impl Engine {
         let request = self.work_mut(address).request.take();
         self.withdraw(address, cx);
         self.set_aside(address, held, cx);
-        if let Some(request) = request {
-            let party = Party {
-                client: held.client,
-                network: held.client.network(),
-            };
+        if let Some((request, _)) = request {
+            let party = Party::of(held);
             if let Err(silence) = self.nak(NakReason::NotAvailable, &party, &request, cx) {
                 self.count(silence);
             }
@@ -451,8 +468,9 @@ impl Engine {
                 self.count(Counter::OfferExpired);
             }
             LeaseState::Withdrawn => self.settle(address, cx),
-            // Armed again when that is done.
-            _ if is_busy => {}
+            _ if is_busy => self
+                .timers
+                .arm(address, Nanos(cx.now.0.saturating_add(RETRY_NS))),
             LeaseState::Committing => {}
             LeaseState::Bound => self.due_bound(address, &held, cx),
             LeaseState::Forgotten => self.end(address, Ending::Expired, cx),

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use dhcp_common::abi::ClientKey;
 
 use super::{
-    Context, Counter, Engine, Ingress,
+    Context, Counter, Engine, Held, Ingress,
     leases::Ending,
     reply::{self, Answer, NakReason},
     request::{MessageType, Request},
@@ -58,6 +58,16 @@ enum Standing {
 pub(super) struct Party {
     pub client: ClientKey,
     pub network: u32,
+}
+
+impl Party {
+    /// Whom an address is held for.
+    pub fn of(held: &Held) -> Self {
+        Self {
+            client: held.client,
+            network: held.client.network(),
+        }
+    }
 }
 
 impl Engine {

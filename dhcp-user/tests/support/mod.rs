@@ -1,14 +1,656 @@
-//! What the integration tests share.
+//! The engine under test with a kernel, a store and clients made of plain data.
 
-use dhcp_ebpf::fixtures::program::Program;
-use dhcp_user::datapath::OBJECT;
+// Each test binary uses its own part of it.
+#![allow(dead_code)]
 
-/// The loaded program with room for some leases, or `None`, with a word on standard error, without the
-/// privileges to load it.
-pub fn program(leases: u32) -> Option<Program> {
-    if !nix::unistd::geteuid().is_root() {
-        eprintln!("skipped: loading the program needs root");
-        return None;
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    net::Ipv4Addr,
+    sync::Arc,
+    time::Duration,
+};
+
+use dhcp_common::{
+    abi::{
+        Binding, BindingState, ClientKey, Grant, Limit, LinkKey, NS_PER_SEC, Template, TemplateKey,
+    },
+    fingerprint::KEY_WORDS,
+    wire::{self, message_type, option},
+};
+use dhcp_user::{
+    clock::Nanos,
+    config::{Config, LeaseTimes, Network, OptionValue, Pool, Reservation, Server, Subnet},
+    engine::{
+        Command, CommandId, CommandOutcome, Counter, Effect, Egress, Engine, FenceId, Grants,
+        Ingress, Input, Link, LinkTable, Setup,
+    },
+    live::{LeaseState, Live},
+    store::{Applied, Change, CommitError, Record, RecordState, Ticket},
+};
+
+pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+pub const OTHER_SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+pub const NETWORK: u32 = 7;
+pub const LEASE_SECS: u32 = 600;
+pub const HORIZON_LEASES: u32 = 2;
+pub const OFFER_SECS: u64 = 60;
+pub const DECLINE_SECS: u64 = 3600;
+pub const IFINDEX: u32 = 3;
+pub const RELAY_MAC: [u8; 6] = [2, 0, 0, 0, 0xff, 1];
+
+pub fn ip(last: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 0, 0, last)
+}
+
+pub fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// 10.0.0.0/24 with a pool from `.10` to `.12`.
+pub fn subnet() -> Subnet {
+    Subnet {
+        prefix: "10.0.0.0/24".parse().expect("a prefix"),
+        pools: vec![Pool {
+            first: ip(10),
+            last: ip(12),
+        }],
+        lease: LeaseTimes {
+            lease_secs: LEASE_SECS,
+            renewal_secs: LEASE_SECS / 2,
+            rebinding_secs: LEASE_SECS / 8 * 7,
+            horizon_leases: HORIZON_LEASES,
+        },
+        offer_time: secs(OFFER_SECS),
+        decline_time: secs(DECLINE_SECS),
+        authoritative: false,
+        server_id: None,
+        options: vec![
+            OptionValue {
+                code: option::ROUTER,
+                data: ip(1).octets().to_vec(),
+            },
+            OptionValue {
+                code: 6,
+                data: ip(53).octets().to_vec(),
+            },
+        ],
+        reservations: Vec::new(),
     }
-    Some(Program::load(OBJECT, leases).expect("the kernel takes the program"))
+}
+
+pub fn config(networks: Vec<(u32, Subnet)>) -> Config {
+    let limit = Limit::per_second(1, 1);
+    Config {
+        server: Server {
+            store: "store".into(),
+            control_socket: "socket".into(),
+            pin_dir: "pins".into(),
+            max_leases: 100,
+            generic_xdp: false,
+            fast_path: true,
+            client_limit: limit,
+            relay_limit: limit,
+        },
+        interfaces: Vec::new(),
+        networks: networks
+            .into_iter()
+            .map(|(id, subnet)| Network {
+                id,
+                name: id.to_string(),
+                subnet,
+            })
+            .collect(),
+    }
+}
+
+pub fn reservation(
+    client: ClientKey,
+    address: Ipv4Addr,
+    host_name: Option<&str>,
+) -> Arc<Reservation> {
+    Arc::new(Reservation {
+        client,
+        client_text: "test".into(),
+        address,
+        host_name: host_name.map(str::to_owned),
+    })
+}
+
+/// `GRANTS` and `LEASES` as the kernel has them.
+#[derive(Default, Debug)]
+pub struct Kernel {
+    pub grants: HashMap<u32, Grant>,
+    pub leases: BTreeMap<ClientKey, Binding>,
+    pub templates: BTreeMap<(u32, [u64; 2], u32), Template>,
+}
+
+impl Grants for Kernel {
+    fn grant(&self, slot: u32) -> Grant {
+        self.grants.get(&slot).copied().unwrap_or_default()
+    }
+}
+
+impl Kernel {
+    /// Acknowledges a renewal as the program does: for the full lease, within the horizon.
+    pub fn renew(&mut self, client: &ClientKey, now: Nanos) -> Option<Nanos> {
+        let binding = *self.leases.get(client)?;
+        let grant = self.grants.entry(binding.slot).or_default();
+        let granted = now.plus_lease(LEASE_SECS);
+        let expires = grant
+            .granted_for(binding.epoch)
+            .unwrap_or(0)
+            .max(binding.expires_ns);
+        if binding.state != BindingState::Bound as u8
+            || expires <= now.0
+            || granted.0 > binding.durable_until_ns
+            || grant.is_closed(binding.epoch)
+        {
+            return None;
+        }
+        grant.granted = Grant::pack(granted.0, binding.epoch);
+        Some(granted)
+    }
+
+    /// What the program does with a RELEASE or DECLINE before it hands it on.
+    pub fn close(&mut self, client: &ClientKey) {
+        if let Some(binding) = self.leases.get(client) {
+            let grant = self.grants.entry(binding.slot).or_default();
+            grant.asked = Grant::pack(Grant::CLOSED, binding.epoch);
+        }
+    }
+}
+
+/// A reply as the client sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    pub egress: Egress,
+    pub payload: Vec<u8>,
+}
+
+impl Received {
+    pub fn message_type(&self) -> u8 {
+        self.option(option::MESSAGE_TYPE)
+            .expect("every reply has a type")[0]
+    }
+
+    pub fn yiaddr(&self) -> Ipv4Addr {
+        self.address_at(16)
+    }
+
+    pub fn ciaddr(&self) -> Ipv4Addr {
+        self.address_at(12)
+    }
+
+    fn address_at(&self, offset: usize) -> Ipv4Addr {
+        let octets: [u8; 4] = self.payload[offset..offset + 4]
+            .try_into()
+            .expect("four octets");
+        octets.into()
+    }
+
+    /// Codes and values in the order sent.
+    pub fn options(&self) -> Vec<(u8, Vec<u8>)> {
+        let mut options = Vec::new();
+        let mut rest = &self.payload[wire::BOOTP_FIXED_LEN..];
+        while rest[0] != option::END {
+            let len = usize::from(rest[1]);
+            options.push((rest[0], rest[2..2 + len].to_vec()));
+            rest = &rest[2 + len..];
+        }
+        assert!(
+            rest[1..].iter().all(|octet| *octet == 0),
+            "padding after END"
+        );
+        options
+    }
+
+    pub fn codes(&self) -> Vec<u8> {
+        self.options().into_iter().map(|(code, _)| code).collect()
+    }
+
+    pub fn option(&self, code: u8) -> Option<Vec<u8>> {
+        self.options()
+            .into_iter()
+            .find(|(other, _)| *other == code)
+            .map(|(_, value)| value)
+    }
+}
+
+/// A BOOTP request under construction.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub payload: Vec<u8>,
+    pub ingress: Ingress,
+}
+
+impl Message {
+    pub fn new(client: u8, message_type: u8) -> Self {
+        let mut payload = vec![0; wire::BOOTP_FIXED_LEN];
+        payload[0] = wire::BOOTREQUEST;
+        payload[1] = wire::HTYPE_ETHERNET;
+        payload[2] = 6;
+        payload[4..8].copy_from_slice(&[1, 2, 3, client]);
+        payload[28..34].copy_from_slice(&mac(client));
+        payload[236..240].copy_from_slice(&wire::MAGIC_COOKIE.get().to_be_bytes());
+        payload.extend([option::MESSAGE_TYPE, 1, message_type]);
+        Self {
+            payload,
+            ingress: Ingress {
+                ifindex: IFINDEX,
+                tags: [None; 2],
+                source_mac: mac(client),
+                source: Ipv4Addr::UNSPECIFIED,
+                destination: Ipv4Addr::BROADCAST,
+            },
+        }
+    }
+
+    pub fn option(mut self, code: u8, value: &[u8]) -> Self {
+        self.payload.extend([code, value.len() as u8]);
+        self.payload.extend(value);
+        self
+    }
+
+    pub fn requested(self, address: Ipv4Addr) -> Self {
+        self.option(option::REQUESTED_ADDRESS, &address.octets())
+    }
+
+    pub fn server_id(self, address: Ipv4Addr) -> Self {
+        self.option(option::SERVER_ID, &address.octets())
+    }
+
+    pub fn ciaddr(mut self, address: Ipv4Addr) -> Self {
+        self.payload[12..16].copy_from_slice(&address.octets());
+        self.ingress.source = address;
+        self
+    }
+
+    pub fn relayed(mut self, giaddr: Ipv4Addr) -> Self {
+        self.payload[24..28].copy_from_slice(&giaddr.octets());
+        self.ingress.source_mac = RELAY_MAC;
+        self.ingress.source = giaddr;
+        self.ingress.destination = SERVER;
+        self
+    }
+
+    pub fn flags(mut self, flags: u16) -> Self {
+        self.payload[10..12].copy_from_slice(&flags.to_be_bytes());
+        self
+    }
+
+    pub fn unicast(mut self) -> Self {
+        self.ingress.destination = SERVER;
+        self
+    }
+
+    /// Ends the options.
+    pub fn end(mut self) -> Self {
+        self.payload.push(option::END);
+        self
+    }
+}
+
+pub fn mac(client: u8) -> [u8; 6] {
+    [2, 0, 0, 0, 0, client]
+}
+
+/// The key of a client without client identifier.
+pub fn key(client: u8) -> ClientKey {
+    ClientKey::hardware(NETWORK, wire::HTYPE_ETHERNET, &mac(client)).expect("six octets are a key")
+}
+
+pub fn discover(client: u8) -> Message {
+    Message::new(client, message_type::DISCOVER)
+}
+
+pub fn selecting(client: u8, address: Ipv4Addr) -> Message {
+    Message::new(client, message_type::REQUEST)
+        .requested(address)
+        .server_id(SERVER)
+}
+
+pub fn selecting_other(client: u8) -> Message {
+    Message::new(client, message_type::REQUEST)
+        .requested(ip(99))
+        .server_id(OTHER_SERVER)
+}
+
+pub fn init_reboot(client: u8, address: Ipv4Addr) -> Message {
+    Message::new(client, message_type::REQUEST).requested(address)
+}
+
+pub fn renewing(client: u8, address: Ipv4Addr) -> Message {
+    rebinding(client, address).unicast()
+}
+
+pub fn rebinding(client: u8, address: Ipv4Addr) -> Message {
+    Message::new(client, message_type::REQUEST).ciaddr(address)
+}
+
+pub fn release(client: u8, address: Ipv4Addr) -> Message {
+    Message::new(client, message_type::RELEASE)
+        .ciaddr(address)
+        .server_id(SERVER)
+        .unicast()
+}
+
+pub fn decline(client: u8, address: Ipv4Addr) -> Message {
+    Message::new(client, message_type::DECLINE)
+        .requested(address)
+        .server_id(SERVER)
+}
+
+/// The engine with all that surrounds it. Commits and fences wait until they are carried out.
+pub struct World {
+    pub engine: Engine,
+    pub live: Arc<Live>,
+    pub now: Nanos,
+    pub kernel: Kernel,
+    pub store: BTreeMap<Ipv4Addr, Record>,
+    pub commits: VecDeque<(Ticket, Vec<Change>)>,
+    pub fences: VecDeque<FenceId>,
+    pub sent: Vec<Received>,
+    pub answers: Vec<(CommandId, CommandOutcome)>,
+    /// Names of the effects in their order, since it was last looked at.
+    pub effects: Vec<&'static str>,
+    pub store_fails: bool,
+    pub config: Config,
+    pub max_slots: u32,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(subnet())
+    }
+
+    pub fn with(subnet: Subnet) -> Self {
+        Self::with_config(config(vec![(NETWORK, subnet)]), 100)
+    }
+
+    pub fn with_config(config: Config, max_slots: u32) -> Self {
+        let live = Arc::new(Live::new());
+        Self {
+            engine: engine(&config, &live, max_slots),
+            live,
+            now: Nanos(1_000 * NS_PER_SEC),
+            kernel: Kernel::default(),
+            store: BTreeMap::new(),
+            commits: VecDeque::new(),
+            fences: VecDeque::new(),
+            sent: Vec::new(),
+            answers: Vec::new(),
+            effects: Vec::new(),
+            store_fails: false,
+            config,
+            max_slots,
+        }
+    }
+
+    /// Takes an input in, and carries effects out but for commits and fences.
+    pub fn input(&mut self, input: Input<'_>) {
+        let mut out = Vec::new();
+        self.engine.handle(input, self.now, &self.kernel, &mut out);
+        self.carry_out(out);
+    }
+
+    pub fn message(&mut self, message: &Message) {
+        let message = message.clone().end();
+        self.input(Input::Message {
+            ingress: &message.ingress,
+            payload: &message.payload,
+        });
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            self.effects.push(match effect {
+                Effect::Commit { ticket, changes } => {
+                    self.commits.push_back((ticket, changes));
+                    "commit"
+                }
+                Effect::Publish { key, binding } => {
+                    assert!(binding.is_sealed_for(&key));
+                    assert!(binding.slot < self.max_slots);
+                    self.kernel.leases.insert(key, binding);
+                    "publish"
+                }
+                Effect::Withdraw { fence, key } => {
+                    self.kernel.leases.remove(&key);
+                    self.fences.push_back(fence);
+                    "withdraw"
+                }
+                Effect::PublishTemplate {
+                    key:
+                        TemplateKey {
+                            fingerprint,
+                            profile,
+                            reply,
+                        },
+                    template,
+                } => {
+                    let earlier = self
+                        .kernel
+                        .templates
+                        .insert((profile, fingerprint, reply), *template);
+                    assert!(earlier.is_none(), "a template is published once");
+                    "template"
+                }
+                Effect::Send { egress, payload } => {
+                    self.sent.push(Received { egress, payload });
+                    "send"
+                }
+                Effect::Answer { id, outcome } => {
+                    self.answers.push((id, outcome));
+                    "answer"
+                }
+            });
+        }
+    }
+
+    /// Carries out the oldest commit.
+    pub fn commit(&mut self) {
+        let (ticket, changes) = self.commits.pop_front().expect("a commit is due");
+        let result = if self.store_fails {
+            Err(CommitError("no space left on device".into()))
+        } else {
+            Ok(changes.iter().map(|change| self.apply(change)).collect())
+        };
+        self.input(Input::Committed { ticket, result });
+    }
+
+    fn apply(&mut self, change: &Change) -> Applied {
+        let (address, client) = match change {
+            Change::Put(record) => (record.address, record.client),
+            Change::Remove { address, client } => (*address, *client),
+        };
+        let is_other = |record: &Record| record.client != client && !record.state.is_free();
+        if self.store.get(&address).is_some_and(is_other) {
+            return Applied::Conflict;
+        }
+        match change {
+            Change::Put(record) => {
+                self.store.insert(address, (**record).clone());
+            }
+            Change::Remove { .. } => {
+                self.store.remove(&address);
+            }
+        }
+        Applied::Done
+    }
+
+    /// Lets the oldest fence pass.
+    pub fn fence(&mut self) {
+        let fence = self.fences.pop_front().expect("a fence is under way");
+        self.input(Input::Fenced(fence));
+    }
+
+    /// Carries out what is under way until nothing is.
+    pub fn settle(&mut self) {
+        for _ in 0..1000 {
+            if !self.commits.is_empty() {
+                self.commit();
+            } else if !self.fences.is_empty() {
+                self.fence();
+            } else if self
+                .engine
+                .next_deadline()
+                .is_some_and(|deadline| deadline <= self.now)
+            {
+                self.timeout();
+            } else {
+                return;
+            }
+        }
+        panic!("it never settles");
+    }
+
+    pub fn timeout(&mut self) {
+        let mut out = Vec::new();
+        self.engine.handle_timeout(self.now, &self.kernel, &mut out);
+        self.carry_out(out);
+    }
+
+    /// Time passes, each deadline handled as it comes, with all that follows from it.
+    pub fn pass(&mut self, duration: Duration) {
+        let end = self.now.plus(duration);
+        while let Some(deadline) = self
+            .engine
+            .next_deadline()
+            .filter(|deadline| *deadline <= end)
+        {
+            self.now = self.now.max(deadline);
+            self.timeout();
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    /// Time passes and nothing is done about it.
+    pub fn sleep(&mut self, duration: Duration) {
+        self.now = self.now.plus(duration);
+    }
+
+    pub fn command(&mut self, id: u64, command: Command) {
+        self.input(Input::Command {
+            id: CommandId(id),
+            command,
+        });
+    }
+
+    /// Sends a message, carries everything out, and gives the one reply.
+    pub fn ask(&mut self, message: &Message) -> Received {
+        let mut replies = self.ask_all(message);
+        assert_eq!(replies.len(), 1, "one reply to {message:?}");
+        replies.remove(0)
+    }
+
+    pub fn ask_all(&mut self, message: &Message) -> Vec<Received> {
+        self.sent.clear();
+        self.message(message);
+        self.settle();
+        std::mem::take(&mut self.sent)
+    }
+
+    pub fn expect(&mut self, message: &Message, message_type: u8, address: Ipv4Addr) {
+        let reply = self.ask(message);
+        assert_eq!(
+            (reply.message_type(), reply.yiaddr()),
+            (message_type, address)
+        );
+    }
+
+    pub fn expect_offer(&mut self, message: &Message, address: Ipv4Addr) {
+        self.expect(message, message_type::OFFER, address);
+    }
+
+    pub fn expect_ack(&mut self, message: &Message, address: Ipv4Addr) {
+        self.expect(message, message_type::ACK, address);
+    }
+
+    pub fn expect_nak(&mut self, message: &Message) {
+        self.expect(message, message_type::NAK, Ipv4Addr::UNSPECIFIED);
+    }
+
+    pub fn expect_silence(&mut self, message: &Message, counter: Counter) {
+        let before = self.count(counter);
+        assert_eq!(self.ask_all(message), []);
+        assert_eq!(self.count(counter), before + 1, "{counter:?}");
+    }
+
+    /// DISCOVER, OFFER, REQUEST, ACK.
+    pub fn lease(&mut self, client: u8) -> Ipv4Addr {
+        let offer = self.ask(&discover(client));
+        let address = offer.yiaddr();
+        self.expect_ack(&selecting(client, address), address);
+        address
+    }
+
+    pub fn count(&self, counter: Counter) -> u64 {
+        self.engine.counters().get(counter)
+    }
+
+    pub fn state(&self, address: Ipv4Addr) -> Option<LeaseState> {
+        self.live.get(&address).map(|lease| lease.state)
+    }
+
+    pub fn published(&self, client: u8) -> Option<Binding> {
+        self.kernel.leases.get(&key(client)).copied()
+    }
+
+    pub fn recorded(&self, address: Ipv4Addr) -> Option<RecordState> {
+        self.store.get(&address).map(|record| record.state)
+    }
+
+    pub fn take_effects(&mut self) -> Vec<&'static str> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// The controller ends without notice and starts again; the store and the kernel's map stay.
+    pub fn restart(&mut self) {
+        self.restart_with(self.config.clone());
+    }
+
+    pub fn restart_with(&mut self, config: Config) {
+        self.live = Arc::new(Live::new());
+        self.engine = engine(&config, &self.live, self.max_slots);
+        self.config = config;
+        self.commits.clear();
+        self.fences.clear();
+        self.kernel.templates.clear();
+        self.effects.clear();
+        let records: Vec<_> = self.store.values().cloned().collect();
+        let published: Vec<_> = self
+            .kernel
+            .leases
+            .iter()
+            .map(|(key, binding)| (*key, *binding))
+            .collect();
+        let mut out = Vec::new();
+        self.engine
+            .restore(records, published, self.now, &self.kernel, &mut out);
+        self.carry_out(out);
+    }
+}
+
+fn engine(config: &Config, live: &Arc<Live>, max_slots: u32) -> Engine {
+    Engine::new(Setup {
+        config: Arc::new(config.clone()),
+        live: Arc::clone(live),
+        fingerprint_key: fingerprint_key(),
+        links: LinkTable::new(vec![Link {
+            key: LinkKey {
+                ifindex: IFINDEX,
+                outer: 0,
+                inner: 0,
+            },
+            network: Some(NETWORK),
+            addresses: vec![SERVER, Ipv4Addr::new(192, 0, 2, 1)],
+            trusts_relay_info: false,
+        }]),
+        max_slots,
+    })
+}
+
+pub fn fingerprint_key() -> [u64; KEY_WORDS] {
+    std::array::from_fn(|i| (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }

@@ -1,0 +1,156 @@
+//! Which address a client gets, and from which network.
+
+use dhcp_common::{abi::ClientKey, wire::option};
+use dhcp_user::{config::Pool, engine::Counter, live::LeaseState};
+
+use crate::support::*;
+
+#[test]
+fn c027_current_then_former_then_requested_then_any() {
+    let mut world = World::new();
+    world.expect_offer(&discover(1).requested(ip(12)), ip(12));
+    world.expect_ack(&selecting(1, ip(12)), ip(12));
+    world.expect_offer(&discover(1).requested(ip(11)), ip(12));
+    world.ask_all(&release(1, ip(12)));
+    world.expect_offer(&discover(1).requested(ip(11)), ip(12));
+    world.expect_offer(&discover(2).requested(ip(12)), ip(10));
+    world.expect_offer(&discover(3).requested(ip(200)), ip(11));
+}
+
+#[test]
+fn c032_an_empty_pool_is_silence() {
+    let mut world = World::new();
+    for client in 1..=3 {
+        world.lease(client);
+    }
+    world.expect_silence(&discover(4), Counter::PoolEmpty);
+}
+
+#[test]
+fn m09_a_reservation_precedes_everything_and_is_nobody_elses() {
+    let mut subnet = subnet();
+    subnet.reservations = vec![
+        reservation(key(1), ip(12), None),
+        reservation(key(2), ip(50), None),
+    ];
+    let mut world = World::with(subnet);
+    world.expect_offer(&discover(3).requested(ip(12)), ip(10));
+    world.expect_offer(&discover(1).requested(ip(11)), ip(12));
+    world.expect_ack(&selecting(1, ip(12)), ip(12));
+    world.expect_offer(&discover(2), ip(50));
+    world.expect_ack(&selecting(2, ip(50)), ip(50));
+    world.expect_nak(&selecting(3, ip(12)));
+    world.expect_nak(&selecting(3, ip(50)));
+}
+
+#[test]
+fn m09_a_client_moves_to_the_address_that_has_been_reserved_for_it() {
+    let mut world = World::new();
+    world.lease(1);
+    let mut subnet = subnet();
+    subnet.reservations = vec![reservation(key(1), ip(50), None)];
+    world.restart_with(config(vec![(NETWORK, subnet)]));
+    world.settle();
+    assert_eq!(
+        world.published(1),
+        None,
+        "the kernel would go on renewing the old one"
+    );
+    world.expect_nak(&renewing(1, ip(10)));
+    world.expect_offer(&discover(1), ip(50));
+    world.expect_ack(&selecting(1, ip(50)), ip(50));
+    assert_eq!(world.published(1).unwrap().address, ip(50).into());
+    assert_eq!(
+        world.state(ip(10)),
+        Some(LeaseState::Bound),
+        "kept to the end of its horizon"
+    );
+    world.pass(secs(1800));
+    assert_eq!(world.state(ip(10)), None);
+}
+
+#[test]
+fn m06_the_same_client_on_two_networks_has_two_leases() {
+    let mut second = subnet();
+    second.prefix = "10.1.0.0/24".parse().unwrap();
+    second.pools = vec![Pool {
+        first: [10, 1, 0, 10].into(),
+        last: [10, 1, 0, 20].into(),
+    }];
+    let mut world = World::with_config(config(vec![(NETWORK, subnet()), (8, second)]), 100);
+    world.lease(1);
+    let relay = [10, 1, 0, 1].into();
+    world.expect_offer(&discover(1).relayed(relay), [10, 1, 0, 10].into());
+    world.expect_ack(
+        &selecting(1, [10, 1, 0, 10].into()).relayed(relay),
+        [10, 1, 0, 10].into(),
+    );
+    assert_eq!(world.live.len(), 2);
+    world.expect_ack(&renewing(1, ip(10)), ip(10));
+}
+
+#[test]
+fn c023_c025_the_relay_agents_address_selects_the_network() {
+    let mut world = World::new();
+    world.expect_offer(&discover(1).relayed(ip(254)), ip(10));
+    world.expect_silence(
+        &discover(2).relayed([10, 9, 0, 1].into()),
+        Counter::UnknownRelay,
+    );
+}
+
+#[test]
+fn c024_a_unicast_renewal_selects_by_ciaddr_and_a_broadcast_one_by_its_link() {
+    let mut second = subnet();
+    second.prefix = "10.1.0.0/24".parse().unwrap();
+    second.pools = vec![Pool {
+        first: [10, 1, 0, 10].into(),
+        last: [10, 1, 0, 20].into(),
+    }];
+    let mut world = World::with_config(config(vec![(NETWORK, subnet()), (8, second)]), 100);
+    let (relay, address) = ([10, 1, 0, 1].into(), [10, 1, 0, 10].into());
+    world.ask(&discover(1).relayed(relay));
+    world.expect_ack(&selecting(1, address).relayed(relay), address);
+    world.expect_ack(&renewing(1, address), address);
+    world.expect_silence(&rebinding(1, address), Counter::UnknownClient);
+}
+
+#[test]
+fn c025_a_link_without_a_network_is_silence() {
+    let mut world = World::new();
+    let mut message = discover(1);
+    message.ingress.ifindex += 1;
+    world.expect_silence(&message, Counter::UnknownNetwork);
+    message = discover(1);
+    message.ingress.tags[0] = Some([0x81, 0, 0, 5]);
+    world.expect_silence(&message, Counter::UnknownNetwork);
+}
+
+#[test]
+fn c014_the_client_identifier_alone_is_the_client() {
+    let mut world = World::new();
+    let id = [1, 2, 3, 4];
+    world.expect_offer(&discover(1).option(option::CLIENT_ID, &id), ip(10));
+    world.expect_offer(&discover(2).option(option::CLIENT_ID, &id), ip(10));
+    world.expect_offer(&discover(1), ip(11));
+    let expected = ClientKey::client_id(NETWORK, &id).unwrap();
+    assert_eq!(world.live.get(&ip(10)).unwrap().client, expected);
+}
+
+#[test]
+fn a_long_client_identifier_is_a_client_too() {
+    let mut world = World::new();
+    world.expect_offer(&discover(1).option(option::CLIENT_ID, &[7; 33]), ip(10));
+    world.expect_offer(&discover(1).option(option::CLIENT_ID, &[7; 34]), ip(11));
+    world.expect_offer(&discover(1).option(option::CLIENT_ID, &[7; 33]), ip(10));
+}
+
+#[test]
+fn offers_are_held_for_less_time_as_the_pool_empties() {
+    let mut world = World::new();
+    for (client, hold) in [(1, 60), (2, 41), (3, 6)] {
+        world.ask(&discover(client));
+        let expires = world.live.get(&ip(9 + client)).unwrap().expires;
+        assert_eq!(expires.since(world.now).as_secs(), hold, "client {client}");
+    }
+}

@@ -1,0 +1,13 @@
+//! The engine as a table of (event, time) to effects.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod allocation;
+mod commands;
+mod fences;
+mod invariants;
+mod lifecycle;
+mod replies;
+mod requests;
+mod restart;
