@@ -9,8 +9,9 @@ use std::net::Ipv4Addr;
 
 use super::{
     Context, Effect, Engine,
+    commits::{Outcome, Purpose},
     effect::{Command, CommandId, CommandOutcome},
-    leases::{Ending, Outcome, Purpose},
+    endings::Ending,
 };
 use crate::{live::LeaseState, store::RecordState};
 

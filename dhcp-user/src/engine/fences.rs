@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use dhcp_common::abi::ClientKey;
 
-use super::{Context, Counter, Effect, Engine, FenceId, NO_SLOT, leases::Ending};
+use super::{Context, Counter, Effect, Engine, FenceId, NO_SLOT, endings::Ending};
 use crate::{clock::Nanos, live::LeaseState};
 
 /// An entry on its way out. It keeps the slot, which may be used again only after the fence.

@@ -2,15 +2,18 @@
 //!
 //! Messages, times and the results of earlier effects go in ([`Input`]), effects come out ([`Effect`]).
 //! The same inputs give the same effects. Start with [`protocol`], the one dispatch over message and
-//! state in the words of RFC 2131; then [`leases`], how a lease begins, goes on and ends.
+//! state in the words of RFC 2131; then [`leases`] and [`endings`], how a lease begins, goes on and ends.
 //!
 //! Effects leave in the order commit, publish, reply. For one address at most one fence is under way,
 //! and while it is nothing is published for it; what was decided meanwhile is done when it has passed.
 
 mod commands;
+mod commits;
 mod counters;
 mod effect;
+mod endings;
 mod fences;
+mod horizons;
 mod leases;
 mod links;
 mod networks;
@@ -35,13 +38,18 @@ use dhcp_common::{
     fingerprint,
 };
 
+use self::{
+    commits::{Item, Work},
+    fences::Fence,
+    networks::Networks,
+    slots::Slots,
+};
 pub use self::{
     counters::{Counter, Counters},
     effect::{Command, CommandId, CommandOutcome, Effect, Egress, FenceId, Grants, Ingress, Input},
     links::{Link, LinkTable},
     slots::NO_SLOT,
 };
-use self::{fences::Fence, leases::Item, networks::Networks, slots::Slots};
 use crate::{
     clock::Nanos,
     config::Config,
@@ -80,7 +88,7 @@ pub struct Engine {
     timers: Timers,
     slots: Slots,
     /// What is under way, by address; most leases have nothing.
-    work: HashMap<Ipv4Addr, leases::Work>,
+    work: HashMap<Ipv4Addr, Work>,
     fences: HashMap<FenceId, Fence>,
     tickets: HashMap<Ticket, Vec<Item>>,
     /// Leases whose horizon is to be extended. A set in order, so that effects are in order too.

@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, time::Duration};
 
 use super::{
-    Context, Counter, Engine, NO_SLOT, leases::Ending, protocol::Party, reply::Answer,
+    Context, Counter, Engine, NO_SLOT, endings::Ending, protocol::Party, reply::Answer,
     request::Request,
 };
 use crate::{

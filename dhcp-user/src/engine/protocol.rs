@@ -6,7 +6,7 @@ use dhcp_common::abi::ClientKey;
 
 use super::{
     Context, Counter, Engine, Held, Ingress,
-    leases::Ending,
+    endings::Ending,
     reply::{self, Answer, NakReason},
     request::{MessageType, Request},
 };
@@ -47,7 +47,7 @@ enum Standing {
     Free,
     /// Another client's, or out of service; or the client has another one.
     Unavailable,
-    /// On its network, but the configuration does not give it to this client.
+    /// On its network, but not for this client: the configuration says so, or it is offered another.
     NotGrantable,
     /// Not on its network.
     OffNetwork,
@@ -102,7 +102,7 @@ impl Engine {
             I::Discover | I::SelectingOther | I::Inform => S::Free,
         };
         // Whether to speak of an address that this client may have from another server.
-        let speaks = authoritative || self.by_client.contains_key(&party.client);
+        let speaks = authoritative || self.knows(&party.client);
 
         match (intent, standing) {
             (I::Discover, _) => self.discover(&party, &request, cx),
@@ -218,9 +218,27 @@ impl Engine {
                 LeaseState::Forgotten | LeaseState::Withdrawn => Standing::Kept,
             },
             None if !may_have => Standing::NotGrantable,
-            None if self.current(&party.client).is_some() => Standing::Unavailable,
+            None if self.has_lease(&party.client) => Standing::Unavailable,
+            None if self.current(&party.client).is_some() => Standing::NotGrantable,
             None => Standing::Free,
         }
+    }
+
+    /// Whether there is a record of the client: a lease, or one that it had. An offer is none, its client
+    /// may have chosen another server.
+    fn knows(&self, client: &ClientKey) -> bool {
+        self.has_lease(client)
+            || self
+                .by_client
+                .get(client)
+                .is_some_and(|address| self.formers.get(address) == Some(client))
+    }
+
+    /// Whether the client has an address that is more than offered to it.
+    fn has_lease(&self, client: &ClientKey) -> bool {
+        self.current(client).is_some_and(|(_, held)| {
+            !matches!(held.state, LeaseState::Offered | LeaseState::Committing)
+        })
     }
 
     /// Whether the address is on its way to the pool because the client is not to have it again.

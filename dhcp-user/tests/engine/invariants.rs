@@ -240,8 +240,6 @@ fn check_nothing_is_lost(mut world: World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
-
     #[test]
     fn c118_no_order_of_events_gives_an_address_twice_or_loses_it(
         steps in proptest::collection::vec(step(), 1..80),

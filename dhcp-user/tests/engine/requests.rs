@@ -242,6 +242,18 @@ fn c050_c059_strangers_are_met_with_silence() {
 }
 
 #[test]
+fn c050_an_offer_does_not_make_a_client_known() {
+    let mut world = World::new();
+    world.ask(&discover(1));
+    for address in [ip(11), ip(200)] {
+        world.expect_silence(&init_reboot(1, address), Counter::UnknownClient);
+        world.expect_silence(&rebinding(1, address), Counter::UnknownClient);
+        world.expect_nak(&selecting(1, address));
+    }
+    world.expect_ack(&init_reboot(1, ip(10)), ip(10));
+}
+
+#[test]
 fn c051_an_authoritative_server_tells_strangers() {
     for request in [init_reboot, rebinding] {
         let mut world = World::with(dhcp_user::config::Subnet {

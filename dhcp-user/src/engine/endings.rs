@@ -1,0 +1,218 @@
+//! How a lease ends, or is set aside: withdraw, fence, check, commit, free.
+
+use std::net::Ipv4Addr;
+
+use super::{
+    Context, Counter, Engine, Held,
+    commits::{Item, Purpose, RETRY, Work},
+    effect::CommandOutcome,
+    protocol::Party,
+};
+use crate::{
+    clock::Nanos,
+    live::LeaseState,
+    store::{Change, RecordState},
+};
+
+/// Why a lease ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Its time is over, as far as is known before the fence.
+    #[default]
+    Expired,
+    /// Its client gave it back.
+    Released,
+    /// Its client is not to have it again.
+    Removed,
+}
+
+impl Engine {
+    /// RFC 2131 §4.3.4.
+    pub(super) fn release(
+        &mut self,
+        address: Ipv4Addr,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Counter> {
+        let held = self.held(address).ok_or(Counter::ReleaseMismatch)?;
+        if held.state == LeaseState::Withdrawn {
+            let work = self.work_mut(address);
+            work.ending = Ending::Released;
+            work.reoffer = false;
+        } else {
+            self.end(address, Ending::Released, cx);
+        }
+        self.count(Counter::Released);
+        Ok(())
+    }
+
+    /// RFC 2131 §4.3.3: the address is in use by somebody else.
+    pub(super) fn decline(
+        &mut self,
+        party: &Party,
+        address: Ipv4Addr,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Counter> {
+        let held = self.held(address).ok_or(Counter::DeclineMismatch)?;
+        tracing::warn!(%address, client = ?party.client, "declined: the address is in use by another host");
+        self.withdraw(address, cx);
+        self.set_aside(address, &held, cx);
+        self.commit_quarantine(address, cx);
+        self.count(Counter::Declined);
+        Ok(())
+    }
+
+    pub(super) fn set_aside(&mut self, address: Ipv4Addr, held: &Held, cx: &Context<'_>) {
+        let time = self
+            .networks
+            .containing(address)
+            .map(|network| network.decline_time);
+        let expires = cx.now.plus(time.unwrap_or_default());
+        self.forget_client(address, held);
+        self.update(address, |lease| {
+            lease.state = LeaseState::Quarantined;
+            lease.expires = expires;
+        });
+        let work = self.work_mut(address);
+        work.request = None;
+        work.ticket = None;
+        work.reoffer = false;
+        self.timers.arm(address, expires);
+        self.tidy(address);
+    }
+
+    /// The client is not given this address again.
+    fn forget_client(&mut self, address: Ipv4Addr, held: &Held) {
+        self.formers.remove(&address);
+        if self.by_client.get(&held.client) == Some(&address) {
+            self.by_client.remove(&held.client);
+        }
+    }
+
+    fn commit_quarantine(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
+        if let Some(held) = self.held(address) {
+            let until = held.expires;
+            let state = RecordState::Quarantined;
+            self.commit_put(address, state, until, until, Purpose::Quarantine, cx);
+        }
+    }
+
+    /// Begins to end a lease: withdraw, fence, check, commit, free.
+    pub(super) fn end(&mut self, address: Ipv4Addr, ending: Ending, cx: &mut Context<'_>) {
+        self.timers.cancel(address);
+        self.set_state(address, LeaseState::Withdrawn);
+        let is_fencing = self.withdraw(address, cx);
+        let work = self.work_mut(address);
+        work.ending = ending;
+        work.reoffer = false;
+        work.request = None;
+        work.ticket = None;
+        if !is_fencing {
+            self.settle(address, cx);
+        }
+    }
+
+    pub(super) fn commit_end(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
+        let Some(held) = self.held(address) else {
+            return;
+        };
+        let ending = self.work_mut(address).ending;
+        let purpose = Purpose::Free(ending);
+        if ending == Ending::Removed {
+            let change = Change::Remove {
+                address,
+                client: held.client,
+            };
+            self.commit(vec![(change, Item { address, purpose })], cx);
+        } else {
+            let until = held.expires.min(cx.now);
+            self.commit_put(address, RecordState::Former, until, until, purpose, cx);
+        }
+    }
+
+    pub(super) fn ended(
+        &mut self,
+        address: Ipv4Addr,
+        held: &Held,
+        ending: Ending,
+        cx: &mut Context<'_>,
+    ) {
+        let Work {
+            reoffer, command, ..
+        } = self.work.remove(&address).unwrap_or_default();
+        if let Some((id, _)) = command {
+            super::commands::answer(id, CommandOutcome::Done, cx);
+        }
+        if ending == Ending::Expired {
+            self.count(Counter::LeaseExpired);
+        }
+        let is_current = self.by_client.get(&held.client) == Some(&address);
+        if reoffer && is_current && ending != Ending::Removed {
+            self.formers.insert(address, held.client);
+            self.update(address, |lease| {
+                lease.state = LeaseState::Offered;
+                lease.durable_until = Nanos::default();
+            });
+            self.rearm_offer(address, cx);
+        } else {
+            self.free(address, ending != Ending::Removed);
+        }
+    }
+
+    /// Back to the pool; with `is_former` the client that had it finds it again while it is free.
+    pub(super) fn free(&mut self, address: Ipv4Addr, is_former: bool) {
+        let Some((_, lease)) = self.live.remove(&address) else {
+            return;
+        };
+        self.timers.cancel(address);
+        self.work.remove(&address);
+        let is_current = self.by_client.get(&lease.client) == Some(&address);
+        if is_current && is_former {
+            self.formers.insert(address, lease.client);
+        } else if is_current {
+            self.by_client.remove(&lease.client);
+        }
+        if !is_former && self.formers.get(&address) == Some(&lease.client) {
+            self.formers.remove(&address);
+        }
+        let id = self.networks.containing(address).map(|network| network.id);
+        if let Some(network) = id.and_then(|id| self.networks.get_mut(id)) {
+            network.pool.give_back(address);
+        }
+    }
+
+    /// The deadline of an address has come.
+    pub(super) fn due(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
+        let Some(held) = self.held(address) else {
+            return;
+        };
+        let is_busy = self
+            .work
+            .get(&address)
+            .is_some_and(|work| work.fence.is_some() || work.ticket.is_some());
+        match held.state {
+            LeaseState::Offered => {
+                self.lapse(address, cx);
+                self.count(Counter::OfferExpired);
+            }
+            LeaseState::Withdrawn => self.settle(address, cx),
+            _ if is_busy => self.timers.arm(address, cx.now.plus(RETRY)),
+            LeaseState::Committing => {}
+            LeaseState::Bound => self.due_bound(address, &held, cx),
+            LeaseState::Forgotten => self.end(address, Ending::Expired, cx),
+            LeaseState::Quarantined if held.expires > cx.now => self.commit_quarantine(address, cx),
+            LeaseState::Revoked | LeaseState::Quarantined => self.end(address, Ending::Removed, cx),
+        }
+    }
+
+    fn due_bound(&mut self, address: Ipv4Addr, held: &Held, cx: &mut Context<'_>) {
+        let expires = self.effective_expiry(held, cx);
+        if expires <= cx.now {
+            return self.end(address, Ending::Expired, cx);
+        }
+        self.update(address, |lease| lease.expires = expires);
+        self.timers.arm(address, expires);
+        if self.is_low(&Held { expires, ..*held }) {
+            self.low.insert(address);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The horizon: until when an address is its client's on disk, ahead of what the kernel grants.
+
+use std::net::Ipv4Addr;
+
+use dhcp_common::{abi::NS_PER_SEC, wire};
+
+use super::{
+    Context, Counter, Engine, Held, MAX_EXTENDED,
+    commits::{Item, Purpose},
+};
+use crate::{
+    clock::Nanos,
+    config::LeaseTimes,
+    live::LeaseState,
+    store::{Change, RecordState},
+};
+
+/// `expires` and the further lease times for which an address is kept on disk.
+pub(super) fn horizon(expires: Nanos, lease: &LeaseTimes) -> Nanos {
+    if expires.is_forever() || lease.lease_secs == wire::INFINITE_SECS {
+        return Nanos::FOREVER;
+    }
+    let ahead = u64::from(lease.lease_secs)
+        .saturating_mul(u64::from(lease.horizon_leases))
+        .saturating_mul(NS_PER_SEC);
+    Nanos(expires.0.saturating_add(ahead))
+}
+
+impl Engine {
+    /// Whether less than a lease time is left between what is granted and the horizon.
+    pub(super) fn is_low(&self, held: &Held) -> bool {
+        self.lease_times(held)
+            .is_some_and(|lease| held.expires.plus_lease(lease.lease_secs) > held.durable_until)
+    }
+
+    pub(super) fn horizon_low(&mut self, slot: u32, epoch: u16, cx: &mut Context<'_>) {
+        let Some(address) = self.slots.owner(slot) else {
+            return;
+        };
+        let is_meant = |held: Held| {
+            held.slot == slot && held.epoch == epoch && held.state == LeaseState::Bound
+        };
+        if self.held(address).is_some_and(is_meant) {
+            self.low.insert(address);
+            if self.low.len() >= MAX_EXTENDED {
+                self.extend_horizons(cx);
+            }
+        }
+    }
+
+    /// One commit for all that have collected. One that fails is not tried again: beyond the horizon the
+    /// kernel hands renewals on, and each is committed here.
+    pub(super) fn extend_horizons(&mut self, cx: &mut Context<'_>) {
+        let mut changes = Vec::with_capacity(self.low.len());
+        for address in std::mem::take(&mut self.low) {
+            let Some(held) = self.held(address) else {
+                continue;
+            };
+            let is_busy = self
+                .work
+                .get(&address)
+                .is_some_and(|work| work.ticket.is_some());
+            let Some(lease) = self.lease_times(&held) else {
+                continue;
+            };
+            if held.state != LeaseState::Bound || is_busy {
+                continue;
+            }
+            let expires = self.effective_expiry(&held, cx);
+            let ahead = horizon(expires.max(cx.now.plus_lease(lease.lease_secs)), &lease);
+            if ahead <= held.durable_until {
+                continue;
+            }
+            let purpose = Purpose::Extend { horizon: ahead };
+            if let Some(record) = self.record(address, RecordState::Bound, expires, ahead) {
+                changes.push((Change::Put(Box::new(record)), Item { address, purpose }));
+            }
+        }
+        if !changes.is_empty() {
+            self.commit(changes, cx);
+        }
+    }
+
+    pub(super) fn extended(
+        &mut self,
+        address: Ipv4Addr,
+        held: &Held,
+        horizon: Nanos,
+        cx: &mut Context<'_>,
+    ) {
+        if held.state != LeaseState::Bound {
+            return;
+        }
+        let expires = self.effective_expiry(held, cx);
+        self.update(address, |lease| {
+            lease.durable_until = horizon;
+            lease.expires = expires;
+        });
+        self.arm(address);
+        self.publish(address, cx);
+        self.count(Counter::HorizonExtended);
+    }
+}
