@@ -8,6 +8,7 @@ pub mod datapath;
 pub mod engine;
 pub mod live;
 pub mod pool;
+pub mod run;
 pub mod slowpath;
 pub mod store;
 pub mod timers;

@@ -1,5 +1,6 @@
 //! The loaded program, over the same frames and tables as the fast path's host tests.
 
+#[path = "support/program.rs"]
 mod support;
 
 use dhcp_common::{abi::Grant, outcome::Action};

@@ -7,6 +7,7 @@ use std::{
     collections::HashMap as StdHashMap,
     hash::Hash,
     os::fd::{AsRawFd, OwnedFd},
+    sync::Arc,
 };
 
 use aya::{
@@ -41,7 +42,7 @@ pub struct Maps {
     templates: HashMap<MapData, TemplateKey, Template>,
     links: HashMap<MapData, LinkKey, Link>,
     relays: LpmTrie<MapData, RelayKey, NetworkRef>,
-    outcomes: PerCpuArray<MapData, u64>,
+    outcomes: Arc<Outcomes>,
     slow: XskMap<MapData>,
 }
 
@@ -83,7 +84,7 @@ impl Maps {
             templates: take(ebpf, map::TEMPLATES)?,
             links: take(ebpf, map::LINKS)?,
             relays: take(ebpf, map::RELAYS)?,
-            outcomes: take(ebpf, map::OUTCOMES)?,
+            outcomes: Arc::new(Outcomes(take(ebpf, map::OUTCOMES)?)),
             slow: take(ebpf, map::SLOW)?,
         })
     }
@@ -165,15 +166,21 @@ impl Maps {
         }
     }
 
-    /// Removes every rendered answer, and returns when no program run copies from one any more: only
-    /// then may the kernel use their memory for others.
+    /// Removes the rendered answers of an earlier run that `keep` does not name, and returns when no
+    /// program run copies from one any more: only then may the kernel use their memory for others.
     ///
     /// # Errors
     /// Some may be left.
-    pub fn clear_templates(&mut self, barrier: &Barrier) -> Result<(), DatapathError> {
+    pub fn retain_templates(
+        &mut self,
+        mut keep: impl FnMut(&TemplateKey) -> bool,
+        barrier: &Barrier,
+    ) -> Result<(), DatapathError> {
         let keys: Result<Vec<_>, _> = self.templates.keys().collect();
         for key in keys.map_err(at(map::TEMPLATES))? {
-            self.templates.remove(&key).map_err(at(map::TEMPLATES))?;
+            if !keep(&key) {
+                self.templates.remove(&key).map_err(at(map::TEMPLATES))?;
+            }
         }
         barrier.wait().map_err(DatapathError::Fence)
     }
@@ -238,22 +245,9 @@ impl Maps {
         Ok(())
     }
 
-    /// How often each outcome has come to pass, on all CPUs together, since the maps were made.
-    ///
-    /// # Errors
-    /// The kernel did not let the map be read.
-    pub fn outcomes(&self) -> Result<Vec<(Outcome, u64)>, DatapathError> {
-        Outcome::ALL
-            .iter()
-            .map(|outcome| {
-                let counts = self.outcomes.get(&(*outcome as u32), 0)?;
-                let total = counts
-                    .iter()
-                    .fold(0, |sum: u64, count| sum.wrapping_add(*count));
-                Ok((*outcome, total))
-            })
-            .collect::<Result<_, _>>()
-            .map_err(at(map::OUTCOMES))
+    /// The counters, for whoever shows them.
+    pub fn outcomes(&self) -> Arc<Outcomes> {
+        Arc::clone(&self.outcomes)
     }
 
     /// Sends the frames of one receive queue to a bound AF_XDP socket. The kernel takes the entry
@@ -269,6 +263,35 @@ impl Maps {
         self.slow
             .set(index, socket.as_raw_fd(), BPF_ANY)
             .map_err(at(map::SLOW))
+    }
+}
+
+/// The map `OUTCOMES`.
+pub struct Outcomes(PerCpuArray<MapData, u64>);
+
+impl std::fmt::Debug for Outcomes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Outcomes").finish_non_exhaustive()
+    }
+}
+
+impl Outcomes {
+    /// How often each outcome has come to pass, on all CPUs together, since the maps were made.
+    ///
+    /// # Errors
+    /// The kernel did not let the map be read.
+    pub fn read(&self) -> Result<Vec<(Outcome, u64)>, DatapathError> {
+        Outcome::ALL
+            .iter()
+            .map(|outcome| {
+                let counts = self.0.get(&(*outcome as u32), 0)?;
+                let total = counts
+                    .iter()
+                    .fold(0, |sum: u64, count| sum.wrapping_add(*count));
+                Ok((*outcome, total))
+            })
+            .collect::<Result<_, _>>()
+            .map_err(at(map::OUTCOMES))
     }
 }
 

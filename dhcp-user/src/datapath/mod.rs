@@ -30,7 +30,7 @@ mod shape;
 pub use error::{AttachProblem, DatapathError, WithdrawError};
 pub use grants::KernelGrants;
 pub use links::Links;
-pub use maps::Maps;
+pub use maps::{Maps, Outcomes};
 
 use events::{EventRing, ProgramLog};
 use fence::Barrier;

@@ -10,7 +10,7 @@
 mod commands;
 mod commits;
 mod counters;
-mod effect;
+pub mod effect;
 mod endings;
 mod fences;
 mod horizons;

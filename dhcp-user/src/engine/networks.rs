@@ -109,6 +109,7 @@ pub struct Networks {
     prefix_lens: BTreeSet<u8>,
     links: LinkTable,
     ours: HashSet<Ipv4Addr>,
+    profile_ids: Ids,
 }
 
 impl Networks {
@@ -119,12 +120,18 @@ impl Networks {
             prefix_lens: BTreeSet::new(),
             ours: links.addresses().collect(),
             links,
+            profile_ids: Ids::default(),
         };
         let mut ids = Ids::default();
         for network in &config.networks {
             networks.add(network, &mut ids);
         }
+        networks.profile_ids = ids;
         networks
+    }
+
+    pub fn has_profile(&self, id: u32) -> bool {
+        self.profile_ids.contains(id)
     }
 
     fn add(&mut self, network: &config::Network, ids: &mut Ids) {

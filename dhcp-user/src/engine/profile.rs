@@ -88,6 +88,10 @@ impl Profile {
 pub struct Ids(HashSet<u32>);
 
 impl Ids {
+    pub fn contains(&self, id: u32) -> bool {
+        self.0.contains(&id)
+    }
+
     fn draw(&mut self, digest: u32) -> u32 {
         let mut id = digest;
         while !self.0.insert(id) {

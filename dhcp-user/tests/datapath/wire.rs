@@ -80,7 +80,7 @@ fn wire_up(lab: &Lab) -> Wire {
 impl Wire {
     /// Frames that the program has handed to the socket.
     fn handed_on(&self) -> u64 {
-        let outcomes = self.datapath.maps.outcomes().unwrap();
+        let outcomes = self.datapath.maps.outcomes().read().unwrap();
         outcomes
             .iter()
             .find(|(outcome, _)| *outcome == Outcome::UnknownClient)

@@ -1,0 +1,367 @@
+//! The controller's loop: whatever happens goes into the engine, and what the engine decides is carried
+//! out in its order.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    future::poll_fn,
+    io,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+
+use dhcp_common::abi::ClientKey;
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep_until},
+};
+
+use super::links::Port;
+use crate::{
+    clock::Nanos,
+    datapath::{
+        KernelGrants, LinkMode, Maps,
+        events::{Events, KernelEvent},
+        fence::{Fence, Fenced},
+    },
+    engine::{
+        Command, CommandId, CommandOutcome, Counters, Effect, Egress, Engine, FenceId, Input,
+    },
+    slowpath::{
+        frame,
+        xsk::{SendError, XskSocket},
+    },
+    store::committer::{Committed, Committer},
+};
+
+/// Frames of one socket that are handled before others have their turn.
+const FRAMES_PER_TURN: u32 = 64;
+/// Results and commands that are taken in before others have their turn.
+const INPUTS_PER_TURN: usize = 1024;
+/// After what the kernel refused, or a device that was busy.
+const RETRY: Duration = Duration::from_millis(10);
+
+/// What the loop holds together.
+pub struct Parts {
+    pub engine: Engine,
+    pub grants: KernelGrants,
+    pub maps: Maps,
+    pub fence: Fence,
+    pub fenced: Fenced,
+    pub committer: Committer,
+    pub committed: mpsc::UnboundedReceiver<Committed>,
+    pub events: Events,
+    pub commands: mpsc::Receiver<(Command, oneshot::Sender<CommandOutcome>)>,
+}
+
+struct Slow {
+    ifindex: u32,
+    mac: [u8; 6],
+    socket: AsyncFd<XskSocket>,
+    /// Replies that the device has not taken yet.
+    is_pending: bool,
+}
+
+pub struct Controller {
+    parts: Parts,
+    slow: Vec<Slow>,
+    /// Operators that wait for an answer.
+    operators: HashMap<CommandId, oneshot::Sender<CommandOutcome>>,
+    last_command: u64,
+    /// Entries that the kernel did not let go, to be tried again.
+    stuck: VecDeque<(FenceId, ClientKey)>,
+    /// Withdrawn, not yet handed to the fence.
+    withdrawn: Vec<FenceId>,
+    effects: Vec<Effect>,
+}
+
+/// What woke the loop.
+enum Wake {
+    Frames(usize),
+    Committed(Committed),
+    Fenced(Vec<FenceId>),
+    Events(Vec<KernelEvent>),
+    Command(Command, oneshot::Sender<CommandOutcome>),
+    Time,
+}
+
+impl Controller {
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            parts,
+            slow: Vec::new(),
+            operators: HashMap::new(),
+            last_command: 0,
+            stuck: VecDeque::new(),
+            withdrawn: Vec::new(),
+            effects: Vec::new(),
+        }
+    }
+
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(self.parts.engine.counters())
+    }
+
+    pub fn sockets(&self) -> usize {
+        self.slow.len()
+    }
+
+    /// Carries out what the engine decided when it took over from an earlier run. Publishing comes in
+    /// large numbers and goes to the kernel at once.
+    pub fn start(&mut self, effects: Vec<Effect>) {
+        let (bindings, rest): (Vec<_>, Vec<_>) = effects
+            .into_iter()
+            .partition(|effect| matches!(effect, Effect::Publish { .. }));
+        let bindings = bindings.into_iter().filter_map(|effect| match effect {
+            Effect::Publish { key, binding } => Some((key, binding)),
+            _ => None,
+        });
+        if let Err(error) = self.parts.maps.publish_all(bindings) {
+            tracing::warn!(%error, "some clients will be served by the controller alone");
+        }
+        self.effects = rest;
+        self.carry_out();
+    }
+
+    /// Opens a socket for each receive queue of a port, and lets the program hand frames to it.
+    pub fn open_sockets(&mut self, port: &Port, mode: LinkMode) -> anyhow::Result<()> {
+        for (index, socket) in super::bind(port, mode == LinkMode::Generic)? {
+            self.parts.maps.register_slow(index, &socket)?;
+            self.slow.push(Slow {
+                ifindex: port.interface.ifindex,
+                mac: port.interface.mac,
+                socket: socket.watch()?,
+                is_pending: false,
+            });
+        }
+        Ok(())
+    }
+
+    /// Runs until something fails that the controller cannot do without.
+    pub async fn run(&mut self) -> anyhow::Result<()> {
+        loop {
+            match self.wake().await? {
+                Wake::Frames(index) => self.frames(index)?,
+                Wake::Committed(result) => self.committed(result),
+                Wake::Fenced(fences) => {
+                    for fence in fences {
+                        self.input(Input::Fenced(fence));
+                    }
+                }
+                Wake::Events(events) => {
+                    for KernelEvent::HorizonLow { slot, epoch } in events {
+                        self.input(Input::HorizonLow { slot, epoch });
+                    }
+                }
+                Wake::Command(command, answer) => self.command(command, answer),
+                Wake::Time => self.retry(),
+            }
+            let now = Nanos::now();
+            if self
+                .parts
+                .engine
+                .next_deadline()
+                .is_some_and(|deadline| deadline <= now)
+            {
+                let Parts { engine, grants, .. } = &mut self.parts;
+                engine.handle_timeout(now, grants, &mut self.effects);
+            }
+            self.carry_out();
+        }
+    }
+
+    async fn wake(&mut self) -> anyhow::Result<Wake> {
+        let deadline = self.deadline();
+        let Self { parts, slow, .. } = self;
+        let Parts {
+            fenced,
+            committed,
+            events,
+            commands,
+            ..
+        } = parts;
+        Ok(tokio::select! {
+            index = readable(slow) => Wake::Frames(index?),
+            Some(result) = committed.recv() => Wake::Committed(result),
+            Some(fences) = fenced.recv() => Wake::Fenced(fences),
+            events = events.next() => Wake::Events(events?),
+            Some((command, answer)) = commands.recv() => Wake::Command(command, answer),
+            () = sleep_until(deadline) => Wake::Time,
+        })
+    }
+
+    /// When the loop has something to do even if nothing happens.
+    fn deadline(&self) -> Instant {
+        const IDLE: Duration = Duration::from_secs(3600);
+        let now = Nanos::now();
+        let engine = self.parts.engine.next_deadline();
+        let mut wait = engine.map_or(IDLE, |deadline| deadline.since(now));
+        let is_busy = self.slow.iter().any(|slow| slow.is_pending);
+        if is_busy || !self.stuck.is_empty() || !self.withdrawn.is_empty() {
+            wait = wait.min(RETRY);
+        }
+        Instant::now() + wait.min(IDLE)
+    }
+
+    fn input(&mut self, input: Input<'_>) {
+        let Parts { engine, grants, .. } = &mut self.parts;
+        engine.handle(input, Nanos::now(), grants, &mut self.effects);
+    }
+
+    /// Everything that one socket has received, up to a turn's share.
+    fn frames(&mut self, index: usize) -> io::Result<()> {
+        let Self {
+            parts: Parts { engine, grants, .. },
+            slow,
+            effects,
+            ..
+        } = self;
+        let Some(Slow {
+            ifindex, socket, ..
+        }) = slow.get_mut(index)
+        else {
+            return Ok(());
+        };
+        let now = Nanos::now();
+        let drained = socket.try_io_mut(Interest::READABLE, |socket| {
+            let received = socket.receive(FRAMES_PER_TURN, |octets| {
+                match frame::parse(octets, *ifindex) {
+                    Ok((ingress, payload)) => {
+                        let input = Input::Message {
+                            ingress: &ingress,
+                            payload: octets.get(payload).unwrap_or_default(),
+                        };
+                        engine.handle(input, now, grants, effects);
+                    }
+                    // The program hands on only what it has looked at; other programs might not.
+                    Err(outcome) => tracing::debug!(outcome = outcome.label(), "not DHCP for us"),
+                }
+            });
+            if received < FRAMES_PER_TURN {
+                Err(io::ErrorKind::WouldBlock.into())
+            } else {
+                Ok(())
+            }
+        });
+        match drained {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// One result, and those that are there with it.
+    fn committed(&mut self, first: Committed) {
+        let mut next = Some(first);
+        for _ in 0..INPUTS_PER_TURN {
+            let Some((ticket, result)) = next else {
+                break;
+            };
+            self.input(Input::Committed { ticket, result });
+            next = self.parts.committed.try_recv().ok();
+        }
+        if let Some((ticket, result)) = next {
+            self.input(Input::Committed { ticket, result });
+        }
+    }
+
+    fn command(&mut self, command: Command, answer: oneshot::Sender<CommandOutcome>) {
+        self.last_command += 1;
+        let id = CommandId(self.last_command);
+        self.operators.insert(id, answer);
+        self.input(Input::Command { id, command });
+    }
+
+    /// What the kernel or a device did not take is tried again.
+    fn retry(&mut self) {
+        for _ in 0..self.stuck.len() {
+            if let Some((fence, key)) = self.stuck.pop_front() {
+                self.withdraw(fence, key);
+            }
+        }
+        for slow in &mut self.slow {
+            if slow.is_pending {
+                slow.is_pending = slow.socket.get_mut().flush() > 0;
+            }
+        }
+    }
+
+    fn carry_out(&mut self) {
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Commit { ticket, changes } => self.parts.committer.submit(ticket, changes),
+                Effect::Publish { key, binding } => {
+                    if let Err(error) = self.parts.maps.publish(&key, binding) {
+                        tracing::warn!(?key, %error, "the client is served by the controller alone");
+                    }
+                }
+                Effect::Withdraw { fence, key } => self.withdraw(fence, key),
+                Effect::PublishTemplate { key, template } => {
+                    if let Err(error) = self.parts.maps.publish_template(&key, &template) {
+                        tracing::warn!(%error, "requests of this shape stay with the controller");
+                    }
+                }
+                Effect::Send { egress, payload } => self.send(&egress, &payload),
+                Effect::Answer { id, outcome } => {
+                    if let Some(operator) = self.operators.remove(&id) {
+                        // Nobody listens any more if the command line was interrupted.
+                        let _ = operator.send(outcome);
+                    }
+                }
+            }
+        }
+        // Its memory serves the next turn.
+        self.effects = effects;
+        for slow in &mut self.slow {
+            slow.is_pending = slow.socket.get_mut().flush() > 0;
+        }
+        if !self.withdrawn.is_empty() {
+            match self.parts.fence.submit(&self.withdrawn) {
+                Ok(()) => self.withdrawn.clear(),
+                Err(error) => tracing::error!(%error, "withdrawn leases are not freed yet"),
+            }
+        }
+    }
+
+    fn withdraw(&mut self, fence: FenceId, key: ClientKey) {
+        match self.parts.maps.withdraw(&key) {
+            Ok(()) => self.withdrawn.push(fence),
+            Err(_) => self.stuck.push_back((fence, key)),
+        }
+    }
+
+    fn send(&mut self, egress: &Egress, payload: &[u8]) {
+        let slow = self
+            .slow
+            .iter_mut()
+            .find(|slow| slow.ifindex == egress.ifindex);
+        let Some(slow) = slow else {
+            return;
+        };
+        let mac = slow.mac;
+        let sent = slow
+            .socket
+            .get_mut()
+            .send(|octets| frame::build(egress, mac, payload, octets));
+        match sent {
+            Ok(()) => {}
+            // Counted by the socket; the client asks again.
+            Err(SendError::Full) => {}
+            Err(SendError::Build(error)) => tracing::warn!(%error, "a reply was not sent"),
+        }
+    }
+}
+
+/// The first socket that has frames.
+async fn readable(slow: &[Slow]) -> io::Result<usize> {
+    poll_fn(|cx| {
+        for (index, slow) in slow.iter().enumerate() {
+            if let Poll::Ready(ready) = slow.socket.poll_read_ready(cx) {
+                return Poll::Ready(ready.map(|_| index));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}

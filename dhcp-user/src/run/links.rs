@@ -1,0 +1,184 @@
+//! The configured links on this host's interfaces, for the engine and for the kernel.
+
+use std::net::Ipv4Addr;
+
+use anyhow::Context as _;
+use dhcp_common::{
+    abi::{
+        self, LINK_TRUSTS_RELAY_INFO, LinkKey, MAX_INTERFACES, MAX_LINK_ADDRESSES, MAX_QUEUES,
+        NetworkRef,
+    },
+    wire::Be32,
+};
+use ipnet::Ipv4Net;
+
+use crate::{
+    config::{self, Config},
+    datapath::host::Interface,
+    engine::{Link, LinkTable},
+};
+
+/// An interface that is served.
+#[derive(Debug)]
+pub struct Port {
+    pub interface: Interface,
+    /// Index of its first socket in `SLOW`.
+    pub slow_base: u32,
+    links: Vec<PortLink>,
+}
+
+#[derive(Debug)]
+struct PortLink {
+    key: LinkKey,
+    addresses: Vec<Ipv4Addr>,
+    network: Option<u32>,
+    trusts_relay_info: bool,
+}
+
+impl Port {
+    /// Receive queues that have a socket.
+    pub fn queues(&self) -> u32 {
+        self.interface.queues.min(MAX_QUEUES)
+    }
+}
+
+/// Asks the host for every interface of the configuration.
+///
+/// # Errors
+/// Names the interface that is missing, or has no address where it needs one.
+pub fn ports(config: &Config) -> anyhow::Result<Vec<Port>> {
+    anyhow::ensure!(
+        config.interfaces.len() <= MAX_INTERFACES as usize,
+        "{} interfaces: one controller serves up to {MAX_INTERFACES}",
+        config.interfaces.len()
+    );
+    (0..MAX_INTERFACES)
+        .zip(&config.interfaces)
+        .map(|(index, configured)| port(index, configured, config))
+        .collect()
+}
+
+fn port(index: u32, configured: &config::Interface, config: &Config) -> anyhow::Result<Port> {
+    let interface = Interface::find(&configured.name)?;
+    if interface.queues > MAX_QUEUES {
+        tracing::warn!(
+            interface = interface.name,
+            queues = interface.queues,
+            "only the first {MAX_QUEUES} receive queues reach the controller: `ethtool -L` sets fewer"
+        );
+    }
+    let links = configured
+        .links
+        .iter()
+        .map(|link| port_link(link, &interface, config))
+        .collect::<anyhow::Result<Vec<_>>>()
+        .with_context(|| format!("interface {}", interface.name))?;
+    Ok(Port {
+        interface,
+        slow_base: index * MAX_QUEUES,
+        links,
+    })
+}
+
+fn port_link(
+    link: &config::Link,
+    interface: &Interface,
+    config: &Config,
+) -> anyhow::Result<PortLink> {
+    let [outer, inner] = link.vlans;
+    let addresses = if link.addresses.is_empty() {
+        interface.addresses.clone()
+    } else {
+        link.addresses.clone()
+    };
+    anyhow::ensure!(
+        addresses.len() <= MAX_LINK_ADDRESSES,
+        "{} IPv4 addresses on one link, of which the program compares up to {MAX_LINK_ADDRESSES}: \
+         name those that clients and relay agents use in `addresses`",
+        addresses.len()
+    );
+    if addresses.is_empty() {
+        tracing::warn!(
+            interface = interface.name,
+            vlans = ?link.vlans,
+            "the link has no IPv4 address: nobody is served on it"
+        );
+    }
+    let network = config
+        .networks
+        .iter()
+        .find(|network| addresses.iter().any(|a| network.subnet.prefix.contains(a)))
+        .map(|network| network.id);
+    Ok(PortLink {
+        key: LinkKey {
+            ifindex: interface.ifindex,
+            outer,
+            inner,
+        },
+        addresses,
+        network,
+        trusts_relay_info: link.trust_relay_info,
+    })
+}
+
+/// For the engine.
+pub fn table(ports: &[Port]) -> LinkTable {
+    let links = ports.iter().flat_map(|port| &port.links);
+    LinkTable::new(
+        links
+            .map(|link| Link {
+                key: link.key,
+                network: link.network,
+                addresses: link.addresses.clone(),
+                trusts_relay_info: link.trusts_relay_info,
+            })
+            .collect(),
+    )
+}
+
+/// For `LINKS`.
+pub fn kernel_links(ports: &[Port]) -> Vec<(LinkKey, abi::Link)> {
+    let links = ports
+        .iter()
+        .flat_map(|port| port.links.iter().map(move |link| (port, link)));
+    links
+        .map(|(port, link)| (link.key, kernel_link(port, link)))
+        .collect()
+}
+
+fn kernel_link(port: &Port, link: &PortLink) -> abi::Link {
+    let mut addresses = [Be32::default(); MAX_LINK_ADDRESSES];
+    for (slot, address) in addresses.iter_mut().zip(&link.addresses) {
+        *slot = (*address).into();
+    }
+    let flags = if link.trusts_relay_info {
+        LINK_TRUSTS_RELAY_INFO
+    } else {
+        0
+    };
+    abi::Link {
+        network: NetworkRef {
+            id: link.network.unwrap_or(0),
+            flags: 0,
+        },
+        flags,
+        slow_base: port.slow_base,
+        mac: port.interface.mac,
+        address_count: link.addresses.len().min(MAX_LINK_ADDRESSES) as u16,
+        addresses,
+    }
+}
+
+/// For `RELAYS`.
+pub fn relays(config: &Config) -> Vec<(Ipv4Net, NetworkRef)> {
+    let networks = config.networks.iter();
+    networks
+        .map(|network| {
+            let reference = NetworkRef {
+                id: network.id,
+                flags: 0,
+            };
+            (network.subnet.prefix, reference)
+        })
+        .collect()
+}

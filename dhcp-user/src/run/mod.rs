@@ -1,0 +1,217 @@
+//! The server: what is opened, in which order, and what carries the engine's inputs and effects.
+//!
+//! [`run`] is the wiring; [`controller`] is the loop in which the controller spends its life. Everything
+//! that may refuse is asked before anything changes for a program that is answering already.
+
+mod controller;
+mod links;
+mod stats;
+
+use std::{sync::Arc, time::Instant};
+
+use anyhow::Context as _;
+use tokio::sync::mpsc;
+use tracing_subscriber::EnvFilter;
+
+use self::{
+    controller::{Controller, Parts},
+    links::Port,
+    stats::StatsSource,
+};
+use crate::{
+    clock::Nanos,
+    config::Config,
+    control::server::{Control, Listener},
+    datapath::{Datapath, Options, fence::Fence},
+    engine::{Engine, Grants as _, Setup},
+    live::Live,
+    slowpath::xsk::XskSocket,
+    store::{
+        committer::Committer,
+        sqlite::SqliteStore,
+        wall::{self, Sample, Wall},
+    },
+};
+
+/// Commands of operators that wait for the engine.
+const MAX_COMMANDS: usize = 64;
+
+/// Serves until SIGINT or SIGTERM. The program then goes on answering known clients.
+///
+/// # Errors
+/// Says what stood in the way; a server that was running is left alone.
+pub fn run(config: Config) -> anyhow::Result<()> {
+    log_to_stderr();
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?
+        .block_on(serve(Arc::new(config)))
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // Only a test that runs two servers in one process has a subscriber already.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
+}
+
+async fn serve(config: Arc<Config>) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let ports = links::ports(&config)?;
+    let listener = Listener::bind(&config.server.control_socket)?;
+    let mut store = SqliteStore::open(&config.server.store)?;
+    let wall = Wall::resume(&mut store, &wall::boot_id()?, Sample::now())
+        .map_err(anyhow::Error::from_boxed)
+        .context("taking up the store's clock")?;
+    let records = load(&mut store, &wall)?;
+    let mut datapath = Datapath::open(&Options {
+        pin_dir: config.server.pin_dir.clone(),
+        max_leases: config.server.max_leases,
+        client_limit: config.server.client_limit,
+        relay_limit: config.server.relay_limit,
+        fast_path: config.server.fast_path,
+    })?;
+
+    let live = Arc::new(Live::new());
+    let mut engine = Engine::new(Setup {
+        config: Arc::clone(&config),
+        live: Arc::clone(&live),
+        fingerprint_key: datapath.fingerprint_key,
+        links: links::table(&ports),
+        max_slots: config.server.max_leases,
+    });
+    let published = datapath.maps.published()?;
+    tracing::info!(
+        records = records.len(),
+        published = published.len(),
+        adopted = datapath.adopted,
+        "reconciling the kernel's map with the store"
+    );
+    let mut effects = Vec::new();
+    engine.restore(
+        records,
+        published,
+        Nanos::now(),
+        &datapath.grants,
+        &mut effects,
+    );
+    datapath
+        .maps
+        .retain_templates(|key| engine.adopt_template(*key), &datapath.barrier)?;
+    datapath
+        .maps
+        .sync_links(&links::kernel_links(&ports), &datapath.barrier)?;
+    datapath.maps.sync_relays(&links::relays(&config))?;
+
+    let (fence, fenced) = Fence::start(datapath.barrier, config.server.max_leases as usize)?;
+    let (results, committed) = mpsc::unbounded_channel();
+    let committer = Committer::spawn(Box::new(store), wall, Sample::now, results)
+        .context("starting the committer")?;
+    let (commands, operator) = mpsc::channel(MAX_COMMANDS);
+    let granted = datapath.grants.clone();
+    let outcomes = datapath.maps.outcomes();
+    let store_counters = committer.counters();
+    let mut controller = Controller::new(Parts {
+        engine,
+        grants: datapath.grants,
+        maps: datapath.maps,
+        fence,
+        fenced,
+        committer,
+        committed,
+        events: datapath
+            .events
+            .watch()
+            .context("watching the kernel's events")?,
+        commands: operator,
+    });
+    // What was known is published, and its ended leases are on their way out, before the first frame.
+    controller.start(effects);
+
+    let mut modes = Vec::new();
+    for port in &ports {
+        let mode = datapath
+            .links
+            .attach(&port.interface, config.server.generic_xdp)?;
+        tracing::info!(
+            interface = port.interface.name,
+            mode = mode.label(),
+            queues = port.queues(),
+            "serving"
+        );
+        modes.push((port.interface.name.clone(), mode));
+        controller.open_sockets(port, mode)?;
+    }
+    datapath.links.settle()?;
+    if let Some(log) = datapath.log {
+        tokio::spawn(async {
+            let error = log.forward().await;
+            tracing::warn!(%error, "the program's log lines are no longer shown");
+        });
+    }
+
+    let control = Arc::new(Control {
+        live: Arc::clone(&live),
+        commands,
+        granted: Box::new(move |slot, epoch| granted.grant(slot).granted_for(epoch).map(Nanos)),
+        stats: Box::new(
+            StatsSource {
+                started,
+                config,
+                live,
+                outcomes,
+                engine: controller.counters(),
+                store: store_counters,
+                modes,
+                sockets: controller.sockets(),
+            }
+            .into_fn(),
+        ),
+    });
+    let control = tokio::spawn(listener.serve(control));
+    let result = tokio::select! {
+        result = controller.run() => result,
+        result = control => result
+            .context("the control socket's task ended")?
+            .context("the control socket"),
+        signal = shutdown() => signal.map(|name| {
+            tracing::info!(signal = name, "stopping; the kernel goes on answering known clients");
+        }),
+    };
+    // Commits what is under way.
+    drop(controller);
+    result
+}
+
+fn load(store: &mut SqliteStore, wall: &Wall) -> anyhow::Result<Vec<crate::store::Record>> {
+    use crate::store::Store as _;
+    let mut records = Vec::new();
+    store
+        .load(&mut |stored| records.push(wall.record(stored)))
+        .map_err(anyhow::Error::from_boxed)
+        .context("reading the store")?;
+    Ok(records)
+}
+
+async fn shutdown() -> anyhow::Result<&'static str> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("watching for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("watching for SIGINT")?;
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    })
+}
+
+/// Binds the sockets of one port.
+fn bind(port: &Port, copy: bool) -> anyhow::Result<Vec<(u32, XskSocket)>> {
+    (0..port.queues())
+        .map(|queue| {
+            let socket = XskSocket::bind(port.interface.ifindex, queue, copy)?;
+            Ok((port.slow_base + queue, socket))
+        })
+        .collect()
+}

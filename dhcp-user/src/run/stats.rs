@@ -1,0 +1,135 @@
+//! What `xdhcpd stats` shows, gathered when it is asked for.
+
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
+
+use dhcp_common::outcome::{Action, Outcome};
+
+use crate::{
+    config::{Config, Pool},
+    control::protocol::{self, InterfaceStats, PoolUse, Stats, StoreStats},
+    datapath::{LinkMode, Outcomes},
+    engine::{Counter, Counters},
+    live::Live,
+    store::committer,
+};
+
+pub struct StatsSource {
+    pub started: Instant,
+    pub config: Arc<Config>,
+    pub live: Arc<Live>,
+    pub outcomes: Arc<Outcomes>,
+    pub engine: Arc<Counters>,
+    pub store: Arc<committer::Counters>,
+    pub modes: Vec<(String, LinkMode)>,
+    pub sockets: usize,
+}
+
+/// What the engine answered with.
+const ANSWERS: [Counter; 4] = [
+    Counter::Offered,
+    Counter::Acked,
+    Counter::Naked,
+    Counter::Informed,
+];
+
+impl StatsSource {
+    pub fn into_fn(self) -> impl Fn() -> Stats + Send + Sync {
+        move || self.gather()
+    }
+
+    fn gather(&self) -> Stats {
+        let kernel = self.outcomes.read().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the kernel's counters cannot be read");
+            Vec::new()
+        });
+        let mut leases = BTreeMap::new();
+        for lease in self.live.iter() {
+            *leases.entry(lease.state.label().to_owned()).or_insert(0) += 1;
+        }
+        Stats {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_secs: self.started.elapsed().as_secs(),
+            kernel_share: self.kernel_share(&kernel),
+            kernel: kernel
+                .iter()
+                .map(|(outcome, count)| (outcome.label().to_owned(), *count))
+                .collect(),
+            engine: Counter::ALL
+                .iter()
+                .map(|counter| (counter.label().to_owned(), self.engine.get(*counter)))
+                .collect(),
+            leases,
+            pools: self.pools(),
+            store: StoreStats::from(&*self.store),
+            templates: self.engine.get(Counter::TemplatePublished),
+            interfaces: self.interfaces(),
+            slow_path_sockets: self.sockets as u64,
+        }
+    }
+
+    fn kernel_share(&self, kernel: &[(Outcome, u64)]) -> Option<f64> {
+        let by_kernel: u64 = kernel
+            .iter()
+            .filter(|(outcome, _)| outcome.action() == Action::Transmit)
+            .map(|(_, count)| count)
+            .sum();
+        let by_engine: u64 = ANSWERS
+            .iter()
+            .map(|counter| self.engine.get(*counter))
+            .sum();
+        let all = by_kernel + by_engine;
+        (all != 0).then(|| by_kernel as f64 / all as f64)
+    }
+
+    fn pools(&self) -> Vec<PoolUse> {
+        let mut pools: Vec<_> = self
+            .config
+            .networks
+            .iter()
+            .map(|network| PoolUse {
+                subnet: network.subnet.prefix.to_string(),
+                size: network.subnet.pools.iter().map(size).sum(),
+                used: 0,
+            })
+            .collect();
+        let index: BTreeMap<u32, usize> = self
+            .config
+            .networks
+            .iter()
+            .enumerate()
+            .map(|(index, network)| (network.id, index))
+            .collect();
+        for lease in self.live.iter() {
+            let Some(&index) = index.get(&lease.client.network()) else {
+                continue;
+            };
+            let subnet = &self.config.networks[index].subnet;
+            let address = lease.key();
+            if subnet
+                .pools
+                .iter()
+                .any(|pool| pool.first <= *address && *address <= pool.last)
+            {
+                pools[index].used += 1;
+            }
+        }
+        pools
+    }
+
+    fn interfaces(&self) -> Vec<InterfaceStats> {
+        let modes = self.modes.iter();
+        modes
+            .map(|(name, mode)| InterfaceStats {
+                name: name.clone(),
+                mode: match mode {
+                    LinkMode::Native => protocol::LinkMode::Native,
+                    LinkMode::Generic => protocol::LinkMode::Generic,
+                },
+            })
+            .collect()
+    }
+}
+
+fn size(pool: &Pool) -> u64 {
+    u64::from(u32::from(pool.last) - u32::from(pool.first)) + 1
+}
