@@ -70,7 +70,8 @@ impl Engine {
             // An entry of an earlier run, or one that was closed: nothing has changed but the map.
             return self.publish(address, cx);
         };
-        let purpose = Purpose::Command { id, was };
+        let horizon = held.expires;
+        let purpose = Purpose::Command { id, was, horizon };
         self.commit_put(address, state, held.expires, held.expires, purpose, cx);
     }
 
@@ -90,9 +91,7 @@ impl Engine {
     ) {
         let is_done = outcome == Outcome::Done;
         if is_current {
-            if is_done {
-                self.update(address, |lease| lease.durable_until = lease.expires);
-            } else {
+            if !is_done {
                 self.set_state(address, was);
             }
             self.arm(address);

@@ -68,6 +68,7 @@ pub(super) enum Purpose {
     Command {
         id: CommandId,
         was: LeaseState,
+        horizon: Nanos,
     },
 }
 
@@ -172,7 +173,11 @@ impl Engine {
                 self.work_mut(address).ticket = None;
             }
             match item.purpose {
-                Purpose::Command { id, was } => {
+                Purpose::Command { id, was, horizon } => {
+                    if outcome == Outcome::Done {
+                        // It is on disk even if something else has been asked for since.
+                        self.update(address, |lease| lease.durable_until = horizon);
+                    }
                     self.command_committed(id, was, address, outcome, is_current, cx);
                 }
                 purpose if is_current => self.applied(address, purpose, outcome, cx),

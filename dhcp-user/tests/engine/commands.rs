@@ -244,6 +244,23 @@ fn a_command_that_the_store_does_not_take_changes_nothing() {
 }
 
 #[test]
+fn what_an_overtaken_command_has_committed_counts() {
+    let mut world = World::new();
+    world.lease(1);
+    world.command(1, Command::Revoke(ip(10)));
+    world.fence();
+    world.command(2, Command::Delete(ip(10)));
+    world.commit();
+    world.store_fails = true;
+    world.commit();
+    let outcomes = [done(1), (CommandId(2), CommandOutcome::StoreFailed)];
+    assert_eq!(world.answers, outcomes);
+    let binding = world.published(1).unwrap();
+    assert_eq!(binding.state, BindingState::Revoked as u8);
+    assert_eq!(binding.durable_until_ns, world.store[&ip(10)].horizon.0);
+}
+
+#[test]
 fn there_is_nothing_to_delete_or_revoke_but_leases() {
     let mut world = World::new();
     world.ask(&discover(1));
