@@ -1,12 +1,19 @@
 //! What the host knows of an interface.
+//!
+//! The kernel is asked by system calls, which see the network namespace that the controller is in;
+//! `/sys` shows the one in which it was mounted.
 
 use std::{
-    fs, io,
+    io, mem,
     net::Ipv4Addr,
-    path::{Path, PathBuf},
+    os::fd::{AsRawFd, OwnedFd},
 };
 
-use nix::ifaddrs::getifaddrs;
+use nix::{
+    ifaddrs::getifaddrs,
+    net::if_::{if_nameindex, if_nametoindex},
+    sys::socket::{AddressFamily, SockFlag, SockType, socket},
+};
 
 /// Facts of an interface, as of when they were asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,10 +23,9 @@ pub struct Interface {
     pub mac: [u8; 6],
     /// In the order in which the kernel lists them: primary ones first.
     pub addresses: Vec<Ipv4Addr>,
-    pub mtu: u32,
     /// Receive queues; each has an AF_XDP socket.
     pub queues: u32,
-    /// The kernel module, where there is hardware.
+    /// The driver's name.
     pub driver: Option<String>,
 }
 
@@ -29,17 +35,9 @@ pub enum HostError {
     Missing { name: String, present: Vec<String> },
     #[error("interface {name} has no Ethernet address")]
     NotEthernet { name: String },
-    #[error("interface {name}: reading {}", path.display())]
-    Unreadable {
-        name: String,
-        path: PathBuf,
-        source: io::Error,
-    },
-    #[error("listing the host's addresses")]
-    Addresses(#[from] nix::Error),
+    #[error("listing the host's interfaces")]
+    Interfaces(#[from] nix::Error),
 }
-
-const SYSFS: &str = "/sys/class/net";
 
 impl Interface {
     /// Asks the host.
@@ -47,44 +45,41 @@ impl Interface {
     /// # Errors
     /// There is no such interface, or it is none that DHCP is served on.
     pub fn find(name: &str) -> Result<Self, HostError> {
-        let present = present();
-        if !present.iter().any(|present| present == name) {
+        let Ok(ifindex) = if_nametoindex(name) else {
             return Err(HostError::Missing {
                 name: name.to_owned(),
-                present,
+                present: present()?,
             });
-        }
-        let dir = Path::new(SYSFS).join(name);
+        };
         let (mac, addresses) = addresses(name)?;
+        let ethtool = Ethtool::open(name)?;
         Ok(Self {
             name: name.to_owned(),
-            ifindex: number(name, &dir.join("ifindex"))?,
+            ifindex,
             mac: mac.ok_or_else(|| HostError::NotEthernet {
                 name: name.to_owned(),
             })?,
             addresses,
-            mtu: number(name, &dir.join("mtu"))?,
-            queues: queues(name, &dir.join("queues"))?,
-            driver: fs::read_link(dir.join("device/driver"))
-                .ok()
-                .and_then(|path| Some(path.file_name()?.to_str()?.to_owned())),
+            queues: ethtool.receive_queues().unwrap_or(1),
+            driver: ethtool.driver(),
         })
     }
 
     /// The driver, for messages.
     pub fn driver_label(&self) -> &str {
-        self.driver.as_deref().unwrap_or("of a virtual interface")
+        self.driver.as_deref().unwrap_or("without a name")
     }
 }
 
 /// The names of all interfaces, sorted.
-fn present() -> Vec<String> {
-    let entries = fs::read_dir(SYSFS).into_iter().flatten().flatten();
-    let mut names: Vec<_> = entries
-        .filter_map(|entry| entry.file_name().into_string().ok())
+fn present() -> Result<Vec<String>, HostError> {
+    let interfaces = if_nameindex()?;
+    let mut names: Vec<_> = interfaces
+        .iter()
+        .map(|interface| interface.name().to_string_lossy().into_owned())
         .collect();
     names.sort_unstable();
-    names
+    Ok(names)
 }
 
 /// The MAC and the IPv4 addresses, those with a label such as `eth0:1` too.
@@ -108,27 +103,90 @@ fn addresses(name: &str) -> Result<(Option<[u8; 6]>, Vec<Ipv4Addr>), HostError> 
     Ok((mac, addresses))
 }
 
-fn number(name: &str, path: &Path) -> Result<u32, HostError> {
-    fs::read_to_string(path)
-        .and_then(|text| text.trim().parse().map_err(io::Error::other))
-        .map_err(unreadable(name, path))
+// include/uapi/linux/ethtool.h and sockios.h.
+const ETHTOOL_GDRVINFO: u32 = 0x3;
+const ETHTOOL_GCHANNELS: u32 = 0x3c;
+const SIOCETHTOOL: libc::Ioctl = 0x8946;
+
+/// `struct ethtool_channels`.
+#[derive(Default)]
+#[repr(C)]
+struct Channels {
+    command: u32,
+    max: [u32; 4],
+    rx: u32,
+    tx: u32,
+    other: u32,
+    combined: u32,
 }
 
-fn queues(name: &str, path: &Path) -> Result<u32, HostError> {
-    let mut queues = 0;
-    for entry in fs::read_dir(path).map_err(unreadable(name, path))? {
-        let entry = entry.map_err(unreadable(name, path))?;
-        if entry.file_name().as_encoded_bytes().starts_with(b"rx-") {
-            queues += 1;
+/// `struct ethtool_drvinfo`.
+#[repr(C)]
+struct DriverInfo {
+    command: u32,
+    driver: [u8; 32],
+    rest: [u8; 160],
+}
+
+/// What an interface's driver says of itself.
+struct Ethtool {
+    socket: OwnedFd,
+    name: [libc::c_char; libc::IFNAMSIZ],
+}
+
+impl Ethtool {
+    fn open(interface: &str) -> Result<Self, nix::Error> {
+        let mut name = [0; libc::IFNAMSIZ];
+        // The last one stays zero; the kernel has no longer names.
+        for (to, from) in name[..libc::IFNAMSIZ - 1].iter_mut().zip(interface.bytes()) {
+            *to = from.cast_signed();
         }
+        let socket = socket(
+            AddressFamily::Inet,
+            SockType::Datagram,
+            SockFlag::SOCK_CLOEXEC,
+            None,
+        )?;
+        Ok(Self { socket, name })
     }
-    Ok(queues)
+
+    /// As many as are in use. `None` where the driver has no say, and one queue.
+    fn receive_queues(&self) -> Option<u32> {
+        let mut channels = Channels {
+            command: ETHTOOL_GCHANNELS,
+            ..Channels::default()
+        };
+        // SAFETY: the command reads and writes a `struct ethtool_channels`.
+        unsafe { self.ask(&mut channels) }.ok()?;
+        Some(channels.rx.saturating_add(channels.combined).max(1))
+    }
+
+    fn driver(&self) -> Option<String> {
+        let mut info = DriverInfo {
+            command: ETHTOOL_GDRVINFO,
+            driver: [0; 32],
+            rest: [0; 160],
+        };
+        // SAFETY: the command reads and writes a `struct ethtool_drvinfo`.
+        unsafe { self.ask(&mut info) }.ok()?;
+        let name = info.driver.split(|octet| *octet == 0).next()?;
+        Some(String::from_utf8_lossy(name).into_owned()).filter(|name| !name.is_empty())
+    }
+
+    /// # Safety
+    /// `request` must be what its command, the first word, says.
+    unsafe fn ask<R>(&self, request: &mut R) -> io::Result<()> {
+        // SAFETY: integers and pointers, for which zero is a value.
+        let mut ifreq: libc::ifreq = unsafe { mem::zeroed() };
+        ifreq.ifr_name = self.name;
+        ifreq.ifr_ifru.ifru_data = std::ptr::from_mut(request).cast();
+        // SAFETY: the request outlives the call, and is what its command says.
+        let result = unsafe { libc::ioctl(self.socket.as_raw_fd(), SIOCETHTOOL, &mut ifreq) };
+        if result < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    }
 }
 
-fn unreadable(name: &str, path: &Path) -> impl FnOnce(io::Error) -> HostError {
-    move |source| HostError::Unreadable {
-        name: name.to_owned(),
-        path: path.to_owned(),
-        source,
-    }
-}
+const _: () = assert!(size_of::<Channels>() == 36 && size_of::<DriverInfo>() == 196);

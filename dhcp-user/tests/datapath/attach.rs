@@ -142,19 +142,18 @@ fn generic_mode_is_taken_only_when_it_is_allowed() {
 fn the_host_tells_what_an_interface_is() {
     lab::run(|lab| {
         lab.veth("srv", "cli");
-        ip("link set dev srv address 02:00:00:00:00:01 mtu 1400");
+        ip("link set dev srv address 02:00:00:00:00:01");
         ip("address add 10.0.0.1/24 dev srv");
         ip("address add 10.0.0.2/24 dev srv label srv:1");
         ip("address add 10.0.1.1/24 dev cli");
         let interface = Interface::find("srv").unwrap();
         assert_eq!(interface.mac, [2, 0, 0, 0, 0, 1]);
-        assert_eq!(interface.mtu, 1400);
         assert_eq!(
             interface.addresses,
             [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)]
         );
         assert!(interface.queues >= 1);
-        assert_eq!(interface.driver, None);
+        assert_eq!(interface.driver.as_deref(), Some("veth"));
         let error = Interface::find("eth7").unwrap_err().to_string();
         assert_eq!(error, "there is no interface eth7; there are cli, lo, srv");
     });
