@@ -8,6 +8,8 @@ mod commands;
 mod fences;
 mod invariants;
 mod lifecycle;
+mod offers;
 mod replies;
 mod requests;
 mod restart;
+mod templates;

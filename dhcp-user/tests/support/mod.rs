@@ -3,30 +3,34 @@
 // Each test binary uses its own part of it.
 #![allow(dead_code)]
 
+mod clients;
+mod configs;
+mod kernel;
+
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     net::Ipv4Addr,
     sync::Arc,
     time::Duration,
 };
 
 use dhcp_common::{
-    abi::{
-        Binding, BindingState, ClientKey, Grant, Limit, LinkKey, NS_PER_SEC, Template, TemplateKey,
-    },
+    abi::{Binding, LinkKey, NS_PER_SEC, TemplateKey},
     fingerprint::KEY_WORDS,
-    wire::{self, message_type, option},
+    wire::message_type,
 };
 use dhcp_user::{
     clock::Nanos,
-    config::{Config, LeaseTimes, Network, OptionValue, Pool, Reservation, Server, Subnet},
+    config::{Config, Subnet},
     engine::{
-        Command, CommandId, CommandOutcome, Counter, Effect, Egress, Engine, FenceId, Grants,
-        Ingress, Input, Link, LinkTable, Setup,
+        Command, CommandId, CommandOutcome, Counter, Effect, Engine, FenceId, Input, Link,
+        LinkTable, Setup,
     },
     live::{LeaseState, Live},
     store::{Applied, Change, CommitError, Record, RecordState, Ticket},
 };
+
+pub use self::{clients::*, configs::*, kernel::*};
 
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 pub const OTHER_SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
@@ -44,300 +48,6 @@ pub fn ip(last: u8) -> Ipv4Addr {
 
 pub fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
-}
-
-/// 10.0.0.0/24 with a pool from `.10` to `.12`.
-pub fn subnet() -> Subnet {
-    Subnet {
-        prefix: "10.0.0.0/24".parse().expect("a prefix"),
-        pools: vec![Pool {
-            first: ip(10),
-            last: ip(12),
-        }],
-        lease: LeaseTimes {
-            lease_secs: LEASE_SECS,
-            renewal_secs: LEASE_SECS / 2,
-            rebinding_secs: LEASE_SECS / 8 * 7,
-            horizon_leases: HORIZON_LEASES,
-        },
-        offer_time: secs(OFFER_SECS),
-        decline_time: secs(DECLINE_SECS),
-        authoritative: false,
-        server_id: None,
-        options: vec![
-            OptionValue {
-                code: option::ROUTER,
-                data: ip(1).octets().to_vec(),
-            },
-            OptionValue {
-                code: 6,
-                data: ip(53).octets().to_vec(),
-            },
-        ],
-        reservations: Vec::new(),
-    }
-}
-
-pub fn config(networks: Vec<(u32, Subnet)>) -> Config {
-    let limit = Limit::per_second(1, 1);
-    Config {
-        server: Server {
-            store: "store".into(),
-            control_socket: "socket".into(),
-            pin_dir: "pins".into(),
-            max_leases: 100,
-            generic_xdp: false,
-            fast_path: true,
-            client_limit: limit,
-            relay_limit: limit,
-        },
-        interfaces: Vec::new(),
-        networks: networks
-            .into_iter()
-            .map(|(id, subnet)| Network {
-                id,
-                name: id.to_string(),
-                subnet,
-            })
-            .collect(),
-    }
-}
-
-pub fn reservation(
-    client: ClientKey,
-    address: Ipv4Addr,
-    host_name: Option<&str>,
-) -> Arc<Reservation> {
-    Arc::new(Reservation {
-        client,
-        client_text: "test".into(),
-        address,
-        host_name: host_name.map(str::to_owned),
-    })
-}
-
-/// `GRANTS` and `LEASES` as the kernel has them.
-#[derive(Default, Debug)]
-pub struct Kernel {
-    pub grants: HashMap<u32, Grant>,
-    pub leases: BTreeMap<ClientKey, Binding>,
-    pub templates: BTreeMap<(u32, [u64; 2], u32), Template>,
-}
-
-impl Grants for Kernel {
-    fn grant(&self, slot: u32) -> Grant {
-        self.grants.get(&slot).copied().unwrap_or_default()
-    }
-}
-
-impl Kernel {
-    /// Acknowledges a renewal as the program does: for the full lease, within the horizon.
-    pub fn renew(&mut self, client: &ClientKey, now: Nanos) -> Option<Nanos> {
-        let binding = *self.leases.get(client)?;
-        let grant = self.grants.entry(binding.slot).or_default();
-        let granted = now.plus_lease(LEASE_SECS);
-        let expires = grant
-            .granted_for(binding.epoch)
-            .unwrap_or(0)
-            .max(binding.expires_ns);
-        if binding.state != BindingState::Bound as u8
-            || expires <= now.0
-            || granted.0 > binding.durable_until_ns
-            || grant.is_closed(binding.epoch)
-        {
-            return None;
-        }
-        grant.granted = Grant::pack(granted.0, binding.epoch);
-        Some(granted)
-    }
-
-    /// What the program does with a RELEASE or DECLINE before it hands it on.
-    pub fn close(&mut self, client: &ClientKey) {
-        if let Some(binding) = self.leases.get(client) {
-            let grant = self.grants.entry(binding.slot).or_default();
-            grant.asked = Grant::pack(Grant::CLOSED, binding.epoch);
-        }
-    }
-}
-
-/// A reply as the client sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Received {
-    pub egress: Egress,
-    pub payload: Vec<u8>,
-}
-
-impl Received {
-    pub fn message_type(&self) -> u8 {
-        self.option(option::MESSAGE_TYPE)
-            .expect("every reply has a type")[0]
-    }
-
-    pub fn yiaddr(&self) -> Ipv4Addr {
-        self.address_at(16)
-    }
-
-    pub fn ciaddr(&self) -> Ipv4Addr {
-        self.address_at(12)
-    }
-
-    fn address_at(&self, offset: usize) -> Ipv4Addr {
-        let octets: [u8; 4] = self.payload[offset..offset + 4]
-            .try_into()
-            .expect("four octets");
-        octets.into()
-    }
-
-    /// Codes and values in the order sent.
-    pub fn options(&self) -> Vec<(u8, Vec<u8>)> {
-        let mut options = Vec::new();
-        let mut rest = &self.payload[wire::BOOTP_FIXED_LEN..];
-        while rest[0] != option::END {
-            let len = usize::from(rest[1]);
-            options.push((rest[0], rest[2..2 + len].to_vec()));
-            rest = &rest[2 + len..];
-        }
-        assert!(
-            rest[1..].iter().all(|octet| *octet == 0),
-            "padding after END"
-        );
-        options
-    }
-
-    pub fn codes(&self) -> Vec<u8> {
-        self.options().into_iter().map(|(code, _)| code).collect()
-    }
-
-    pub fn option(&self, code: u8) -> Option<Vec<u8>> {
-        self.options()
-            .into_iter()
-            .find(|(other, _)| *other == code)
-            .map(|(_, value)| value)
-    }
-}
-
-/// A BOOTP request under construction.
-#[derive(Clone, Debug)]
-pub struct Message {
-    pub payload: Vec<u8>,
-    pub ingress: Ingress,
-}
-
-impl Message {
-    pub fn new(client: u8, message_type: u8) -> Self {
-        let mut payload = vec![0; wire::BOOTP_FIXED_LEN];
-        payload[0] = wire::BOOTREQUEST;
-        payload[1] = wire::HTYPE_ETHERNET;
-        payload[2] = 6;
-        payload[4..8].copy_from_slice(&[1, 2, 3, client]);
-        payload[28..34].copy_from_slice(&mac(client));
-        payload[236..240].copy_from_slice(&wire::MAGIC_COOKIE.get().to_be_bytes());
-        payload.extend([option::MESSAGE_TYPE, 1, message_type]);
-        Self {
-            payload,
-            ingress: Ingress {
-                ifindex: IFINDEX,
-                tags: [None; 2],
-                source_mac: mac(client),
-                source: Ipv4Addr::UNSPECIFIED,
-                destination: Ipv4Addr::BROADCAST,
-            },
-        }
-    }
-
-    pub fn option(mut self, code: u8, value: &[u8]) -> Self {
-        self.payload.extend([code, value.len() as u8]);
-        self.payload.extend(value);
-        self
-    }
-
-    pub fn requested(self, address: Ipv4Addr) -> Self {
-        self.option(option::REQUESTED_ADDRESS, &address.octets())
-    }
-
-    pub fn server_id(self, address: Ipv4Addr) -> Self {
-        self.option(option::SERVER_ID, &address.octets())
-    }
-
-    pub fn ciaddr(mut self, address: Ipv4Addr) -> Self {
-        self.payload[12..16].copy_from_slice(&address.octets());
-        self.ingress.source = address;
-        self
-    }
-
-    pub fn relayed(mut self, giaddr: Ipv4Addr) -> Self {
-        self.payload[24..28].copy_from_slice(&giaddr.octets());
-        self.ingress.source_mac = RELAY_MAC;
-        self.ingress.source = giaddr;
-        self.ingress.destination = SERVER;
-        self
-    }
-
-    pub fn flags(mut self, flags: u16) -> Self {
-        self.payload[10..12].copy_from_slice(&flags.to_be_bytes());
-        self
-    }
-
-    pub fn unicast(mut self) -> Self {
-        self.ingress.destination = SERVER;
-        self
-    }
-
-    /// Ends the options.
-    pub fn end(mut self) -> Self {
-        self.payload.push(option::END);
-        self
-    }
-}
-
-pub fn mac(client: u8) -> [u8; 6] {
-    [2, 0, 0, 0, 0, client]
-}
-
-/// The key of a client without client identifier.
-pub fn key(client: u8) -> ClientKey {
-    ClientKey::hardware(NETWORK, wire::HTYPE_ETHERNET, &mac(client)).expect("six octets are a key")
-}
-
-pub fn discover(client: u8) -> Message {
-    Message::new(client, message_type::DISCOVER)
-}
-
-pub fn selecting(client: u8, address: Ipv4Addr) -> Message {
-    Message::new(client, message_type::REQUEST)
-        .requested(address)
-        .server_id(SERVER)
-}
-
-pub fn selecting_other(client: u8) -> Message {
-    Message::new(client, message_type::REQUEST)
-        .requested(ip(99))
-        .server_id(OTHER_SERVER)
-}
-
-pub fn init_reboot(client: u8, address: Ipv4Addr) -> Message {
-    Message::new(client, message_type::REQUEST).requested(address)
-}
-
-pub fn renewing(client: u8, address: Ipv4Addr) -> Message {
-    rebinding(client, address).unicast()
-}
-
-pub fn rebinding(client: u8, address: Ipv4Addr) -> Message {
-    Message::new(client, message_type::REQUEST).ciaddr(address)
-}
-
-pub fn release(client: u8, address: Ipv4Addr) -> Message {
-    Message::new(client, message_type::RELEASE)
-        .ciaddr(address)
-        .server_id(SERVER)
-        .unicast()
-}
-
-pub fn decline(client: u8, address: Ipv4Addr) -> Message {
-    Message::new(client, message_type::DECLINE)
-        .requested(address)
-        .server_id(SERVER)
 }
 
 /// The engine with all that surrounds it. Commits and fences wait until they are carried out.

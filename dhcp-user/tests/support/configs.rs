@@ -1,0 +1,83 @@
+//! Configurations.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use dhcp_common::{
+    abi::{ClientKey, Limit},
+    wire::option,
+};
+use dhcp_user::config::{
+    Config, LeaseTimes, Network, OptionValue, Pool, Reservation, Server, Subnet,
+};
+
+use super::*;
+
+/// 10.0.0.0/24 with a pool from `.10` to `.12`.
+pub fn subnet() -> Subnet {
+    Subnet {
+        prefix: "10.0.0.0/24".parse().expect("a prefix"),
+        pools: vec![Pool {
+            first: ip(10),
+            last: ip(12),
+        }],
+        lease: LeaseTimes {
+            lease_secs: LEASE_SECS,
+            renewal_secs: LEASE_SECS / 2,
+            rebinding_secs: LEASE_SECS / 8 * 7,
+            horizon_leases: HORIZON_LEASES,
+        },
+        offer_time: secs(OFFER_SECS),
+        decline_time: secs(DECLINE_SECS),
+        authoritative: false,
+        server_id: None,
+        options: vec![
+            OptionValue {
+                code: option::ROUTER,
+                data: ip(1).octets().to_vec(),
+            },
+            OptionValue {
+                code: 6,
+                data: ip(53).octets().to_vec(),
+            },
+        ],
+        reservations: Vec::new(),
+    }
+}
+
+pub fn config(networks: Vec<(u32, Subnet)>) -> Config {
+    let limit = Limit::per_second(1, 1);
+    Config {
+        server: Server {
+            store: "store".into(),
+            control_socket: "socket".into(),
+            pin_dir: "pins".into(),
+            max_leases: 100,
+            generic_xdp: false,
+            fast_path: true,
+            client_limit: limit,
+            relay_limit: limit,
+        },
+        interfaces: Vec::new(),
+        networks: networks
+            .into_iter()
+            .map(|(id, subnet)| Network {
+                id,
+                name: id.to_string(),
+                subnet,
+            })
+            .collect(),
+    }
+}
+
+pub fn reservation(
+    client: ClientKey,
+    address: Ipv4Addr,
+    host_name: Option<&str>,
+) -> Arc<Reservation> {
+    Arc::new(Reservation {
+        client,
+        client_text: "test".into(),
+        address,
+        host_name: host_name.map(str::to_owned),
+    })
+}
