@@ -149,6 +149,9 @@ fn head(answer: Answer, request: &Request) -> [u8; wire::BOOTP_HEAD_LEN] {
     head[0] = wire::BOOTREPLY;
     head[HOPS] = 0;
     head[SECS].fill(0);
+    // The other bits are reserved, and zero in what a server sends (RFC 2131 §2, figure 2).
+    let flags = request.flags & wire::FLAG_BROADCAST;
+    head[FLAGS].copy_from_slice(&flags.to_be_bytes());
     head[SIADDR].fill(0);
     head[YIADDR].copy_from_slice(&answer.yiaddr().octets());
     match answer {
@@ -158,8 +161,7 @@ fn head(answer: Answer, request: &Request) -> [u8; wire::BOOTP_HEAD_LEN] {
             head[CIADDR].fill(0);
             // The relay agent must broadcast it: the client may have no right address (§4.3.2).
             if !request.giaddr.is_unspecified() {
-                let flags = request.flags | wire::FLAG_BROADCAST;
-                head[FLAGS].copy_from_slice(&flags.to_be_bytes());
+                head[FLAGS].copy_from_slice(&wire::FLAG_BROADCAST.to_be_bytes());
             }
         }
     }

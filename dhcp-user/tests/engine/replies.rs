@@ -46,7 +46,7 @@ fn c031_an_offer_has_what_it_must() {
 }
 
 #[test]
-fn c079_c080_c081_c082_c083_c084_the_header_is_table_3() {
+fn c079_c080_c081_c082_c083_c084_m19_the_header_is_table_3() {
     let mut world = World::new();
     let mut message = discover(1).flags(0x8001);
     message.payload[3] = 5;
@@ -59,6 +59,7 @@ fn c079_c080_c081_c082_c083_c084_the_header_is_table_3() {
     expected[0] = wire::BOOTREPLY;
     expected[3] = 0;
     expected[8..10].fill(0);
+    expected[10..12].copy_from_slice(&FLAG_BROADCAST.to_be_bytes());
     expected[16..20].copy_from_slice(&ip(10).octets());
     expected[20..24].fill(0);
     assert_eq!(reply[..44], expected);
