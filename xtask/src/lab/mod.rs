@@ -20,6 +20,7 @@ use crate::{
 pub mod client;
 pub mod config;
 pub mod dnsmasq;
+mod napi;
 pub mod namespace;
 pub mod process;
 pub mod raw;
@@ -126,8 +127,11 @@ impl Lab {
                 "netns", b_ns,
             ],
         ))?;
-        a.ip(["link", "set", a_name, "up"])?;
-        b.ip(["link", "set", b_name, "up"])
+        for (namespace, name) in [(a, a_name), (b, b_name)] {
+            namespace.ip(["link", "set", name, "up"])?;
+            napi::receive_on_a_thread(namespace, name)?;
+        }
+        Ok(())
     }
 
     /// Lets a veth end receive what its peer sends by `XDP_TX`: the kernel takes such frames only

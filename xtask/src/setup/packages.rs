@@ -23,6 +23,8 @@ const PACKAGES: &[(&str, &str)] = &[
         "bpftool",
         "reads the pinned counters while no controller runs",
     ),
+    ("ethtool", "has a veth end receive on a thread of its own"),
+    ("util-linux", "nsenter, unshare, chrt and taskset"),
     ("tcpdump", "shows what passes in a lab that was kept"),
 ];
 

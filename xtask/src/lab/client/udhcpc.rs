@@ -4,7 +4,7 @@ use anyhow::Result;
 use nix::sys::signal::Signal;
 
 use super::{Client, Event, Hook};
-use crate::lab::{Namespace, Process, topology::CLIENT_INTERFACE};
+use crate::lab::{Namespace, Process, napi, topology::CLIENT_INTERFACE};
 
 #[derive(Debug)]
 pub struct Udhcpc {
@@ -37,7 +37,18 @@ impl Udhcpc {
             "-A",
             "1",
         ];
-        let mut udhcpc = namespace.command("udhcpc", arguments);
+        // Not to be interrupted by the threads that carry its renewal and the answer, see `napi`.
+        let cpu = napi::CPU.to_string();
+        let undisturbed = [
+            "--reset-on-fork",
+            "-f",
+            "1",
+            "taskset",
+            "-c",
+            &cpu,
+            "udhcpc",
+        ];
+        let mut udhcpc = namespace.command("chrt", undisturbed.into_iter().chain(arguments));
         udhcpc.args(options).arg("-s").arg(&hook.script);
         Ok(Self {
             hook,

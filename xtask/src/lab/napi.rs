@@ -1,0 +1,53 @@
+//! Where the frames of a veth end are received.
+
+use std::{collections::BTreeSet, fs};
+
+use anyhow::Result;
+use nix::{
+    sched::{CpuSet, sched_setaffinity},
+    unistd::Pid,
+};
+
+use super::Namespace;
+use crate::command::{self, command};
+
+/// The processor of all receiving threads, and of clients that must not be overtaken.
+pub const CPU: usize = 0;
+
+/// Has a veth end receive on a thread of its own, on [`CPU`].
+///
+/// Otherwise the other end's XDP program runs inside the sender's system call, and its answer is there
+/// before that returns. That is faster than any wire, and too fast for udhcpc, which sends renewals by
+/// a second socket: until that is closed, a microsecond later, it takes the answer away.
+pub fn receive_on_a_thread(namespace: &Namespace, interface: &str) -> Result<()> {
+    // What receives at all, a NAPI context, veth has only with a program or with GRO.
+    command::read(&mut namespace.command("ethtool", ["-K", interface, "gro", "on"]))?;
+    let before = threads()?;
+    let set = format!("echo 1 > /sys/class/net/{interface}/threaded");
+    // This gives the shell the `/sys` of the namespace.
+    let arguments = ["netns", "exec", namespace.name(), "sh", "-c", &set];
+    command::read(&mut command("ip", arguments))?;
+    let mut cpu = CpuSet::new();
+    cpu.set(CPU)?;
+    for thread in threads()?.difference(&before) {
+        // One of another lab may have gone meanwhile.
+        let _ = sched_setaffinity(*thread, &cpu);
+    }
+    Ok(())
+}
+
+/// The kernel's receiving threads.
+fn threads() -> Result<BTreeSet<Pid>> {
+    let mut threads = BTreeSet::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        let comm = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        if comm.starts_with("napi/") {
+            threads.insert(Pid::from_raw(pid));
+        }
+    }
+    Ok(threads)
+}
