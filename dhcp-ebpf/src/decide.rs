@@ -10,11 +10,7 @@ use dhcp_common::{
     wire::{Be32, INFINITE_SECS, message_type},
 };
 
-use crate::{
-    ingress::Ingress,
-    parse::{Request, Scratch},
-    tables::Tables,
-};
+use crate::{ingress::Ingress, parse::Scratch, tables::Tables};
 
 /// An answer, checked in all but its length.
 #[derive(Clone, Copy, Debug)]
@@ -58,20 +54,17 @@ enum Claim {
 #[inline(always)]
 pub fn decide<'a, T: Tables>(
     ingress: &Ingress<'_>,
-    request: &Request,
+    message: u8,
     scratch: &Scratch,
     tables: &'a T,
     now_ns: u64,
 ) -> Result<Answer<'a>, Outcome> {
-    if !matches!(
-        request.message_type,
-        message_type::DISCOVER | message_type::REQUEST
-    ) {
+    if !matches!(message, message_type::DISCOVER | message_type::REQUEST) {
         return Err(Outcome::MessageType);
     }
-    let binding = binding(&request.client, tables)?;
+    let binding = binding(&scratch.client, tables)?;
     let state = BindingState::from_raw(binding.state).ok_or(Outcome::Torn)?;
-    if request.message_type == message_type::DISCOVER {
+    if message == message_type::DISCOVER {
         return discover(scratch, &binding, state, tables, now_ns);
     }
 
@@ -282,9 +275,9 @@ impl Promise {
 /// controller has heard of it: no later packet of the client may be answered from it
 /// (RFC 2131 §4.3.3, §4.3.4).
 #[inline(always)]
-pub fn close<T: Tables>(ingress: &Ingress<'_>, request: &Request, scratch: &Scratch, tables: &T) {
+pub fn close<T: Tables>(ingress: &Ingress<'_>, message: u8, scratch: &Scratch, tables: &T) {
     let walk = &scratch.walk;
-    let address = match request.message_type {
+    let address = match message {
         message_type::RELEASE if walk.server_id.is_none() || names_us(ingress, scratch) => {
             scratch.packet.head.bootp.ciaddr
         }
@@ -294,7 +287,7 @@ pub fn close<T: Tables>(ingress: &Ingress<'_>, request: &Request, scratch: &Scra
         },
         _ => return,
     };
-    let Ok(binding) = binding(&request.client, tables) else {
+    let Ok(binding) = binding(&scratch.client, tables) else {
         return;
     };
     if binding.address == address && binding.state == BindingState::Bound as u8 {

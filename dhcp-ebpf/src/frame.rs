@@ -23,11 +23,12 @@ pub trait Frame {
     /// [`Packet`] wants them.
     fn load(&self, network_offset: usize, len: usize, packet: &mut Packet) -> Option<()>;
 
-    /// Makes the frame `len` octets long. On failure it is as it was.
+    /// Makes the frame `len` octets long, at whichever end there is room: what it holds may have moved.
+    /// On failure it is as it was.
     fn resize(&mut self, len: usize) -> Option<()>;
 
-    /// Sets destination and source address.
-    fn set_macs(&mut self, destination: [u8; 6], source: [u8; 6]) -> Option<()>;
+    /// Writes link header and [`Packet::head`] to the front of the frame.
+    fn store_front(&mut self, network_offset: usize, packet: &Packet) -> Option<()>;
 
     /// Writes the first `len` octets of `bytes` at an offset.
     fn store<const N: usize>(&mut self, offset: usize, bytes: &[u8; N], len: usize) -> Option<()>;

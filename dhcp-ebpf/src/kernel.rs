@@ -5,8 +5,8 @@ use core::{ffi::c_void, hint::black_box, ptr};
 use aya_ebpf::{
     bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG},
     helpers::{
-        bpf_csum_diff, bpf_ktime_get_boot_ns, bpf_loop, bpf_xdp_adjust_tail, bpf_xdp_load_bytes,
-        bpf_xdp_store_bytes,
+        bpf_csum_diff, bpf_ktime_get_boot_ns, bpf_loop, bpf_xdp_adjust_head, bpf_xdp_adjust_tail,
+        bpf_xdp_load_bytes, bpf_xdp_store_bytes,
     },
     macros::map,
     maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf, XskMap, lpm_trie::Key},
@@ -24,7 +24,7 @@ use dhcp_common::{
 
 use crate::{
     frame::Frame,
-    packet::{LINK_LEN, Options, Packet},
+    packet::{HEAD_LEN, LINK_LEN, Options, Packet},
     parse::Scratch,
     tables::{Rounds, Tables},
 };
@@ -129,19 +129,32 @@ impl Frame for XdpFrame<'_> {
         (read == 0).then_some(())
     }
 
+    /// veth gives a frame from a local sender hardly any room behind its end (skb_pp_cow_data in
+    /// net/core/skbuff.c), but like every driver some before its beginning.
     #[inline(always)]
     fn resize(&mut self, len: usize) -> Option<()> {
         let delta = len as i32 - self.len() as i32;
-        // SAFETY: no pointer into the frame is kept over this call.
-        (unsafe { bpf_xdp_adjust_tail(self.ctx.ctx, delta) } == 0).then_some(())
+        // SAFETY: no pointer into the frame is kept over this call, here and below.
+        if unsafe { bpf_xdp_adjust_tail(self.ctx.ctx, delta) } == 0 {
+            return Some(());
+        }
+        // SAFETY: as above.
+        (unsafe { bpf_xdp_adjust_head(self.ctx.ctx, -delta) } == 0).then_some(())
     }
 
     #[inline(always)]
-    fn set_macs(&mut self, destination: [u8; 6], source: [u8; 6]) -> Option<()> {
-        let macs = self.at::<[[u8; 6]; 2]>(0)?;
-        // SAFETY: `at` has compared the range with the frame's end; octets need no alignment.
-        unsafe { *macs = [destination, source] };
-        Some(())
+    fn store_front(&mut self, network_offset: usize, packet: &Packet) -> Option<()> {
+        let start = Packet::frame_offset(network_offset)?;
+        // SAFETY: from `start` to the end of the head are as many octets, inside the packet.
+        let written = unsafe {
+            bpf_xdp_store_bytes(
+                self.ctx.ctx,
+                0,
+                ptr::from_ref(packet).byte_add(start).cast_mut().cast(),
+                (network_offset + HEAD_LEN) as u32,
+            )
+        };
+        (written == 0).then_some(())
     }
 
     #[inline(always)]

@@ -118,6 +118,24 @@ const _: () = {
 };
 
 impl Packet {
+    /// Sets destination and source address in the link header.
+    #[inline(always)]
+    pub fn set_macs(&mut self, network_offset: usize, destination: [u8; 6], source: [u8; 6]) {
+        const MASK: usize = 0xf;
+        const {
+            assert!(
+                LINK_LEN - ETHERNET_LEN <= MASK,
+                "where an untagged frame begins"
+            )
+        };
+        let start = black_box(LINK_LEN.wrapping_sub(network_offset)) & MASK;
+        let octets = bytemuck::bytes_of_mut(self);
+        for i in 0..6 {
+            octets[start + i] = destination[i];
+            octets[start + 6 + i] = source[i];
+        }
+    }
+
     /// Where in the packet a frame begins whose link header has `network_offset` octets.
     #[inline(always)]
     pub const fn frame_offset(network_offset: usize) -> Option<usize> {

@@ -68,19 +68,13 @@ impl Walk {
     }
 }
 
-/// Memory of one run.
+/// Memory of one run, for which the kernel's stack of 512 octets is too small.
 #[derive(Clone, Copy, Debug)]
 pub struct Scratch {
     pub packet: Packet,
     pub walk: Walk,
-}
-
-/// A checked request; the rest of it is in the [`Scratch`].
-#[derive(Clone, Copy, Debug)]
-pub struct Request {
-    pub network: NetworkRef,
+    /// Who asks, once that is known.
     pub client: ClientKey,
-    pub message_type: u8,
 }
 
 /// Copies the frame and checks its headers.
@@ -185,14 +179,14 @@ fn check_bootp(packet: &Packet) -> Result<(), Outcome> {
     Ok(())
 }
 
-/// Walks the options and works out who asks, and from which network.
+/// Walks the options and works out who asks, and from which network. Returns the message type.
 #[inline(always)]
 pub fn parse<T: Tables>(
     ingress: &Ingress<'_>,
     meta: &Meta,
     tables: &T,
     scratch: &mut Scratch,
-) -> Result<Request, Outcome> {
+) -> Result<u8, Outcome> {
     scratch.walk = Walk {
         end: scratch.walk.end,
         ..Walk::default()
@@ -212,11 +206,8 @@ pub fn parse<T: Tables>(
     let message_type = check_message_type(scratch.walk.message_type)?;
     check_relay_info(ingress.link, scratch)?;
     let network = network(ingress, tables, &scratch.packet)?;
-    Ok(Request {
-        network,
-        client: client_key(network.id, scratch)?,
-        message_type,
-    })
+    scratch.client = client_key(network.id, scratch)?;
+    Ok(message_type)
 }
 
 /// RFC 2132 §9.6; RFC 1534 for a message without the option.

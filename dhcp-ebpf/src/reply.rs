@@ -17,7 +17,7 @@ use crate::{
     decide::Answer,
     frame::Frame,
     ingress::Ingress,
-    packet::{BootpHead, HEAD_LEN, Head, Ipv4, Packet, Udp},
+    packet::{BootpHead, HEAD_LEN, Ipv4, Packet, Udp},
     parse::{Scratch, Span, pseudo_header_sum},
     tables::Tables,
 };
@@ -91,6 +91,13 @@ pub fn reply<F: Frame, T: Tables>(
     }
 
     let udp_len = UDP_LEN + bootp_len;
+    let network = ingress.network_offset;
+    let image = network + HEAD_LEN;
+    let len = network + IPV4_LEN + udp_len;
+    if frame.len() != len {
+        frame.resize(len).ok_or(Outcome::ReplyTooLarge)?;
+    }
+
     let mut sum = u64::from(template.sum);
     sum += echo_sum(&scratch.packet, client_id, image_len, tables);
     sum += echo_sum(
@@ -101,37 +108,34 @@ pub fn reply<F: Frame, T: Tables>(
     );
     sum += at_offset(checksum::sum_octet(option::END), end);
 
-    let request = scratch.packet.head.bootp;
-    let mut head = Head {
-        ip: Ipv4 {
-            version_ihl: IPV4_VERSION_IHL,
-            tos: 0,
-            total_len: Be16::new((IPV4_LEN + udp_len) as u16),
-            ident: Be16::new(0),
-            fragment: Be16::new(IPV4_DONT_FRAGMENT),
-            ttl: REPLY_TTL,
-            protocol: IPV4_PROTOCOL_UDP,
-            checksum: 0,
-            source: template.server_id,
-            destination: destination.address,
-        },
-        udp: Udp {
-            source: Be16::new(SERVER_PORT),
-            destination: Be16::new(destination.port),
-            len: Be16::new(udp_len as u16),
-            checksum: 0,
-        },
-        bootp: BootpHead {
-            op: BOOTREPLY,
-            hops: 0,
-            secs: Be16::new(0),
-            flags: Be16::new(destination.flags),
-            ciaddr: answer.ciaddr,
-            yiaddr: answer.yiaddr,
-            siaddr: template.siaddr,
-            ..request
-        },
+    let head = &mut scratch.packet.head;
+    head.ip = Ipv4 {
+        version_ihl: IPV4_VERSION_IHL,
+        tos: 0,
+        total_len: Be16::new((IPV4_LEN + udp_len) as u16),
+        ident: Be16::new(0),
+        fragment: Be16::new(IPV4_DONT_FRAGMENT),
+        ttl: REPLY_TTL,
+        protocol: IPV4_PROTOCOL_UDP,
+        checksum: 0,
+        source: template.server_id,
+        destination: destination.address,
     };
+    head.udp = Udp {
+        source: Be16::new(SERVER_PORT),
+        destination: Be16::new(destination.port),
+        len: Be16::new(udp_len as u16),
+        checksum: 0,
+    };
+    // What else the request has stays: htype, hlen, xid, giaddr and chaddr (RFC 2131 §4.3.1 table 3).
+    head.bootp.op = BOOTREPLY;
+    head.bootp.hops = 0;
+    head.bootp.secs = Be16::new(0);
+    head.bootp.flags = Be16::new(destination.flags);
+    head.bootp.ciaddr = answer.ciaddr;
+    head.bootp.yiaddr = answer.yiaddr;
+    head.bootp.siaddr = template.siaddr;
+
     let ip: &[u32; IPV4_LEN / 4] = bytemuck::must_cast_ref(&head.ip);
     let ip_sum = ip.iter().map(|&word| u64::from(word)).sum();
     let udp: &[u32; UDP_LEN / 4] = bytemuck::must_cast_ref(&head.udp);
@@ -141,18 +145,12 @@ pub fn reply<F: Frame, T: Tables>(
     sum += pseudo_header_sum(template.server_id, destination.address, udp_len as u16);
     head.ip.checksum = checksum::finish(ip_sum);
     head.udp.checksum = checksum::finish_udp(sum);
-    scratch.packet.head = head;
+    scratch
+        .packet
+        .set_macs(ingress.network_offset, destination.mac, ingress.link.mac);
 
-    let network = ingress.network_offset;
-    let image = network + HEAD_LEN;
-    let len = network + IPV4_LEN + udp_len;
-    if frame.len() != len {
-        frame.resize(len).ok_or(Outcome::ReplyTooLarge)?;
-    }
     let written = (|| {
-        frame.set_macs(destination.mac, ingress.link.mac)?;
-        let head: &[u8; HEAD_LEN] = bytemuck::must_cast_ref(&scratch.packet.head);
-        frame.store(network, head, HEAD_LEN)?;
+        frame.store_front(network, &scratch.packet)?;
         frame.store(image, &template.image, padded_len)?;
         let mut at = image + image_len;
         if !client_id.is_present() && !relay_info.is_present() {

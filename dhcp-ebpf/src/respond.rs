@@ -10,7 +10,7 @@ use crate::{
     frame::Frame,
     ingress::{Ingress, ingress},
     limit,
-    parse::{self, Request, Scratch},
+    parse::{self, Scratch},
     reply,
     tables::Tables,
 };
@@ -59,8 +59,8 @@ fn try_respond<F: Frame, T: Tables>(
     }
     let now_ns = tables.now_ns();
 
-    let mut request = None;
-    let outcome = match answer(frame, &ingress, meta, tables, scratch, &mut request, now_ns) {
+    let mut message = None;
+    let outcome = match answer(frame, &ingress, meta, tables, scratch, &mut message, now_ns) {
         Ok(outcome) | Err(outcome) => outcome,
     };
     if outcome.action() != Action::Slow {
@@ -73,13 +73,13 @@ fn try_respond<F: Frame, T: Tables>(
     if !limit::admit(&ingress, &scratch.packet, meta, tables, now_ns) {
         return Err(Outcome::Limited);
     }
-    if let Some(request) = request {
-        decide::close(&ingress, &request, scratch, tables);
+    if let Some(message) = message {
+        decide::close(&ingress, message, scratch, tables);
     }
     Ok(outcome)
 }
 
-/// Answers, or says why not. Leaves a request in `parsed` that was understood.
+/// Answers, or says why not. Leaves its type in `parsed` if the request was understood.
 #[inline(always)]
 fn answer<F: Frame, T: Tables>(
     frame: &mut F,
@@ -87,16 +87,16 @@ fn answer<F: Frame, T: Tables>(
     meta: &Meta,
     tables: &T,
     scratch: &mut Scratch,
-    parsed: &mut Option<Request>,
+    parsed: &mut Option<u8>,
     now_ns: u64,
 ) -> Result<Outcome, Outcome> {
     parse::load(frame, ingress, tables, scratch)?;
-    let request = parse::parse(ingress, meta, tables, scratch)?;
-    *parsed = Some(request);
+    let message = parse::parse(ingress, meta, tables, scratch)?;
+    *parsed = Some(message);
     if meta.flags & META_SLOW_ONLY != 0 {
         return Err(Outcome::SlowOnly);
     }
-    let answer = decide::decide(ingress, &request, scratch, tables, now_ns)?;
+    let answer = decide::decide(ingress, message, scratch, tables, now_ns)?;
     reply::reply(frame, ingress, scratch, &answer, tables)?;
     if let Some(promise) = answer.promise {
         promise.keep(tables);

@@ -7,7 +7,7 @@ mod controller;
 mod links;
 mod stats;
 
-use std::{sync::Arc, time::Instant};
+use std::{io::IsTerminal as _, sync::Arc, time::Instant};
 
 use anyhow::Context as _;
 use tokio::sync::mpsc;
@@ -54,6 +54,8 @@ fn log_to_stderr() {
     // Only a test that runs two servers in one process has a subscriber already.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .try_init();
 }

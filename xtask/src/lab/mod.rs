@@ -20,8 +20,8 @@ use crate::{
 pub mod client;
 pub mod config;
 pub mod dnsmasq;
-mod napi;
 pub mod namespace;
+mod napi;
 pub mod process;
 pub mod raw;
 mod registry;

@@ -77,9 +77,8 @@ fn a_wrong_configuration_is_refused_by_check_and_run_alike() -> Result<()> {
         let net = Direct::new(lab)?;
         let good = config::local(LONG);
         let server = Server::start(lab, &net.server, &good)?;
-        let overlapping = format!(
-            "{good}\n[[subnet]]\nprefix = \"10.77.0.0/25\"\npools = [\"10.77.0.50-10.77.0.120\"]\n"
-        );
+        let overlapping = good.replace("pools = [", "pools = [\"10.77.0.50-10.77.0.120\", ");
+        assert_ne!(overlapping, good);
         let outside = format!(
             "{good}\n[[subnet.reservation]]\nhardware-address = \"02:00:00:00:00:01\"\n\
              address = \"10.99.0.5\"\n"
@@ -89,7 +88,7 @@ fn a_wrong_configuration_is_refused_by_check_and_run_alike() -> Result<()> {
                 format!("{good}\nlease-tine = \"1h\"\n"),
                 ["lease-tine", "xdhcpd.toml:"],
             ),
-            (overlapping, ["10.77.0.50-10.77.0.120", "xdhcpd.toml:"]),
+            (overlapping, ["overlaps subnet[0].pools[0]", "xdhcpd.toml:"]),
             (outside, ["10.99.0.5", "xdhcpd.toml:"]),
             (
                 good.replace("veth-srv", "veth-none"),
