@@ -93,6 +93,8 @@ counters! {
     /// A lease that works without the kernel, whose map is full.
     TableFull = "table_full";
     TemplatePublished = "template_published";
+    /// One that an earlier run has published.
+    TemplateAdopted = "template_adopted";
     /// A shape of request that stays on the slow path, for the map of templates is full.
     TemplatesFull = "templates_full";
     /// Leases whose horizon was extended for the kernel.

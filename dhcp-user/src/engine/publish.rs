@@ -136,6 +136,7 @@ impl Engine {
         let is_current = self.networks.has_profile(key.profile);
         if is_current {
             self.templates.insert(key);
+            self.count(Counter::TemplateAdopted);
         }
         is_current
     }

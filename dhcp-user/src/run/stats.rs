@@ -61,7 +61,8 @@ impl StatsSource {
             leases,
             pools: self.pools(),
             store: StoreStats::from(&*self.store),
-            templates: self.engine.get(Counter::TemplatePublished),
+            templates: self.engine.get(Counter::TemplatePublished)
+                + self.engine.get(Counter::TemplateAdopted),
             interfaces: self.interfaces(),
             slow_path_sockets: self.sockets as u64,
         }
