@@ -64,6 +64,10 @@ impl Client for Dhcpcd {
         self.hook.events()
     }
 
+    fn requests(&self) -> Result<usize> {
+        Ok(self.process.output()?.matches("sending REQUEST (").count())
+    }
+
     /// `dhcpcd --renew`
     fn renew(&mut self) -> Result<()> {
         self.process.signal(Signal::SIGUSR1)

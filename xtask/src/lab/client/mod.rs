@@ -84,6 +84,15 @@ pub trait Client {
         Ok(events.iter().filter(renewed).count())
     }
 
+    /// REQUESTs that it has sent. Some open the socket for the answer only after they have sent a
+    /// renewal, miss an answer that comes too fast for that, and ask once more.
+    ///
+    /// # Errors
+    /// Its records cannot be read.
+    fn requests(&self) -> Result<usize> {
+        Ok(1 + self.renewals()?)
+    }
+
     /// Waits until it has lost its address as often, since it was started.
     ///
     /// # Errors
