@@ -6,6 +6,7 @@
 mod clients;
 mod decline;
 mod deleted;
+mod horizon;
 mod mistaken;
 mod offers;
 mod refused;
