@@ -19,6 +19,7 @@ use crate::{
         client::{Client, ClientError},
         protocol::Request,
     },
+    datapath,
     live::LeaseState,
 };
 
@@ -67,6 +68,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Take the program off every interface, where a stopped server has left it answering.
+    Detach(ConfigFile),
     /// Show leases, and take them away.
     #[command(subcommand)]
     Leases(Leases),
@@ -233,6 +236,7 @@ impl Command {
         match self {
             Self::Run(file) => run(load(&file.config)?).map_err(Failure::Run),
             Self::Check { config, json } => check(&config.config, json, out),
+            Self::Detach(file) => detach(&file.config, out),
             Self::Leases(Leases::List {
                 address,
                 state,
@@ -294,13 +298,28 @@ fn check(path: &Path, json: bool, out: &mut dyn Write) -> Result<(), Failure> {
     }
 }
 
+fn detach(path: &Path, out: &mut dyn Write) -> Result<(), Failure> {
+    let pin_dir = check::server_of(path)?.pin_dir;
+    let interfaces = datapath::detach_all(&pin_dir).map_err(|error| Failure::Run(error.into()))?;
+    let noun = if interfaces == 1 {
+        "interface"
+    } else {
+        "interfaces"
+    };
+    Ok(writeln!(
+        out,
+        "detached from {interfaces} {noun}; nothing is left in {}",
+        pin_dir.display()
+    )?)
+}
+
 impl Server {
     fn connect(&self) -> Result<Client, Failure> {
         let path = match (&self.socket, &self.config) {
             (Some(socket), _) => socket.clone(),
-            (None, Some(config)) => check::control_socket(config)?,
+            (None, Some(config)) => check::server_of(config)?.control_socket,
             (None, None) if Path::new(DEFAULT_CONFIG).exists() => {
-                check::control_socket(Path::new(DEFAULT_CONFIG))?
+                check::server_of(Path::new(DEFAULT_CONFIG))?.control_socket
             }
             (None, None) => DEFAULT_SOCKET.into(),
         };

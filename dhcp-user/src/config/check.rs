@@ -38,14 +38,14 @@ pub fn load(path: &Path, host: Option<&Host>) -> Result<Config, Problems> {
     parse(path, &text(path)?, host)
 }
 
-/// Where the server with this file has its control socket. Looks at nothing else, so that a file which
-/// is being edited does not lock its operator out.
+/// What a file says of the server itself. Looks at nothing else, so that a file which is being edited
+/// does not lock its operator out.
 ///
 /// # Errors
 /// The file is not TOML, or says nothing sensible of the server.
-pub fn control_socket(path: &Path) -> Result<PathBuf, Problems> {
+pub fn server_of(path: &Path) -> Result<Server, Problems> {
     let text = text(path)?;
-    Document::new(path, &text).read(|root| server(root.get("server")).control_socket)
+    Document::new(path, &text).read(|root| server(root.get("server")))
 }
 
 fn text(path: &Path) -> Result<String, Problems> {

@@ -179,16 +179,23 @@ impl Server {
 
     /// `xdhcpd run`, in the namespace.
     pub fn command_run(&self) -> Command {
-        let mut run = self.namespace.command(&self.binary, ["run", "--config"]);
-        run.arg(&self.config);
-        run
+        self.command_with_config("run")
     }
 
     /// `xdhcpd check`, in the namespace.
     pub fn command_check(&self) -> Command {
-        let mut check = self.namespace.command(&self.binary, ["check", "--config"]);
-        check.arg(&self.config);
-        check
+        self.command_with_config("check")
+    }
+
+    /// `xdhcpd detach`, in the namespace.
+    pub fn command_detach(&self) -> Command {
+        self.command_with_config("detach")
+    }
+
+    fn command_with_config(&self, command: &str) -> Command {
+        let mut command = self.namespace.command(&self.binary, [command, "--config"]);
+        command.arg(&self.config);
+        command
     }
 
     /// `kill -9`.

@@ -2,12 +2,15 @@
 
 use anyhow::Result;
 use dhcp_common::outcome::Outcome;
-use xtask::lab::{
-    Lab,
-    client::{Client as _, Event, Udhcpc},
-    config,
-    server::Server,
-    topology::Direct,
+use xtask::{
+    command,
+    lab::{
+        Lab,
+        client::{Client as _, Event, Udhcpc},
+        config,
+        server::Server,
+        topology::{Direct, SERVER_INTERFACE},
+    },
 };
 
 use crate::wait_state;
@@ -80,5 +83,33 @@ fn c046_c120_leases_outlive_the_maps() -> Result<()> {
         let counted = server.stats()?.since(&rendered);
         assert_eq!(counted.of(Outcome::AckedRenewing), 1, "{counted}");
         wait_state(&server, address, Some("bound"))
+    })
+}
+
+/// What a stopped controller leaves answering is taken away by one command, and not while one runs.
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn detach_ends_what_a_stopped_controller_has_left() -> Result<()> {
+    Lab::run(|lab| {
+        let net = Direct::new(lab)?;
+        let mut server = Server::start(lab, &net.server, &config::local(LONG))?;
+        let attached = || -> Result<bool> {
+            let show = ["-json", "-details", "link", "show", "dev", SERVER_INTERFACE];
+            Ok(command::read(&mut net.server.command("ip", show))?.contains("\"xdp\""))
+        };
+        let refused = command::output(&mut server.command_detach())?;
+        assert!(!refused.status.success());
+        assert!(attached()?);
+
+        server.stop()?;
+        assert!(attached()?);
+        let detached = command::read(&mut server.command_detach())?;
+        assert!(
+            detached.starts_with("detached from 1 interface"),
+            "{detached}"
+        );
+        assert!(!attached()?);
+        assert_eq!(std::fs::read_dir(server.pin_dir())?.count(), 0);
+        Ok(())
     })
 }
