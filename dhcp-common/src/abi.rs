@@ -48,7 +48,7 @@ pub const MAX_QUEUES: u32 = 64;
 /// Interfaces that one controller serves.
 pub const MAX_INTERFACES: u32 = 64;
 pub const MAX_SLOW_SOCKETS: u32 = MAX_QUEUES * MAX_INTERFACES;
-/// Addresses of ours that a link knows.
+/// Addresses of ours on one link.
 pub const MAX_LINK_ADDRESSES: usize = 8;
 
 /// A time that never comes: an infinite lease (RFC 2131 §3.3).
@@ -462,7 +462,7 @@ pub struct Link {
     pub mac: [u8; 6],
     /// How many of `addresses` are in use.
     pub address_count: u16,
-    /// Ours: those of this link first, then others by which clients know us. Unused ones are zero.
+    /// Ours on this link, unused ones zero.
     pub addresses: [Be32; MAX_LINK_ADDRESSES],
 }
 
@@ -483,10 +483,6 @@ impl Link {
 
 /// Option 82 is taken from clients' links (`giaddr` zero): a switch there adds it.
 pub const LINK_TRUSTS_RELAY_INFO: u32 = 1;
-
-/// There are more addresses of ours than [`Link::addresses`] holds: a server identifier that is not
-/// among them may be ours all the same.
-pub const LINK_HAS_MORE_ADDRESSES: u32 = 2;
 
 /// Key data of `RELAYS`, a trie over prefixes in network order; its value is [`NetworkRef`].
 pub type RelayKey = Be32;

@@ -88,8 +88,6 @@ outcomes! {
     MessageType = Slow, "message_type";
     /// The client has released or declined, and the controller has not yet said what follows.
     Closed = Slow, "closed";
-    /// A REQUEST for a server that the link does not know to be us, which has more addresses than it knows.
-    OtherServer = Slow, "other_server";
     /// A revoked client that starts afresh.
     RevokedClient = Slow, "revoked_client";
     /// A REQUEST that fits no state of RFC 2131 §4.3.2.

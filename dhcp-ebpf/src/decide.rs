@@ -3,8 +3,8 @@
 
 use dhcp_common::{
     abi::{
-        Binding, BindingState, ClientKey, Event, EventKind, FOREVER_NS, Grant,
-        LINK_HAS_MORE_ADDRESSES, NS_PER_SEC, Template, TemplateKey,
+        Binding, BindingState, ClientKey, Event, EventKind, FOREVER_NS, Grant, NS_PER_SEC,
+        Template, TemplateKey,
     },
     outcome::Outcome,
     wire::{Be32, INFINITE_SECS, message_type},
@@ -73,7 +73,6 @@ pub fn decide<'a, T: Tables>(
         // The offer of another server was taken. Only the controller can free a pending one of ours.
         return Err(match state {
             BindingState::Offered => Outcome::OfferPending,
-            _ if ingress.link.flags & LINK_HAS_MORE_ADDRESSES != 0 => Outcome::OtherServer,
             BindingState::Bound | BindingState::Revoked => Outcome::NotSelected,
         });
     }

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use anyhow::Context as _;
 use dhcp_common::{
     abi::{
-        self, LINK_HAS_MORE_ADDRESSES, LINK_TRUSTS_RELAY_INFO, LinkKey, MAX_INTERFACES,
-        MAX_LINK_ADDRESSES, MAX_QUEUES, NetworkRef,
+        self, LINK_TRUSTS_RELAY_INFO, LinkKey, MAX_INTERFACES, MAX_LINK_ADDRESSES, MAX_QUEUES,
+        NetworkRef,
     },
     wire::Be32,
 };
@@ -136,41 +136,26 @@ pub fn table(ports: &[Port]) -> LinkTable {
     )
 }
 
-/// For `LINKS`. A client may know us by any of our addresses, whichever link it is on (RFC 2131 §4.1).
-pub fn kernel_links(config: &Config, ports: &[Port]) -> Vec<(LinkKey, abi::Link)> {
-    let links = || {
-        ports
-            .iter()
-            .flat_map(|port| port.links.iter().map(move |link| (port, link)))
-    };
-    let server_ids = config.networks.iter().filter_map(|n| n.subnet.server_id);
-    let ours: Vec<_> = links()
-        .flat_map(|(_, link)| link.addresses.iter().copied())
-        .chain(server_ids)
-        .collect();
-    links()
-        .map(|(port, link)| (link.key, kernel_link(port, link, &ours)))
+/// For `LINKS`.
+pub fn kernel_links(ports: &[Port]) -> Vec<(LinkKey, abi::Link)> {
+    let links = ports
+        .iter()
+        .flat_map(|port| port.links.iter().map(move |link| (port, link)));
+    links
+        .map(|(port, link)| (link.key, kernel_link(port, link)))
         .collect()
 }
 
-fn kernel_link(port: &Port, link: &PortLink, ours: &[Ipv4Addr]) -> abi::Link {
-    let mut known = link.addresses.clone();
-    for address in ours {
-        if !known.contains(address) {
-            known.push(*address);
-        }
-    }
+fn kernel_link(port: &Port, link: &PortLink) -> abi::Link {
     let mut addresses = [Be32::default(); MAX_LINK_ADDRESSES];
-    for (slot, address) in addresses.iter_mut().zip(&known) {
+    for (slot, address) in addresses.iter_mut().zip(&link.addresses) {
         *slot = (*address).into();
     }
-    let mut flags = 0;
-    if link.trusts_relay_info {
-        flags |= LINK_TRUSTS_RELAY_INFO;
-    }
-    if known.len() > MAX_LINK_ADDRESSES {
-        flags |= LINK_HAS_MORE_ADDRESSES;
-    }
+    let flags = if link.trusts_relay_info {
+        LINK_TRUSTS_RELAY_INFO
+    } else {
+        0
+    };
     abi::Link {
         network: NetworkRef {
             id: link.network.unwrap_or(0),
@@ -179,7 +164,7 @@ fn kernel_link(port: &Port, link: &PortLink, ours: &[Ipv4Addr]) -> abi::Link {
         flags,
         slow_base: port.slow_base,
         mac: port.interface.mac,
-        address_count: known.len().min(MAX_LINK_ADDRESSES) as u16,
+        address_count: link.addresses.len().min(MAX_LINK_ADDRESSES) as u16,
         addresses,
     }
 }

@@ -105,7 +105,7 @@ async fn serve(config: Arc<Config>) -> anyhow::Result<()> {
         .retain_templates(|key| engine.adopt_template(*key), &datapath.barrier)?;
     datapath
         .maps
-        .sync_links(&links::kernel_links(&config, &ports), &datapath.barrier)?;
+        .sync_links(&links::kernel_links(&ports), &datapath.barrier)?;
     datapath.maps.sync_relays(&links::relays(&config))?;
 
     let (fence, fenced) = Fence::start(datapath.barrier, config.server.max_leases as usize)?;
