@@ -65,6 +65,8 @@ impl From<Be32> for core::net::Ipv4Addr {
 }
 
 pub const ETHERNET_LEN: usize = 14;
+/// The longest IP datagram of a link without jumbo frames.
+pub const ETHERNET_MTU: usize = 1500;
 pub const VLAN_TAG_LEN: usize = 4;
 /// 802.1Q within 802.1ad is the deepest nesting answered.
 pub const MAX_VLAN_TAGS: usize = 2;

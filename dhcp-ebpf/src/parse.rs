@@ -8,8 +8,8 @@ use dhcp_common::{
     fingerprint::{self, Fingerprint, MAX_WORDS},
     outcome::Outcome,
     wire::{
-        BOOTP_FIXED_LEN, BOOTREPLY, BOOTREQUEST, Be32, IPV4_LEN, MAGIC_COOKIE, MAX_HLEN, UDP_LEN,
-        message_type, option, relay_suboption,
+        BOOTP_FIXED_LEN, BOOTREPLY, BOOTREQUEST, Be32, ETHERNET_MTU, IPV4_LEN, MAGIC_COOKIE,
+        MAX_HLEN, UDP_LEN, message_type, option, relay_suboption,
     },
 };
 
@@ -24,8 +24,7 @@ use crate::{
 const MAX_ROUNDS: u32 = 96 + MAX_WORDS as u32;
 /// Sub-options of option 82 that the walk takes.
 const MAX_SUBOPTIONS: u32 = 16;
-/// The longest datagram of a link without jumbo frames, less the IP header.
-const MAX_UDP_LEN: usize = 1500 - IPV4_LEN;
+const MAX_UDP_LEN: usize = ETHERNET_MTU - IPV4_LEN;
 
 /// An option as it came: where it begins in the options field, and its length with code and length
 /// octets. Zero length: it did not come.

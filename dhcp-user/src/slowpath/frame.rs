@@ -28,7 +28,11 @@ pub fn parse(frame: &[u8], ifindex: u32) -> Result<(Ingress, Range<usize>), Outc
     let ip = ipv4(packet)?;
     let datagram = packet
         .get(wire::IPV4_LEN..usize::from(ip.total_len()))
-        .ok_or(Outcome::LengthMismatch)?;
+        .filter(|datagram| datagram.len() >= wire::UDP_LEN + wire::BOOTP_FIXED_LEN)
+        .ok_or(Outcome::Truncated)?;
+    if usize::from(ip.total_len()) > wire::ETHERNET_MTU {
+        return Err(Outcome::Oversized);
+    }
     udp(&ip, datagram)?;
     let ingress = Ingress {
         ifindex,
@@ -83,11 +87,12 @@ fn ipv4(packet: &[u8]) -> Result<Ipv4HeaderSlice<'_>, Outcome> {
     if ip.protocol() != IpNumber::UDP {
         return Err(Outcome::NotDhcp);
     }
-    if ip.is_fragmenting_payload() {
-        return Err(Outcome::Fragment);
+    // Only the first fragment has ports.
+    if ip.fragments_offset().value() != 0 {
+        return Err(Outcome::NotDhcp);
     }
-    if checksum::finish(checksum::sum(header)) != 0 {
-        return Err(Outcome::BadIpChecksum);
+    if ip.more_fragments() {
+        return Err(Outcome::Fragment);
     }
     Ok(ip)
 }
@@ -99,6 +104,9 @@ fn udp(ip: &Ipv4HeaderSlice<'_>, datagram: &[u8]) -> Result<(), Outcome> {
     }
     if usize::from(udp.length()) != datagram.len() {
         return Err(Outcome::LengthMismatch);
+    }
+    if checksum::finish(checksum::sum(ip.slice())) != 0 {
+        return Err(Outcome::BadIpChecksum);
     }
     // Zero is "not computed" (RFC 768, CONFORMANCE m02).
     if udp.checksum() == 0 {
@@ -308,8 +316,8 @@ mod tests {
             (Outcome::IpOptions, |frame| frame[14] = 0x46),
             (Outcome::IpOptions, |frame| frame[14] = 0x44),
             (Outcome::Fragment, |frame| frame[20] |= 0x20),
-            (Outcome::Fragment, |frame| frame[21] = 1),
-            (Outcome::LengthMismatch, |frame| frame[17] += 1),
+            (Outcome::NotDhcp, |frame| frame[21] = 1),
+            (Outcome::Truncated, |frame| frame[17] += 1),
             (Outcome::LengthMismatch, |frame| frame[17] -= 1),
             (Outcome::LengthMismatch, |frame| frame[39] += 1),
             (Outcome::LengthMismatch, |frame| frame[39] -= 1),
@@ -321,12 +329,13 @@ mod tests {
             assert_eq!(parse(&frame, 1), Err(outcome), "change {index}");
         }
         let mut short = frame(UNTAGGED, &[0; 300]);
-        short[16..18].copy_from_slice(&19u16.to_be_bytes());
-        fix_ip_checksum(&mut short);
-        assert_eq!(parse(&short, 1), Err(Outcome::LengthMismatch));
-        short[16..18].copy_from_slice(&27u16.to_be_bytes());
-        fix_ip_checksum(&mut short);
-        assert_eq!(parse(&short, 1), Err(Outcome::Truncated));
+        for len in [19u16, 27, 267] {
+            short[16..18].copy_from_slice(&len.to_be_bytes());
+            fix_ip_checksum(&mut short);
+            assert_eq!(parse(&short, 1), Err(Outcome::Truncated), "{len}");
+        }
+        let long = frame(UNTAGGED, &[0; 1473]);
+        assert_eq!(parse(&long, 1), Err(Outcome::Oversized));
     }
 
     #[test]
@@ -393,7 +402,7 @@ mod tests {
         }
 
         #[test]
-        fn every_message_comes_through(message in proptest::collection::vec(any::<u8>(), 0..1400)) {
+        fn every_message_comes_through(message in proptest::collection::vec(any::<u8>(), 240..=1472)) {
             let frame = frame(QINQ, &message);
             let (_, range) = parse(&frame, 1).unwrap();
             prop_assert_eq!(&frame[range], message);
