@@ -39,7 +39,10 @@ pub const PROGRAM: &str = "xdhcpd";
 pub const DEFAULT_LEASES: u32 = 1 << 17;
 pub const MAX_TEMPLATES: u32 = 4096;
 pub const MAX_LINKS: u32 = 4096;
-pub const MAX_RELAYS: u32 = 16384;
+/// Subnets that one controller serves.
+pub const MAX_SUBNETS: u32 = 1 << 14;
+/// Prefixes of subnets, and addresses of ours.
+pub const MAX_RELAYS: u32 = 1 << 16;
 pub const MAX_LIMITS: u32 = 65536;
 /// Octets of the ring that carries events.
 pub const EVENTS_BYTES: u32 = 1 << 20;
@@ -484,8 +487,18 @@ impl Link {
 /// Option 82 is taken from clients' links (`giaddr` zero): a switch there adds it.
 pub const LINK_TRUSTS_RELAY_INFO: u32 = 1;
 
-/// Key data of `RELAYS`, a trie over prefixes in network order; its value is [`NetworkRef`].
+/// Key data of `RELAYS`, a trie over prefixes in network order; its value is [`NetworkRef`]. Beside the
+/// subnets each address of ours stands in it, on whichever link it is, with [`NETWORK_IS_OURS`].
 pub type RelayKey = Be32;
+
+/// In [`NetworkRef::flags`]: the prefix is one address, and ours. The id is that of the network that it
+/// lies in, or zero.
+pub const NETWORK_IS_OURS: u32 = 1;
+
+const _: () = assert!(
+    2 * MAX_SUBNETS as usize + MAX_LINKS as usize * MAX_LINK_ADDRESSES <= MAX_RELAYS as usize,
+    "each subnet has a prefix and a server identifier"
+);
 
 /// What happened in the program that the controller must learn of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

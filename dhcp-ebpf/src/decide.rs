@@ -69,7 +69,7 @@ pub fn decide<'a, T: Tables>(
     }
 
     let (claim, address) = claim(ingress, scratch)?;
-    if claim == Claim::Selecting && !names_us(ingress, scratch) {
+    if claim == Claim::Selecting && !names_us(ingress, scratch, tables) {
         // The offer of another server was taken. Only the controller can free a pending one of ours.
         return Err(match state {
             BindingState::Offered => Outcome::OfferPending,
@@ -166,11 +166,11 @@ fn claim(ingress: &Ingress<'_>, scratch: &Scratch) -> Result<(Claim, Be32), Outc
 
 /// Whether option 54 names one of our addresses.
 #[inline(always)]
-pub fn names_us(ingress: &Ingress<'_>, scratch: &Scratch) -> bool {
+fn names_us<T: Tables>(ingress: &Ingress<'_>, scratch: &Scratch, tables: &T) -> bool {
     scratch
         .walk
         .server_id
-        .is_some_and(|server_id| ingress.link.has_address(server_id))
+        .is_some_and(|server_id| tables.is_ours(ingress.link, server_id))
 }
 
 #[inline(always)]
@@ -277,10 +277,10 @@ impl Promise {
 pub fn close<T: Tables>(ingress: &Ingress<'_>, message: u8, scratch: &Scratch, tables: &T) {
     let walk = &scratch.walk;
     let address = match message {
-        message_type::RELEASE if walk.server_id.is_none() || names_us(ingress, scratch) => {
+        message_type::RELEASE if walk.server_id.is_none() || names_us(ingress, scratch, tables) => {
             scratch.packet.head.bootp.ciaddr
         }
-        message_type::DECLINE if names_us(ingress, scratch) => match walk.requested {
+        message_type::DECLINE if names_us(ingress, scratch, tables) => match walk.requested {
             Some(requested) => requested,
             None => return,
         },

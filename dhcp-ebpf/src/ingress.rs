@@ -65,7 +65,7 @@ pub fn ingress<'a, T: Tables>(
     let is_broadcast = destination == IPV4_BROADCAST;
     let mac = mac_at(frame, 0).ok_or(Outcome::NotDhcp)?;
     let is_our_mac = mac == MAC_BROADCAST || mac == link.mac;
-    if !is_our_mac || !(is_broadcast || link.has_address(destination)) {
+    if !is_our_mac || !(is_broadcast || tables.is_ours(link, destination)) {
         return Err(Outcome::NotOurs);
     }
 

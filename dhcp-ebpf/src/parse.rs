@@ -232,11 +232,11 @@ fn network<T: Tables>(
 ) -> Result<NetworkRef, Outcome> {
     let bootp = &packet.head.bootp;
     if !bootp.giaddr.is_zero() {
-        return tables.relay(bootp.giaddr).ok_or(Outcome::UnknownRelay);
+        return tables.network_of(bootp.giaddr).ok_or(Outcome::UnknownRelay);
     }
     if !bootp.ciaddr.is_zero()
         && !ingress.is_broadcast
-        && let Some(network) = tables.relay(bootp.ciaddr)
+        && let Some(network) = tables.network_of(bootp.ciaddr)
     {
         return Ok(network);
     }

@@ -3,9 +3,12 @@
 //! Values that the controller may replace under a running program are copied out; see
 //! [`Binding::seal`] and [`Template`] for what makes the copies and the references safe to use.
 
+use core::hint::black_box;
+
 use dhcp_common::{
     abi::{
-        Binding, ClientKey, Event, Grant, Link, LinkKey, Meta, NetworkRef, Template, TemplateKey,
+        Binding, ClientKey, Event, Grant, Link, LinkKey, Meta, NETWORK_IS_OURS, NetworkRef,
+        Template, TemplateKey,
     },
     wire::Be32,
 };
@@ -15,8 +18,26 @@ use crate::packet::Packet;
 pub trait Tables {
     fn meta(&self) -> Option<&Meta>;
     fn link(&self, key: &LinkKey) -> Option<&Link>;
-    /// The network of the longest prefix that covers an address.
+    /// What is known of the longest prefix that covers an address.
     fn relay(&self, address: Be32) -> Option<NetworkRef>;
+
+    /// The network that an address lies in.
+    #[inline(always)]
+    fn network_of(&self, address: Be32) -> Option<NetworkRef> {
+        self.relay(address).filter(|network| network.id != 0)
+    }
+
+    /// Whether an address is ours on the link or, failing that, on any other (RFC 2131 §4.1).
+    #[inline(always)]
+    fn is_ours(&self, link: &Link, address: Be32) -> bool {
+        if link.has_address(address) {
+            return true;
+        }
+        // Or else the compiler tests flags that it has not read, which the verifier refuses.
+        let flags = black_box(self.relay(address).map_or(0, |network| network.flags));
+        flags & NETWORK_IS_OURS != 0
+    }
+
     fn binding(&self, key: &ClientKey) -> Option<Binding>;
     fn template(&self, key: &TemplateKey) -> Option<&Template>;
 

@@ -5,7 +5,7 @@ use std::{
     net::Ipv4Addr,
 };
 
-use dhcp_common::abi::MAX_RELAYS;
+use dhcp_common::abi::MAX_SUBNETS;
 use ipnet::Ipv4Net;
 use sha2::{Digest, Sha256};
 
@@ -55,9 +55,9 @@ pub(super) fn networks(root: &Section<'_>, ours: &Ours) -> Vec<Network> {
     if nodes.is_empty() {
         root.refuse("no subnet to serve; add `[[subnet]]` with `prefix = \"10.0.0.0/24\"`");
     }
-    if nodes.len() > MAX_RELAYS as usize {
+    if nodes.len() > MAX_SUBNETS as usize {
         root.refuse(format_args!(
-            "{} subnets; at most {MAX_RELAYS} are served",
+            "{} subnets; at most {MAX_SUBNETS} are served",
             nodes.len()
         ));
     }

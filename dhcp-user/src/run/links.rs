@@ -1,12 +1,12 @@
 //! The configured links on this host's interfaces, for the engine and for the kernel.
 
-use std::net::Ipv4Addr;
+use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use anyhow::Context as _;
 use dhcp_common::{
     abi::{
         self, LINK_TRUSTS_RELAY_INFO, LinkKey, MAX_INTERFACES, MAX_LINK_ADDRESSES, MAX_QUEUES,
-        NetworkRef,
+        NETWORK_IS_OURS, NetworkRef,
     },
     wire::Be32,
 };
@@ -169,16 +169,31 @@ fn kernel_link(port: &Port, link: &PortLink) -> abi::Link {
     }
 }
 
-/// For `RELAYS`.
-pub fn relays(config: &Config) -> Vec<(Ipv4Net, NetworkRef)> {
+/// For `RELAYS`: the subnets, and what the engine takes for its own addresses.
+pub fn relays(config: &Config, links: &LinkTable) -> Vec<(Ipv4Net, NetworkRef)> {
     let networks = config.networks.iter();
-    networks
-        .map(|network| {
-            let reference = NetworkRef {
-                id: network.id,
-                flags: 0,
-            };
-            (network.subnet.prefix, reference)
-        })
-        .collect()
+    let prefixes = networks.clone().map(|network| {
+        let reference = NetworkRef {
+            id: network.id,
+            flags: 0,
+        };
+        (network.subnet.prefix.trunc(), reference)
+    });
+    let mut relays: BTreeMap<_, _> = prefixes.collect();
+    let ours = links
+        .addresses()
+        .chain(networks.filter_map(|network| network.subnet.server_id));
+    for address in ours {
+        let containing = config
+            .networks
+            .iter()
+            .filter(|network| network.subnet.prefix.contains(&address))
+            .max_by_key(|network| network.subnet.prefix.prefix_len());
+        let reference = NetworkRef {
+            id: containing.map_or(0, |network| network.id),
+            flags: NETWORK_IS_OURS,
+        };
+        relays.insert(Ipv4Net::from(address), reference);
+    }
+    relays.into_iter().collect()
 }

@@ -4,7 +4,7 @@
 //! that may refuse is asked before anything changes for a program that is answering already.
 
 mod controller;
-mod links;
+pub mod links;
 mod stats;
 
 use std::{io::IsTerminal as _, sync::Arc, time::Instant};
@@ -77,12 +77,13 @@ async fn serve(config: Arc<Config>) -> anyhow::Result<()> {
         fast_path: config.server.fast_path,
     })?;
 
+    let link_table = links::table(&ports);
     let live = Arc::new(Live::new());
     let mut engine = Engine::new(Setup {
         config: Arc::clone(&config),
         live: Arc::clone(&live),
         fingerprint_key: datapath.fingerprint_key,
-        links: links::table(&ports),
+        links: link_table.clone(),
         max_slots: config.server.max_leases,
     });
     let published = datapath.maps.published()?;
@@ -106,7 +107,9 @@ async fn serve(config: Arc<Config>) -> anyhow::Result<()> {
     datapath
         .maps
         .sync_links(&links::kernel_links(&ports), &datapath.barrier)?;
-    datapath.maps.sync_relays(&links::relays(&config))?;
+    datapath
+        .maps
+        .sync_relays(&links::relays(&config, &link_table))?;
 
     let (fence, fenced) = Fence::start(datapath.barrier, config.server.max_leases as usize)?;
     let (results, committed) = mpsc::unbounded_channel();
