@@ -52,6 +52,9 @@ pub struct Walk {
     /// Position of the next word of the fingerprint.
     position: usize,
     fingerprint: Fingerprint,
+    /// What is wrong with an option of those that came whole. Another instance may yet complete it
+    /// (RFC 3396 §7), so that it counts only when no more options follow.
+    flaw: Option<Outcome>,
     /// How the walk ended; `None` while it goes on, or when it ran out of rounds.
     ended: Option<Result<(), Outcome>>,
     pub message_type: Option<u8>,
@@ -64,6 +67,13 @@ pub struct Walk {
 impl Walk {
     pub fn fingerprint(&self) -> [u64; 2] {
         self.fingerprint.finish()
+    }
+
+    #[inline(always)]
+    fn demand(&mut self, is_right: bool, flaw: Outcome) {
+        if !is_right {
+            self.flaw = Some(flaw);
+        }
     }
 }
 
@@ -343,7 +353,10 @@ impl OptionWalk<'_> {
             return Ok(true);
         }
         if code == option::END {
-            return Ok(false);
+            return match walk.flaw {
+                Some(flaw) => Err(flaw),
+                None => Ok(false),
+            };
         }
         let value_len = usize::from(self.options.octet_after(offset));
         let next = offset + 2 + value_len;
@@ -372,25 +385,21 @@ impl OptionWalk<'_> {
         let walk = &mut *self.walk;
         match code {
             option::MESSAGE_TYPE => {
-                if span.len != 3 {
-                    return Err(Outcome::BadMessageType);
-                }
+                walk.demand(span.len == 2 + 1, Outcome::BadMessageType);
                 let value = self.options.word(span.offset, 2, 1) as u8;
                 once(&mut walk.message_type, value)
             }
             option::REQUESTED_ADDRESS => {
-                let address = address(self.options, span)?;
-                once(&mut walk.requested, address)
+                walk.demand(span.len == 2 + 4, Outcome::BadOptionLength);
+                once(&mut walk.requested, self.options.address(span.offset))
             }
             option::SERVER_ID => {
-                let address = address(self.options, span)?;
-                once(&mut walk.server_id, address)
+                walk.demand(span.len == 2 + 4, Outcome::BadOptionLength);
+                once(&mut walk.server_id, self.options.address(span.offset))
             }
             option::CLIENT_ID => {
                 // RFC 2132 §9.14.
-                if span.len < 2 + 2 {
-                    return Err(Outcome::BadOptionLength);
-                }
+                walk.demand(span.len >= 2 + 2, Outcome::BadOptionLength);
                 once_span(&mut walk.client_id, span)
             }
             option::RELAY_INFO => once_span(&mut walk.relay_info, span),
@@ -411,14 +420,6 @@ impl OptionWalk<'_> {
         walk.position += 1;
         walk.unmixed = walk.unmixed.saturating_sub(8);
     }
-}
-
-#[inline(always)]
-fn address(options: &Options, span: Span) -> Result<Be32, Outcome> {
-    if span.len != 2 + 4 {
-        return Err(Outcome::BadOptionLength);
-    }
-    Ok(options.address(span.offset))
 }
 
 /// RFC 3396 would have repeated options joined; the controller does.
