@@ -17,11 +17,12 @@ use sha2::{Digest, Sha256};
 use super::{counters::Counter, effect::Ingress};
 use crate::store::Hardware;
 
-/// More options than any client sends; a message with more is dropped.
-pub const MAX_OPTIONS: usize = 128;
+/// More options than any client sends, and than the program takes: what it answers is answered here
+/// too. A message with more is dropped.
+pub const MAX_OPTIONS: usize = 192;
 
 /// A reply is never longer than fits into one Ethernet frame, whatever the client says it takes.
-const MAX_REPLY_LEN: usize = 1500 - wire::IPV4_LEN - wire::UDP_LEN;
+const MAX_REPLY_LEN: usize = wire::ETHERNET_MTU - wire::IPV4_LEN - wire::UDP_LEN;
 
 /// Message types that clients send and this server serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +125,7 @@ impl Request {
                 .map(|name| String::from_utf8_lossy(&name).into_owned().into()),
             shape: Shape {
                 parameters: options.joined(option::PARAMETER_LIST),
-                max_len: options.max_len()?,
+                max_len: options.max_len(),
             },
             fingerprint: if options.overloaded {
                 None
@@ -245,14 +246,13 @@ impl<'a> Options<'a> {
     }
 
     /// Option 57 counts the whole datagram, and values under the minimum are not meant
-    /// (RFC 2132 §9.10).
-    fn max_len(&self) -> Result<usize, Counter> {
-        let Some(value) = self.joined(option::MAX_MESSAGE_SIZE) else {
-            return Ok(wire::BOOTP_DEFAULT_MAX_LEN);
-        };
-        let octets: [u8; 2] = (*value).try_into().map_err(|_| Counter::BadOptionLength)?;
+    /// (RFC 2132 §9.10). Nor is what is no number of two octets: the program says NAK without a look at
+    /// the option.
+    fn max_len(&self) -> usize {
+        let value = self.joined(option::MAX_MESSAGE_SIZE).unwrap_or_default();
+        let octets = <[u8; 2]>::try_from(&*value).unwrap_or_default();
         let len =
             usize::from(u16::from_be_bytes(octets)).saturating_sub(wire::IPV4_LEN + wire::UDP_LEN);
-        Ok(len.clamp(wire::BOOTP_DEFAULT_MAX_LEN, MAX_REPLY_LEN))
+        len.clamp(wire::BOOTP_DEFAULT_MAX_LEN, MAX_REPLY_LEN)
     }
 }

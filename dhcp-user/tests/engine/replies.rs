@@ -315,6 +315,10 @@ fn c092_options_at_the_end_are_left_out_of_what_is_too_large() {
     let cases = [
         (discover(1), &[1u8, 43, 66][..]),
         (size(100), &[1, 43, 66]),
+        (
+            discover(1).option(option::MAX_MESSAGE_SIZE, &[2]),
+            &[1, 43, 66],
+        ),
         (size(576), &[1, 43, 66]),
         (size(620), &[1, 43, 66, 67]),
         (size(65535), &[1, 43, 66, 67]),

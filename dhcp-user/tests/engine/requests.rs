@@ -31,7 +31,7 @@ fn malformed_messages_get_no_answer_and_leave_no_state() {
     };
     let with = |code: u8, value: &[u8]| discover(1).option(code, value).end().payload;
     let without_type = |tail: &[u8]| [&good[..240], tail].concat();
-    let many: Vec<u8> = [224, 0].repeat(130);
+    let many: Vec<u8> = [224, 0].repeat(193);
     let cases = [
         (good[..239].to_vec(), Counter::Truncated),
         (Vec::new(), Counter::Truncated),
@@ -69,10 +69,6 @@ fn malformed_messages_get_no_answer_and_leave_no_state() {
         (with(option::OVERLOAD, &[4]), Counter::BadOptionLength),
         (with(option::OVERLOAD, &[]), Counter::BadOptionLength),
         (with(option::OVERLOAD, &[1]), Counter::NoEnd),
-        (
-            with(option::MAX_MESSAGE_SIZE, &[2]),
-            Counter::BadOptionLength,
-        ),
         (
             [&good[..243], &many, &[255]].concat(),
             Counter::TooManyOptions,
