@@ -1,0 +1,228 @@
+//! Generated requests, thrown at both paths in the same state.
+
+use std::{cell::RefCell, collections::BTreeMap, net::Ipv4Addr};
+
+use dhcp_common::{
+    fingerprint::is_covered,
+    outcome::{Action, Outcome},
+    wire::option,
+};
+use dhcp_ebpf::fixtures::{
+    host::HostFrame,
+    program::{Program, XDP_TX},
+    request::RequestFrame,
+    strategies::{Actor, requests},
+};
+use dhcp_user::clock::Nanos;
+use proptest::{prelude::*, test_runner::TestRunner};
+
+use crate::{
+    cast::{self, IFINDEX, Past, World},
+    support,
+};
+
+const CASES: u32 = 2048;
+
+/// How often each outcome came, and of what kind the answered requests were.
+#[derive(Default)]
+struct Tally(BTreeMap<&'static str, u32>);
+
+impl Tally {
+    fn count(&mut self, what: &'static str) {
+        *self.0.entry(what).or_default() += 1;
+    }
+
+    fn outcome(&mut self, request: &RequestFrame, outcome: Outcome) {
+        self.count(outcome.label());
+        if outcome.action() != Action::Transmit {
+            return;
+        }
+        let tags: Vec<_> = request.tags.iter().map(|[_, tci]| tci & 0xfff).collect();
+        self.count(match *tags {
+            [] => "untagged",
+            [0] => "priority tag",
+            [_] => "802.1Q",
+            _ => "QinQ",
+        });
+        let has = |wanted| request.options.iter().any(|(code, _)| *code == wanted);
+        self.count(
+            match (request.giaddr.is_unspecified(), has(option::RELAY_INFO)) {
+                (true, false) => "direct",
+                (true, true) => "direct with option 82",
+                (false, false) => "relayed",
+                (false, true) => "relayed with option 82",
+            },
+        );
+        for (code, what) in [
+            (option::CLIENT_ID, "client identifier"),
+            (option::MAX_MESSAGE_SIZE, "option 57"),
+            (option::LEASE_TIME, "option 51"),
+            (option::PAD, "pads between options"),
+        ] {
+            if has(code) {
+                self.count(what);
+            }
+        }
+    }
+
+    /// That the test has not passed for want of answers to compare.
+    #[track_caller]
+    fn at_least(&self, minimum: &[(&str, u32)]) {
+        let short: Vec<_> = minimum
+            .iter()
+            .filter(|(what, least)| self.0.get(*what).copied().unwrap_or(0) < *least)
+            .collect();
+        assert!(short.is_empty(), "fewer than {short:?}: {:?}", self.0);
+    }
+}
+
+/// The request's shape in the mouth of another client: all options that the fingerprint covers.
+fn shape_of(request: &RequestFrame, pioneer: &Actor) -> Vec<u8> {
+    let covered = request
+        .options
+        .iter()
+        .filter(|(code, _)| is_covered(*code))
+        .cloned();
+    let mut asked = cast::discover(pioneer);
+    asked
+        .options
+        .retain(|(code, _)| *code != option::PARAMETER_LIST);
+    asked.options.extend(covered);
+    asked.frame()
+}
+
+/// One request in one state, on all sides.
+fn check(
+    world: &World,
+    program: Option<&mut Program>,
+    request: &RequestFrame,
+    tally: &mut Tally,
+) -> Result<(), TestCaseError> {
+    let mut sides = world.sides(Nanos::now());
+    for pioneer in &world.pioneers {
+        sides.answers_to(&shape_of(request, pioneer));
+    }
+    let octets = request.frame();
+    // The engine goes first, for it publishes the answer to a new shape; all else is as it was before.
+    let mut tables = sides.tables.clone();
+    let standings = sides.standings();
+    let store = sides.store.clone();
+    let answers = sides.answers_to(&octets);
+    tables.templates.clone_from(&sides.tables.templates);
+    let is_unchanged = sides.standings() == standings && sides.store == store;
+
+    let run = program.map(|program| {
+        program.install(&tables).expect("the maps hold the tables");
+        let run = program.run(&octets).expect("the kernel takes the frame");
+        program.events();
+        run
+    });
+    let mut frame = HostFrame(octets.clone());
+    let outcome = tables.respond(&mut frame, IFINDEX).outcome;
+    if let Some(run) = run {
+        prop_assert_eq!(run.outcome, outcome, "kernel and host");
+        prop_assert_eq!(&run.frame, &frame.0, "kernel and host, {:?}", outcome);
+        let is_sent = run.action == XDP_TX;
+        prop_assert_eq!(is_sent, outcome.action() == Action::Transmit);
+    }
+
+    tally.outcome(request, outcome);
+    match (outcome.action(), outcome) {
+        (Action::Transmit, _) => {
+            prop_assert_eq!(answers, [frame.0], "{:?}: fast and slow", outcome);
+            prop_assert_eq!(&sides.store, &store, "{:?}: it was durable", outcome);
+            for (key, binding) in &tables.leases {
+                let grant = tables.grants.borrow().get(&binding.slot).copied();
+                let granted = grant.and_then(|grant| grant.granted_for(binding.epoch));
+                if let Some(granted) = granted {
+                    let horizon = store[&Ipv4Addr::from(binding.address)].horizon;
+                    prop_assert!(granted <= horizon.0, "{:?} beyond the horizon", key);
+                }
+            }
+            return Ok(());
+        }
+        (Action::Drop, Outcome::Limited | Outcome::Unserved) => {
+            return Err(TestCaseError::fail(format!("{outcome:?} in this state")));
+        }
+        (Action::Drop, _) | (Action::Pass, Outcome::BootReply) => {
+            prop_assert_eq!(answers.len(), 0, "{:?}: silence", outcome);
+            prop_assert!(is_unchanged, "{:?}: no state", outcome);
+        }
+        (Action::Pass | Action::Slow, _) => {}
+    }
+    prop_assert_eq!(frame.0, octets, "{:?}: untouched", outcome);
+    Ok(())
+}
+
+/// Well under what there is in each run.
+const LEAST: [(&str, u32); 27] = [
+    ("offered", 60),
+    ("acked_selecting", 30),
+    ("acked_rebooting", 30),
+    ("acked_renewing", 30),
+    ("acked_rebinding", 30),
+    ("naked", 30),
+    ("not_selected", 20),
+    ("unknown_client", 50),
+    ("offer_pending", 30),
+    ("expired", 10),
+    ("beyond_horizon", 10),
+    ("address_mismatch", 2),
+    ("revoked_client", 10),
+    ("split_option", 10),
+    ("bad_message_type", 5),
+    ("untrusted_relay_info", 20),
+    ("untagged", 100),
+    ("priority tag", 1),
+    ("802.1Q", 80),
+    ("QinQ", 1),
+    ("direct", 100),
+    ("direct with option 82", 2),
+    ("relayed", 50),
+    ("relayed with option 82", 2),
+    ("client identifier", 100),
+    ("option 57", 80),
+    ("pads between options", 10),
+];
+
+fn throw(program: Option<Program>) {
+    let world = World::new(Nanos::now());
+    let program = RefCell::new(program);
+    let tally = RefCell::new(Tally::default());
+    let mut config = ProptestConfig::with_source_file(file!());
+    config.cases = config.cases.max(CASES);
+    let result = TestRunner::new(config).run(&requests(&world.cast()), |request| {
+        let mut program = program.borrow_mut();
+        check(&world, program.as_mut(), &request, &mut tally.borrow_mut())
+    });
+    if let Err(failure) = result {
+        panic!("{failure}");
+    }
+    tally.borrow().at_least(&LEAST);
+}
+
+/// Options that are not part of the fingerprint may come in any number.
+#[test]
+fn c011_as_many_options_as_the_program_takes_are_not_too_many_for_the_engine() {
+    let world = World::new(Nanos::now());
+    let bound = world.of(Past::Bound).next().expect("there is one");
+    let mut tally = Tally::default();
+    for more in 90..260 {
+        let mut request = cast::discover(bound);
+        let name = (option::HOST_NAME, Vec::new());
+        request.options.extend(vec![name; more]);
+        check(&world, None, &request, &mut tally).unwrap();
+    }
+    tally.at_least(&[("offered", 50), ("many_options", 50)]);
+}
+
+#[test]
+fn what_the_fast_path_answers_the_engine_would_have_sent() {
+    throw(None);
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn what_the_kernel_answers_the_engine_would_have_sent() {
+    throw(Some(support::program(1024)));
+}

@@ -1,0 +1,12 @@
+//! The two paths against each other: the engine, and the fast path on the host and in the kernel, over
+//! the same state.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod cast;
+mod generated;
+mod malformed;
+
+mod pitfalls;
+mod sides;
+#[path = "../support/program.rs"]
+mod support;
