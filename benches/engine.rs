@@ -1,0 +1,190 @@
+//! The controller's decisions: new clients, renewals on the slow path, and the pool at any fill.
+//!
+//! `cargo bench -p dhcp-user --bench engine`
+
+use std::{hint::black_box, net::Ipv4Addr, path::Path, sync::Arc};
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use dhcp_common::{
+    abi::{Grant, LinkKey},
+    wire::{MAC_BROADCAST, message_type, option},
+};
+use dhcp_ebpf::fixtures::{fleet, request::RequestFrame};
+use dhcp_user::{
+    clock::Nanos,
+    config::{Pool as Range, check},
+    engine::{Effect, Engine, Grants, Ingress, Input, Link, LinkTable, Setup},
+    live::Live,
+    pool::Pool,
+    store::Applied,
+};
+
+const CONFIG: &str = r#"
+[[interface]]
+name = "eth1"
+addresses = ["10.0.0.1"]
+[[subnet]]
+prefix = "10.0.0.0/8"
+pools = ["10.1.0.0-10.250.0.0"]
+options = { routers = ["10.0.0.1"], domain-name-servers = ["10.0.0.1"] }
+"#;
+const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+const IFINDEX: u32 = 3;
+
+struct NoGrants;
+
+impl Grants for NoGrants {
+    fn grant(&self, _slot: u32) -> Grant {
+        Grant::default()
+    }
+}
+
+/// An engine whose commits succeed at once.
+struct Bench {
+    engine: Engine,
+    effects: Vec<Effect>,
+    next_client: u32,
+}
+
+impl Bench {
+    fn new(clients: u32) -> Self {
+        let config = check::parse(Path::new("bench.toml"), CONFIG, None).expect("a good file");
+        let network = config.networks[0].id;
+        let link = Link {
+            key: LinkKey {
+                ifindex: IFINDEX,
+                outer: 0,
+                inner: 0,
+            },
+            network: Some(network),
+            addresses: vec![SERVER],
+            trusts_relay_info: false,
+        };
+        let engine = Engine::new(Setup {
+            config: Arc::new(config),
+            live: Arc::new(Live::new()),
+            fingerprint_key: [7; dhcp_common::fingerprint::KEY_WORDS],
+            links: LinkTable::new(vec![link]),
+            max_slots: 1 << 24,
+        });
+        let mut bench = Self {
+            engine,
+            effects: Vec::new(),
+            next_client: 0,
+        };
+        for _ in 0..clients {
+            bench.new_client();
+        }
+        bench
+    }
+
+    /// DISCOVER, OFFER, REQUEST, commit, ACK. Returns the address.
+    fn new_client(&mut self) -> Ipv4Addr {
+        let n = self.next_client;
+        self.next_client += 1;
+        let discover = RequestFrame::new(fleet::mac(n), message_type::DISCOVER);
+        let offered = self.message(&discover).expect("an OFFER");
+        let request = RequestFrame::new(fleet::mac(n), message_type::REQUEST)
+            .address_option(option::SERVER_ID, SERVER)
+            .address_option(option::REQUESTED_ADDRESS, offered);
+        let leased = self.message(&request).expect("an ACK");
+        assert_eq!(leased, offered);
+        leased
+    }
+
+    /// Carries a message through, and returns `yiaddr` of the reply.
+    fn message(&mut self, request: &RequestFrame) -> Option<Ipv4Addr> {
+        let now = Nanos(1_000_000_000_000);
+        let ingress = Ingress {
+            ifindex: IFINDEX,
+            tags: [None; 2],
+            source_mac: request.source_mac,
+            source: request.source,
+            destination: request.destination,
+        };
+        let payload = request.payload();
+        let mut effects = std::mem::take(&mut self.effects);
+        let message = Input::Message {
+            ingress: &ingress,
+            payload: &payload,
+        };
+        self.engine.handle(message, now, &NoGrants, &mut effects);
+        let mut yiaddr = None;
+        let mut next = 0;
+        while next < effects.len() {
+            match &effects[next] {
+                Effect::Commit { ticket, changes } => {
+                    let committed = Input::Committed {
+                        ticket: *ticket,
+                        result: Ok(vec![Applied::Done; changes.len()]),
+                    };
+                    self.engine.handle(committed, now, &NoGrants, &mut effects);
+                }
+                Effect::Send { payload, .. } => {
+                    yiaddr = payload[16..20]
+                        .first_chunk::<4>()
+                        .map(|a| Ipv4Addr::from(*a));
+                }
+                _ => {}
+            }
+            next += 1;
+        }
+        effects.clear();
+        self.effects = effects;
+        yiaddr
+    }
+}
+
+fn engine(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("engine");
+    for leases in [1_000, 100_000] {
+        let mut bench = Bench::new(leases);
+        group.bench_function(BenchmarkId::new("new client", leases), |bencher| {
+            bencher.iter(|| black_box(bench.new_client()));
+        });
+        let mut bench = Bench::new(leases);
+        let mut n = 0;
+        group.bench_function(BenchmarkId::new("renewal", leases), |bencher| {
+            bencher.iter(|| {
+                n = (n + 7919) % leases;
+                // Addresses are given out in ascending order.
+                let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 1, 0, 0)) + n);
+                let renewal = RequestFrame::new(fleet::mac(n), message_type::REQUEST).with(|r| {
+                    r.ciaddr = address;
+                    r.source = address;
+                    r.destination = SERVER;
+                    r.destination_mac = MAC_BROADCAST;
+                });
+                assert_eq!(bench.message(&renewal), Some(address));
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Taking an address and giving it back costs the same at any fill.
+fn pool(criterion: &mut Criterion) {
+    const SIZE: u32 = 1 << 20;
+    let first = u32::from(Ipv4Addr::new(10, 16, 0, 0));
+    let range = Range {
+        first: first.into(),
+        last: (first + SIZE - 1).into(),
+    };
+    let mut group = criterion.benchmark_group("pool, take and give back");
+    for percent in [0, 50, 99] {
+        let mut pool = Pool::new(&[range], []);
+        for _ in 0..SIZE / 100 * percent {
+            pool.take_any().expect("the pool is not empty yet");
+        }
+        group.bench_function(format!("{percent} % taken"), |bencher| {
+            bencher.iter(|| {
+                let address = pool.take_any().expect("an address was just given back");
+                pool.give_back(black_box(address));
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, engine, pool);
+criterion_main!(benches);
