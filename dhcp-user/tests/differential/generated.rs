@@ -17,7 +17,8 @@ use dhcp_user::clock::Nanos;
 use proptest::{prelude::*, test_runner::TestRunner};
 
 use crate::{
-    cast::{self, IFINDEX, Past, World},
+    cast::{self, Past, World},
+    networks::IFINDEX,
     support,
 };
 

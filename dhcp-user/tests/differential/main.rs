@@ -5,6 +5,7 @@
 mod cast;
 mod generated;
 mod malformed;
+mod networks;
 
 mod pitfalls;
 mod sides;

@@ -23,7 +23,8 @@ use dhcp_user::{
 };
 
 use crate::{
-    cast::{self, LEASE_SECS, Past, World, kind, stranger, yiaddr},
+    cast::{self, Past, World, kind, stranger, yiaddr},
+    networks::{self, LEASE_SECS},
     sides::Sides,
     support,
 };
@@ -68,7 +69,7 @@ fn boot_clock_is_not_compared_with_unix_time() {
     // To the tick: a client that is offered its lease, just before the lease ends and just after.
     let mut client = stranger(1);
     let start = secs_before(Nanos::now(), u64::from(LEASE_SECS));
-    let mut sides = Sides::new(&cast::config(), start);
+    let mut sides = Sides::new(&networks::config(), start);
     sides.lease(&mut client);
     let discover = cast::discover(&client).frame();
     for binding in sides.tables.leases.values_mut() {
@@ -249,7 +250,7 @@ fn no_fragments_no_ip_options_no_wrong_checksums_and_nothing_of_the_request_in_r
 fn what_the_kernel_acknowledged_the_controller_does_not_give_away() {
     let mut program = support::program(1024);
     let now = Nanos::now();
-    let mut sides = Sides::new(&cast::config(), secs_before(now, 500));
+    let mut sides = Sides::new(&networks::config(), secs_before(now, 500));
     let (mut client, mut other) = (stranger(1), stranger(2));
     sides.lease(&mut client);
     sides.sleep_to(now);

@@ -29,7 +29,7 @@ use dhcp_user::{
     store::{Applied, Change, Record},
 };
 
-use crate::cast;
+use crate::networks;
 
 /// Effects are carried out at once, and their results go in before anything else does.
 pub struct Sides {
@@ -67,7 +67,7 @@ fn engine(config: &Config, tables: &HostTables, live: &Arc<Live>) -> Engine {
         config: Arc::new(config.clone()),
         live: Arc::clone(live),
         fingerprint_key: tables.meta.unwrap().fingerprint_key,
-        links: LinkTable::new(cast::links()),
+        links: LinkTable::new(networks::links()),
         max_slots: tables.slots,
     })
 }
@@ -75,7 +75,7 @@ fn engine(config: &Config, tables: &HostTables, live: &Arc<Live>) -> Engine {
 impl Sides {
     /// A controller's first start, at a time.
     pub fn new(config: &Config, now: Nanos) -> Self {
-        let tables = cast::tables(config);
+        let tables = networks::tables(config);
         let snapshot = Snapshot {
             tables,
             store: BTreeMap::new(),
@@ -206,7 +206,7 @@ impl Sides {
     /// # Errors
     /// It is no message that could reach the engine.
     pub fn ask(&mut self, octets: &[u8]) -> Result<(), Outcome> {
-        let (ingress, message): (Ingress, Range<usize>) = frame::parse(octets, cast::IFINDEX)?;
+        let (ingress, message): (Ingress, Range<usize>) = frame::parse(octets, networks::IFINDEX)?;
         let effects = self.input(Input::Message {
             ingress: &ingress,
             payload: &octets[message],
@@ -233,7 +233,7 @@ impl Sides {
     /// The fast path on the host, with what it writes left in the tables.
     pub fn host(&self, octets: &[u8]) -> (Outcome, Vec<u8>) {
         let mut frame = HostFrame(octets.to_vec());
-        let outcome = self.tables.respond(&mut frame, cast::IFINDEX).outcome;
+        let outcome = self.tables.respond(&mut frame, networks::IFINDEX).outcome;
         (outcome, frame.0)
     }
 

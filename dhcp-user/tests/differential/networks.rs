@@ -1,0 +1,171 @@
+//! The configuration, and the maps before any client has come.
+
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+
+use dhcp_common::{
+    abi::{self, ClientKey, LINK_TRUSTS_RELAY_INFO, LinkKey, MAX_LINK_ADDRESSES, NetworkRef},
+    wire::{Be32, HTYPE_ETHERNET, INFINITE_SECS, option},
+};
+use dhcp_ebpf::fixtures::{
+    host::HostTables,
+    world::{SECOND, SERVER, SERVER_MAC, mac, meta},
+};
+use dhcp_user::{
+    config::{self, Config, LeaseTimes, OptionValue, Pool, Reservation, Server, Subnet},
+    engine::{Link, LinkTable},
+    run::links::relays,
+};
+
+pub const IFINDEX: u32 = dhcp_ebpf::fixtures::world::IFINDEX;
+pub const LEASE_SECS: u32 = 600;
+
+const DIRECT: u32 = 1;
+const INFINITE: u32 = 3;
+const RELAYED: u32 = 9;
+/// Numbers of clients with a reservation; the others count from zero.
+pub const PRINTER: u8 = 200;
+pub const RESERVED: u8 = 201;
+
+/// Our address on the link of infinite leases.
+pub const THIRD: Ipv4Addr = Ipv4Addr::new(10, 3, 0, 1);
+
+fn lease(lease_secs: u32) -> LeaseTimes {
+    LeaseTimes {
+        lease_secs,
+        renewal_secs: lease_secs / 2,
+        rebinding_secs: lease_secs / 8 * 7,
+        horizon_leases: 2,
+    }
+}
+
+fn subnet(prefix: &str, [first, last]: [Ipv4Addr; 2], lease_secs: u32) -> Subnet {
+    let value = |code, data: &[u8]| OptionValue {
+        code,
+        data: data.to_vec(),
+    };
+    Subnet {
+        prefix: prefix.parse().unwrap(),
+        pools: vec![Pool { first, last }],
+        lease: lease(lease_secs),
+        offer_time: Duration::from_secs(60),
+        decline_time: Duration::from_secs(3600),
+        authoritative: false,
+        server_id: None,
+        options: vec![
+            value(option::ROUTER, &SERVER.octets()),
+            value(6, &[10, 0, 0, 53, 10, 0, 0, 54]),
+            value(15, b"edge.example"),
+            value(42, &SERVER.octets()),
+            // Long enough that options 57, 61 and 82 decide what fits.
+            value(43, &[0x2b; 180]),
+            value(119, &[7; 61]),
+            value(121, &[0, 10, 0, 0, 1]),
+        ],
+        reservations: Vec::new(),
+    }
+}
+
+pub fn config() -> Config {
+    let mut direct = subnet(
+        "10.0.0.0/24",
+        [[10, 0, 0, 100], [10, 0, 0, 199]].map(Ipv4Addr::from),
+        LEASE_SECS,
+    );
+    let reserve = |n: u8, last, host_name: Option<&str>| {
+        Arc::new(Reservation {
+            client: ClientKey::hardware(DIRECT, HTYPE_ETHERNET, &mac(n)).unwrap(),
+            client_text: "test".into(),
+            address: Ipv4Addr::new(10, 0, 0, last),
+            host_name: host_name.map(str::to_owned),
+        })
+    };
+    direct.reservations = vec![
+        reserve(PRINTER, 50, Some("printer")),
+        reserve(RESERVED, 51, None),
+    ];
+    let relayed = subnet(
+        "10.9.0.0/16",
+        [[10, 9, 1, 0], [10, 9, 1, 199]].map(Ipv4Addr::from),
+        LEASE_SECS,
+    );
+    let infinite = subnet(
+        "10.3.0.0/24",
+        [[10, 3, 0, 100], [10, 3, 0, 199]].map(Ipv4Addr::from),
+        INFINITE_SECS,
+    );
+    let networks = [(DIRECT, direct), (INFINITE, infinite), (RELAYED, relayed)];
+    Config {
+        server: Server {
+            store: "store".into(),
+            control_socket: "socket".into(),
+            pin_dir: "pins".into(),
+            max_leases: 1024,
+            generic_xdp: false,
+            fast_path: true,
+            client_limit: meta().client_limit,
+            relay_limit: meta().relay_limit,
+        },
+        interfaces: Vec::new(),
+        networks: networks
+            .into_iter()
+            .map(|(id, subnet)| config::Network {
+                id,
+                name: id.to_string(),
+                subnet,
+            })
+            .collect(),
+    }
+}
+
+/// Untagged, 802.1Q with option 82 trusted, QinQ, and the link of infinite leases.
+pub fn links() -> Vec<Link> {
+    let link = |outer, inner, network, addresses: &[Ipv4Addr]| Link {
+        key: LinkKey {
+            ifindex: IFINDEX,
+            outer,
+            inner,
+        },
+        network: Some(network),
+        addresses: addresses.to_vec(),
+        trusts_relay_info: outer == 100 && inner == 0,
+    };
+    let ours = [SERVER, SECOND];
+    vec![
+        link(0, 0, DIRECT, &ours),
+        link(100, 0, DIRECT, &ours),
+        link(100, 200, DIRECT, &ours),
+        link(300, 0, INFINITE, &[THIRD]),
+    ]
+}
+
+/// The maps before any client has come.
+pub fn tables(config: &Config) -> HostTables {
+    let mut tables = HostTables::new(meta());
+    for link in links() {
+        let mut addresses = [Be32::default(); MAX_LINK_ADDRESSES];
+        for (slot, address) in addresses.iter_mut().zip(&link.addresses) {
+            *slot = (*address).into();
+        }
+        let value = abi::Link {
+            network: NetworkRef {
+                id: link.network.unwrap(),
+                flags: 0,
+            },
+            flags: if link.trusts_relay_info {
+                LINK_TRUSTS_RELAY_INFO
+            } else {
+                0
+            },
+            slow_base: 64,
+            mac: SERVER_MAC,
+            address_count: link.addresses.len() as u16,
+            addresses,
+        };
+        tables.links.insert(link.key, value);
+    }
+    for (prefix, network) in relays(config, &LinkTable::new(links())) {
+        let len = u32::from(prefix.prefix_len());
+        tables.relays.push((len, prefix.network().into(), network));
+    }
+    tables
+}
