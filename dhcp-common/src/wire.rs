@@ -72,6 +72,9 @@ pub const VLAN_TAG_LEN: usize = 4;
 pub const MAX_VLAN_TAGS: usize = 2;
 pub const MAC_BROADCAST: [u8; 6] = [0xff; 6];
 
+/// The longest frame of a link without jumbo frames, with all tags.
+pub const MAX_FRAME_LEN: usize = ETHERNET_LEN + MAX_VLAN_TAGS * VLAN_TAG_LEN + ETHERNET_MTU;
+
 pub const ETHERTYPE_IPV4: u16 = 0x0800;
 /// Customer tag, IEEE 802.1Q.
 pub const ETHERTYPE_VLAN: u16 = 0x8100;

@@ -1,6 +1,10 @@
 //! What the fast path needs of a frame, in the kernel or in a test.
 
-use crate::packet::Packet;
+use dhcp_common::abi::IMAGE_LEN;
+
+#[cfg(doc)]
+use crate::packet::MIN_IMAGE_LEN;
+use crate::packet::{Head, Mac, Packet};
 
 /// A frame under the program's hands. Every access is checked; `None` means that it lies outside.
 pub trait Frame {
@@ -19,19 +23,30 @@ pub trait Frame {
     /// The four octets at an offset as they lie in memory.
     fn raw32_at(&self, offset: usize) -> Option<u32>;
 
-    /// Copies the first `len` octets, of which `network_offset` come before the IP header, to where
-    /// [`Packet`] wants them.
-    fn load(&self, network_offset: usize, len: usize, packet: &mut Packet) -> Option<()>;
+    /// Copies a request whose IP header begins at an offset: headers, cookie, and so many octets of
+    /// options.
+    fn load(&self, network_offset: usize, options_len: usize, packet: &mut Packet) -> Option<()>;
+
+    /// The unfolded sum, as in [`dhcp_common::checksum`], of a UDP datagram up to its options.
+    fn sum_fixed(&self, network_offset: usize) -> Option<u64>;
 
     /// Makes the frame `len` octets long, at whichever end there is room: what it holds may have moved.
     /// On failure it is as it was.
     fn resize(&mut self, len: usize) -> Option<()>;
 
-    /// Writes link header and [`Packet::head`] to the front of the frame.
-    fn store_front(&mut self, network_offset: usize, packet: &Packet) -> Option<()>;
+    /// Sets destination and source address of the link, and all from the IP header to `chaddr`.
+    fn store_head(
+        &mut self,
+        network_offset: usize,
+        destination: Mac,
+        source: Mac,
+        head: &Head,
+    ) -> Option<()>;
 
-    /// Writes the first `len` octets of `bytes` at an offset.
-    fn store<const N: usize>(&mut self, offset: usize, bytes: &[u8; N], len: usize) -> Option<()>;
+    /// Writes the first `len` octets of a template's image, [`MIN_IMAGE_LEN`] or more, at an offset.
+    fn store_image(&mut self, offset: usize, image: &[u8; IMAGE_LEN], len: usize) -> Option<()>;
+
+    fn store_octet(&mut self, offset: usize, octet: u8) -> Option<()>;
 
     /// Writes `len` octets that stand at `from` in the options of `packet`.
     fn store_options(

@@ -5,12 +5,12 @@ use dhcp_common::{
     outcome::Outcome,
     wire::{
         Be32, ETHERNET_LEN, ETHERTYPE_IPV4, ETHERTYPE_QINQ, ETHERTYPE_VLAN, IPV4_BROADCAST,
-        IPV4_FRAGMENT_MASK, IPV4_PROTOCOL_UDP, IPV4_VERSION_IHL, MAC_BROADCAST, SERVER_PORT,
-        VLAN_ID_MASK, VLAN_TAG_LEN,
+        IPV4_FRAGMENT_MASK, IPV4_PROTOCOL_UDP, IPV4_VERSION_IHL, SERVER_PORT, VLAN_ID_MASK,
+        VLAN_TAG_LEN,
     },
 };
 
-use crate::{frame::Frame, tables::Tables};
+use crate::{frame::Frame, packet::Mac, tables::Tables};
 
 /// Offsets in the IPv4 header.
 mod ipv4 {
@@ -25,7 +25,7 @@ pub struct Ingress<'a> {
     /// Octets before the IP header.
     pub network_offset: usize,
     pub link: &'a Link,
-    pub source_mac: [u8; 6],
+    pub source_mac: Mac,
     /// Whether it came to 255.255.255.255.
     pub is_broadcast: bool,
 }
@@ -38,19 +38,24 @@ pub fn ingress<'a, T: Tables>(
     tables: &'a T,
 ) -> Result<Ingress<'a>, Outcome> {
     let (network_offset, vlans) = network_offset(frame).ok_or(Outcome::NotDhcp)?;
-    let version_ihl = frame.octet_at(network_offset).ok_or(Outcome::NotDhcp)?;
-    let header_len = usize::from(version_ihl & 0x0f) * 4;
+    // One after the other, so that most traffic costs a look or two.
     let protocol = frame.octet_at(network_offset + ipv4::PROTOCOL);
-    let fragment = frame.be16_at(network_offset + ipv4::FRAGMENT);
-    let port = frame.be16_at(network_offset + header_len + 2);
-    let (Some(protocol), Some(fragment), Some(port)) = (protocol, fragment, port) else {
-        return Err(Outcome::NotDhcp);
-    };
-    // Only the first fragment has ports; the others cannot be told from other traffic.
-    let is_first = fragment & 0x1fff == 0;
-    if version_ihl >> 4 != 4 || protocol != IPV4_PROTOCOL_UDP || port != SERVER_PORT || !is_first {
+    if protocol != Some(IPV4_PROTOCOL_UDP) {
         return Err(Outcome::NotDhcp);
     }
+    let version_ihl = frame.octet_at(network_offset).ok_or(Outcome::NotDhcp)?;
+    if version_ihl >> 4 != 4 {
+        return Err(Outcome::NotDhcp);
+    }
+    let header_len = usize::from(version_ihl & 0x0f) * 4;
+    if frame.be16_at(network_offset + header_len + 2) != Some(SERVER_PORT) {
+        return Err(Outcome::NotDhcp);
+    }
+    // Only the first fragment has ports; the others cannot be told from other traffic.
+    let fragment = frame
+        .be16_at(network_offset + ipv4::FRAGMENT)
+        .filter(|fragment| fragment & 0x1fff == 0)
+        .ok_or(Outcome::NotDhcp)?;
 
     let key = LinkKey {
         ifindex,
@@ -64,7 +69,7 @@ pub fn ingress<'a, T: Tables>(
         .ok_or(Outcome::NotDhcp)?;
     let is_broadcast = destination == IPV4_BROADCAST;
     let mac = mac_at(frame, 0).ok_or(Outcome::NotDhcp)?;
-    let is_our_mac = mac == MAC_BROADCAST || mac == link.mac;
+    let is_our_mac = mac == Mac::BROADCAST || mac == Mac::new(link.mac);
     if !is_our_mac || !(is_broadcast || tables.is_ours(link, destination)) {
         return Err(Outcome::NotOurs);
     }
@@ -105,8 +110,8 @@ fn network_offset(frame: &impl Frame) -> Option<(usize, [u16; 2])> {
 }
 
 #[inline(always)]
-fn mac_at(frame: &impl Frame, offset: usize) -> Option<[u8; 6]> {
+fn mac_at(frame: &impl Frame, offset: usize) -> Option<Mac> {
     let [a, b, c, d] = frame.raw32_at(offset)?.to_ne_bytes();
     let [e, f] = frame.be16_at(offset + 4)?.to_be_bytes();
-    Some([a, b, c, d, e, f])
+    Some(Mac::new([a, b, c, d, e, f]))
 }

@@ -1,6 +1,6 @@
 //! The fast path's traits over the kernel: frame, maps and helpers. All of the program's unsafe code.
 
-use core::{ffi::c_void, hint::black_box, ptr};
+use core::{arch::asm, ffi::c_void, ptr};
 
 use aya_ebpf::{
     bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG},
@@ -14,17 +14,17 @@ use aya_ebpf::{
 };
 use dhcp_common::{
     abi::{
-        Binding, ClientKey, DEFAULT_LEASES, EVENTS_BYTES, Event, Grant, Link, LinkKey, MAX_LIMITS,
-        MAX_LINKS, MAX_RELAYS, MAX_SLOW_SOCKETS, MAX_TEMPLATES, META_INDEX, Meta, NetworkRef,
-        RelayKey, Template, TemplateKey,
+        Binding, ClientKey, DEFAULT_LEASES, EVENTS_BYTES, Event, Grant, IMAGE_LEN, Link, LinkKey,
+        MAX_LIMITS, MAX_LINKS, MAX_RELAYS, MAX_SLOW_SOCKETS, MAX_TEMPLATES, META_INDEX, Meta,
+        NetworkRef, RelayKey, Template, TemplateKey,
     },
     outcome::Outcome,
-    wire::{Be32, UDP_LEN},
+    wire::{Be32, ETHERNET_LEN, IPV4_LEN, MAX_FRAME_LEN, MAX_VLAN_TAGS, VLAN_TAG_LEN},
 };
 
 use crate::{
     frame::Frame,
-    packet::{HEAD_LEN, LINK_LEN, Options, Packet},
+    packet::{FIXED_UDP_LEN, Fixed, Head, MIN_IMAGE_LEN, MIN_OPTIONS_LEN, Mac, Options, Packet},
     parse::Scratch,
     tables::{Rounds, Tables},
 };
@@ -56,6 +56,11 @@ static SLOW: XskMap = XskMap::with_max_entries(MAX_SLOW_SOCKETS, 0);
 #[map]
 static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 
+/// Octets of both addresses of a link header.
+const MACS_LEN: usize = 12;
+/// What follows them, at most.
+type TypeAndTags = [u8; ETHERNET_LEN + MAX_VLAN_TAGS * VLAN_TAG_LEN - MACS_LEN];
+
 /// The frame of a run.
 #[expect(
     missing_debug_implementations,
@@ -85,7 +90,7 @@ impl Frame for XdpFrame<'_> {
     #[inline(always)]
     fn len(&self) -> usize {
         // Kept whole: the verifier knows the difference of the two, but no other sum with the end.
-        black_box(self.ctx.data_end() - self.ctx.data())
+        opaque(self.ctx.data_end() - self.ctx.data())
     }
 
     #[inline(always)]
@@ -109,24 +114,44 @@ impl Frame for XdpFrame<'_> {
     }
 
     #[inline(always)]
-    fn load(&self, network_offset: usize, len: usize, packet: &mut Packet) -> Option<()> {
-        let start = Packet::frame_offset(network_offset)?;
-        // What lies behind the fixed fields is bounded by the options' capacity.
-        const MAX: usize =
-            LINK_LEN + size_of::<Packet>() - size_of::<Options>() - LINK_LEN + Options::CAPACITY;
-        if len > MAX {
+    fn load(&self, network_offset: usize, options_len: usize, packet: &mut Packet) -> Option<()> {
+        if options_len >= Options::CAPACITY {
             return None;
         }
-        // SAFETY: `start` is at most LINK_LEN, and that with MAX is less than a Packet.
-        let read = unsafe {
-            bpf_xdp_load_bytes(
-                self.ctx.ctx,
-                0,
-                ptr::from_mut(packet).byte_add(start).cast(),
-                len as u32,
-            )
-        };
+        let fixed = self.at::<Fixed>(network_offset)?;
+        // SAFETY: `at` has compared the range with the frame's end, and nothing writes meanwhile.
+        unsafe {
+            packet.head = ptr::addr_of!((*fixed).head).read_unaligned();
+            packet.cookie = ptr::addr_of!((*fixed).cookie).read_unaligned();
+        }
+        let mut from = network_offset + size_of::<Fixed>();
+        let mut to = ptr::from_mut(&mut packet.options).cast::<u8>();
+        let mut rest = options_len;
+        // Most requests have just the shortest message's room for options. Word by word that is cheaper
+        // than the helper, whose copy is microcode, and what it has written is slow to read at once.
+        if rest >= MIN_OPTIONS_LEN {
+            let options = self.at::<[u8; MIN_OPTIONS_LEN]>(from)?;
+            // SAFETY: as above.
+            unsafe { to.cast::<[u8; MIN_OPTIONS_LEN]>().write(*options) };
+            from += MIN_OPTIONS_LEN;
+            // SAFETY: the options' capacity is more.
+            to = unsafe { to.byte_add(MIN_OPTIONS_LEN) };
+            rest -= MIN_OPTIONS_LEN;
+        }
+        let rest = opaque(rest) & (Options::CAPACITY - 1);
+        if rest == 0 {
+            return Some(());
+        }
+        // SAFETY: the options have room for their capacity, and slack.
+        let read = unsafe { bpf_xdp_load_bytes(self.ctx.ctx, from as u32, to.cast(), rest as u32) };
         (read == 0).then_some(())
+    }
+
+    #[inline(always)]
+    fn sum_fixed(&self, network_offset: usize) -> Option<u64> {
+        let datagram = self.at::<[u8; FIXED_UDP_LEN]>(network_offset + IPV4_LEN)?;
+        // SAFETY: `at` has compared the range with the frame's end.
+        Some(unsafe { sum_of(datagram.cast(), FIXED_UDP_LEN) })
     }
 
     /// veth gives a frame from a local sender hardly any room behind its end (skb_pp_cow_data in
@@ -138,40 +163,84 @@ impl Frame for XdpFrame<'_> {
         if unsafe { bpf_xdp_adjust_tail(self.ctx.ctx, delta) } == 0 {
             return Some(());
         }
-        // SAFETY: as above.
-        (unsafe { bpf_xdp_adjust_head(self.ctx.ctx, -delta) } == 0).then_some(())
-    }
-
-    #[inline(always)]
-    fn store_front(&mut self, network_offset: usize, packet: &Packet) -> Option<()> {
-        let start = Packet::frame_offset(network_offset)?;
-        // SAFETY: from `start` to the end of the head are as many octets, inside the packet.
-        let written = unsafe {
-            bpf_xdp_store_bytes(
-                self.ctx.ctx,
-                0,
-                ptr::from_ref(packet).byte_add(start).cast_mut().cast(),
-                (network_offset + HEAD_LEN) as u32,
-            )
-        };
-        (written == 0).then_some(())
-    }
-
-    #[inline(always)]
-    fn store<const N: usize>(&mut self, offset: usize, bytes: &[u8; N], len: usize) -> Option<()> {
-        if len > N || len == 0 {
+        // What stands between the addresses and any IP header moves with the beginning.
+        // SAFETY: `at` compares the range with the frame's end, here and below; octets need no alignment.
+        let types = unsafe { *self.at::<TypeAndTags>(MACS_LEN)? };
+        // SAFETY: as at the beginning.
+        if unsafe { bpf_xdp_adjust_head(self.ctx.ctx, -delta) } != 0 {
             return None;
         }
-        // SAFETY: `len` octets of `bytes` are there, as just compared.
+        // SAFETY: as above.
+        self.at::<TypeAndTags>(MACS_LEN)
+            .map(|to| unsafe { *to = types })
+    }
+
+    #[inline(always)]
+    fn store_head(
+        &mut self,
+        network_offset: usize,
+        destination: Mac,
+        source: Mac,
+        head: &Head,
+    ) -> Option<()> {
+        let macs = self.at::<[[u8; 6]; 2]>(0)?;
+        let to = self.at::<Head>(network_offset)?;
+        // SAFETY: `at` has compared both ranges with the frame's end; octets need no alignment.
+        unsafe {
+            *macs = [destination.octets(), source.octets()];
+            to.write_unaligned(*head);
+        }
+        Some(())
+    }
+
+    #[inline(always)]
+    fn store_image(&mut self, offset: usize, image: &[u8; IMAGE_LEN], len: usize) -> Option<()> {
+        if !(MIN_IMAGE_LEN..=IMAGE_LEN).contains(&len) {
+            return None;
+        }
+        let to = self.at::<[u64; MIN_IMAGE_LEN / 8]>(offset)?.cast::<u64>();
+        let from = ptr::from_ref(image).cast::<u64>();
+        for i in 0..MIN_IMAGE_LEN / 8 {
+            // Faster than the helper, whose copy is microcode. Volatile: else LLVM loads first, and has
+            // no room for what it has loaded.
+            // SAFETY: `at` has compared the range with the frame's end; the image is longer, and the
+            // kernel aligns values to eight.
+            unsafe { to.add(i).write_unaligned(from.add(i).read_volatile()) };
+        }
+        let rest = opaque(len - MIN_IMAGE_LEN) & (IMAGE_LEN - MIN_IMAGE_LEN - 1);
+        if rest == 0 {
+            return Some(());
+        }
+        // SAFETY: `len` octets of the image are there, as just compared.
         let written = unsafe {
             bpf_xdp_store_bytes(
                 self.ctx.ctx,
-                offset as u32,
-                bytes.as_ptr().cast_mut().cast(),
-                len as u32,
+                (offset + MIN_IMAGE_LEN) as u32,
+                ptr::from_ref(image)
+                    .cast_mut()
+                    .byte_add(MIN_IMAGE_LEN)
+                    .cast(),
+                rest as u32,
             )
         };
         (written == 0).then_some(())
+    }
+
+    #[inline(always)]
+    fn store_octet(&mut self, offset: usize, octet: u8) -> Option<()> {
+        let offset = opaque(offset);
+        if offset > MAX_FRAME_LEN {
+            return None;
+        }
+        // Each worked out once, and in this order: the verifier takes another sum of frame and offset for
+        // another place, and learns nothing of a place that is compared itself.
+        let to = opaque(self.ctx.data() + offset);
+        if opaque(to + 1) > self.ctx.data_end() {
+            return None;
+        }
+        // SAFETY: just compared with the frame's end.
+        unsafe { *(to as *mut u8) = octet };
+        Some(())
     }
 
     #[inline(always)]
@@ -182,7 +251,7 @@ impl Frame for XdpFrame<'_> {
         from: usize,
         len: usize,
     ) -> Option<()> {
-        let from = black_box(from) & (Options::CAPACITY - 1);
+        let from = opaque(from) & (Options::CAPACITY - 1);
         if len > 2 + 255 || len == 0 {
             return None;
         }
@@ -294,17 +363,16 @@ impl Tables for Maps {
     }
 
     #[inline(always)]
-    fn sum_datagram(&self, packet: &Packet, len: usize) -> u64 {
+    fn sum_all_options(&self, packet: &Packet, len: usize) -> u64 {
         const CHUNK: usize = 512;
-        const MAX: usize = UDP_LEN + size_of::<Packet>() - size_of::<Options>() + Options::CAPACITY;
-        let start = ptr::from_ref(&packet.head.udp).cast::<u8>();
+        let start = ptr::from_ref(&packet.options).cast::<u8>();
         let padded = (len + 3) & !3;
         let mut sum = 0u64;
         let mut done = 0;
         // Older kernels take 512 octets a call.
-        while done < padded && done < MAX {
+        while done < padded && done < Options::CAPACITY {
             let chunk = (padded - done).min(CHUNK);
-            // SAFETY: `done + chunk` stays inside the packet, whose datagram `load` has bounded.
+            // SAFETY: `done + chunk` is at most the capacity, rounded up to a whole chunk.
             sum += unsafe { sum_of(start.byte_add(done), chunk) };
             done += CHUNK;
         }
@@ -313,8 +381,8 @@ impl Tables for Maps {
 
     #[inline(always)]
     fn sum_options(&self, packet: &Packet, offset: usize, len: usize) -> u64 {
-        let offset = black_box(offset) & (Options::CAPACITY - 1);
-        let len = black_box(len) & 0xff;
+        let offset = opaque(offset) & (Options::CAPACITY - 1);
+        let len = opaque(len) & 0xff;
         // SAFETY: an option at any offset below the capacity is inside, see `packet::SLACK`.
         unsafe {
             sum_of(
@@ -377,4 +445,17 @@ pub fn repeat<R: Rounds>(limit: u32, rounds: &mut R) {
             0,
         )
     };
+}
+
+/// A number of which LLVM knows nothing, so that it drops no check on it that it could prove needless and
+/// the verifier could not. Unlike with `black_box` it stays in a register. An instruction there must be:
+/// the kernel takes no two lines of source for one.
+#[inline(always)]
+pub fn opaque(number: usize) -> usize {
+    let same;
+    // SAFETY: the instruction copies one register to another.
+    unsafe {
+        asm!("{1} = {0}", in(reg) number, lateout(reg) same, options(pure, nomem, nostack, preserves_flags));
+    }
+    same
 }

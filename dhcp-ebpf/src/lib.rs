@@ -11,6 +11,7 @@
 //! host in tests as it does in the kernel. The program itself is `main.rs`; everything `unsafe` that it
 //! needs is in `kernel.rs`.
 #![no_std]
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 #[cfg(feature = "fixtures")]
 extern crate std;

@@ -29,9 +29,7 @@ pub fn admit<T: Tables>(
     } else if !address.is_zero() {
         (ADDRESS | u64::from(address.raw()), &meta.client_limit)
     } else {
-        let [a, b, c, d, e, f] = ingress.source_mac;
-        let mac = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
-        (HARDWARE | mac, &meta.client_limit)
+        (HARDWARE | ingress.source_mac.word(), &meta.client_limit)
     };
     let bucket = tables.bucket(source).unwrap_or(0);
     match limit.admit(bucket, now_ns) {

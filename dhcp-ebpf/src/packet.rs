@@ -1,16 +1,14 @@
 //! A request, copied out of the frame so that every fixed field lies at a constant, aligned offset.
 //!
-//! One copy makes the rest cheap and plain: fields are read as what they are, the verifier needs no
-//! bounds but the options' mask, and the reply's headers are built over the request's.
-
-use core::hint::black_box;
+//! The copy makes the rest cheap and plain: fields are read as what they are, and the verifier needs no
+//! bounds but the options' mask.
 
 use bytemuck::{Pod, Zeroable};
 use dhcp_common::{
     abi::IMAGE_LEN,
     wire::{
-        BOOTP_FIXED_LEN, BOOTP_HEAD_LEN, Be16, Be32, ETHERNET_LEN, FILE_LEN, IPV4_LEN,
-        MAX_VLAN_TAGS, SNAME_LEN, UDP_LEN, VLAN_TAG_LEN,
+        BOOTP_FIXED_LEN, BOOTP_HEAD_LEN, BOOTP_MIN_LEN, Be16, Be32, FILE_LEN, IPV4_LEN,
+        MAC_BROADCAST, SNAME_LEN, UDP_LEN,
     },
 };
 
@@ -21,8 +19,30 @@ pub const MAX_OPTIONS_LEN: usize = 1024;
 /// be followed by.
 const SLACK: usize = 268;
 
-/// Room for the link header, so that the IP header is aligned behind any of them.
-pub const LINK_LEN: usize = 24;
+/// A MAC address in one word: six octets apart take the program six registers, which it does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mac(u64);
+
+impl Mac {
+    pub const BROADCAST: Self = Self::new(MAC_BROADCAST);
+
+    #[inline(always)]
+    pub const fn new([a, b, c, d, e, f]: [u8; 6]) -> Self {
+        Self(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
+    }
+
+    #[inline(always)]
+    pub const fn octets(self) -> [u8; 6] {
+        let [a, b, c, d, e, f, _, _] = self.0.to_le_bytes();
+        [a, b, c, d, e, f]
+    }
+
+    /// The octets in little-endian order.
+    #[inline(always)]
+    pub const fn word(self) -> u64 {
+        self.0
+    }
+}
 
 /// IP header to `chaddr`: what a reply always changes.
 pub const HEAD_LEN: usize = IPV4_LEN + UDP_LEN + BOOTP_HEAD_LEN;
@@ -75,10 +95,10 @@ pub struct BootpHead {
 impl BootpHead {
     /// The first six octets of `chaddr`.
     #[inline(always)]
-    pub fn ethernet(&self) -> [u8; 6] {
-        let [a, b, c, d] = self.chaddr[0].to_ne_bytes();
-        let [e, f, _, _] = self.chaddr[1].to_ne_bytes();
-        [a, b, c, d, e, f]
+    pub fn ethernet(&self) -> Mac {
+        let [low, high] =
+            [self.chaddr[0], self.chaddr[1]].map(|word| u64::from(u32::from_le(word)));
+        Mac(low | (high & 0xffff) << 32)
     }
 }
 
@@ -91,23 +111,39 @@ pub struct Head {
     pub bootp: BootpHead,
 }
 
+/// What precedes the options in every request, as it lies in a frame.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct Fixed {
+    pub head: Head,
+    names: [u8; SNAME_LEN + FILE_LEN],
+    pub cookie: Be32,
+}
+
+/// The least that is sent from `sname` on: the shortest BOOTP message.
+pub const MIN_IMAGE_LEN: usize = BOOTP_MIN_LEN - BOOTP_HEAD_LEN;
+
+/// Room for options in the shortest BOOTP message.
+pub const MIN_OPTIONS_LEN: usize = BOOTP_MIN_LEN - BOOTP_FIXED_LEN;
+
+/// UDP header to cookie.
+pub const FIXED_UDP_LEN: usize = UDP_LEN + BOOTP_FIXED_LEN;
+
+/// What a request may decide by. `sname` and `file` are left in the frame.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C, align(8))]
 pub struct Packet {
-    /// Ethernet header and VLAN tags, ending where the IP header begins.
-    pub link: [u8; LINK_LEN],
     pub head: Head,
-    pub names: [u8; SNAME_LEN + FILE_LEN],
     pub cookie: Be32,
     pub options: Options,
 }
 
 const _: () = {
-    assert!(LINK_LEN.is_multiple_of(8) && LINK_LEN >= ETHERNET_LEN + MAX_VLAN_TAGS * VLAN_TAG_LEN);
     assert!(size_of::<Head>() == HEAD_LEN);
-    assert!(core::mem::offset_of!(Packet, head) == LINK_LEN);
+    assert!(size_of::<Fixed>() == IPV4_LEN + FIXED_UDP_LEN);
     assert!(
-        core::mem::offset_of!(Packet, options) == LINK_LEN + IPV4_LEN + UDP_LEN + BOOTP_FIXED_LEN
+        FIXED_UDP_LEN.is_multiple_of(4) && core::mem::offset_of!(Packet, options).is_multiple_of(4),
+        "summed in whole words"
     );
     assert!(MAX_OPTIONS_LEN.is_power_of_two(), "offsets are masked");
     assert!(
@@ -117,32 +153,6 @@ const _: () = {
     assert!(IMAGE_LEN >= SNAME_LEN + FILE_LEN);
 };
 
-impl Packet {
-    /// Sets destination and source address in the link header.
-    #[inline(always)]
-    pub fn set_macs(&mut self, network_offset: usize, destination: [u8; 6], source: [u8; 6]) {
-        const MASK: usize = 0xf;
-        const {
-            assert!(
-                LINK_LEN - ETHERNET_LEN <= MASK,
-                "where an untagged frame begins"
-            )
-        };
-        let start = black_box(LINK_LEN.wrapping_sub(network_offset)) & MASK;
-        let octets = bytemuck::bytes_of_mut(self);
-        for i in 0..6 {
-            octets[start + i] = destination[i];
-            octets[start + 6 + i] = source[i];
-        }
-    }
-
-    /// Where in the packet a frame begins whose link header has `network_offset` octets.
-    #[inline(always)]
-    pub const fn frame_offset(network_offset: usize) -> Option<usize> {
-        LINK_LEN.checked_sub(network_offset)
-    }
-}
-
 /// The options field, and room behind it.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
@@ -151,16 +161,11 @@ pub struct Options([u8; MAX_OPTIONS_LEN + SLACK]);
 impl Options {
     pub const CAPACITY: usize = MAX_OPTIONS_LEN;
 
-    /// The octet at an offset below [`Self::CAPACITY`].
+    /// The octet at an offset below [`Self::CAPACITY`], and the one after it.
     #[inline(always)]
-    pub fn octet(&self, offset: usize) -> u8 {
-        self.0[masked(offset)]
-    }
-
-    /// The octet after the one at an offset below [`Self::CAPACITY`].
-    #[inline(always)]
-    pub fn octet_after(&self, offset: usize) -> u8 {
-        self.0[masked(offset) + 1]
+    pub fn pair(&self, offset: usize) -> [u8; 2] {
+        let at = masked(offset);
+        [self.0[at], self.0[at + 1]]
     }
 
     /// Eight octets from an offset below [`Self::CAPACITY`] and `skip` more, of which the first `len`
@@ -207,8 +212,17 @@ pub const fn first_octets(word: u64, len: usize) -> u64 {
 }
 
 /// An offset that the verifier can see is inside. LLVM would drop the mask where it has proved what
-/// the verifier cannot; `black_box` keeps it.
+/// the verifier cannot.
 #[inline(always)]
 fn masked(offset: usize) -> usize {
-    black_box(offset) & (MAX_OPTIONS_LEN - 1)
+    opaque(offset) & (MAX_OPTIONS_LEN - 1)
+}
+
+#[cfg(target_arch = "bpf")]
+pub use crate::kernel::opaque;
+
+/// See the kernel's.
+#[cfg(not(target_arch = "bpf"))]
+pub const fn opaque(number: usize) -> usize {
+    number
 }

@@ -1,27 +1,28 @@
 //! A request, from the frame to what decides about its answer, in one walk over the options.
 
-use core::hint::black_box;
-
 use dhcp_common::{
     abi::{ClientKey, Identity, LINK_TRUSTS_RELAY_INFO, Link, MAX_CLIENT_ID, Meta, NetworkRef},
     checksum,
     fingerprint::{self, Fingerprint, MAX_WORDS},
     outcome::Outcome,
     wire::{
-        BOOTP_FIXED_LEN, BOOTREPLY, BOOTREQUEST, Be32, ETHERNET_MTU, IPV4_LEN, MAGIC_COOKIE,
-        MAX_HLEN, UDP_LEN, message_type, option, relay_suboption,
+        BOOTREPLY, BOOTREQUEST, Be32, ETHERNET_MTU, IPV4_LEN, MAGIC_COOKIE, MAX_HLEN, message_type,
+        option, relay_suboption,
     },
 };
 
 use crate::{
     frame::Frame,
     ingress::Ingress,
-    packet::{Options, Packet, first_octets},
+    packet::{FIXED_UDP_LEN, Options, Packet, first_octets, opaque},
     tables::{Rounds, Tables, repeat},
 };
 
-/// Options and paddings that the walk takes, and the words of the fingerprint.
-const MAX_ROUNDS: u32 = 96 + MAX_WORDS as u32;
+/// Options and paddings that the walk takes, and the words of the fingerprint, [`STEPS`] a round.
+const MAX_ROUNDS: u32 = (96 + MAX_WORDS as u32) / STEPS;
+/// A round keeps the offset in a register, and not in memory as it must between rounds. The verifier
+/// looks at each of its steps.
+const STEPS: u32 = 4;
 /// Sub-options of option 82 that the walk takes.
 const MAX_SUBOPTIONS: u32 = 16;
 const MAX_UDP_LEN: usize = ETHERNET_MTU - IPV4_LEN;
@@ -94,7 +95,6 @@ pub fn load<T: Tables>(
     tables: &T,
     scratch: &mut Scratch,
 ) -> Result<(), Outcome> {
-    const MIN_UDP_LEN: usize = UDP_LEN + BOOTP_FIXED_LEN;
     let ip_len = frame
         .be16_at(ingress.network_offset + 2)
         .ok_or(Outcome::Truncated)?;
@@ -102,21 +102,18 @@ pub fn load<T: Tables>(
     if frame.len() < ingress.network_offset + ip_len {
         return Err(Outcome::Truncated);
     }
-    if ip_len < IPV4_LEN + MIN_UDP_LEN {
+    if ip_len < IPV4_LEN + FIXED_UDP_LEN {
         return Err(Outcome::Truncated);
     }
     if ip_len > IPV4_LEN + MAX_UDP_LEN {
         return Err(Outcome::Oversized);
     }
     // Checked before the copy, which has room for no more; the headers' own errors come first.
-    let fits = ip_len < IPV4_LEN + MIN_UDP_LEN + Options::CAPACITY;
-    let copied = if fits { ip_len } else { IPV4_LEN + MIN_UDP_LEN };
+    let options_len = ip_len - IPV4_LEN - FIXED_UDP_LEN;
+    let fits = options_len < Options::CAPACITY;
+    let copied = if fits { options_len } else { 0 };
     frame
-        .load(
-            ingress.network_offset,
-            ingress.network_offset + copied,
-            &mut scratch.packet,
-        )
+        .load(ingress.network_offset, copied, &mut scratch.packet)
         .ok_or(Outcome::Truncated)?;
 
     let udp_len = ip_len - IPV4_LEN;
@@ -130,9 +127,15 @@ pub fn load<T: Tables>(
     if !fits {
         return Err(Outcome::ManyOptions);
     }
-    check_udp(&mut scratch.packet, udp_len, tables)?;
+    check_udp(
+        frame,
+        ingress.network_offset,
+        &mut scratch.packet,
+        udp_len,
+        tables,
+    )?;
     check_bootp(&scratch.packet)?;
-    scratch.walk.end = udp_len - MIN_UDP_LEN;
+    scratch.walk.end = options_len;
     Ok(())
 }
 
@@ -145,7 +148,13 @@ fn ip_sum(packet: &Packet) -> u64 {
 /// RFC 1122 §4.1.3.4. Zero stands for a sum that was not computed, and the mere sum of the
 /// pseudo-header for one that was left to hardware which a virtual link does not have.
 #[inline(always)]
-fn check_udp<T: Tables>(packet: &mut Packet, len: usize, tables: &T) -> Result<(), Outcome> {
+fn check_udp<T: Tables>(
+    frame: &impl Frame,
+    network_offset: usize,
+    packet: &mut Packet,
+    len: usize,
+    tables: &T,
+) -> Result<(), Outcome> {
     let head = &packet.head;
     if head.udp.checksum == 0 {
         return Ok(());
@@ -154,8 +163,10 @@ fn check_udp<T: Tables>(packet: &mut Packet, len: usize, tables: &T) -> Result<(
     if head.udp.checksum == checksum::fold(pseudo) {
         return Ok(());
     }
-    packet.options.clear_after(len - UDP_LEN - BOOTP_FIXED_LEN);
-    let sum = pseudo + tables.sum_datagram(packet, len);
+    let options_len = len - FIXED_UDP_LEN;
+    packet.options.clear_after(options_len);
+    let fixed = frame.sum_fixed(network_offset).ok_or(Outcome::Truncated)?;
+    let sum = pseudo + fixed + tables.sum_all_options(packet, options_len);
     if checksum::fold(sum) != 0xffff {
         return Err(Outcome::BadUdpChecksum);
     }
@@ -320,50 +331,48 @@ struct OptionWalk<'a> {
 impl Rounds for OptionWalk<'_> {
     #[inline(always)]
     fn round(&mut self) -> bool {
-        match self.step() {
-            Ok(true) => true,
-            Ok(false) => {
-                self.walk.ended = Some(Ok(()));
-                false
-            }
-            Err(outcome) => {
-                self.walk.ended = Some(Err(outcome));
-                false
+        let mut offset = self.walk.offset;
+        for _ in 0..STEPS {
+            match self.step(offset) {
+                Ok(Some(next)) => offset = next,
+                ended => {
+                    self.walk.ended = Some(ended.map(|_| ()));
+                    return false;
+                }
             }
         }
+        self.walk.offset = offset;
+        true
     }
 }
 
 impl OptionWalk<'_> {
-    /// Whether more options follow.
+    /// Where the next option begins, if one follows the one at this offset.
     #[inline(always)]
-    fn step(&mut self) -> Result<bool, Outcome> {
+    fn step(&mut self, offset: usize) -> Result<Option<usize>, Outcome> {
         let walk = &mut *self.walk;
         if walk.unmixed != 0 {
-            self.mix();
-            return Ok(true);
+            self.mix(offset);
+            return Ok(Some(offset));
         }
-        let offset = walk.offset;
         if offset >= walk.end {
             return Err(Outcome::NoEnd);
         }
-        let code = self.options.octet(offset);
+        let [code, value_len] = self.options.pair(offset);
         if code == option::PAD {
-            walk.offset = offset + 1;
-            return Ok(true);
+            return Ok(Some(offset + 1));
         }
         if code == option::END {
             return match walk.flaw {
                 Some(flaw) => Err(flaw),
-                None => Ok(false),
+                None => Ok(None),
             };
         }
-        let value_len = usize::from(self.options.octet_after(offset));
+        let value_len = usize::from(value_len);
         let next = offset + 2 + value_len;
         if next > walk.end {
             return Err(Outcome::OptionOverrun);
         }
-        walk.offset = next;
         let span = Span {
             offset,
             len: value_len + 2,
@@ -374,9 +383,9 @@ impl OptionWalk<'_> {
                 return Err(Outcome::ManyOptions);
             }
             self.walk.unmixed = span.len;
-            self.mix();
+            self.mix(next);
         }
-        Ok(true)
+        Ok(Some(next))
     }
 
     /// Keeps what is looked at later.
@@ -408,14 +417,14 @@ impl OptionWalk<'_> {
         }
     }
 
-    /// Mixes the next word of the option that ends at `offset`.
+    /// Mixes the next word of the option that ends at an offset.
     #[inline(always)]
-    fn mix(&mut self) {
+    fn mix(&mut self, end: usize) {
         const { assert!(MAX_WORDS.is_power_of_two()) };
         let walk = &mut *self.walk;
-        let start = walk.offset.wrapping_sub(walk.unmixed);
+        let start = end.wrapping_sub(walk.unmixed);
         let word = self.options.word(start, 0, walk.unmixed);
-        let at = black_box(walk.position) & (MAX_WORDS - 1);
+        let at = opaque(walk.position) & (MAX_WORDS - 1);
         walk.fingerprint.mix(word, [self.key[at], self.key[at + 1]]);
         walk.position += 1;
         walk.unmixed = walk.unmixed.saturating_sub(8);
@@ -456,8 +465,8 @@ impl Rounds for SuboptionWalk<'_> {
             walk.ended = Some(Ok(()));
             return false;
         }
-        let code = self.options.octet(offset);
-        let next = offset + 2 + usize::from(self.options.octet_after(offset));
+        let [code, value_len] = self.options.pair(offset);
+        let next = offset + 2 + usize::from(value_len);
         let changes_the_answer = matches!(
             code,
             relay_suboption::LINK_SELECTION

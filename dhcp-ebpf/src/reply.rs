@@ -4,12 +4,13 @@
 //! fail that was checked, so that no half-written frame goes anywhere.
 
 use dhcp_common::{
+    abi::IMAGE_LEN,
     checksum,
     outcome::Outcome,
     wire::{
         BOOTP_HEAD_LEN, BOOTP_MIN_LEN, BOOTREPLY, Be16, Be32, CLIENT_PORT, FLAG_BROADCAST,
         HTYPE_ETHERNET, IPV4_BROADCAST, IPV4_DONT_FRAGMENT, IPV4_LEN, IPV4_PROTOCOL_UDP,
-        IPV4_VERSION_IHL, MAC_BROADCAST, REPLY_TTL, SERVER_PORT, UDP_LEN, option,
+        IPV4_VERSION_IHL, REPLY_TTL, SERVER_PORT, UDP_LEN, option,
     },
 };
 
@@ -17,14 +18,14 @@ use crate::{
     decide::Answer,
     frame::Frame,
     ingress::Ingress,
-    packet::{BootpHead, HEAD_LEN, Ipv4, Packet, Udp},
+    packet::{BootpHead, HEAD_LEN, Ipv4, MIN_IMAGE_LEN, Mac, Packet, Udp},
     parse::{Scratch, Span, pseudo_header_sum},
     tables::Tables,
 };
 
 /// Where a reply goes, RFC 2131 §4.1.
 struct Destination {
-    mac: [u8; 6],
+    mac: Mac,
     address: Be32,
     port: u16,
     flags: u16,
@@ -51,11 +52,11 @@ fn destination(
         });
     }
     let (mac, address) = if answer.is_nak() {
-        (MAC_BROADCAST, IPV4_BROADCAST)
+        (Mac::BROADCAST, IPV4_BROADCAST)
     } else if !request.ciaddr.is_zero() {
         (ingress.source_mac, request.ciaddr)
     } else if flags != 0 {
-        (MAC_BROADCAST, IPV4_BROADCAST)
+        (Mac::BROADCAST, IPV4_BROADCAST)
     } else if request.htype == HTYPE_ETHERNET && request.hlen == 6 {
         (request.ethernet(), answer.yiaddr)
     } else {
@@ -86,7 +87,8 @@ pub fn reply<F: Frame, T: Tables>(
     let padded_len = usize::from(template.padded_len);
     let end = BOOTP_HEAD_LEN + image_len + client_id.len + relay_info.len;
     let bootp_len = (end + 1).max(BOOTP_MIN_LEN);
-    if end + 1 > usize::from(template.max_len) || padded_len > template.image.len() {
+    if end + 1 > usize::from(template.max_len) || !(MIN_IMAGE_LEN..=IMAGE_LEN).contains(&padded_len)
+    {
         return Err(Outcome::ReplyTooLarge);
     }
 
@@ -145,13 +147,15 @@ pub fn reply<F: Frame, T: Tables>(
     sum += pseudo_header_sum(template.server_id, destination.address, udp_len as u16);
     head.ip.checksum = checksum::finish(ip_sum);
     head.udp.checksum = checksum::finish_udp(sum);
-    scratch
-        .packet
-        .set_macs(ingress.network_offset, destination.mac, ingress.link.mac);
 
     let written = (|| {
-        frame.store_front(network, &scratch.packet)?;
-        frame.store(image, &template.image, padded_len)?;
+        frame.store_head(
+            network,
+            destination.mac,
+            Mac::new(ingress.link.mac),
+            &scratch.packet.head,
+        )?;
+        frame.store_image(image, &template.image, padded_len)?;
         let mut at = image + image_len;
         if !client_id.is_present() && !relay_info.is_present() {
             return Some(());
@@ -162,7 +166,7 @@ pub fn reply<F: Frame, T: Tables>(
                 at += span.len;
             }
         }
-        frame.store(at, &[option::END], 1)
+        frame.store_octet(at, option::END)
     })();
     written.ok_or(Outcome::WriteFailed)
 }
