@@ -21,8 +21,6 @@ use crate::{
 /// The suite that carries new versions of Rust.
 const SUITE: &str = "trixie-backports";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-/// Debian's own mirror, where the system's apt names none.
-const DEFAULT_MIRROR: &str = "http://mirror.example/debian";
 
 pub(super) fn ensure(version: &str) -> Result<()> {
     let what = format!("core sources of Rust {version}");
@@ -118,7 +116,7 @@ impl Apt {
             fs::create_dir_all(dir.join(sub))?;
         }
         let sources = dir.join("sources.list");
-        let mirror = mirror();
+        let mirror = mirror(dir)?;
         let line = format!("deb [signed-by={KEYRING}] {mirror} {SUITE} main\n");
         print!("setup: apt source: {line}");
         fs::write(&sources, line)?;
@@ -177,16 +175,29 @@ fn revision_of<'a>(madison: &'a str, version: &str) -> Option<&'a str> {
         })
 }
 
-/// The Debian mirror that the system uses.
-fn mirror() -> String {
-    let format = "$(ORIGIN) $(LABEL) $(REPO_URI)";
-    command::read(&mut command(
-        "apt-get",
-        ["indextargets", "--format", format],
-    ))
-    .ok()
-    .and_then(|targets| mirror_of(&targets).map(str::to_owned))
-    .unwrap_or_else(|| DEFAULT_MIRROR.to_owned())
+/// The Debian mirror that the system uses. Where apt has not fetched its lists yet, they are fetched
+/// below `dir`.
+fn mirror(dir: &Path) -> Result<String> {
+    let targets = |options: &[String]| {
+        let mut ask = command("apt-get", options);
+        ask.args(["indextargets", "--format", "$(ORIGIN) $(LABEL) $(REPO_URI)"]);
+        command::read(&mut ask)
+    };
+    if let Some(mirror) = mirror_of(&targets(&[])?) {
+        return Ok(mirror.to_owned());
+    }
+    let lists = dir.join("system-lists");
+    fs::create_dir_all(lists.join("partial"))?;
+    let options = [
+        "-o".to_owned(),
+        format!("Dir::State::lists={}", lists.display()),
+        "-o".to_owned(),
+        "APT::Sandbox::User=root".to_owned(),
+    ];
+    command::run(command("apt-get", &options).arg("update"))?;
+    mirror_of(&targets(&options)?)
+        .map(str::to_owned)
+        .context("apt's sources name no mirror of the Debian archive; add one, see sources.list(5)")
 }
 
 /// Debian's archive, which is labelled so, unlike that of its security updates.
