@@ -1,6 +1,9 @@
 //! A controller with many leases: how soon it answers after a start, and what it takes.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "lab/mod.rs"]
+#[allow(dead_code, reason = "each test binary uses its own part of it")]
 mod lab;
 
 use std::{
