@@ -1,6 +1,6 @@
 //! Clients in every state that one can be in, and the controller that brought them there.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, thread};
 
 use dhcp_common::{
     abi,
@@ -18,7 +18,7 @@ use dhcp_user::{
 };
 
 use crate::{
-    networks::{PRINTER, RESERVED, THIRD, config},
+    networks::{LEASE_SECS, PRINTER, RESERVED, THIRD, config},
     sides::{Sides, Snapshot},
 };
 
@@ -152,6 +152,22 @@ pub fn stranger(n: u8) -> Actor {
     actor(n, None, None, None)
 }
 
+/// How far back these tests begin, in hundredths of a lease.
+const PAST: u32 = 250;
+
+/// Now, when the machine has been up for as long as that.
+pub fn now() -> Nanos {
+    let least = Nanos(0).plus_lease(LEASE_SECS * PAST / 100 + 1);
+    thread::sleep(least.since(Nanos::now()));
+    Nanos::now()
+}
+
+/// A time so many hundredths of a lease before `now`.
+pub fn ago(now: Nanos, hundredths: u32) -> Nanos {
+    let secs = u64::from(LEASE_SECS) * u64::from(hundredths) / 100;
+    Nanos(now.0 - secs * abi::NS_PER_SEC)
+}
+
 /// Everybody, and the state of things around them, made in the time before `now` by a controller that
 /// did nothing unasked.
 pub struct World {
@@ -165,8 +181,7 @@ pub struct World {
 impl World {
     pub fn new(now: Nanos) -> Self {
         let config = config();
-        let ago = |secs: u64| Nanos(now.0 - secs * abi::NS_PER_SEC);
-        let mut sides = Sides::new(&config, ago(2000));
+        let mut sides = Sides::new(&config, ago(now, PAST));
         let mut actors = everybody();
         let mut pioneers = [
             actor(210, None, None, None),
@@ -188,17 +203,17 @@ impl World {
                 assert_eq!(outcome.label(), "acked_renewing", "{actor:?}");
             }
         };
-        sides.sleep_to(ago(1500));
+        sides.sleep_to(ago(now, PAST));
         bind(&mut sides, &mut actors, Past::AtHorizon);
-        sides.sleep_to(ago(1000));
+        sides.sleep_to(ago(now, 167));
         renew(&sides, &actors, Past::AtHorizon);
         bind(&mut sides, &mut actors, Past::Renewed);
-        sides.sleep_to(ago(700));
+        sides.sleep_to(ago(now, 117));
         bind(&mut sides, &mut actors, Past::Expired);
-        sides.sleep_to(ago(450));
+        sides.sleep_to(ago(now, 75));
         renew(&sides, &actors, Past::AtHorizon);
         renew(&sides, &actors, Past::Renewed);
-        sides.sleep_to(ago(300));
+        sides.sleep_to(ago(now, 50));
         for past in [
             Past::Bound,
             Past::Revoked,

@@ -187,7 +187,7 @@ const LEAST: [(&str, u32); 27] = [
 ];
 
 fn throw(program: Option<Program>) {
-    let world = World::new(Nanos::now());
+    let world = World::new(cast::now());
     let program = RefCell::new(program);
     let tally = RefCell::new(Tally::default());
     let mut config = ProptestConfig::with_source_file(file!());
@@ -205,7 +205,7 @@ fn throw(program: Option<Program>) {
 /// Options that are not part of the fingerprint may come in any number.
 #[test]
 fn c011_as_many_options_as_the_program_takes_are_not_too_many_for_the_engine() {
-    let world = World::new(Nanos::now());
+    let world = World::new(cast::now());
     let bound = world.of(Past::Bound).next().expect("there is one");
     let mut tally = Tally::default();
     for more in 90..260 {

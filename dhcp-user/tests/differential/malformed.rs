@@ -2,13 +2,12 @@
 
 use dhcp_common::outcome::Outcome;
 use dhcp_ebpf::fixtures::malformed::malformed;
-use dhcp_user::clock::Nanos;
 
-use crate::cast::{Past, World};
+use crate::cast::{self, Past, World};
 
 #[test]
 fn c005_c006_malformed_requests_get_no_answer_leave_no_state_and_are_counted_once() {
-    let now = Nanos::now();
+    let now = cast::now();
     let world = World::new(now);
     // Of a client with a lease, which would otherwise be answered.
     let bound = world.of(Past::Bound).next().unwrap();

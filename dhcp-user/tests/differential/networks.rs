@@ -17,7 +17,8 @@ use dhcp_user::{
 };
 
 pub const IFINDEX: u32 = dhcp_ebpf::fixtures::world::IFINDEX;
-pub const LEASE_SECS: u32 = 600;
+/// Short, for a machine has not always been up for an hour, but long beside the time that a test takes.
+pub const LEASE_SECS: u32 = 80;
 
 const DIRECT: u32 = 1;
 const INFINITE: u32 = 3;

@@ -3,7 +3,6 @@
 use std::{net::Ipv4Addr, thread, time::Duration};
 
 use dhcp_common::{
-    abi::NS_PER_SEC,
     checksum,
     outcome::{Action, Outcome},
     wire::{message_type, option},
@@ -30,12 +29,8 @@ use crate::{
 };
 
 fn world() -> (World, Program, Nanos) {
-    let now = Nanos::now();
+    let now = cast::now();
     (World::new(now), support::program(1024), now)
-}
-
-fn secs_before(now: Nanos, secs: u64) -> Nanos {
-    Nanos(now.0 - secs * NS_PER_SEC)
 }
 
 /// Asks the kernel, and the controller if the kernel hands the request on.
@@ -68,7 +63,7 @@ fn boot_clock_is_not_compared_with_unix_time() {
 
     // To the tick: a client that is offered its lease, just before the lease ends and just after.
     let mut client = stranger(1);
-    let start = secs_before(Nanos::now(), u64::from(LEASE_SECS));
+    let start = cast::ago(cast::now(), 100);
     let mut sides = Sides::new(&networks::config(), start);
     sides.lease(&mut client);
     let discover = cast::discover(&client).frame();
@@ -165,7 +160,7 @@ fn a_frame_that_is_handed_on_is_as_it_was() {
     assert!(handed_on >= 70, "{handed_on}");
 
     // The latest refusal there is: the reply would be too large for the client, found after all else.
-    let world = World::new(Nanos::now());
+    let world = World::new(cast::now());
     let mut sides = world.sides(Nanos::now());
     let bound = world.of(Past::Bound).find(|a| a.giaddr.is_some()).unwrap();
     let long = cast::discover(bound)
@@ -249,8 +244,8 @@ fn no_fragments_no_ip_options_no_wrong_checksums_and_nothing_of_the_request_in_r
 #[ignore = "needs root: cargo xtask test"]
 fn what_the_kernel_acknowledged_the_controller_does_not_give_away() {
     let mut program = support::program(1024);
-    let now = Nanos::now();
-    let mut sides = Sides::new(&networks::config(), secs_before(now, 500));
+    let now = cast::now();
+    let mut sides = Sides::new(&networks::config(), cast::ago(now, 80));
     let (mut client, mut other) = (stranger(1), stranger(2));
     sides.lease(&mut client);
     sides.sleep_to(now);
@@ -260,7 +255,7 @@ fn what_the_kernel_acknowledged_the_controller_does_not_give_away() {
     assert_eq!(sides.commits, commits, "the controller has not heard of it");
 
     // The lease that the controller knows of is over, the one that the client has been promised not.
-    sides.pass(Duration::from_secs(300));
+    sides.pass(Duration::from_secs(u64::from(LEASE_SECS / 2)));
     assert_eq!(sides.state(client.address), Some(LeaseState::Bound));
     let wish = cast::discover(&other).address_option(option::REQUESTED_ADDRESS, client.address);
     other.address = yiaddr(&other, &sides.one_answer(&wish));
