@@ -193,6 +193,12 @@ impl ClientKey {
         self.scope as u32
     }
 
+    /// The identifier's octets in little-endian words, the rest zero.
+    #[inline(always)]
+    pub const fn id_words(&self) -> [u64; CLIENT_ID_WORDS] {
+        self.id
+    }
+
     pub const fn identity(&self) -> Identity {
         match (self.scope >> 32) as u8 {
             1 => Identity::Hardware,

@@ -57,7 +57,6 @@ pub fn decide<'a, T: Tables>(
     message: u8,
     scratch: &Scratch,
     tables: &'a T,
-    now_ns: u64,
 ) -> Result<Answer<'a>, Outcome> {
     if !matches!(message, message_type::DISCOVER | message_type::REQUEST) {
         return Err(Outcome::MessageType);
@@ -65,7 +64,7 @@ pub fn decide<'a, T: Tables>(
     let binding = binding(&scratch.client, tables)?;
     let state = BindingState::from_raw(binding.state).ok_or(Outcome::Torn)?;
     if message == message_type::DISCOVER {
-        return discover(scratch, &binding, state, tables, now_ns);
+        return discover(scratch, &binding, state, tables);
     }
 
     let (claim, address) = claim(ingress, scratch)?;
@@ -84,7 +83,7 @@ pub fn decide<'a, T: Tables>(
         BindingState::Revoked => nak(&binding, tables),
         BindingState::Bound => {
             let template = template(scratch, &binding, message_type::ACK, tables)?;
-            let promise = promise(&binding, template, tables, now_ns)?;
+            let promise = promise(&binding, template, tables)?;
             Ok(Answer {
                 outcome: match claim {
                     Claim::Selecting => Outcome::AckedSelecting,
@@ -119,19 +118,18 @@ fn discover<'a, T: Tables>(
     binding: &Binding,
     state: BindingState,
     tables: &'a T,
-    now_ns: u64,
 ) -> Result<Answer<'a>, Outcome> {
     let template = match state {
         BindingState::Revoked => return Err(Outcome::RevokedClient),
         BindingState::Offered => {
-            if binding.expires_ns <= now_ns {
+            if binding.expires_ns <= tables.now_ns() {
                 return Err(Outcome::Expired);
             }
             template(scratch, binding, message_type::OFFER, tables)?
         }
         BindingState::Bound => {
             let template = template(scratch, binding, message_type::OFFER, tables)?;
-            promise(binding, template, tables, now_ns)?;
+            promise(binding, template, tables)?;
             template
         }
     };
@@ -210,13 +208,13 @@ fn promise<T: Tables>(
     binding: &Binding,
     template: &Template,
     tables: &T,
-    now_ns: u64,
 ) -> Result<Promise, Outcome> {
     let grant = tables.grant(binding.slot).ok_or(Outcome::Torn)?;
     if grant.is_closed(binding.epoch) {
         return Err(Outcome::Closed);
     }
     let granted = grant.granted_for(binding.epoch).unwrap_or(0);
+    let now_ns = tables.now_ns();
     if binding.expires_ns.max(granted) <= now_ns {
         return Err(Outcome::Expired);
     }

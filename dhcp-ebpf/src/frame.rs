@@ -27,8 +27,14 @@ pub trait Frame {
     /// options.
     fn load(&self, network_offset: usize, options_len: usize, packet: &mut Packet) -> Option<()>;
 
-    /// The unfolded sum, as in [`dhcp_common::checksum`], of a UDP datagram up to its options.
-    fn sum_fixed(&self, network_offset: usize) -> Option<u64>;
+    /// The unfolded sum, as in [`dhcp_common::checksum`], of a UDP datagram with so many octets of options,
+    /// which `packet` has, too; there the four octets that follow them are zero.
+    fn sum_datagram(
+        &self,
+        network_offset: usize,
+        options_len: usize,
+        packet: &Packet,
+    ) -> Option<u64>;
 
     /// Makes the frame `len` octets long, at whichever end there is room: what it holds may have moved.
     /// On failure it is as it was.
@@ -47,6 +53,9 @@ pub trait Frame {
     fn store_image(&mut self, offset: usize, image: &[u8; IMAGE_LEN], len: usize) -> Option<()>;
 
     fn store_octet(&mut self, offset: usize, octet: u8) -> Option<()>;
+
+    /// Writes eight octets, given in little-endian order.
+    fn store_word(&mut self, offset: usize, word: u64) -> Option<()>;
 
     /// Writes `len` octets that stand at `from` in the options of `packet`.
     fn store_options(

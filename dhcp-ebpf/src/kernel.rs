@@ -84,6 +84,22 @@ impl<'a> XdpFrame<'a> {
         }
         Some(start as *mut V)
     }
+
+    /// As [`Self::at`], for an offset of which the verifier knows nothing.
+    #[inline(always)]
+    fn at_any<V>(&self, offset: usize) -> Option<*mut V> {
+        let offset = opaque(offset);
+        if offset > MAX_FRAME_LEN {
+            return None;
+        }
+        // Each worked out once, and in this order: the verifier takes another sum of frame and offset for
+        // another place, and learns nothing of a place that is compared itself.
+        let to = opaque(self.ctx.data() + offset);
+        if opaque(to + size_of::<V>()) > self.ctx.data_end() {
+            return None;
+        }
+        Some(to as *mut V)
+    }
 }
 
 impl Frame for XdpFrame<'_> {
@@ -148,10 +164,25 @@ impl Frame for XdpFrame<'_> {
     }
 
     #[inline(always)]
-    fn sum_fixed(&self, network_offset: usize) -> Option<u64> {
-        let datagram = self.at::<[u8; FIXED_UDP_LEN]>(network_offset + IPV4_LEN)?;
-        // SAFETY: `at` has compared the range with the frame's end.
-        Some(unsafe { sum_of(datagram.cast(), FIXED_UDP_LEN) })
+    fn sum_datagram(
+        &self,
+        network_offset: usize,
+        options_len: usize,
+        packet: &Packet,
+    ) -> Option<u64> {
+        const SHORTEST: usize = FIXED_UDP_LEN + MIN_OPTIONS_LEN;
+        let udp = network_offset + IPV4_LEN;
+        // Most requests are of just this length, and each call of the helper takes its time.
+        if options_len >= MIN_OPTIONS_LEN {
+            let datagram = self.at::<[u8; SHORTEST]>(udp)?;
+            // SAFETY: `at` has compared the range with the frame's end.
+            let sum = unsafe { sum_of(datagram.cast(), SHORTEST) };
+            return Some(sum + sum_options_from(MIN_OPTIONS_LEN, options_len, packet));
+        }
+        let datagram = self.at::<[u8; FIXED_UDP_LEN]>(udp)?;
+        // SAFETY: as above.
+        let sum = unsafe { sum_of(datagram.cast(), FIXED_UDP_LEN) };
+        Some(sum + sum_options_from(0, options_len, packet))
     }
 
     /// veth gives a frame from a local sender hardly any room behind its end (skb_pp_cow_data in
@@ -228,19 +259,15 @@ impl Frame for XdpFrame<'_> {
 
     #[inline(always)]
     fn store_octet(&mut self, offset: usize, octet: u8) -> Option<()> {
-        let offset = opaque(offset);
-        if offset > MAX_FRAME_LEN {
-            return None;
-        }
-        // Each worked out once, and in this order: the verifier takes another sum of frame and offset for
-        // another place, and learns nothing of a place that is compared itself.
-        let to = opaque(self.ctx.data() + offset);
-        if opaque(to + 1) > self.ctx.data_end() {
-            return None;
-        }
-        // SAFETY: just compared with the frame's end.
-        unsafe { *(to as *mut u8) = octet };
-        Some(())
+        // SAFETY: `at_any` has compared the range with the frame's end.
+        self.at_any::<u8>(offset).map(|to| unsafe { *to = octet })
+    }
+
+    #[inline(always)]
+    fn store_word(&mut self, offset: usize, word: u64) -> Option<()> {
+        self.at_any::<u64>(offset)
+            // SAFETY: `at_any` has compared the range with the frame's end.
+            .map(|to| unsafe { to.write_unaligned(word.to_le()) })
     }
 
     #[inline(always)]
@@ -252,6 +279,7 @@ impl Frame for XdpFrame<'_> {
         len: usize,
     ) -> Option<()> {
         let from = opaque(from) & (Options::CAPACITY - 1);
+        let len = opaque(len);
         if len > 2 + 255 || len == 0 {
             return None;
         }
@@ -363,23 +391,6 @@ impl Tables for Maps {
     }
 
     #[inline(always)]
-    fn sum_all_options(&self, packet: &Packet, len: usize) -> u64 {
-        const CHUNK: usize = 512;
-        let start = ptr::from_ref(&packet.options).cast::<u8>();
-        let padded = (len + 3) & !3;
-        let mut sum = 0u64;
-        let mut done = 0;
-        // Older kernels take 512 octets a call.
-        while done < padded && done < Options::CAPACITY {
-            let chunk = (padded - done).min(CHUNK);
-            // SAFETY: `done + chunk` is at most the capacity, rounded up to a whole chunk.
-            sum += unsafe { sum_of(start.byte_add(done), chunk) };
-            done += CHUNK;
-        }
-        sum
-    }
-
-    #[inline(always)]
     fn sum_options(&self, packet: &Packet, offset: usize, len: usize) -> u64 {
         let offset = opaque(offset) & (Options::CAPACITY - 1);
         let len = opaque(len) & 0xff;
@@ -391,6 +402,24 @@ impl Tables for Maps {
             )
         }
     }
+}
+
+/// The sum of the options from `from`, a multiple of four, to `len`, with zeros up to the next one.
+#[inline(always)]
+fn sum_options_from(from: usize, len: usize, packet: &Packet) -> u64 {
+    const CHUNK: usize = 512;
+    let start = ptr::from_ref(&packet.options).cast::<u8>();
+    let padded = (len + 3) & !3;
+    let mut sum = 0u64;
+    let mut done = from;
+    // Older kernels take 512 octets a call.
+    while done < padded && done < Options::CAPACITY {
+        let chunk = (padded - done).min(CHUNK);
+        // SAFETY: `done + chunk` is at most the capacity, rounded up to a whole chunk.
+        sum += unsafe { sum_of(start.byte_add(done), chunk) };
+        done += CHUNK;
+    }
+    sum
 }
 
 /// The sum of `len` octets, a multiple of four.

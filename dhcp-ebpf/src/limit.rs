@@ -15,13 +15,7 @@ const HARDWARE: u64 = 3 << 48;
 /// Requests of a relay agent are counted together. A renewal that was routed here is known by its IP
 /// source, for its MAC address is the router's.
 #[inline(always)]
-pub fn admit<T: Tables>(
-    ingress: &Ingress<'_>,
-    packet: &Packet,
-    meta: &Meta,
-    tables: &T,
-    now_ns: u64,
-) -> bool {
+pub fn admit<T: Tables>(ingress: &Ingress<'_>, packet: &Packet, meta: &Meta, tables: &T) -> bool {
     let giaddr = packet.head.bootp.giaddr;
     let address = packet.head.ip.source;
     let (source, limit): (u64, &Limit) = if !giaddr.is_zero() {
@@ -32,7 +26,7 @@ pub fn admit<T: Tables>(
         (HARDWARE | ingress.source_mac.word(), &meta.client_limit)
     };
     let bucket = tables.bucket(source).unwrap_or(0);
-    match limit.admit(bucket, now_ns) {
+    match limit.admit(bucket, tables.now_ns()) {
         Some(bucket) => {
             tables.set_bucket(source, bucket);
             true

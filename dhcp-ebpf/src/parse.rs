@@ -89,10 +89,9 @@ pub struct Scratch {
 
 /// Copies the frame and checks its headers.
 #[inline(always)]
-pub fn load<T: Tables>(
+pub fn load(
     frame: &impl Frame,
     ingress: &Ingress<'_>,
-    tables: &T,
     scratch: &mut Scratch,
 ) -> Result<(), Outcome> {
     let ip_len = frame
@@ -127,13 +126,7 @@ pub fn load<T: Tables>(
     if !fits {
         return Err(Outcome::ManyOptions);
     }
-    check_udp(
-        frame,
-        ingress.network_offset,
-        &mut scratch.packet,
-        udp_len,
-        tables,
-    )?;
+    check_udp(frame, ingress.network_offset, &mut scratch.packet, udp_len)?;
     check_bootp(&scratch.packet)?;
     scratch.walk.end = options_len;
     Ok(())
@@ -148,12 +141,11 @@ fn ip_sum(packet: &Packet) -> u64 {
 /// RFC 1122 §4.1.3.4. Zero stands for a sum that was not computed, and the mere sum of the
 /// pseudo-header for one that was left to hardware which a virtual link does not have.
 #[inline(always)]
-fn check_udp<T: Tables>(
+fn check_udp(
     frame: &impl Frame,
     network_offset: usize,
     packet: &mut Packet,
     len: usize,
-    tables: &T,
 ) -> Result<(), Outcome> {
     let head = &packet.head;
     if head.udp.checksum == 0 {
@@ -165,9 +157,10 @@ fn check_udp<T: Tables>(
     }
     let options_len = len - FIXED_UDP_LEN;
     packet.options.clear_after(options_len);
-    let fixed = frame.sum_fixed(network_offset).ok_or(Outcome::Truncated)?;
-    let sum = pseudo + fixed + tables.sum_all_options(packet, options_len);
-    if checksum::fold(sum) != 0xffff {
+    let datagram = frame
+        .sum_datagram(network_offset, options_len, packet)
+        .ok_or(Outcome::Truncated)?;
+    if checksum::fold(pseudo + datagram) != 0xffff {
         return Err(Outcome::BadUdpChecksum);
     }
     Ok(())

@@ -57,10 +57,9 @@ fn try_respond<F: Frame, T: Tables>(
     if meta.abi_version != ABI_VERSION {
         return Err(Outcome::BadMeta);
     }
-    let now_ns = tables.now_ns();
 
     let mut message = None;
-    let outcome = match answer(frame, &ingress, meta, tables, scratch, &mut message, now_ns) {
+    let outcome = match answer(frame, &ingress, meta, tables, scratch, &mut message) {
         Ok(outcome) | Err(outcome) => outcome,
     };
     if outcome.action() != Action::Slow {
@@ -70,7 +69,7 @@ fn try_respond<F: Frame, T: Tables>(
     if !tables.is_served(*slow_index) {
         return Err(Outcome::Unserved);
     }
-    if !limit::admit(&ingress, &scratch.packet, meta, tables, now_ns) {
+    if !limit::admit(&ingress, &scratch.packet, meta, tables) {
         return Err(Outcome::Limited);
     }
     if let Some(message) = message {
@@ -88,15 +87,14 @@ fn answer<F: Frame, T: Tables>(
     tables: &T,
     scratch: &mut Scratch,
     parsed: &mut Option<u8>,
-    now_ns: u64,
 ) -> Result<Outcome, Outcome> {
-    parse::load(frame, ingress, tables, scratch)?;
+    parse::load(frame, ingress, scratch)?;
     let message = parse::parse(ingress, meta, tables, scratch)?;
     *parsed = Some(message);
     if meta.flags & META_SLOW_ONLY != 0 {
         return Err(Outcome::SlowOnly);
     }
-    let answer = decide::decide(ingress, message, scratch, tables, now_ns)?;
+    let answer = decide::decide(ingress, message, scratch, tables)?;
     reply::reply(frame, ingress, scratch, &answer, tables)?;
     if let Some(promise) = answer.promise {
         promise.keep(tables);

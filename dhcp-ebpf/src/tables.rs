@@ -59,10 +59,8 @@ pub trait Tables {
     /// Now, in nanoseconds of `CLOCK_BOOTTIME`.
     fn now_ns(&self) -> u64;
 
-    /// The unfolded sum, as in [`dhcp_common::checksum`], of the first `len` octets of the options. The
-    /// octets up to the next multiple of four must be zero.
-    fn sum_all_options(&self, packet: &Packet, len: usize) -> u64;
-    /// The unfolded sum of `len` octets, a multiple of four, from `offset` of the options.
+    /// The unfolded sum, as in [`dhcp_common::checksum`], of `len` octets, a multiple of four, from
+    /// `offset` of the options.
     fn sum_options(&self, packet: &Packet, offset: usize, len: usize) -> u64;
 }
 
