@@ -347,6 +347,14 @@ impl Binding {
     }
 }
 
+/// By how much the program's time may be ahead, and never behind, so that it extends no lease that has
+/// ended, and notes none to end before it does.
+///
+/// It reads the clock once in a tick of the kernel's timer. A tick takes up to 10 ms (`CONFIG_HZ`), and
+/// another CPU takes over when the one that counts them has missed five (`MAX_STALLED_JIFFIES` in
+/// kernel/time/tick-sched.c).
+pub const CLOCK_LEAD_NS: u64 = 100_000_000;
+
 /// Value of `GRANTS`: what the program tells the controller about one slot.
 ///
 /// Each word holds a time, rounded up to 2^16 ns, and in its low 16 bits the epoch of the binding for

@@ -67,7 +67,7 @@ pub fn decide<'a, T: Tables>(
         return discover(scratch, &binding, state, tables);
     }
 
-    let (claim, address) = claim(ingress, scratch)?;
+    let (claim, address) = claim(scratch)?;
     if claim == Claim::Selecting && !names_us(ingress, scratch, tables) {
         // The offer of another server was taken. Only the controller can free a pending one of ours.
         return Err(match state {
@@ -144,7 +144,7 @@ fn discover<'a, T: Tables>(
 
 /// Which state a REQUEST tells of, and the address that it asks for.
 #[inline(always)]
-fn claim(ingress: &Ingress<'_>, scratch: &Scratch) -> Result<(Claim, Be32), Outcome> {
+fn claim(scratch: &Scratch) -> Result<(Claim, Be32), Outcome> {
     let walk = &scratch.walk;
     let bootp = &scratch.packet.head.bootp;
     let has_ciaddr = !bootp.ciaddr.is_zero();
@@ -155,7 +155,7 @@ fn claim(ingress: &Ingress<'_>, scratch: &Scratch) -> Result<(Claim, Be32), Outc
         (None, Some(_)) => Err(Outcome::OddRequest),
         (None, None) if !has_ciaddr => Err(Outcome::OddRequest),
         // What a relay agent passes on, the client has broadcast.
-        (None, None) if ingress.is_broadcast || !bootp.giaddr.is_zero() => {
+        (None, None) if scratch.packet.head.ip.is_broadcast() || !bootp.giaddr.is_zero() => {
             Ok((Claim::Rebinding, bootp.ciaddr))
         }
         (None, None) => Ok((Claim::Renewing, bootp.ciaddr)),

@@ -5,8 +5,8 @@ use dhcp_common::{
     outcome::Outcome,
     wire::{
         Be32, ETHERNET_LEN, ETHERTYPE_IPV4, ETHERTYPE_QINQ, ETHERTYPE_VLAN, IPV4_BROADCAST,
-        IPV4_FRAGMENT_MASK, IPV4_PROTOCOL_UDP, IPV4_VERSION_IHL, SERVER_PORT, VLAN_ID_MASK,
-        VLAN_TAG_LEN,
+        IPV4_FRAGMENT_MASK, IPV4_PROTOCOL_UDP, IPV4_VERSION_IHL, MAX_VLAN_TAGS, SERVER_PORT,
+        VLAN_ID_MASK, VLAN_TAG_LEN,
     },
 };
 
@@ -19,6 +19,10 @@ mod ipv4 {
     pub const DESTINATION: usize = 16;
 }
 
+/// Bits that the place of an IP header has.
+pub const NETWORK_OFFSET_MASK: usize = 0x1f;
+const _: () = assert!(ETHERNET_LEN + MAX_VLAN_TAGS * VLAN_TAG_LEN <= NETWORK_OFFSET_MASK);
+
 /// A DHCP datagram for us.
 #[derive(Clone, Copy, Debug)]
 pub struct Ingress<'a> {
@@ -26,8 +30,6 @@ pub struct Ingress<'a> {
     pub network_offset: usize,
     pub link: &'a Link,
     pub source_mac: Mac,
-    /// Whether it came to 255.255.255.255.
-    pub is_broadcast: bool,
 }
 
 /// Tells DHCP for us from everything else, which is passed or, where it is ours but not whole, dropped.
@@ -67,10 +69,9 @@ pub fn ingress<'a, T: Tables>(
         .raw32_at(network_offset + ipv4::DESTINATION)
         .map(Be32::from_raw)
         .ok_or(Outcome::NotDhcp)?;
-    let is_broadcast = destination == IPV4_BROADCAST;
     let mac = mac_at(frame, 0).ok_or(Outcome::NotDhcp)?;
     let is_our_mac = mac == Mac::BROADCAST || mac == Mac::new(link.mac);
-    if !is_our_mac || !(is_broadcast || tables.is_ours(link, destination)) {
+    if !is_our_mac || !(destination == IPV4_BROADCAST || tables.is_ours(link, destination)) {
         return Err(Outcome::NotOurs);
     }
 
@@ -84,7 +85,6 @@ pub fn ingress<'a, T: Tables>(
         network_offset,
         link,
         source_mac: mac_at(frame, 6).ok_or(Outcome::NotDhcp)?,
-        is_broadcast,
     })
 }
 

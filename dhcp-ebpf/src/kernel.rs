@@ -5,8 +5,8 @@ use core::{arch::asm, ffi::c_void, ptr};
 use aya_ebpf::{
     bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG},
     helpers::{
-        bpf_csum_diff, bpf_ktime_get_boot_ns, bpf_loop, bpf_xdp_adjust_head, bpf_xdp_adjust_tail,
-        bpf_xdp_load_bytes, bpf_xdp_store_bytes,
+        bpf_csum_diff, bpf_jiffies64, bpf_ktime_get_boot_ns, bpf_loop, bpf_xdp_adjust_head,
+        bpf_xdp_adjust_tail, bpf_xdp_load_bytes, bpf_xdp_store_bytes,
     },
     macros::map,
     maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf, XskMap, lpm_trie::Key},
@@ -14,9 +14,9 @@ use aya_ebpf::{
 };
 use dhcp_common::{
     abi::{
-        Binding, ClientKey, DEFAULT_LEASES, EVENTS_BYTES, Event, Grant, IMAGE_LEN, Link, LinkKey,
-        MAX_LIMITS, MAX_LINKS, MAX_RELAYS, MAX_SLOW_SOCKETS, MAX_TEMPLATES, META_INDEX, Meta,
-        NetworkRef, RelayKey, Template, TemplateKey,
+        Binding, CLOCK_LEAD_NS, ClientKey, DEFAULT_LEASES, EVENTS_BYTES, Event, Grant, IMAGE_LEN,
+        Link, LinkKey, MAX_LIMITS, MAX_LINKS, MAX_RELAYS, MAX_SLOW_SOCKETS, MAX_TEMPLATES,
+        META_INDEX, Meta, NetworkRef, RelayKey, Template, TemplateKey,
     },
     outcome::Outcome,
     wire::{Be32, ETHERNET_LEN, IPV4_LEN, MAX_FRAME_LEN, MAX_VLAN_TAGS, VLAN_TAG_LEN},
@@ -56,6 +56,17 @@ static SLOW: XskMap = XskMap::with_max_entries(MAX_SLOW_SOCKETS, 0);
 #[map]
 static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 
+/// The last reading of the clock.
+#[map]
+static CLOCK: PerCpuArray<Reading> = PerCpuArray::with_max_entries(1, 0);
+
+/// A reading of `CLOCK_BOOTTIME`, and the tick of the kernel's timer in which it was taken.
+#[repr(C)]
+struct Reading {
+    tick: u64,
+    ns: u64,
+}
+
 /// Octets of both addresses of a link header.
 const MACS_LEN: usize = 12;
 /// What follows them, at most.
@@ -78,7 +89,7 @@ impl<'a> XdpFrame<'a> {
     /// Pointer to a value inside the frame.
     #[inline(always)]
     fn at<V>(&self, offset: usize) -> Option<*mut V> {
-        let start = self.ctx.data() + offset;
+        let start = opaque(self.ctx.data() + offset);
         if start + size_of::<V>() > self.ctx.data_end() {
             return None;
         }
@@ -384,10 +395,23 @@ impl Tables for Maps {
         SLOW.get(slow_index).is_some()
     }
 
+    /// Reading the clock takes a tenth of the time of an answer, so that it is read once a tick.
     #[inline(always)]
     fn now_ns(&self) -> u64 {
-        // SAFETY: the helper takes nothing.
-        unsafe { bpf_ktime_get_boot_ns() }
+        let Some(reading) = CLOCK.get_ptr_mut(0) else {
+            return u64::MAX;
+        };
+        // SAFETY: the helpers take nothing, and one run at a time uses a CPU's entry.
+        unsafe {
+            let tick = bpf_jiffies64();
+            if (*reading).tick != tick {
+                *reading = Reading {
+                    tick,
+                    ns: bpf_ktime_get_boot_ns() + CLOCK_LEAD_NS,
+                };
+            }
+            (*reading).ns
+        }
     }
 
     #[inline(always)]
@@ -487,4 +511,17 @@ pub fn opaque(number: usize) -> usize {
         asm!("{1} = {0}", in(reg) number, lateout(reg) same, options(pure, nomem, nostack, preserves_flags));
     }
     same
+}
+
+/// A number of which the verifier knows nothing. What follows is then verified once, and not anew for each
+/// of the numbers that it may be. The slot must be in a map.
+#[inline(always)]
+pub fn forgotten(slot: &mut usize, number: usize) -> usize {
+    let slot = ptr::from_mut(slot);
+    // SAFETY: both for a reference. Volatile: the number goes through memory, of which the verifier keeps
+    // no account.
+    unsafe {
+        slot.write_volatile(number);
+        slot.read_volatile()
+    }
 }

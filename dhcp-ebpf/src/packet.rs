@@ -7,8 +7,8 @@ use bytemuck::{Pod, Zeroable};
 use dhcp_common::{
     abi::IMAGE_LEN,
     wire::{
-        BOOTP_FIXED_LEN, BOOTP_HEAD_LEN, BOOTP_MIN_LEN, Be16, Be32, FILE_LEN, IPV4_LEN,
-        MAC_BROADCAST, SNAME_LEN, UDP_LEN,
+        BOOTP_FIXED_LEN, BOOTP_HEAD_LEN, BOOTP_MIN_LEN, Be16, Be32, FILE_LEN, IPV4_BROADCAST,
+        IPV4_LEN, MAC_BROADCAST, SNAME_LEN, UDP_LEN,
     },
 };
 
@@ -71,6 +71,14 @@ pub struct Udp {
     pub len: Be16,
     /// As it lies in memory.
     pub checksum: u16,
+}
+
+impl Ipv4 {
+    /// Whether it is to 255.255.255.255.
+    #[inline(always)]
+    pub fn is_broadcast(&self) -> bool {
+        self.destination == IPV4_BROADCAST
+    }
 }
 
 /// The fixed part of a BOOTP message up to `chaddr`, RFC 2131 §2 figure 1.
@@ -219,7 +227,13 @@ fn masked(offset: usize) -> usize {
 }
 
 #[cfg(target_arch = "bpf")]
-pub use crate::kernel::opaque;
+pub use crate::kernel::{forgotten, opaque};
+
+/// See the kernel's.
+#[cfg(not(target_arch = "bpf"))]
+pub const fn forgotten(_slot: &mut usize, number: usize) -> usize {
+    number
+}
 
 /// See the kernel's.
 #[cfg(not(target_arch = "bpf"))]

@@ -18,11 +18,11 @@ use crate::{
     tables::{Rounds, Tables, repeat},
 };
 
-/// Options and paddings that the walk takes, and the words of the fingerprint, [`STEPS`] a round.
+/// Options and paddings that the walk takes, and words of the fingerprint, [`STEPS`] a round.
 const MAX_ROUNDS: u32 = (96 + MAX_WORDS as u32) / STEPS;
 /// A round keeps the offset in a register, and not in memory as it must between rounds. The verifier
 /// looks at each of its steps.
-const STEPS: u32 = 4;
+const STEPS: u32 = 8;
 /// Sub-options of option 82 that the walk takes.
 const MAX_SUBOPTIONS: u32 = 16;
 const MAX_UDP_LEN: usize = ETHERNET_MTU - IPV4_LEN;
@@ -83,6 +83,8 @@ impl Walk {
 pub struct Scratch {
     pub packet: Packet,
     pub walk: Walk,
+    /// For [`crate::packet::forgotten`].
+    pub number: usize,
     /// Who asks, once that is known.
     pub client: ClientKey,
 }
@@ -249,7 +251,7 @@ fn network<T: Tables>(
         return tables.network_of(bootp.giaddr).ok_or(Outcome::UnknownRelay);
     }
     if !bootp.ciaddr.is_zero()
-        && !ingress.is_broadcast
+        && !packet.head.ip.is_broadcast()
         && let Some(network) = tables.network_of(bootp.ciaddr)
     {
         return Ok(network);
@@ -270,6 +272,17 @@ fn client_key(network: u32, scratch: &Scratch) -> Result<ClientKey, Outcome> {
             return Err(Outcome::LongClientId);
         }
         let options = &scratch.packet.options;
+        // Most are a hardware type and a MAC address.
+        if len <= 8 {
+            let id = [options.word(span.offset, 2, len), 0, 0, 0];
+            return Ok(ClientKey::from_words(
+                network,
+                Identity::ClientId,
+                0,
+                len as u8,
+                id,
+            ));
+        }
         let id = [
             options.word(span.offset, 2, len),
             options.word(span.offset, 10, len.saturating_sub(8)),
@@ -314,7 +327,7 @@ fn check_relay_info(link: &Link, scratch: &mut Scratch) -> Result<(), Outcome> {
     scratch.walk.ended.unwrap_or(Err(Outcome::RelaySuboption))
 }
 
-/// One option a round (RFC 2132 §2), or one more word of a long one.
+/// One option a step (RFC 2132 §2), or one more word of a long one.
 struct OptionWalk<'a> {
     options: &'a Options,
     key: &'a [u64; fingerprint::KEY_WORDS],
@@ -377,6 +390,10 @@ impl OptionWalk<'_> {
             }
             self.walk.unmixed = span.len;
             self.mix(next);
+            // A second word as well, for a step of its own takes longer than the word.
+            if self.walk.unmixed != 0 {
+                self.mix(next);
+            }
         }
         Ok(Some(next))
     }

@@ -8,8 +8,9 @@ use dhcp_common::{
 use crate::{
     decide,
     frame::Frame,
-    ingress::{Ingress, ingress},
+    ingress::{Ingress, NETWORK_OFFSET_MASK, ingress},
     limit,
+    packet::forgotten,
     parse::{self, Scratch},
     reply,
     tables::Tables,
@@ -52,7 +53,9 @@ fn try_respond<F: Frame, T: Tables>(
     scratch: &mut Scratch,
     slow_index: &mut u32,
 ) -> Result<Outcome, Outcome> {
-    let ingress = ingress(frame, ifindex, tables)?;
+    let mut ingress = ingress(frame, ifindex, tables)?;
+    let network_offset = forgotten(&mut scratch.number, ingress.network_offset);
+    ingress.network_offset = network_offset & NETWORK_OFFSET_MASK;
     let meta = tables.meta().ok_or(Outcome::BadMeta)?;
     if meta.abi_version != ABI_VERSION {
         return Err(Outcome::BadMeta);

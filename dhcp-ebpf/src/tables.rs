@@ -5,6 +5,8 @@
 
 use core::hint::black_box;
 
+#[cfg(doc)]
+use dhcp_common::abi::CLOCK_LEAD_NS;
 use dhcp_common::{
     abi::{
         Binding, ClientKey, Event, Grant, Link, LinkKey, Meta, NETWORK_IS_OURS, NetworkRef,
@@ -56,7 +58,7 @@ pub trait Tables {
     fn notify(&self, event: &Event) -> bool;
     /// Whether a socket of the controller stands at this index of `SLOW`.
     fn is_served(&self, slow_index: u32) -> bool;
-    /// Now, in nanoseconds of `CLOCK_BOOTTIME`.
+    /// Now, in nanoseconds of `CLOCK_BOOTTIME`, or up to [`CLOCK_LEAD_NS`] later.
     fn now_ns(&self) -> u64;
 
     /// The unfolded sum, as in [`dhcp_common::checksum`], of `len` octets, a multiple of four, from
