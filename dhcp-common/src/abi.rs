@@ -11,13 +11,14 @@ use crate::{
 };
 
 /// Version of everything in this module.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Names of the maps, and of their pins.
 pub mod map {
     pub const META: &str = "META";
     pub const LEASES: &str = "LEASES";
     pub const GRANTS: &str = "GRANTS";
+    pub const TEMPLATE_INDEX: &str = "TEMPLATE_INDEX";
     pub const TEMPLATES: &str = "TEMPLATES";
     pub const LINKS: &str = "LINKS";
     pub const RELAYS: &str = "RELAYS";
@@ -27,8 +28,18 @@ pub mod map {
     pub const SLOW: &str = "SLOW";
 
     /// All that are pinned and adopted.
-    pub const ALL: [&str; 10] = [
-        META, LEASES, GRANTS, TEMPLATES, LINKS, RELAYS, LIMITS, OUTCOMES, EVENTS, SLOW,
+    pub const ALL: [&str; 11] = [
+        META,
+        LEASES,
+        GRANTS,
+        TEMPLATE_INDEX,
+        TEMPLATES,
+        LINKS,
+        RELAYS,
+        LIMITS,
+        OUTCOMES,
+        EVENTS,
+        SLOW,
     ];
 }
 
@@ -38,6 +49,12 @@ pub const PROGRAM: &str = "xdhcpd";
 /// Leases that a map holds unless the controller asks for another number when it makes the map.
 pub const DEFAULT_LEASES: u32 = 1 << 17;
 pub const MAX_TEMPLATES: u32 = 4096;
+/// Elements of `TEMPLATES`: the first one is not used.
+pub const TEMPLATE_ELEMENTS: u32 = 1 + MAX_TEMPLATES;
+/// Elements of `TEMPLATE_INDEX`: a power of two, and so many that there is nearly always a free one in the
+/// [`TEMPLATE_WAYS`] where a key may stand.
+pub const TEMPLATE_CELLS: u32 = 4 * MAX_TEMPLATES;
+pub const TEMPLATE_WAYS: u32 = 4;
 pub const MAX_LINKS: u32 = 4096;
 /// Subnets that one controller serves.
 pub const MAX_SUBNETS: u32 = 1 << 14;
@@ -407,11 +424,11 @@ impl Grant {
     }
 }
 
-/// Key of `TEMPLATES`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// What a template is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct TemplateKey {
-    /// See [`crate::fingerprint`]; zero for [`TemplateKey::nak`].
+    /// See [`crate::fingerprint`]; zero for a NAK, which is the same for every request.
     pub fingerprint: [u64; 2],
     /// Drawn by the controller for each set of answers; never used again for another.
     pub profile: u32,
@@ -419,12 +436,39 @@ pub struct TemplateKey {
     pub reply: u32,
 }
 
+impl TemplateKey {
+    /// The first of the [`TEMPLATE_WAYS`] elements of `TEMPLATE_INDEX` where this key may stand.
+    #[inline(always)]
+    pub const fn first_cell(&self) -> u32 {
+        // Fibonacci hashing; fingerprints are keyed, so that nobody can aim at a cell.
+        let what = self.profile as u64 | (self.reply as u64) << 32;
+        let hash = (self.fingerprint[0] ^ what).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let set = hash >> (u64::BITS - (TEMPLATE_CELLS / TEMPLATE_WAYS).ilog2());
+        set as u32 * TEMPLATE_WAYS
+    }
+}
+
+/// Value of `TEMPLATE_INDEX`. Two arrays are the program's hash table of templates: it looks into an array
+/// without a call, and each call costs it as much as some fifty instructions.
+///
+/// A cell is written once, with the template in its place before, and not used for another key before a
+/// fence. A reader that sees the key and not yet the element takes it for a free one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct TemplateCell {
+    pub key: TemplateKey,
+    /// Index into `TEMPLATES`, or zero in a free cell.
+    pub element: u32,
+    pub reserved: u32,
+}
+
 /// `sname` to the last option.
 pub const IMAGE_LEN: usize = 512;
 
 /// Value of `TEMPLATES`: a reply from `sname` on, as the controller would encode it.
 ///
-/// A template is never changed in place, and no element of a withdrawn one is used again before a fence.
+/// A template is never changed in place, and the element of a withdrawn one is not used again before a
+/// fence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Template {
@@ -559,6 +603,7 @@ layout! {
     Binding: 40, align 8;
     Grant: 16, align 8;
     TemplateKey: 24, align 8;
+    TemplateCell: 32, align 8;
     Template: 24 + IMAGE_LEN, align 4;
     LinkKey: 8, align 4;
     NetworkRef: 8, align 4;
@@ -566,6 +611,11 @@ layout! {
     Event: 32, align 8;
     Be32: 4, align 4;
 }
+
+const _: () = assert!(
+    TEMPLATE_CELLS.is_power_of_two() && TEMPLATE_WAYS.is_power_of_two(),
+    "a set of cells is found by the high bits of a hash"
+);
 
 const _: () = assert!(
     MAX_LINK_ADDRESSES == 8,

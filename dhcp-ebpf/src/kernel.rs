@@ -15,8 +15,9 @@ use aya_ebpf::{
 use dhcp_common::{
     abi::{
         Binding, CLOCK_LEAD_NS, ClientKey, DEFAULT_LEASES, EVENTS_BYTES, Event, Grant, IMAGE_LEN,
-        Link, LinkKey, MAX_LIMITS, MAX_LINKS, MAX_RELAYS, MAX_SLOW_SOCKETS, MAX_TEMPLATES,
-        META_INDEX, Meta, NetworkRef, RelayKey, Template, TemplateKey,
+        Link, LinkKey, MAX_LIMITS, MAX_LINKS, MAX_RELAYS, MAX_SLOW_SOCKETS, META_INDEX, Meta,
+        NetworkRef, RelayKey, TEMPLATE_CELLS, TEMPLATE_ELEMENTS, TEMPLATE_WAYS, Template,
+        TemplateCell, TemplateKey,
     },
     outcome::Outcome,
     wire::{Be32, ETHERNET_LEN, IPV4_LEN, MAX_FRAME_LEN, MAX_VLAN_TAGS, VLAN_TAG_LEN},
@@ -37,8 +38,10 @@ static LEASES: HashMap<ClientKey, Binding> =
 #[map]
 static GRANTS: Array<Grant> = Array::with_max_entries(DEFAULT_LEASES, BPF_F_MMAPABLE);
 #[map]
-static TEMPLATES: HashMap<TemplateKey, Template> =
-    HashMap::with_max_entries(MAX_TEMPLATES, BPF_F_RDONLY_PROG);
+static TEMPLATE_INDEX: Array<TemplateCell> =
+    Array::with_max_entries(TEMPLATE_CELLS, BPF_F_RDONLY_PROG);
+#[map]
+static TEMPLATES: Array<Template> = Array::with_max_entries(TEMPLATE_ELEMENTS, BPF_F_RDONLY_PROG);
 #[map]
 static LINKS: HashMap<LinkKey, Link> = HashMap::with_max_entries(MAX_LINKS, BPF_F_RDONLY_PROG);
 #[map]
@@ -342,9 +345,26 @@ impl Tables for Maps {
 
     #[inline(always)]
     fn template(&self, key: &TemplateKey) -> Option<&Template> {
-        // SAFETY: templates are never changed in place, and the controller fences before it lets an
-        // element of this map be used again.
-        unsafe { TEMPLATES.get(key) }
+        let first = key.first_cell();
+        let mut element = 0;
+        for way in 0..TEMPLATE_WAYS {
+            let cell = TEMPLATE_INDEX.get_ptr(first + way)?;
+            // SAFETY: elements of an array stay, and each word is read whole.
+            let (found, its_element) = unsafe {
+                (
+                    ptr::addr_of!((*cell).key).read_volatile(),
+                    ptr::addr_of!((*cell).element).read_volatile(),
+                )
+            };
+            if found == *key {
+                element = its_element;
+                break;
+            }
+        }
+        if element == 0 {
+            return None;
+        }
+        TEMPLATES.get(element)
     }
 
     #[inline(always)]

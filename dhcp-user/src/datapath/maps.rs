@@ -25,11 +25,11 @@ use super::{
     bpf,
     error::{DatapathError, WithdrawError},
     fence::Barrier,
+    templates::{PublishError, Templates},
 };
 
 // include/uapi/linux/bpf.h.
 const BPF_ANY: u64 = 0;
-const BPF_NOEXIST: u64 = 1;
 
 /// The kernel refuses a delete only while another one holds the same bucket, which ends at once.
 const WITHDRAW_ATTEMPTS: u32 = 16;
@@ -39,7 +39,7 @@ pub struct Maps {
     leases: HashMap<MapData, ClientKey, Binding>,
     /// The same map, for calls that aya does not offer.
     leases_fd: OwnedFd,
-    templates: HashMap<MapData, TemplateKey, Template>,
+    templates: Templates,
     links: HashMap<MapData, LinkKey, Link>,
     relays: LpmTrie<MapData, RelayKey, NetworkRef>,
     outcomes: Arc<Outcomes>,
@@ -81,7 +81,11 @@ impl Maps {
         Ok(Self {
             leases: take(ebpf, map::LEASES)?,
             leases_fd,
-            templates: take(ebpf, map::TEMPLATES)?,
+            templates: Templates::new(
+                take(ebpf, map::TEMPLATE_INDEX)?,
+                take(ebpf, map::TEMPLATES)?,
+            )
+            .map_err(at(map::TEMPLATE_INDEX))?,
             links: take(ebpf, map::LINKS)?,
             relays: take(ebpf, map::RELAYS)?,
             outcomes: Arc::new(Outcomes(take(ebpf, map::OUTCOMES)?)),
@@ -154,35 +158,32 @@ impl Maps {
     /// Adds a rendered answer. One that is there already is the same: see [`TemplateKey::profile`].
     ///
     /// # Errors
-    /// The map is full, or the kernel is short of memory. Such requests take the slow path.
+    /// There is no room for it. Such requests take the slow path.
     pub fn publish_template(
         &mut self,
         key: &TemplateKey,
         template: &Template,
-    ) -> Result<(), MapError> {
-        match self.templates.insert(key, template, BPF_NOEXIST) {
-            Err(error) if errno(&error) == Some(libc::EEXIST) => Ok(()),
-            result => result,
-        }
+    ) -> Result<(), PublishError> {
+        self.templates.publish(key, template)
     }
 
     /// Removes the rendered answers of an earlier run that `keep` does not name, and returns when no
-    /// program run copies from one any more: only then may the kernel use their memory for others.
+    /// program run copies from one any more: only then may their places serve others.
     ///
     /// # Errors
     /// Some may be left.
     pub fn retain_templates(
         &mut self,
-        mut keep: impl FnMut(&TemplateKey) -> bool,
+        keep: impl FnMut(&TemplateKey) -> bool,
         barrier: &Barrier,
     ) -> Result<(), DatapathError> {
-        let keys: Result<Vec<_>, _> = self.templates.keys().collect();
-        for key in keys.map_err(at(map::TEMPLATES))? {
-            if !keep(&key) {
-                self.templates.remove(&key).map_err(at(map::TEMPLATES))?;
-            }
-        }
-        barrier.wait().map_err(DatapathError::Fence)
+        let removed = self
+            .templates
+            .remove_unless(keep)
+            .map_err(at(map::TEMPLATE_INDEX))?;
+        barrier.wait().map_err(DatapathError::Fence)?;
+        self.templates.reuse(removed);
+        Ok(())
     }
 
     /// Makes `LINKS` hold exactly `wanted`. The program reads its elements in place, so that one that

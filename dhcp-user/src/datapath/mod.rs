@@ -26,6 +26,7 @@ mod maps;
 mod pins;
 mod privilege;
 mod shape;
+mod templates;
 
 pub use error::{AttachProblem, DatapathError, WithdrawError};
 pub use grants::KernelGrants;

@@ -65,12 +65,12 @@ pub fn expected(max_leases: u32) -> [(&'static str, Shape); map::ALL.len()] {
             Shape::new::<u32, abi::Grant>(MapType::Array, max_leases, BPF_F_MMAPABLE),
         ),
         (
+            map::TEMPLATE_INDEX,
+            Shape::new::<u32, abi::TemplateCell>(MapType::Array, abi::TEMPLATE_CELLS, rdonly),
+        ),
+        (
             map::TEMPLATES,
-            Shape::new::<abi::TemplateKey, abi::Template>(
-                MapType::Hash,
-                abi::MAX_TEMPLATES,
-                rdonly,
-            ),
+            Shape::new::<u32, abi::Template>(MapType::Array, abi::TEMPLATE_ELEMENTS, rdonly),
         ),
         (
             map::LINKS,

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use aya::maps::{Array, Map, MapData};
 use dhcp_common::{
     abi::{
-        Grant, Link, LinkKey, META_INDEX, META_SLOW_ONLY, Meta, NetworkRef, Template, TemplateKey,
-        map,
+        Grant, Link, LinkKey, META_INDEX, META_SLOW_ONLY, Meta, NetworkRef, TEMPLATE_WAYS,
+        Template, TemplateCell, TemplateKey, map,
     },
     wire::Be32,
 };
@@ -15,7 +15,7 @@ use dhcp_user::{
     engine::effect::Grants,
 };
 
-use crate::{NETWORK, binding, key, lab, link, options};
+use crate::{Lab, NETWORK, binding, key, lab, link, options};
 
 #[test]
 fn a_hundred_thousand_leases_are_published_and_read_in_a_second() {
@@ -70,7 +70,7 @@ fn the_program_is_told_whether_it_may_answer() {
 }
 
 #[test]
-fn links_relays_and_templates_are_kept_as_wanted() {
+fn links_and_relays_are_kept_as_wanted() {
     lab::run(|lab| {
         let mut datapath = Datapath::open(&options(lab)).unwrap();
         let (maps, barrier) = (&mut datapath.maps, &datapath.barrier);
@@ -120,27 +120,87 @@ fn links_relays_and_templates_are_kept_as_wanted() {
             (24, Be32::new(0x0a01_0200), NETWORK),
         ];
         assert_eq!(relays, expected);
+    });
+}
 
-        let template_key = TemplateKey {
-            fingerprint: [1, 2],
-            profile: 3,
-            reply: 5,
-        };
-        let templates = || {
-            let map: aya::maps::HashMap<_, TemplateKey, Template> =
-                Map::HashMap(pinned(map::TEMPLATES)).try_into().unwrap();
-            map.iter().map(Result::unwrap).collect::<Vec<_>>()
-        };
+fn template_key(n: u64) -> TemplateKey {
+    TemplateKey {
+        fingerprint: [n, 2],
+        profile: 3,
+        reply: 5,
+    }
+}
+
+/// All templates that the program can find.
+fn published_templates(lab: &Lab) -> Vec<(TemplateKey, Template)> {
+    let pinned = |name| MapData::from_pin(lab.pin_dir().join("maps-1").join(name)).unwrap();
+    let index: Array<_, TemplateCell> = Map::Array(pinned(map::TEMPLATE_INDEX)).try_into().unwrap();
+    let templates: Array<_, Template> = Map::Array(pinned(map::TEMPLATES)).try_into().unwrap();
+    let mut found: Vec<_> = index
+        .iter()
+        .map(Result::unwrap)
+        .filter(|cell| cell.element != 0)
+        .map(|cell| (cell.key, templates.get(&cell.element, 0).unwrap()))
+        .collect();
+    found.sort_by_key(|(key, _)| key.fingerprint);
+    found
+}
+
+#[test]
+fn templates_are_never_changed_in_place_and_found_again_after_a_restart() {
+    lab::run(|lab| {
+        let mut datapath = Datapath::open(&options(lab)).unwrap();
+        datapath.links.settle().unwrap();
         let maps = &mut datapath.maps;
-        maps.publish_template(&template_key, &template(7)).unwrap();
-        maps.publish_template(&template_key, &template(8)).unwrap();
-        assert_eq!(
-            templates(),
-            [(template_key, template(7))],
-            "never changed in place"
-        );
-        maps.retain_templates(|_| false, &datapath.barrier).unwrap();
-        assert_eq!(templates(), []);
+        for (n, secs) in [(1, 7), (2, 8), (1, 9)] {
+            maps.publish_template(&template_key(n), &template(secs))
+                .unwrap();
+        }
+        let expected = [
+            (template_key(1), template(7)),
+            (template_key(2), template(8)),
+        ];
+        assert_eq!(published_templates(lab), expected);
+
+        drop(datapath);
+        let mut datapath = Datapath::open(&options(lab)).unwrap();
+        let maps = &mut datapath.maps;
+        maps.retain_templates(|key| *key == template_key(2), &datapath.barrier)
+            .unwrap();
+        for (n, secs) in [(2, 10), (3, 11)] {
+            maps.publish_template(&template_key(n), &template(secs))
+                .unwrap();
+        }
+        let expected = [
+            (template_key(2), template(8)),
+            (template_key(3), template(11)),
+        ];
+        assert_eq!(published_templates(lab), expected);
+    });
+}
+
+#[test]
+fn a_template_without_a_free_place_is_refused_and_the_others_stay() {
+    lab::run(|lab| {
+        let mut datapath = Datapath::open(&options(lab)).unwrap();
+        datapath.links.settle().unwrap();
+        let same_place = |n: &u64| template_key(*n).first_cell() == template_key(0).first_cell();
+        let mut keys = (0..).filter(same_place).map(template_key);
+        let fitting: Vec<_> = keys.by_ref().take(TEMPLATE_WAYS as usize).collect();
+        let maps = &mut datapath.maps;
+        for key in &fitting {
+            maps.publish_template(key, &template(7)).unwrap();
+        }
+        let one_more = keys.next().unwrap();
+        let refused = maps.publish_template(&one_more, &template(8)).unwrap_err();
+        assert!(refused.to_string().contains("no room"), "{refused}");
+        let expected: Vec<_> = fitting.iter().map(|key| (*key, template(7))).collect();
+        assert_eq!(published_templates(lab), expected);
+
+        maps.retain_templates(|key| *key != fitting[1], &datapath.barrier)
+            .unwrap();
+        maps.publish_template(&one_more, &template(8)).unwrap();
+        assert_eq!(published_templates(lab).len(), fitting.len());
     });
 }
 
