@@ -122,6 +122,10 @@ fn discover<'a, T: Tables>(
     let template = match state {
         BindingState::Revoked => return Err(Outcome::RevokedClient),
         BindingState::Offered => {
+            let grant = tables.grant(binding.slot).ok_or(Outcome::Torn)?;
+            if grant.is_closed(binding.epoch) {
+                return Err(Outcome::Closed);
+            }
             if binding.expires_ns <= tables.now_ns() {
                 return Err(Outcome::Expired);
             }
@@ -287,7 +291,7 @@ pub fn close<T: Tables>(ingress: &Ingress<'_>, message: u8, scratch: &Scratch, t
     let Ok(binding) = binding(&scratch.client, tables) else {
         return;
     };
-    if binding.address == address && binding.state == BindingState::Bound as u8 {
+    if binding.address == address && binding.state != BindingState::Revoked as u8 {
         tables.set_asked(binding.slot, Grant::pack(Grant::CLOSED, binding.epoch));
     }
 }

@@ -2,7 +2,7 @@
 //! network stack sees them.
 //!
 //! A request goes through [`respond::respond`], which reads like the life of a frame: [`ingress`]
-//! finds out whether it is DHCP for us, [`parse`] turns it into a [`parse::Request`] in one walk over
+//! finds out whether it is DHCP for us, [`parse`] finds who asks for what, in one walk over
 //! the options, [`decide`] looks at what is published for the client, and [`reply`] rewrites the frame.
 //! Each step may end the run with an [`Outcome`](dhcp_common::outcome::Outcome); nothing is written
 //! before everything has been checked.

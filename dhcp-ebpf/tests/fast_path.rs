@@ -135,6 +135,13 @@ fn c076_release_and_decline_close_the_entry_before_the_controller_hears_of_them(
         assert_eq!(outcome_of(&tables, &renewal(1)), Outcome::Closed);
     }
 
+    let discover = RequestFrame::new(mac(1), message_type::DISCOVER);
+    let mut tables = leased();
+    add_client(&mut tables, 1, BindingState::Offered);
+    assert_eq!(outcome_of(&tables, &discover), Outcome::Offered);
+    assert_eq!(outcome_of(&tables, &decline), Outcome::MessageType);
+    assert_eq!(outcome_of(&tables, &discover), Outcome::Closed);
+
     let other = Ipv4Addr::new(10, 0, 0, 3);
     let mut untaken = release.clone();
     untaken.ciaddr = address(9);

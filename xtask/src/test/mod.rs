@@ -75,8 +75,8 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-/// Format and lints, of the host and of the BPF target.
-fn checks(metadata: &workspace::Metadata) -> [Command; 3] {
+/// Format, lints of the host and of the BPF target, and the links inside the documentation.
+fn checks(metadata: &workspace::Metadata) -> [Command; 4] {
     let format = cargo(["fmt", "--all", "--check"]);
     let host = cargo([
         "clippy",
@@ -100,7 +100,17 @@ fn checks(metadata: &workspace::Metadata) -> [Command; 3] {
         .arg(metadata.target_directory.join("bpf-clippy"))
         .args(["--", "-D", "warnings"])
         .env("RUSTC_BOOTSTRAP", "1");
-    [format, host, bpf]
+    let mut doc = cargo([
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+    ]);
+    doc.env(
+        "RUSTDOCFLAGS",
+        "-D warnings -A rustdoc::private_intra_doc_links",
+    );
+    [format, host, bpf, doc]
 }
 
 /// Lets cargo build as the user, and run the tests as root. Whether that is possible.
