@@ -1,0 +1,222 @@
+//! What is published for a client, and what the program grants from it.
+
+#[cfg(doc)]
+use super::TemplateKey;
+use super::{ClientKey, FOREVER_NS};
+use crate::wire::Be32;
+
+/// State of a [`Binding`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum BindingState {
+    /// Offered, not committed: answers a repeated DISCOVER until `expires_ns`.
+    Offered = 1,
+    /// Leased, and durable until `durable_until_ns`.
+    Bound = 2,
+    /// Revoked: a REQUEST for the address gets a NAK.
+    Revoked = 3,
+}
+
+impl BindingState {
+    #[inline(always)]
+    pub const fn from_raw(raw: u8) -> Option<Self> {
+        match raw {
+            1 => Some(Self::Offered),
+            2 => Some(Self::Bound),
+            3 => Some(Self::Revoked),
+            _ => None,
+        }
+    }
+}
+
+/// Value of `LEASES`: what the controller has decided for a client, and made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Binding {
+    /// [`Binding::seal_for`] of the key and all other fields. The kernel reuses elements of a hash
+    /// map at once, while a program may still read them, and copies values in no set order; a copy
+    /// whose seal does not fit its key was torn, or is another client's by now.
+    pub seal: u64,
+    pub address: Be32,
+    /// Index into `GRANTS`.
+    pub slot: u32,
+    /// Which rendered answers are this client's, see [`TemplateKey`].
+    pub profile: u32,
+    /// [`BindingState`].
+    pub state: u8,
+    pub reserved: u8,
+    /// Which use of the slot this is; a grant with another epoch is of a former one.
+    pub epoch: u16,
+    /// The end of the lease, or of the offer, when this was published; a grant may have extended it.
+    pub expires_ns: u64,
+    /// The horizon: until then the address is this client's on disk, and no ACK may promise more.
+    pub durable_until_ns: u64,
+}
+
+impl Binding {
+    /// Chained multiplication by an odd constant: each step is a bijection, so that a difference in
+    /// a single word always shows, and one in several but for a chance of 2^-64.
+    #[inline(always)]
+    pub const fn seal_for(&self, key: &ClientKey) -> u64 {
+        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let words = [
+            key.scope,
+            key.id[0],
+            key.id[1],
+            key.id[2],
+            key.id[3],
+            self.address.raw() as u64 | (self.slot as u64) << 32,
+            self.profile as u64 | (self.state as u64) << 32 | (self.epoch as u64) << 48,
+            self.expires_ns,
+            self.durable_until_ns,
+        ];
+        let mut seal = 0u64;
+        let mut i = 0;
+        while i < words.len() {
+            seal = (seal ^ words[i]).wrapping_mul(ODD);
+            seal ^= seal >> 32;
+            i += 1;
+        }
+        seal
+    }
+
+    #[must_use]
+    pub const fn sealed_for(mut self, key: &ClientKey) -> Self {
+        self.seal = self.seal_for(key);
+        self
+    }
+
+    #[inline(always)]
+    pub const fn is_sealed_for(&self, key: &ClientKey) -> bool {
+        self.seal == self.seal_for(key)
+    }
+}
+
+/// By how much the program's time may be ahead, and never behind, so that it extends no lease that has
+/// ended, and notes none to end before it does.
+///
+/// It reads the clock once in a tick of the kernel's timer. A tick takes up to 10 ms (`CONFIG_HZ`), and
+/// another CPU takes over when the one that counts them has missed five (`MAX_STALLED_JIFFIES` in
+/// kernel/time/tick-sched.c).
+pub const CLOCK_LEAD_NS: u64 = 100_000_000;
+
+/// Value of `GRANTS`: what the program tells the controller about one slot.
+///
+/// Each word holds a time, rounded up to 2^16 ns, and in its low 16 bits the epoch of the binding for
+/// which it was written, so that it is read and written whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Grant {
+    /// The latest end of lease that the program has acknowledged.
+    pub granted: u64,
+    /// The horizon that the program has asked to extend, or [`Grant::CLOSED`].
+    pub asked: u64,
+}
+
+impl Grant {
+    const EPOCH_MASK: u64 = 0xffff;
+    const LAST: u64 = !Self::EPOCH_MASK;
+    /// In `asked`: the client has released or declined; nothing is answered from the entry any more.
+    pub const CLOSED: u64 = FOREVER_NS;
+
+    /// A time and an epoch in a word. The time is rounded up, so that it never shortens a promise.
+    #[inline(always)]
+    pub const fn pack(time_ns: u64, epoch: u16) -> u64 {
+        let rounded = if time_ns > Self::LAST {
+            Self::LAST
+        } else {
+            (time_ns + Self::EPOCH_MASK) & !Self::EPOCH_MASK
+        };
+        rounded | epoch as u64
+    }
+
+    /// The time in a word, if the word was written for this epoch; at least the time packed.
+    #[inline(always)]
+    pub const fn unpack(word: u64, epoch: u16) -> Option<u64> {
+        if word == 0 || (word & Self::EPOCH_MASK) != epoch as u64 {
+            return None;
+        }
+        let time = word & !Self::EPOCH_MASK;
+        Some(if time == Self::LAST { FOREVER_NS } else { time })
+    }
+
+    #[inline(always)]
+    pub const fn is_closed(&self, epoch: u16) -> bool {
+        matches!(Self::unpack(self.asked, epoch), Some(Self::CLOSED))
+    }
+
+    /// The end of lease granted to the binding of this epoch.
+    #[inline(always)]
+    pub const fn granted_for(&self, epoch: u16) -> Option<u64> {
+        Self::unpack(self.granted, epoch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> ClientKey {
+        ClientKey::client_id(7, &[1, 2, 3, 4, 5, 6, 7, 8, 9]).unwrap()
+    }
+
+    fn binding() -> Binding {
+        Binding {
+            seal: 0,
+            address: Be32::new(0x0a00_0001),
+            slot: 3,
+            profile: 4,
+            state: BindingState::Bound as u8,
+            reserved: 0,
+            epoch: 9,
+            expires_ns: 1_000,
+            durable_until_ns: 2_000,
+        }
+    }
+
+    #[test]
+    fn a_seal_shows_any_change() {
+        let sealed = binding().sealed_for(&key());
+        assert!(sealed.is_sealed_for(&key()));
+        let other = ClientKey::client_id(8, &[1, 2, 3, 4, 5, 6, 7, 8, 9]).unwrap();
+        assert!(!sealed.is_sealed_for(&other));
+        let changes: [fn(&mut Binding); 7] = [
+            |b| b.address = Be32::new(1),
+            |b| b.slot += 1,
+            |b| b.profile += 1,
+            |b| b.state = BindingState::Offered as u8,
+            |b| b.epoch += 1,
+            |b| b.expires_ns += 1,
+            |b| b.durable_until_ns += 1,
+        ];
+        for change in changes {
+            let mut torn = sealed;
+            change(&mut torn);
+            assert!(!torn.is_sealed_for(&key()), "{torn:?}");
+        }
+    }
+
+    #[test]
+    fn a_grant_is_never_earlier_than_promised_and_only_its_epochs() {
+        for time in [
+            1,
+            0xffff,
+            0x10000,
+            0x10001,
+            1 << 40,
+            FOREVER_NS - 1,
+            FOREVER_NS,
+        ] {
+            let word = Grant::pack(time, 5);
+            assert!(Grant::unpack(word, 5).unwrap() >= time);
+            assert_eq!(Grant::unpack(word, 6), None);
+        }
+        assert_eq!(Grant::unpack(0, 0), None);
+        let grant = Grant {
+            granted: 0,
+            asked: Grant::pack(Grant::CLOSED, 2),
+        };
+        assert!(grant.is_closed(2));
+        assert!(!grant.is_closed(3));
+    }
+}

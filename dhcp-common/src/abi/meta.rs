@@ -1,0 +1,70 @@
+//! What holds for all maps, and what may reach the controller.
+
+#[cfg(doc)]
+use super::ABI_VERSION;
+use super::NS_PER_SEC;
+use crate::fingerprint;
+
+/// The one entry of `META`: what holds for all maps beside it. Written by the controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Meta {
+    /// [`ABI_VERSION`] of whoever made the maps.
+    pub abi_version: u32,
+    /// See the `META_*` constants.
+    pub flags: u32,
+    /// Key of the fingerprints in `TEMPLATES`, drawn when the maps were made.
+    pub fingerprint_key: [u64; fingerprint::KEY_WORDS],
+    /// What one client may send to the controller.
+    pub client_limit: Limit,
+    /// What one relay agent may send to the controller.
+    pub relay_limit: Limit,
+}
+
+/// A token bucket in the form of GCRA (ITU-T I.371): one packet every `interval_ns`, and up to
+/// `burst_ns` of them saved up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Limit {
+    pub interval_ns: u64,
+    pub burst_ns: u64,
+}
+
+impl Limit {
+    pub const fn per_second(packets: u32, burst: u32) -> Self {
+        let interval_ns = NS_PER_SEC / if packets == 0 { 1 } else { packets as u64 };
+        Self {
+            interval_ns,
+            burst_ns: interval_ns * burst as u64,
+        }
+    }
+
+    /// The bucket after one more packet at `now_ns`, or `None` if it holds no token.
+    #[inline(always)]
+    pub const fn admit(&self, bucket: u64, now_ns: u64) -> Option<u64> {
+        let arrival = if bucket > now_ns { bucket } else { now_ns };
+        if arrival - now_ns > self.burst_ns {
+            return None;
+        }
+        Some(arrival.wrapping_add(self.interval_ns))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_admits_its_burst_and_then_its_rate() {
+        let limit = Limit::per_second(10, 5);
+        let mut bucket = 0;
+        let now = 1_000 * NS_PER_SEC;
+        let mut admitted = 0;
+        while let Some(next) = limit.admit(bucket, now) {
+            bucket = next;
+            admitted += 1;
+        }
+        assert_eq!(admitted, 6, "five saved up and the one due");
+        assert!(limit.admit(bucket, now + NS_PER_SEC / 10).is_some());
+    }
+}

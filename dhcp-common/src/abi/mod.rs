@@ -1,0 +1,145 @@
+//! The maps that the XDP program and the controller share.
+//!
+//! Layouts are `repr(C)` without padding and asserted below. A change to any of them, or to the
+//! meaning of a field, raises [`ABI_VERSION`]: the loader refuses to adopt maps of another version.
+//!
+//! Times are nanoseconds of `CLOCK_BOOTTIME`; [`FOREVER_NS`] never comes.
+
+mod binding;
+mod client;
+mod link;
+mod meta;
+mod template;
+
+pub use binding::*;
+pub use client::*;
+pub use link::*;
+pub use meta::*;
+pub use template::*;
+
+use crate::{fingerprint, wire::Be32};
+
+/// Version of everything in this module.
+pub const ABI_VERSION: u32 = 2;
+
+/// Names of the maps, and of their pins.
+pub mod map {
+    pub const META: &str = "META";
+    pub const LEASES: &str = "LEASES";
+    pub const GRANTS: &str = "GRANTS";
+    pub const TEMPLATE_INDEX: &str = "TEMPLATE_INDEX";
+    pub const TEMPLATES: &str = "TEMPLATES";
+    pub const LINKS: &str = "LINKS";
+    pub const RELAYS: &str = "RELAYS";
+    pub const LIMITS: &str = "LIMITS";
+    pub const OUTCOMES: &str = "OUTCOMES";
+    pub const EVENTS: &str = "EVENTS";
+    pub const SLOW: &str = "SLOW";
+
+    /// All that are pinned and adopted.
+    pub const ALL: [&str; 11] = [
+        META,
+        LEASES,
+        GRANTS,
+        TEMPLATE_INDEX,
+        TEMPLATES,
+        LINKS,
+        RELAYS,
+        LIMITS,
+        OUTCOMES,
+        EVENTS,
+        SLOW,
+    ];
+}
+
+/// The program's name in the object.
+pub const PROGRAM: &str = "xdhcpd";
+
+/// Leases that a map holds unless the controller asks for another number when it makes the map.
+pub const DEFAULT_LEASES: u32 = 1 << 17;
+pub const MAX_TEMPLATES: u32 = 4096;
+/// Elements of `TEMPLATES`: the first one is not used.
+pub const TEMPLATE_ELEMENTS: u32 = 1 + MAX_TEMPLATES;
+/// Elements of `TEMPLATE_INDEX`: a power of two, and so many that there is nearly always a free one in the
+/// [`TEMPLATE_WAYS`] where a key may stand.
+pub const TEMPLATE_CELLS: u32 = 4 * MAX_TEMPLATES;
+pub const TEMPLATE_WAYS: u32 = 4;
+pub const MAX_LINKS: u32 = 4096;
+/// Subnets that one controller serves.
+pub const MAX_SUBNETS: u32 = 1 << 14;
+/// Prefixes of subnets, and addresses of ours.
+pub const MAX_RELAYS: u32 = 1 << 16;
+pub const MAX_LIMITS: u32 = 65536;
+/// Octets of the ring that carries events.
+pub const EVENTS_BYTES: u32 = 1 << 20;
+/// Receive queues of one interface that the slow path serves.
+pub const MAX_QUEUES: u32 = 64;
+/// Interfaces that one controller serves.
+pub const MAX_INTERFACES: u32 = 64;
+pub const MAX_SLOW_SOCKETS: u32 = MAX_QUEUES * MAX_INTERFACES;
+/// Addresses of ours on one link.
+pub const MAX_LINK_ADDRESSES: usize = 8;
+
+/// A time that never comes: an infinite lease (RFC 2131 §3.3).
+pub const FOREVER_NS: u64 = u64::MAX;
+pub const NS_PER_SEC: u64 = 1_000_000_000;
+
+/// Index of the one entry of `META`.
+pub const META_INDEX: u32 = 0;
+
+/// In [`Meta::flags`]: the program answers nothing and hands every request to the controller.
+pub const META_SLOW_ONLY: u32 = 1;
+
+/// What happened in the program that the controller must learn of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum EventKind {
+    /// The horizon of `slot` is near the granted time.
+    HorizonLow = 1,
+}
+
+/// An entry of the ring `EVENTS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Event {
+    /// [`EventKind`].
+    pub kind: u32,
+    pub slot: u32,
+    pub epoch: u32,
+    pub reserved: u32,
+    pub granted_ns: u64,
+    pub durable_until_ns: u64,
+}
+
+macro_rules! layout {
+    ($($type:ty: $size:expr, align $align:expr;)+) => {
+        $(const _: () = {
+            assert!(size_of::<$type>() == $size, stringify!($type));
+            assert!(align_of::<$type>() == $align, stringify!($type));
+        };)+
+
+        #[cfg(feature = "user")]
+        mod pod {
+            use super::*;
+            // SAFETY: each is `repr(C)` or `repr(transparent)`, holds integers only, and its size,
+            // asserted above, is the sum of its fields: no padding, and every bit pattern is a value.
+            $(unsafe impl aya::Pod for $type {})+
+        }
+    };
+}
+
+layout! {
+    Meta: 8 + 8 * fingerprint::KEY_WORDS + 32, align 8;
+    Limit: 16, align 8;
+    ClientKey: 40, align 8;
+    Binding: 40, align 8;
+    Grant: 16, align 8;
+    TemplateKey: 24, align 8;
+    TemplateCell: 32, align 8;
+    Template: 24 + IMAGE_LEN, align 4;
+    LinkKey: 8, align 4;
+    NetworkRef: 8, align 4;
+    Link: 56, align 4;
+    Event: 32, align 8;
+    Be32: 4, align 4;
+}
