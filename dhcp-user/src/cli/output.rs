@@ -88,7 +88,7 @@ struct InterfaceSummary {
 
 #[derive(Debug, Serialize)]
 struct SubnetSummary {
-    name: String,
+    network: String,
     prefix: String,
     pool_addresses: u64,
     reservations: usize,
@@ -105,11 +105,10 @@ impl Summary {
                 addresses: link.addresses.clone(),
             })
         });
-        let subnets = config.networks.iter().map(|network| {
-            let subnet = &network.subnet;
+        let subnets = config.subnets().map(|(network, subnet)| {
             let size = |first: Ipv4Addr, last| u64::from(u32::from(last) - u32::from(first)) + 1;
             SubnetSummary {
-                name: network.name.clone(),
+                network: network.name.clone(),
                 prefix: subnet.prefix.to_string(),
                 pool_addresses: subnet
                     .pools
@@ -150,7 +149,7 @@ fn notes(config: &Config, subnets: &[SubnetSummary]) -> Vec<String> {
     {
         notes.push(format!(
             "subnet {} has neither pools nor reservations",
-            subnet.name
+            subnet.prefix
         ));
     }
     notes
@@ -188,7 +187,7 @@ pub fn summary(path: &Path, summary: &Summary, out: &mut dyn Write) -> io::Resul
         };
         let options: Vec<_> = subnet.options.iter().map(u8::to_string).collect();
         subnets.add_row([
-            subnet.name.clone(),
+            subnet.network.clone(),
             subnet.prefix.clone(),
             subnet.pool_addresses.to_string(),
             subnet.reservations.to_string(),

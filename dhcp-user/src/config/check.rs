@@ -66,7 +66,7 @@ fn text(path: &Path) -> Result<String, Problems> {
 /// Every problem found.
 pub fn parse(file: &Path, text: &str, host: Option<&Host>) -> Result<Config, Problems> {
     Document::new(file, text).read(|root| {
-        root.refuse_unknown(&["server", "defaults", "interface", "subnet"]);
+        root.refuse_unknown(&["server", "defaults", "interface", "network", "subnet"]);
         let interfaces = interfaces(&root, host);
         let ours = addresses(&interfaces, host);
         Config {

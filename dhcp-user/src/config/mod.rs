@@ -72,13 +72,15 @@ pub struct Link {
     pub trust_relay_info: bool,
 }
 
-/// The subnets that share a link, the scope of a client's identity. Today each subnet is a network.
+/// The subnets that share a link, the scope of a client's identity.
 #[derive(Clone, Debug)]
 pub struct Network {
     /// Stable across restarts and other changes of the file: derived from the name. Not zero.
     pub id: u32,
+    /// That of the one subnet, or of a `[[network]]`.
     pub name: String,
-    pub subnet: Subnet,
+    /// In the order of the file; at least one. A client has at most one reservation in all of them.
+    pub subnets: Vec<Subnet>,
 }
 
 #[derive(Clone, Debug)]
@@ -156,5 +158,12 @@ impl Config {
 
     pub fn network(&self, id: u32) -> Option<&Network> {
         self.networks.iter().find(|network| network.id == id)
+    }
+
+    /// All subnets, each with its network.
+    pub fn subnets(&self) -> impl Iterator<Item = (&Network, &Subnet)> + Clone {
+        self.networks
+            .iter()
+            .flat_map(|network| network.subnets.iter().map(move |subnet| (network, subnet)))
     }
 }

@@ -20,15 +20,15 @@ use super::{
 /// The longest name that the DNS has (RFC 1035 §2.3.4, less the length octets at both ends).
 const MAX_HOST_NAME: usize = 253;
 
-/// The reservations of one subnet.
+/// The reservations of one subnet. `clients` are those that have one on its network already, with the line.
 pub(super) fn read(
     section: &Section<'_>,
     network: u32,
     prefix: Ipv4Net,
     taken: Taken<'_>,
+    clients: &mut HashMap<ClientKey, usize>,
 ) -> Vec<Arc<Reservation>> {
     let mut addresses = HashMap::new();
-    let mut clients = HashMap::new();
     let mut reservations = Vec::new();
     let known = ["hardware-address", "client-id", "address", "host-name"];
     for node in section.tables("reservation") {
@@ -54,7 +54,7 @@ pub(super) fn read(
             && let Some(line) = clients.insert(*client, node.line())
         {
             node.refuse(format_args!(
-                "this client has a reservation on this subnet in line {line}; give each client one address"
+                "this client has a reservation on this network in line {line}; give each client one address"
             ));
         }
         if let (Some((client, client_text, _)), Some((address, _))) = (client, address) {

@@ -1,18 +1,18 @@
-//! Subnets: their prefixes and pools, and what each takes from the defaults.
+//! Networks and their subnets: prefixes and pools, and what each takes from what is around it.
 
 use std::{
     collections::{BTreeMap, HashMap},
     net::Ipv4Addr,
 };
 
-use dhcp_common::abi::MAX_SUBNETS;
+use dhcp_common::abi::{ClientKey, MAX_SUBNETS};
 use ipnet::Ipv4Net;
 use sha2::{Digest, Sha256};
 
 use super::{
     Network, Pool, Subnet,
     check::{host_address, replace},
-    raw::{Node, Section},
+    raw::{Node, Section, nearest},
     reservation,
     times::{self, Settings},
 };
@@ -44,13 +44,25 @@ impl Taken<'_> {
     }
 }
 
+/// A network under construction.
+struct Draft<'a> {
+    network: Network,
+    /// What its subnets inherit.
+    settings: Settings<'a>,
+    node: Node<'a>,
+    /// Whether it has a table of its own, which subnets name.
+    is_shared: bool,
+    /// Where each client's reservation stands.
+    clients: HashMap<ClientKey, usize>,
+}
+
 pub(super) fn networks(root: &Section<'_>, ours: &Ours) -> Vec<Network> {
     let defaults = root
         .get("defaults")
         .and_then(|node| node.section(&times::KNOWN))
         .map(|section| Settings::read(&section))
-        .unwrap_or_default();
-    defaults.check_alone();
+        .unwrap_or_default()
+        .over(&Settings::default());
     let nodes = root.tables("subnet");
     if nodes.is_empty() {
         root.refuse("no subnet to serve; add `[[subnet]]` with `prefix = \"10.0.0.0/24\"`");
@@ -61,41 +73,117 @@ pub(super) fn networks(root: &Section<'_>, ours: &Ours) -> Vec<Network> {
             nodes.len()
         ));
     }
+    let mut drafts = Drafts::default();
+    for node in root.tables("network") {
+        shared_network(node, &defaults, &mut drafts);
+    }
     let mut prefixes = Vec::new();
-    let mut ids = HashMap::new();
-    let mut networks = Vec::new();
-    for node in &nodes {
-        let Some(network) = network(node, &defaults, ours, &mut prefixes) else {
-            continue;
-        };
-        if let Some((other, line)) = ids.insert(network.id, (network.name.clone(), node.line())) {
-            let reason = if other == network.name {
+    for node in nodes {
+        subnet(node, &defaults, ours, &mut drafts, &mut prefixes);
+    }
+    refuse_overlaps(prefixes, |prefix| (prefix.network(), prefix.broadcast()));
+    drafts.finish()
+}
+
+/// Networks in the order of the file, found by name.
+#[derive(Default)]
+struct Drafts<'a> {
+    drafts: Vec<Draft<'a>>,
+    by_name: HashMap<String, usize>,
+    by_id: HashMap<u32, usize>,
+}
+
+impl<'a> Drafts<'a> {
+    /// Index of a new network. One whose name is taken is noted, and goes on beside the other.
+    fn add(
+        &mut self,
+        name: String,
+        settings: Settings<'a>,
+        node: Node<'a>,
+        is_shared: bool,
+    ) -> usize {
+        let index = self.drafts.len();
+        let id = network_id(&name);
+        if id == 0 {
+            node.refuse(format_args!(
+                "the name {name:?} has the number zero; give another `name`"
+            ));
+        }
+        if let Some(other) = self.by_id.insert(id, index) {
+            let other = &self.drafts[other];
+            let what = if other.is_shared { "network" } else { "subnet" };
+            let reason = if other.network.name == name {
                 "has the same name"
             } else {
                 "gets the same number from its name"
             };
             node.refuse(format_args!(
-                "the subnet in line {line} {reason}; give this one another `name` than {:?}",
-                network.name
+                "the {what} in line {} {reason}; give this one another `name` than {name:?}",
+                other.node.line(),
             ));
         }
-        networks.push(network);
+        self.by_name.insert(name.clone(), index);
+        self.drafts.push(Draft {
+            network: Network {
+                id,
+                name,
+                subnets: Vec::new(),
+            },
+            settings,
+            node,
+            is_shared,
+            clients: HashMap::new(),
+        });
+        index
     }
-    refuse_overlaps(prefixes, |prefix| (prefix.network(), prefix.broadcast()));
-    networks
+
+    fn finish(self) -> Vec<Network> {
+        for draft in &self.drafts {
+            if draft.network.subnets.is_empty() {
+                draft.node.refuse(format_args!(
+                    "no subnet is part of it; say `network = {:?}` in those that are",
+                    draft.network.name
+                ));
+            }
+        }
+        self.drafts.into_iter().map(|draft| draft.network).collect()
+    }
 }
 
-fn network<'a>(
-    node: &Node<'a>,
-    defaults: &Settings<'_>,
+fn shared_network<'a>(node: Node<'a>, defaults: &Settings<'a>, drafts: &mut Drafts<'a>) {
+    let known: Vec<_> = ["name"].into_iter().chain(times::KNOWN).collect();
+    let Some(section) = node.section(&known) else {
+        return;
+    };
+    let settings = Settings::read(&section).over(defaults);
+    if let Some(name) = section
+        .require("name", "\"campus\"")
+        .and_then(|node| subnet_name(&node))
+    {
+        drafts.add(name, settings, node, true);
+    }
+}
+
+fn subnet<'a>(
+    node: Node<'a>,
+    defaults: &Settings<'a>,
     ours: &Ours,
+    drafts: &mut Drafts<'a>,
     prefixes: &mut Vec<(Ipv4Net, Node<'a>)>,
-) -> Option<Network> {
-    let own = ["prefix", "name", "pools", "server-id", "reservation"];
+) {
+    let own = [
+        "prefix",
+        "name",
+        "network",
+        "pools",
+        "server-id",
+        "reservation",
+    ];
     let known: Vec<_> = own.into_iter().chain(times::KNOWN).collect();
-    let section = node.section(&known)?;
+    let Some(section) = node.section(&known) else {
+        return;
+    };
     let settings = Settings::read(&section);
-    let lease = settings.lease_times(defaults);
     // Without a prefix everything else is still looked at, as if it were inside.
     let mut prefix = Ipv4Net::default();
     if let Some(node) = section.require("prefix", "\"10.0.0.0/24\"")
@@ -104,15 +192,11 @@ fn network<'a>(
         prefix = good;
         prefixes.push((prefix, node));
     }
-
-    let mut name = prefix.to_string();
-    replace(&mut name, section.get("name"), subnet_name);
-    let id = network_id(&name);
-    if id == 0 {
-        section.refuse(format_args!(
-            "the name {name:?} has the number zero; give another `name`"
-        ));
-    }
+    let Some(index) = network_of(&section, node, prefix, defaults, drafts) else {
+        return;
+    };
+    let draft = &mut drafts.drafts[index];
+    let inherited = &draft.settings;
     let mut server_id = None;
     replace(&mut server_id, section.get("server-id"), |node| {
         Some(host_address(node))
@@ -121,21 +205,51 @@ fn network<'a>(
     let pools = section
         .get("pools")
         .map(|node| read_pools(&node, prefix, taken));
-    Some(Network {
-        id,
-        name,
-        subnet: Subnet {
-            prefix,
-            pools: pools.unwrap_or_default(),
-            lease,
-            offer_time: settings.offer_time(defaults),
-            decline_time: settings.decline_time(defaults),
-            authoritative: settings.authoritative(defaults),
-            server_id,
-            options: settings.options(defaults),
-            reservations: reservation::read(&section, id, prefix, taken),
-        },
-    })
+    let id = draft.network.id;
+    draft.network.subnets.push(Subnet {
+        prefix,
+        pools: pools.unwrap_or_default(),
+        lease: settings.lease_times(inherited),
+        offer_time: settings.offer_time(inherited),
+        decline_time: settings.decline_time(inherited),
+        authoritative: settings.authoritative(inherited),
+        server_id,
+        options: settings.options(inherited),
+        reservations: reservation::read(&section, id, prefix, taken, &mut draft.clients),
+    });
+}
+
+/// The network that a subnet is part of: the one that it names, or one of its own.
+fn network_of<'a>(
+    section: &Section<'a>,
+    subnet: Node<'a>,
+    prefix: Ipv4Net,
+    defaults: &Settings<'a>,
+    drafts: &mut Drafts<'a>,
+) -> Option<usize> {
+    if let Some(node) = section.get("network") {
+        if let Some(name) = section.get("name") {
+            name.refuse("the leases belong to the `network`; leave one of the two out");
+        }
+        let name = node.string("campus")?;
+        let index = drafts
+            .by_name
+            .get(name)
+            .copied()
+            .filter(|index| drafts.drafts[*index].is_shared);
+        if index.is_none() {
+            let shared = drafts.drafts.iter().filter(|draft| draft.is_shared);
+            let hint = match nearest(name, shared.map(|draft| draft.network.name.as_str())) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => format!("add `[[network]]` with `name = {name:?}`"),
+            };
+            node.refuse(format_args!("no such network; {hint}"));
+        }
+        return index;
+    }
+    let mut name = prefix.to_string();
+    replace(&mut name, section.get("name"), subnet_name);
+    Some(drafts.add(name, defaults.clone(), subnet, false))
 }
 
 /// Stable whatever else changes in the file.

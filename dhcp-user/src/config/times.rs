@@ -1,4 +1,4 @@
-//! Settings that `[defaults]` and each subnet can have, the nearest of which wins.
+//! Settings that `[defaults]`, each network and each subnet can have, the nearest of which wins.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -34,7 +34,7 @@ const MAX_OFFER_TIME: Duration = Duration::from_secs(3600);
 const MAX_DECLINE_TIME: Duration = Duration::from_secs(YEAR_SECS as u64);
 
 /// What one table says; `None` where it says nothing.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Settings<'a> {
     lease: Option<Seconds<'a>>,
     renewal: Option<Seconds<'a>>,
@@ -76,12 +76,23 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// Checks the times of `[defaults]`, which subnets that set none of their own rely on.
-    pub fn check_alone(&'a self) {
-        self.lease_times(&Settings::default());
+    /// These, and where they say nothing those of `parent`. The times are checked, for subnets that set
+    /// none of their own rely on them.
+    pub fn over(self, parent: &Self) -> Self {
+        self.lease_times(parent);
+        Self {
+            options: self.options(parent),
+            lease: self.lease.or_else(|| parent.lease.clone()),
+            renewal: self.renewal.or_else(|| parent.renewal.clone()),
+            rebinding: self.rebinding.or_else(|| parent.rebinding.clone()),
+            horizon_leases: self.horizon_leases.or(parent.horizon_leases),
+            offer_time: self.offer_time.or(parent.offer_time),
+            decline_time: self.decline_time.or(parent.decline_time),
+            authoritative: self.authoritative.or(parent.authoritative),
+        }
     }
 
-    pub fn lease_times(&'a self, defaults: &Settings<'_>) -> LeaseTimes {
+    pub fn lease_times(&self, defaults: &Settings<'_>) -> LeaseTimes {
         let own = [&self.lease, &self.renewal, &self.rebinding];
         let lease = self.lease.as_ref().or(defaults.lease.as_ref());
         let renewal = self.renewal.as_ref().or(defaults.renewal.as_ref());
@@ -102,8 +113,7 @@ impl<'a> Settings<'a> {
                 .unwrap_or(DEFAULT_HORIZON_LEASES),
         };
         // A problem belongs to the table that set something last; the rest repeat it from there.
-        let node = |time: &'a Option<Seconds<'a>>| time.as_ref().map(|time| &time.node);
-        check_order(&times, own.map(node));
+        check_order(&times, own.map(|time| time.as_ref().map(|time| &time.node)));
         times
     }
 

@@ -64,8 +64,8 @@ impl Engine {
     pub(super) fn set_aside(&mut self, address: Ipv4Addr, held: &Held, cx: &Context<'_>) {
         let time = self
             .networks
-            .containing(address)
-            .map(|network| network.decline_time);
+            .subnet_of(address)
+            .map(|subnet| subnet.decline_time);
         let expires = cx.now.plus(time.unwrap_or_default());
         self.forget_client(address, held);
         self.update(address, |lease| {
@@ -174,9 +174,8 @@ impl Engine {
         if !is_former && self.formers.get(&address) == Some(&lease.client) {
             self.formers.remove(&address);
         }
-        let id = self.networks.containing(address).map(|network| network.id);
-        if let Some(network) = id.and_then(|id| self.networks.get_mut(id)) {
-            network.pool.give_back(address);
+        if let Some(network) = self.networks.containing_mut(address) {
+            network.give_back(address);
         }
     }
 
@@ -211,7 +210,7 @@ impl Engine {
         }
         self.update(address, |lease| lease.expires = expires);
         self.timers.arm(address, expires);
-        if self.is_low(&Held { expires, ..*held }) {
+        if self.is_low(address, &Held { expires, ..*held }) {
             self.low.insert(address);
         }
     }

@@ -28,8 +28,8 @@ pub(super) fn horizon(expires: Nanos, lease: &LeaseTimes) -> Nanos {
 
 impl Engine {
     /// Whether less than a lease time is left between what is granted and the horizon.
-    pub(super) fn is_low(&self, held: &Held) -> bool {
-        self.lease_times(held)
+    pub(super) fn is_low(&self, address: Ipv4Addr, held: &Held) -> bool {
+        self.lease_times(address)
             .is_some_and(|lease| held.expires.plus_lease(lease.lease_secs) > held.durable_until)
     }
 
@@ -60,7 +60,7 @@ impl Engine {
                 .work
                 .get(&address)
                 .is_some_and(|work| work.ticket.is_some());
-            let Some(lease) = self.lease_times(&held) else {
+            let Some(lease) = self.lease_times(address) else {
                 continue;
             };
             if held.state != LeaseState::Bound || is_busy {

@@ -33,7 +33,7 @@ impl Engine {
             .get_mut(party.network)
             .ok_or(Counter::UnknownNetwork)?;
         // Reserved ones are in no pool, and free if they are not in the live table.
-        if network.pool.contains(address) && !network.pool.take(address) {
+        if network.is_in_pool(address) && !network.take(address) {
             return self.nak(NakReason::NotAvailable, party, &request, cx);
         }
         self.hold_offer(party, address, &request, cx);
@@ -48,7 +48,7 @@ impl Engine {
         cx: &mut Context<'_>,
     ) -> Result<(), Counter> {
         let held = self.held(address).ok_or(Counter::OddRequest)?;
-        let lease = self.lease_times(&held).ok_or(Counter::UnknownNetwork)?;
+        let lease = self.lease_times(address).ok_or(Counter::UnknownNetwork)?;
         let work = self.work_mut(address);
         if work.request.is_some() {
             work.request = Some((Box::new(request), cx.now));
@@ -89,7 +89,7 @@ impl Engine {
         cx: &mut Context<'_>,
     ) -> Result<(), Counter> {
         let held = self.held(address).ok_or(Counter::OddRequest)?;
-        let lease = self.lease_times(&held).ok_or(Counter::UnknownNetwork)?;
+        let lease = self.lease_times(address).ok_or(Counter::UnknownNetwork)?;
         let granted = cx.now.plus_lease(lease.lease_secs);
         if granted > held.durable_until {
             return self.bind(address, request, cx);
@@ -98,7 +98,7 @@ impl Engine {
         self.update(address, |lease| lease.expires = expires);
         self.timers.arm(address, expires);
         self.publish(address, cx);
-        let party = Party::of(&held);
+        let party = self.party_of(address, &held);
         self.ack(address, &party, &request, cx)
     }
 
@@ -153,7 +153,7 @@ impl Engine {
         let Some(held) = self.held(address) else {
             return;
         };
-        let Some(lease) = self.lease_times(&held) else {
+        let Some(lease) = self.lease_times(address) else {
             return;
         };
         let granted = received.plus_lease(lease.lease_secs);
@@ -162,7 +162,7 @@ impl Engine {
         } else {
             self.update(address, |lease| lease.expires = lease.expires.max(granted));
             self.arm(address);
-            let party = Party::of(&held);
+            let party = self.party_of(address, &held);
             self.ack(address, &party, &request, cx)
         };
         if let Err(silence) = answered {
@@ -193,17 +193,15 @@ impl Engine {
         self.withdraw(address, cx);
         self.set_aside(address, held, cx);
         if let Some((request, _)) = request {
-            let party = Party::of(held);
+            let party = self.party_of(address, held);
             if let Err(silence) = self.nak(NakReason::NotAvailable, &party, &request, cx) {
                 self.count(silence);
             }
         }
     }
 
-    pub(super) fn lease_times(&self, held: &Held) -> Option<LeaseTimes> {
-        self.networks
-            .get(held.client.network())
-            .map(|network| network.lease)
+    pub(super) fn lease_times(&self, address: Ipv4Addr) -> Option<LeaseTimes> {
+        self.networks.subnet_of(address).map(|subnet| subnet.lease)
     }
 
     pub(super) fn arm(&mut self, address: Ipv4Addr) {

@@ -23,8 +23,7 @@ use crate::{
 
 /// A subnet with its pool.
 #[derive(Debug)]
-pub struct Network {
-    pub id: u32,
+pub struct Subnet {
     pub prefix: Ipv4Net,
     pub lease: LeaseTimes,
     pub offer_time: Duration,
@@ -32,6 +31,14 @@ pub struct Network {
     pub authoritative: bool,
     pub pool: Pool,
     profile: Arc<Profile>,
+}
+
+/// The subnets that share a link.
+#[derive(Debug)]
+pub struct Network {
+    pub id: u32,
+    /// At least one, each named by its index.
+    subnets: Vec<Subnet>,
     reservations: HashMap<ClientKey, Reserved>,
     reserved_for: HashMap<Ipv4Addr, ClientKey>,
 }
@@ -43,40 +50,61 @@ struct Reserved {
 }
 
 impl Network {
-    fn new(network: &config::Network, server_id: Ipv4Addr, ids: &mut Ids) -> Self {
-        let subnet = &network.subnet;
+    fn new(id: u32) -> Self {
+        Self {
+            id,
+            subnets: Vec::new(),
+            reservations: HashMap::new(),
+            reserved_for: HashMap::new(),
+        }
+    }
+
+    fn add(&mut self, subnet: &config::Subnet, server_id: Ipv4Addr, ids: &mut Ids) {
         let profile = Arc::new(Profile::new(subnet, server_id, ids));
-        let reservations = subnet.reservations.iter().map(|reservation| {
+        for reservation in &subnet.reservations {
             let profile = match &reservation.host_name {
                 Some(name) => Arc::new(profile.with_host_name(name, ids)),
                 None => Arc::clone(&profile),
             };
-            (
-                reservation.client,
-                Reserved {
-                    address: reservation.address,
-                    profile,
-                },
-            )
-        });
-        let reservations: HashMap<_, _> = reservations.collect();
-        let reserved_for: HashMap<_, _> = subnet
+            let address = reservation.address;
+            self.reserved_for.insert(address, reservation.client);
+            self.reservations
+                .insert(reservation.client, Reserved { address, profile });
+        }
+        let reserved = subnet
             .reservations
             .iter()
-            .map(|reservation| (reservation.address, reservation.client))
-            .collect();
-        Self {
-            id: network.id,
+            .map(|reservation| reservation.address);
+        self.subnets.push(Subnet {
             prefix: subnet.prefix,
             lease: subnet.lease,
             offer_time: subnet.offer_time,
             decline_time: subnet.decline_time,
             authoritative: subnet.authoritative,
-            pool: Pool::new(&subnet.pools, reserved_for.keys().copied()),
+            pool: Pool::new(&subnet.pools, reserved),
             profile,
-            reservations,
-            reserved_for,
-        }
+        });
+    }
+
+    /// Index of the subnet that an address lies in.
+    pub fn index_of(&self, address: Ipv4Addr) -> Option<usize> {
+        self.subnets
+            .iter()
+            .position(|subnet| subnet.prefix.contains(&address))
+    }
+
+    pub fn subnet(&self, index: usize) -> Option<&Subnet> {
+        self.subnets.get(index)
+    }
+
+    /// The subnet that an address lies in.
+    pub fn subnet_of(&self, address: Ipv4Addr) -> Option<&Subnet> {
+        self.subnet(self.index_of(address)?)
+    }
+
+    fn subnet_of_mut(&mut self, address: Ipv4Addr) -> Option<&mut Subnet> {
+        let index = self.index_of(address)?;
+        self.subnets.get_mut(index)
     }
 
     /// The address reserved for a client.
@@ -86,17 +114,46 @@ impl Network {
             .map(|reserved| reserved.address)
     }
 
-    pub fn profile(&self, client: &ClientKey) -> &Arc<Profile> {
-        self.reservations
-            .get(client)
-            .map_or(&self.profile, |reserved| &reserved.profile)
+    /// What a client's answers are made from, on a subnet.
+    pub fn profile(&self, client: &ClientKey, index: usize) -> Option<&Arc<Profile>> {
+        let subnet = self.subnets.get(index)?;
+        let reserved = self.reservations.get(client);
+        let reserved = reserved.filter(|reserved| subnet.prefix.contains(&reserved.address));
+        Some(reserved.map_or(&subnet.profile, |reserved| &reserved.profile))
     }
 
     /// Whether the configuration lets this client have this address.
     pub fn may_have(&self, client: &ClientKey, address: Ipv4Addr) -> bool {
         match self.reserved_for.get(&address) {
             Some(owner) => owner == client,
-            None => self.pool.contains(address),
+            None => self.is_in_pool(address),
+        }
+    }
+
+    /// Whether the address may be given to any client.
+    pub fn is_in_pool(&self, address: Ipv4Addr) -> bool {
+        self.subnet_of(address)
+            .is_some_and(|subnet| subnet.pool.contains(address))
+    }
+
+    /// Takes a certain address out of its pool; `false` if it is not free.
+    pub fn take(&mut self, address: Ipv4Addr) -> bool {
+        self.subnet_of_mut(address)
+            .is_some_and(|subnet| subnet.pool.take(address))
+    }
+
+    /// Takes an address of the subnet at `first` or, if that is full, of another one.
+    pub fn take_any(&mut self, first: usize) -> Option<Ipv4Addr> {
+        let address = self.subnets.get_mut(first)?.pool.take_any();
+        address.or_else(|| {
+            let mut subnets = self.subnets.iter_mut();
+            subnets.find_map(|subnet| subnet.pool.take_any())
+        })
+    }
+
+    pub fn give_back(&mut self, address: Ipv4Addr) {
+        if let Some(subnet) = self.subnet_of_mut(address) {
+            subnet.pool.give_back(address);
         }
     }
 }
@@ -105,7 +162,8 @@ impl Network {
 #[derive(Debug)]
 pub struct Networks {
     by_id: HashMap<u32, Network>,
-    by_prefix: HashMap<Ipv4Net, u32>,
+    /// Network, and index in it.
+    by_prefix: HashMap<Ipv4Net, (u32, usize)>,
     prefix_lens: BTreeSet<u8>,
     links: LinkTable,
     ours: HashSet<Ipv4Addr>,
@@ -122,11 +180,9 @@ impl Networks {
             links,
             profile_ids: Ids::default(),
         };
-        let mut ids = Ids::default();
-        for network in &config.networks {
-            networks.add(network, &mut ids);
+        for (network, subnet) in config.subnets() {
+            networks.add(network, subnet);
         }
-        networks.profile_ids = ids;
         networks
     }
 
@@ -134,8 +190,7 @@ impl Networks {
         self.profile_ids.contains(id)
     }
 
-    fn add(&mut self, network: &config::Network, ids: &mut Ids) {
-        let subnet = &network.subnet;
+    fn add(&mut self, network: &config::Network, subnet: &config::Subnet) {
         let covered = || {
             self.links
                 .addresses()
@@ -144,16 +199,20 @@ impl Networks {
         let first = || self.links.addresses().next();
         let Some(server_id) = subnet.server_id.or_else(covered).or_else(first) else {
             tracing::error!(
-                network = network.name,
-                "no interface has an address to serve this network from; its clients get no answer"
+                subnet = %subnet.prefix,
+                "no interface has an address to serve this subnet from; its clients get no answer"
             );
             return;
         };
         self.ours.insert(server_id);
         self.prefix_lens.insert(subnet.prefix.prefix_len());
-        self.by_prefix.insert(subnet.prefix.trunc(), network.id);
-        self.by_id
-            .insert(network.id, Network::new(network, server_id, ids));
+        let network = self
+            .by_id
+            .entry(network.id)
+            .or_insert_with(|| Network::new(network.id));
+        self.by_prefix
+            .insert(subnet.prefix.trunc(), (network.id, network.subnets.len()));
+        network.add(subnet, server_id, &mut self.profile_ids);
     }
 
     pub fn get(&self, id: u32) -> Option<&Network> {
@@ -164,13 +223,24 @@ impl Networks {
         self.by_id.get_mut(&id)
     }
 
-    /// The subnet that an address lies in, the smallest if there are several.
-    pub fn containing(&self, address: Ipv4Addr) -> Option<&Network> {
-        let id = self.prefix_lens.iter().rev().find_map(|len| {
+    /// The network and the subnet that an address lies in, and the subnet's index.
+    pub fn containing(&self, address: Ipv4Addr) -> Option<(&Network, usize)> {
+        let (id, index) = self.prefix_lens.iter().rev().find_map(|len| {
             let prefix = Ipv4Net::new(address, *len).ok()?.trunc();
-            self.by_prefix.get(&prefix)
+            self.by_prefix.get(&prefix).copied()
         })?;
-        self.get(*id)
+        Some((self.get(id)?, index))
+    }
+
+    pub fn containing_mut(&mut self, address: Ipv4Addr) -> Option<&mut Network> {
+        let id = self.containing(address)?.0.id;
+        self.get_mut(id)
+    }
+
+    /// The subnet that an address lies in.
+    pub fn subnet_of(&self, address: Ipv4Addr) -> Option<&Subnet> {
+        let (network, index) = self.containing(address)?;
+        network.subnet(index)
     }
 
     /// Whether an address names this server: any of ours, on whichever link (RFC 2131 §4.1).
@@ -178,11 +248,12 @@ impl Networks {
         self.ours.contains(&address)
     }
 
-    /// The network that a client is on (RFC 2131 §4.3.1, §4.3.2).
+    /// The network that a client is on, and the index of the subnet by which it is known (RFC 2131
+    /// §4.3.1, §4.3.2).
     ///
     /// # Errors
     /// Why there is none.
-    pub fn of(&self, request: &Request) -> Result<&Network, Counter> {
+    pub fn of(&self, request: &Request) -> Result<(&Network, usize), Counter> {
         if !request.giaddr.is_unspecified() {
             return self.containing(request.giaddr).ok_or(Counter::UnknownRelay);
         }
@@ -196,12 +267,14 @@ impl Networks {
         // A unicast request may have come through routers, so that its link says nothing.
         if request.is_unicast()
             && !request.ciaddr.is_unspecified()
-            && let Some(network) = self.containing(request.ciaddr)
+            && let Some(found) = self.containing(request.ciaddr)
         {
-            return Ok(network);
+            return Ok(found);
         }
-        link.network
-            .and_then(|id| self.get(id))
-            .ok_or(Counter::UnknownNetwork)
+        let network = link.network.and_then(|id| self.get(id));
+        let network = network.ok_or(Counter::UnknownNetwork)?;
+        let mut addresses = link.addresses.iter();
+        let index = addresses.find_map(|address| network.index_of(*address));
+        Ok((network, index.unwrap_or(0)))
     }
 }

@@ -58,7 +58,7 @@ impl Engine {
         }
         self.send(Answer::Offer(address), party, request, cx)?;
         self.count(Counter::Offered);
-        self.publish_templates(party, request, cx);
+        self.publish_templates(address, party, request, cx);
         Ok(())
     }
 
@@ -113,8 +113,8 @@ impl Engine {
         [former.copied(), request.requested]
             .into_iter()
             .flatten()
-            .find(|address| network.pool.take(*address))
-            .or_else(|| network.pool.take_any())
+            .find(|address| network.take(*address))
+            .or_else(|| network.take_any(party.subnet))
     }
 
     /// A taken address becomes an offer. It is in memory only: nothing has been promised.
@@ -146,10 +146,10 @@ impl Engine {
     /// Holds an offer from now on, and lets the kernel repeat it for the first half of that time: what
     /// comes later comes here, and prolongs the hold.
     pub(super) fn rearm_offer(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
-        let Some(network) = self.networks.containing(address) else {
+        let Some(subnet) = self.networks.subnet_of(address) else {
             return;
         };
-        let expires = cx.now.plus(hold(network.offer_time, &network.pool));
+        let expires = cx.now.plus(hold(subnet.offer_time, &subnet.pool));
         self.update(address, |lease| lease.expires = expires);
         self.timers.arm(address, expires);
         self.publish(address, cx);

@@ -58,16 +58,8 @@ enum Standing {
 pub(super) struct Party {
     pub client: ClientKey,
     pub network: u32,
-}
-
-impl Party {
-    /// Whom an address is held for.
-    pub fn of(held: &Held) -> Self {
-        Self {
-            client: held.client,
-            network: held.client.network(),
-        }
-    }
+    /// Index of the subnet by which the network is known.
+    pub subnet: usize,
 }
 
 impl Engine {
@@ -85,11 +77,11 @@ impl Engine {
         use Intent as I;
         use Standing as S;
 
-        let network = self.networks.of(&request)?;
-        let (network, authoritative) = (network.id, network.authoritative);
+        let (network, subnet) = self.networks.of(&request)?;
         let party = Party {
-            client: request.client(network),
-            network,
+            client: request.client(network.id),
+            network: network.id,
+            subnet,
         };
         let intent = self.intent(&request)?;
         let standing = match intent {
@@ -102,7 +94,7 @@ impl Engine {
             I::Discover | I::SelectingOther | I::Inform => S::Free,
         };
         // Whether to speak of an address that this client may have from another server.
-        let speaks = authoritative || self.knows(&party.client);
+        let speaks = self.is_authoritative(&party) || self.knows(&party.client);
 
         match (intent, standing) {
             (I::Discover, _) => self.discover(&party, &request, cx),
@@ -201,7 +193,7 @@ impl Engine {
         let Some(network) = self.networks.get(party.network) else {
             return Standing::OffNetwork;
         };
-        if !network.prefix.contains(&address) {
+        if network.subnet_of(address).is_none() {
             return Standing::OffNetwork;
         }
         let may_have = network.may_have(&party.client, address) && !self.has_better(party, address);
@@ -222,6 +214,28 @@ impl Engine {
             None if self.current(&party.client).is_some() => Standing::NotGrantable,
             None => Standing::Free,
         }
+    }
+
+    /// Whom an address is held for.
+    pub(super) fn party_of(&self, address: Ipv4Addr, held: &Held) -> Party {
+        let network = held.client.network();
+        let index = self
+            .networks
+            .get(network)
+            .and_then(|network| network.index_of(address));
+        Party {
+            client: held.client,
+            network,
+            subnet: index.unwrap_or(0),
+        }
+    }
+
+    /// Whether clients unknown on this subnet are told so.
+    fn is_authoritative(&self, party: &Party) -> bool {
+        self.networks
+            .get(party.network)
+            .and_then(|network| network.subnet(party.subnet))
+            .is_some_and(|subnet| subnet.authoritative)
     }
 
     /// Whether there is a record of the client: a lease, or one that it had. An offer is none, its client
@@ -310,7 +324,7 @@ impl Engine {
     ) -> Result<(), Counter> {
         self.send(Answer::Ack(address), party, request, cx)?;
         self.count(Counter::Acked);
-        self.publish_templates(party, request, cx);
+        self.publish_templates(address, party, request, cx);
         Ok(())
     }
 
@@ -325,7 +339,15 @@ impl Engine {
             .networks
             .get(party.network)
             .ok_or(Counter::UnknownNetwork)?;
-        let reply = reply::encode(answer, network.profile(&party.client), request)?;
+        // One that keeps its address may have been moved to another subnet of its link.
+        let index = answer
+            .about(request)
+            .and_then(|address| network.index_of(address))
+            .unwrap_or(party.subnet);
+        let profile = network
+            .profile(&party.client, index)
+            .ok_or(Counter::UnknownNetwork)?;
+        let reply = reply::encode(answer, profile, request)?;
         if reply.relay_info_left_out {
             self.count(Counter::RelayInfoLeftOut);
         }

@@ -1,12 +1,12 @@
 //! What the kernel is told.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, sync::Arc};
 
-use dhcp_common::abi::{Binding, BindingState, MAX_TEMPLATES, Template, TemplateKey};
+use dhcp_common::abi::{Binding, BindingState, ClientKey, MAX_TEMPLATES, Template, TemplateKey};
 
 use super::{
-    Context, Counter, Effect, Engine, Held, NO_SLOT, protocol::Party, reply::Answer,
-    request::Request, slots::fresh_epoch, template,
+    Context, Counter, Effect, Engine, Held, NO_SLOT, profile::Profile, protocol::Party,
+    reply::Answer, request::Request, slots::fresh_epoch, template,
 };
 use crate::{clock::Nanos, live::LeaseState};
 
@@ -38,11 +38,11 @@ impl Engine {
         let Some((slot, epoch)) = self.slot_for(address, &held, cx) else {
             return self.count(Counter::TableFull);
         };
-        let Some(profile) = self.profile_id(&held) else {
+        let Some(profile) = self.profile_id(address, &held) else {
             return;
         };
         if state == BindingState::Revoked {
-            self.publish_nak_template(&held, cx);
+            self.publish_nak_template(address, &held, cx);
         }
         let binding = Binding {
             seal: 0,
@@ -91,9 +91,14 @@ impl Engine {
         Some((slot, epoch))
     }
 
-    pub(super) fn profile_id(&self, held: &Held) -> Option<u32> {
-        let network = self.networks.get(held.client.network())?;
-        Some(network.profile(&held.client).id)
+    pub(super) fn profile_id(&self, address: Ipv4Addr, held: &Held) -> Option<u32> {
+        Some(self.profile(address, &held.client)?.id)
+    }
+
+    /// What the answers about an address are made from.
+    pub(super) fn profile(&self, address: Ipv4Addr, client: &ClientKey) -> Option<&Arc<Profile>> {
+        let (network, index) = self.networks.containing(address)?;
+        network.profile(client, index)
     }
 
     pub(super) fn is_closed(&self, held: &Held, cx: &Context<'_>) -> bool {
@@ -104,16 +109,17 @@ impl Engine {
     /// clients ask for the same in DISCOVER and REQUEST.
     pub(super) fn publish_templates(
         &mut self,
+        address: Ipv4Addr,
         party: &Party,
         request: &Request,
         cx: &mut Context<'_>,
     ) {
-        let (Some(fingerprint), Some(network)) =
-            (request.fingerprint, self.networks.get(party.network))
-        else {
+        let Some(fingerprint) = request.fingerprint else {
             return;
         };
-        let profile = network.profile(&party.client);
+        let Some(profile) = self.profile(address, &party.client).cloned() else {
+            return;
+        };
         let nowhere = Ipv4Addr::UNSPECIFIED;
         for answer in [Answer::Offer(nowhere), Answer::Ack(nowhere)] {
             let key = TemplateKey {
@@ -124,7 +130,7 @@ impl Engine {
             if self.templates.contains(&key) {
                 continue;
             }
-            let rendered = template::template(answer, profile, &request.shape, fingerprint);
+            let rendered = template::template(answer, &profile, &request.shape, fingerprint);
             add_template(rendered, self.templates.len(), &self.counters, cx)
                 .map(|key| self.templates.insert(key));
         }
@@ -141,11 +147,11 @@ impl Engine {
         is_current
     }
 
-    fn publish_nak_template(&mut self, held: &Held, cx: &mut Context<'_>) {
-        let Some(network) = self.networks.get(held.client.network()) else {
+    fn publish_nak_template(&mut self, address: Ipv4Addr, held: &Held, cx: &mut Context<'_>) {
+        let Some(profile) = self.profile(address, &held.client) else {
             return;
         };
-        let rendered = template::nak(network.profile(&held.client));
+        let rendered = template::nak(profile);
         if rendered
             .as_ref()
             .is_some_and(|(key, _)| self.templates.contains(key))

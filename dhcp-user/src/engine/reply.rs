@@ -80,6 +80,15 @@ impl Answer {
         }
     }
 
+    /// The address that the answer is about, whose subnet's options it has.
+    pub const fn about(self, request: &Request) -> Option<Ipv4Addr> {
+        match self {
+            Self::Offer(address) | Self::Ack(address) => Some(address),
+            Self::Inform => Some(request.ciaddr),
+            Self::Nak(_) => None,
+        }
+    }
+
     const fn yiaddr(self) -> Ipv4Addr {
         match self {
             Self::Offer(address) | Self::Ack(address) => address,

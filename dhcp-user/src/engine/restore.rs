@@ -109,23 +109,21 @@ impl Engine {
     }
 
     fn take(&mut self, address: Ipv4Addr) {
-        let id = self.networks.containing(address).map(|network| network.id);
-        if let Some(network) = id.and_then(|id| self.networks.get_mut(id)) {
+        if let Some(network) = self.networks.containing_mut(address) {
             // One that is reserved, or no longer in the pool, is held by the live table alone.
-            network.pool.take(address);
+            network.take(address);
         }
     }
 
     fn restore_former(&mut self, address: Ipv4Addr, client: ClientKey) {
-        let id = self.networks.containing(address).map(|network| network.id);
-        let Some(network) = id.and_then(|id| self.networks.get_mut(id)) else {
+        let Some(network) = self.networks.containing_mut(address) else {
             return;
         };
         if self.live.contains_key(&address) || !network.may_have(&client, address) {
             return;
         }
-        if network.pool.take(address) {
-            network.pool.give_back(address);
+        if network.take(address) {
+            network.give_back(address);
         }
         if self.current(&client).is_none() {
             // The one that the client had last comes last.
@@ -225,13 +223,13 @@ impl Engine {
             }
             return;
         };
-        if held.state == LeaseState::Bound && self.is_low(&held) {
+        if held.state == LeaseState::Bound && self.is_low(address, &held) {
             self.low.insert(address);
         }
         let binding = published.get(&held.client).filter(|_| held.slot != NO_SLOT);
         let is_right = binding.is_some_and(|binding| {
             binding.state == state as u8
-                && Some(binding.profile) == self.profile_id(&held)
+                && Some(binding.profile) == self.profile_id(address, &held)
                 && binding.durable_until_ns.abs_diff(held.durable_until.0) < CLOCK_DRIFT_NS
                 && !self.is_closed(&held, cx)
         });

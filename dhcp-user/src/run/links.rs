@@ -107,7 +107,10 @@ fn port_link(
     let network = config
         .networks
         .iter()
-        .find(|network| addresses.iter().any(|a| network.subnet.prefix.contains(a)))
+        .find(|network| {
+            let mut prefixes = network.subnets.iter().map(|subnet| subnet.prefix);
+            prefixes.any(|prefix| addresses.iter().any(|address| prefix.contains(address)))
+        })
         .map(|network| network.id);
     Ok(PortLink {
         key: LinkKey {
@@ -171,26 +174,24 @@ fn kernel_link(port: &Port, link: &PortLink) -> abi::Link {
 
 /// For `RELAYS`: the subnets, and what the engine takes for its own addresses.
 pub fn relays(config: &Config, links: &LinkTable) -> Vec<(Ipv4Net, NetworkRef)> {
-    let networks = config.networks.iter();
-    let prefixes = networks.clone().map(|network| {
+    let prefixes = config.subnets().map(|(network, subnet)| {
         let reference = NetworkRef {
             id: network.id,
             flags: 0,
         };
-        (network.subnet.prefix.trunc(), reference)
+        (subnet.prefix.trunc(), reference)
     });
     let mut relays: BTreeMap<_, _> = prefixes.collect();
     let ours = links
         .addresses()
-        .chain(networks.filter_map(|network| network.subnet.server_id));
+        .chain(config.subnets().filter_map(|(_, subnet)| subnet.server_id));
     for address in ours {
         let containing = config
-            .networks
-            .iter()
-            .filter(|network| network.subnet.prefix.contains(&address))
-            .max_by_key(|network| network.subnet.prefix.prefix_len());
+            .subnets()
+            .filter(|(_, subnet)| subnet.prefix.contains(&address))
+            .max_by_key(|(_, subnet)| subnet.prefix.prefix_len());
         let reference = NetworkRef {
-            id: containing.map_or(0, |network| network.id),
+            id: containing.map_or(0, |(network, _)| network.id),
             flags: NETWORK_IS_OURS,
         };
         relays.insert(Ipv4Net::from(address), reference);

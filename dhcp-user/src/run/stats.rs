@@ -1,6 +1,6 @@
 //! What `xdhcpd stats` shows, gathered when it is asked for.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc, time::Instant};
 
 use dhcp_common::outcome::{Action, Outcome};
 
@@ -85,33 +85,27 @@ impl StatsSource {
     fn pools(&self) -> Vec<PoolUse> {
         let mut pools: Vec<_> = self
             .config
-            .networks
-            .iter()
-            .map(|network| PoolUse {
-                subnet: network.subnet.prefix.to_string(),
-                size: network.subnet.pools.iter().map(size).sum(),
+            .subnets()
+            .map(|(_, subnet)| PoolUse {
+                subnet: subnet.prefix.to_string(),
+                size: subnet.pools.iter().map(size).sum(),
                 used: 0,
             })
             .collect();
-        let index: BTreeMap<u32, usize> = self
-            .config
-            .networks
-            .iter()
-            .enumerate()
-            .map(|(index, network)| (network.id, index))
+        // No two ranges overlap: the last that begins at an address or before it is the one.
+        let subnets = self.config.subnets().enumerate();
+        let ranges: BTreeMap<Ipv4Addr, (Ipv4Addr, usize)> = subnets
+            .flat_map(|(index, (_, subnet))| {
+                let pools = subnet.pools.iter();
+                pools.map(move |pool| (pool.first, (pool.last, index)))
+            })
             .collect();
         for lease in self.live.iter() {
-            let Some(&index) = index.get(&lease.client.network()) else {
-                continue;
-            };
-            let subnet = &self.config.networks[index].subnet;
             let address = lease.key();
-            if subnet
-                .pools
-                .iter()
-                .any(|pool| pool.first <= *address && *address <= pool.last)
+            if let Some((_, (last, index))) = ranges.range(..=address).next_back()
+                && address <= last
             {
-                pools[index].used += 1;
+                pools[*index].used += 1;
             }
         }
         pools

@@ -112,7 +112,7 @@ pub fn config() -> Config {
             .map(|(id, subnet)| config::Network {
                 id,
                 name: id.to_string(),
-                subnet,
+                subnets: vec![subnet],
             })
             .collect(),
     }

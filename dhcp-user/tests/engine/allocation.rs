@@ -1,5 +1,7 @@
 //! Which address a client gets, and from which network.
 
+use std::net::Ipv4Addr;
+
 use dhcp_common::{abi::ClientKey, wire::option};
 use dhcp_user::{config::Pool, engine::Counter, live::LeaseState};
 
@@ -67,6 +69,72 @@ fn m09_a_client_moves_to_the_address_that_has_been_reserved_for_it() {
     );
     world.pass(secs(1800));
     assert_eq!(world.state(ip(10)), None);
+}
+
+/// The subnets 10.0.0.0/24 with three addresses and 10.1.0.0/24 with one, of shorter leases, on a link.
+fn shared_network() -> World {
+    let mut second = subnet();
+    second.prefix = "10.1.0.0/24".parse().expect("a prefix");
+    second.pools[0].first = SECOND_SUBNETS;
+    second.pools[0].last = SECOND_SUBNETS;
+    second.lease.lease_secs = LEASE_SECS / 2;
+    second.lease.renewal_secs = LEASE_SECS / 4;
+    second.lease.rebinding_secs = LEASE_SECS / 3;
+    World::with_config(shared(vec![(NETWORK, vec![subnet(), second])]), 100)
+}
+
+const SECOND_SUBNETS: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 10);
+
+#[test]
+fn m07_the_next_subnet_of_a_link_is_used_when_one_is_full() {
+    let mut world = shared_network();
+    for client in 1..=3 {
+        world.lease(client);
+    }
+    world.expect_offer(&discover(4), SECOND_SUBNETS);
+    let ack = world.ask(&selecting(4, SECOND_SUBNETS));
+    assert_eq!(
+        ack.option(option::LEASE_TIME),
+        Some((LEASE_SECS / 2).to_be_bytes().to_vec()),
+        "what its subnet has"
+    );
+    world.expect_silence(&discover(5), Counter::PoolEmpty);
+    world.expect_ack(&renewing(4, SECOND_SUBNETS), SECOND_SUBNETS);
+    world.expect_ack(&rebinding(4, SECOND_SUBNETS), SECOND_SUBNETS);
+    world.expect_ack(&init_reboot(4, SECOND_SUBNETS), SECOND_SUBNETS);
+    assert_eq!(world.published(4).unwrap().address, SECOND_SUBNETS.into());
+
+    world.ask_all(&release(4, SECOND_SUBNETS));
+    world.expect_offer(&discover(5), SECOND_SUBNETS);
+}
+
+#[test]
+fn m07_a_wish_for_an_address_of_another_subnet_of_the_link_is_granted() {
+    let mut world = shared_network();
+    world.expect_offer(&discover(1).requested(SECOND_SUBNETS), SECOND_SUBNETS);
+    world.expect_ack(&selecting(1, SECOND_SUBNETS), SECOND_SUBNETS);
+    world.expect_nak(&init_reboot(1, Ipv4Addr::new(10, 2, 0, 1)));
+}
+
+#[test]
+fn m07_a_relay_agent_on_any_subnet_of_a_link_stands_for_all() {
+    let mut world = shared_network();
+    let relay = Ipv4Addr::new(10, 1, 0, 1);
+    world.expect_offer(&discover(1).relayed(relay), SECOND_SUBNETS);
+    world.expect_offer(&discover(2).relayed(relay), ip(10));
+}
+
+#[test]
+fn m07_after_a_restart_each_lease_is_in_its_subnet() {
+    let mut world = shared_network();
+    for client in 1..=4 {
+        world.lease(client);
+    }
+    let config = world.config.clone();
+    world.restart_with(config);
+    world.settle();
+    world.expect_silence(&discover(5), Counter::PoolEmpty);
+    world.expect_ack(&renewing(4, SECOND_SUBNETS), SECOND_SUBNETS);
 }
 
 #[test]

@@ -45,6 +45,12 @@ pub fn subnet() -> Subnet {
 }
 
 pub fn config(networks: Vec<(u32, Subnet)>) -> Config {
+    let alone = |(id, subnet)| (id, vec![subnet]);
+    shared(networks.into_iter().map(alone).collect())
+}
+
+/// Several subnets on each link.
+pub fn shared(networks: Vec<(u32, Vec<Subnet>)>) -> Config {
     let limit = Limit::per_second(1, 1);
     Config {
         server: Server {
@@ -60,10 +66,10 @@ pub fn config(networks: Vec<(u32, Subnet)>) -> Config {
         interfaces: Vec::new(),
         networks: networks
             .into_iter()
-            .map(|(id, subnet)| Network {
+            .map(|(id, subnets)| Network {
                 id,
                 name: id.to_string(),
-                subnet,
+                subnets,
             })
             .collect(),
     }

@@ -9,7 +9,7 @@ use std::{
 use dhcp_common::abi::{ClientKey, Limit};
 use dhcp_common::wire::INFINITE_SECS;
 
-use super::{Config, LeaseTimes, OptionValue, Pool, Problems, check};
+use super::{Config, LeaseTimes, OptionValue, Pool, Problems, Subnet, check};
 
 mod problems;
 
@@ -54,7 +54,7 @@ fn the_example_is_good_and_means_what_its_comments_say() {
     };
     assert_eq!((&*lan.name, &*guests.name), ("lan", "guests"));
     assert_eq!(
-        lan.subnet.lease,
+        lan.subnets[0].lease,
         LeaseTimes {
             lease_secs: 3600,
             renewal_secs: 1800,
@@ -62,22 +62,26 @@ fn the_example_is_good_and_means_what_its_comments_say() {
             horizon_leases: 2
         }
     );
-    assert_eq!(guests.subnet.lease.rebinding_secs, 525);
-    assert_eq!(lan.subnet.offer_time, Duration::from_secs(60));
-    assert_eq!(lan.subnet.decline_time, Duration::from_secs(86_400));
-    assert!(!lan.subnet.authoritative && guests.subnet.authoritative);
+    assert_eq!(guests.subnets[0].lease.rebinding_secs, 525);
+    assert_eq!(lan.subnets[0].offer_time, Duration::from_secs(60));
+    assert_eq!(lan.subnets[0].decline_time, Duration::from_secs(86_400));
+    assert!(!lan.subnets[0].authoritative && guests.subnets[0].authoritative);
     let pool = |first: [u8; 4], last: [u8; 4]| Pool {
         first: first.into(),
         last: last.into(),
     };
     assert_eq!(
-        guests.subnet.pools,
+        guests.subnets[0].pools,
         [
             pool([10, 1, 1, 0], [10, 1, 1, 255]),
             pool([10, 1, 2, 0], [10, 1, 3, 200])
         ]
     );
-    let clients: Vec<_> = lan.subnet.reservations.iter().map(|r| r.client).collect();
+    let clients: Vec<_> = lan.subnets[0]
+        .reservations
+        .iter()
+        .map(|r| r.client)
+        .collect();
     let duid = [0xff, 0, 0, 0, 1, 0, 3, 0, 1, 2, 0, 0, 0, 0, 2];
     assert_eq!(
         clients,
@@ -86,8 +90,7 @@ fn the_example_is_good_and_means_what_its_comments_say() {
             ClientKey::client_id(lan.id, &duid).unwrap(),
         ]
     );
-    let codes: Vec<_> = lan
-        .subnet
+    let codes: Vec<_> = lan.subnets[0]
         .options
         .iter()
         .map(|option| option.code)
@@ -132,7 +135,7 @@ classless-static-routes = ['0.0.0.0/0 via 10.0.0.1', '10.17.0.0/16 via 10.0.0.2'
         data: data.to_vec(),
     };
     assert_eq!(
-        good(&text).networks[0].subnet.options,
+        good(&text).networks[0].subnets[0].options,
         [
             option(2, &[0xff, 0xff, 0xf1, 0xf0]),
             option(3, &[10, 0, 0, 1, 10, 0, 0, 2]),
@@ -167,9 +170,55 @@ fn long_option_values_stay_whole() {
         "options = {{ root-path = '{name}', classless-static-routes = [{}] }}",
         routes.join(",")
     ));
-    let options = &good(&text).networks[0].subnet.options;
+    let options = &good(&text).networks[0].subnets[0].options;
     assert_eq!(options[0].data, name.as_bytes());
     assert_eq!(options[1].data.len(), 60 * 7);
+}
+
+#[test]
+fn subnets_of_a_network_share_its_name_and_settings() {
+    let text = "\
+[defaults]
+lease-time = '1h'
+options = { routers = ['10.0.0.1'], domain-name = 'a' }
+[[interface]]
+name = 'eth1'
+[[subnet]]
+prefix = '10.0.1.0/24'
+network = 'campus'
+[[subnet]]
+prefix = '10.9.0.0/24'
+[[network]]
+name = 'campus'
+lease-time = '20m'
+authoritative = true
+options = { domain-name = 'b' }
+[[subnet]]
+prefix = '10.0.2.0/24'
+network = 'campus'
+authoritative = false
+options = { domain-name = 'c' }
+";
+    let config = good(text);
+    let [campus, alone] = &*config.networks else {
+        panic!("{:?}", config.networks)
+    };
+    assert_eq!((&*campus.name, &*alone.name), ("campus", "10.9.0.0/24"));
+    let [first, second] = &*campus.subnets else {
+        panic!("{:?}", campus.subnets)
+    };
+    assert_eq!(
+        [first, second, &alone.subnets[0]].map(|subnet| subnet.lease.lease_secs),
+        [1200, 1200, 3600]
+    );
+    assert!(first.authoritative && !second.authoritative);
+    let domain = |data: &[u8]| OptionValue {
+        code: 15,
+        data: data.to_vec(),
+    };
+    let has = |subnet: &Subnet, data| subnet.options.contains(&domain(data));
+    assert!(has(first, b"b") && has(second, b"c") && has(&alone.subnets[0], b"a"));
+    assert_eq!([first, second].map(|subnet| subnet.options.len()), [2, 2]);
 }
 
 #[test]
@@ -181,7 +230,10 @@ fn the_nearest_setting_wins() {
          authoritative = false\n"
     );
     let config = good(&text);
-    let [first, second] = [&config.networks[0].subnet, &config.networks[1].subnet];
+    let [first, second] = [
+        &config.networks[0].subnets[0],
+        &config.networks[1].subnets[0],
+    ];
     assert_eq!(
         first.lease,
         LeaseTimes {
@@ -216,8 +268,7 @@ fn m04_m05_client_identifiers_are_keyed_as_clients_send_them() {
     let config = good(&text);
     let network = &config.networks[0];
     let digest = <sha2::Sha256 as sha2::Digest>::digest(&long).into();
-    let keys: Vec<_> = network
-        .subnet
+    let keys: Vec<_> = network.subnets[0]
         .reservations
         .iter()
         .map(|r| r.client)
@@ -245,7 +296,7 @@ fn a_hundred_thousand_reservations_are_checked_in_two_seconds() {
     }
     let start = Instant::now();
     let config = good(&text);
-    assert_eq!(config.networks[0].subnet.reservations.len(), 100_000);
+    assert_eq!(config.networks[0].subnets[0].reservations.len(), 100_000);
     // An unoptimized build on a busy machine gets more; a quadratic check would take minutes.
     let allowed = if cfg!(debug_assertions) { 15 } else { 2 };
     assert!(

@@ -53,6 +53,18 @@ fn each_problem_names_place_field_value_and_remedy() {
             "x.toml:6:1: subnet[1]: the subnet in line 3 has the same name; give this one another `name` than \"a\"",
         ),
         (
+            "[[interface]]\nname = 'e'\n[[network]]\nname = 'campus'\n[[subnet]]\nprefix = '10.0.1.0/24'\nnetwork = 'campsu'",
+            "x.toml:3:1: network[0]: no subnet is part of it; say `network = \"campus\"` in those that are\nx.toml:7:11: subnet[0].network = 'campsu': no such network; did you mean \"campus\"?",
+        ),
+        (
+            "[[interface]]\nname = 'e'\n[[network]]\nname = 'a'\n[[subnet]]\nprefix = '10.0.1.0/24'\nnetwork = 'a'\nname = 'b'\n[[subnet]]\nprefix = '10.0.2.0/24'\nname = 'a'\n[[subnet]]\nprefix = '10.0.3.0/24'\nnetwork = '10.0.2.0/24'",
+            "x.toml:8:8: subnet[0].name = 'b': the leases belong to the `network`; leave one of the two out\nx.toml:9:1: subnet[1]: the network in line 3 has the same name; give this one another `name` than \"a\"\nx.toml:14:11: subnet[2].network = '10.0.2.0/24': no such network; add `[[network]]` with `name = \"10.0.2.0/24\"`",
+        ),
+        (
+            "[[interface]]\nname = 'e'\n[[network]]\nname = 'a'\nlease-time = '1h'\nrenewal-time = '2h'\nrebinding-time = '50m'\n[[subnet]]\nprefix = '10.0.1.0/24'\nnetwork = 'a'\nreservation = [{ client-id = '0102', address = '10.0.1.9' }]\n[[subnet]]\nprefix = '10.0.2.0/24'\nnetwork = 'a'\nreservation = [{ client-id = '0102', address = '10.0.2.9' }]",
+            "x.toml:6:16: network[0].renewal-time = '2h': renewal after 2h is not before rebinding after 50m; give renewal-time < rebinding-time < lease-time, or only a lease-time of at least \"3s\"\nx.toml:15:30: subnet[1].reservation[0].client-id = '0102': this client has a reservation on this network in line 11; give each client one address",
+        ),
+        (
             "[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.9/24'\npools = ['5']",
             "x.toml:4:10: subnet[0].prefix = '10.0.0.9/24': has bits set behind its prefix; give \"10.0.0.0/24\"\nx.toml:5:10: subnet[0].pools[0] = '5': not a pool; give \"10.0.0.100-10.0.0.200\" or a prefix such as \"10.0.0.128/25\"",
         ),
@@ -179,7 +191,7 @@ fn each_problem_names_place_field_value_and_remedy() {
         ),
         (
             "[[subnet.reservation]]\nclient-id = '0102'\naddress = '10.0.0.5'\n[[subnet.reservation]]\nclient-id = '01:02'\naddress = '10.0.0.5'",
-            "x.toml:9:13: subnet[0].reservation[1].client-id = '01:02': this client has a reservation on this subnet in line 6; give each client one address\nx.toml:10:11: subnet[0].reservation[1].address = '10.0.0.5': reserved already in line 7; give each address to one client",
+            "x.toml:9:13: subnet[0].reservation[1].client-id = '01:02': this client has a reservation on this network in line 6; give each client one address\nx.toml:10:11: subnet[0].reservation[1].address = '10.0.0.5': reserved already in line 7; give each address to one client",
         ),
     ];
     for (lines, expected) in subnets {
