@@ -158,6 +158,9 @@ pub mod option {
     /// RFC 3046.
     pub const RELAY_INFO: u8 = 82;
     /// RFC 4578 §2.3.
+    pub const VENDOR_CLASS: u8 = 60;
+    pub const USER_CLASS: u8 = 77;
+    pub const ARCHITECTURE: u8 = 93;
     pub const CLIENT_MACHINE_ID: u8 = 97;
     pub const END: u8 = 255;
 }

@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 use dashmap::DashMap;
 use dhcp_common::abi::ClientKey;
 
-use crate::{clock::Nanos, store::Hardware};
+use crate::{clock::Nanos, config::LeaseTimes, store::Hardware};
 
 /// By address.
 pub type Live = DashMap<Ipv4Addr, Lease>;
@@ -60,6 +60,8 @@ pub struct Lease {
     pub expires: Nanos,
     /// What the store has committed.
     pub durable_until: Nanos,
+    /// For how long it was last given; not known after a restart.
+    pub terms: Option<LeaseTimes>,
     /// Index into `GRANTS`.
     pub slot: u32,
     pub epoch: u16,

@@ -175,10 +175,7 @@ mod tests {
     fn pool(ranges: &[(u8, u8)], reserved: &[u8]) -> Pool {
         let ranges: Vec<_> = ranges
             .iter()
-            .map(|(first, last)| config::Pool {
-                first: ip(*first),
-                last: ip(*last),
-            })
+            .map(|(first, last)| config::Pool::new(ip(*first), ip(*last)))
             .collect();
         Pool::new(&ranges, reserved.iter().map(|last| ip(*last)))
     }
@@ -207,10 +204,10 @@ mod tests {
 
     #[test]
     fn a_pool_of_a_whole_class_a_network_takes_no_memory_for_it() {
-        let ranges = [config::Pool {
-            first: Ipv4Addr::new(10, 0, 0, 1),
-            last: Ipv4Addr::new(10, 255, 255, 254),
-        }];
+        let ranges = [config::Pool::new(
+            Ipv4Addr::new(10, 0, 0, 1),
+            Ipv4Addr::new(10, 255, 255, 254),
+        )];
         let mut pool = Pool::new(&ranges, []);
         assert_eq!(pool.size(), (1 << 24) - 2);
         assert!(pool.take(Ipv4Addr::new(10, 200, 0, 0)));
@@ -221,7 +218,7 @@ mod tests {
     #[test]
     fn the_last_address_of_all_is_an_address_like_others() {
         let last = Ipv4Addr::BROADCAST;
-        let mut pool = Pool::new(&[config::Pool { first: last, last }], []);
+        let mut pool = Pool::new(&[config::Pool::new(last, last)], []);
         assert_eq!(pool.take_any(), Some(last));
         assert_eq!(pool.take_any(), None);
     }

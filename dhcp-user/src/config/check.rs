@@ -17,7 +17,7 @@ use dhcp_common::{
 };
 
 use super::{
-    Config, Host, Interface, Link, Problem, Problems, Server,
+    Config, Host, Interface, Link, Problem, Problems, Server, class,
     raw::{Document, Node, Section},
     subnet,
 };
@@ -66,12 +66,21 @@ fn text(path: &Path) -> Result<String, Problems> {
 /// Every problem found.
 pub fn parse(file: &Path, text: &str, host: Option<&Host>) -> Result<Config, Problems> {
     Document::new(file, text).read(|root| {
-        root.refuse_unknown(&["server", "defaults", "interface", "network", "subnet"]);
+        root.refuse_unknown(&[
+            "server",
+            "defaults",
+            "interface",
+            "class",
+            "network",
+            "subnet",
+        ]);
         let interfaces = interfaces(&root, host);
         let ours = addresses(&interfaces, host);
+        let named = class::Named::read(&root);
         Config {
             server: server(root.get("server")),
-            networks: subnet::networks(&root, &ours),
+            networks: subnet::networks(&root, &ours, &named),
+            classes: named.classes,
             interfaces,
         }
     })

@@ -14,6 +14,7 @@ use dhcp_common::abi::{ClientKey, Limit};
 use ipnet::Ipv4Net;
 
 pub mod check;
+mod class;
 mod host;
 mod options;
 mod problem;
@@ -32,7 +33,55 @@ pub use problem::{Problem, Problems};
 pub struct Config {
     pub server: Server,
     pub interfaces: Vec<Interface>,
+    /// In the order of the file: of two that set the same the later one wins.
+    pub classes: Vec<Class>,
     pub networks: Vec<Network>,
+}
+
+/// A set of classes, a bit for each in the order of the file.
+pub type Classes = u64;
+
+/// Clients that are alike, and what they get.
+#[derive(Clone, Debug)]
+pub struct Class {
+    pub name: String,
+    pub when: Condition,
+    /// Whether such clients get no answer.
+    pub refuse: bool,
+    /// Instead of the subnet's, but for the horizon.
+    pub lease: Option<LeaseTimes>,
+    /// Before those of the subnet.
+    pub options: Vec<OptionValue>,
+}
+
+/// Whom a class takes in. Only by what the fingerprint of a request covers: the program replays an
+/// answer to all that ask alike.
+#[derive(Clone, Debug)]
+pub enum Condition {
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Not(Box<Condition>),
+    /// One of the patterns fits.
+    Is(Field, Vec<Pattern>),
+    /// Option 93 names one of these (RFC 4578 §2.1).
+    Architecture(Vec<u16>),
+    /// Member of one of these classes, which stand before this one.
+    In(Classes),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Option 60.
+    VendorClass,
+    /// Option 77, whole or any of its parts (RFC 3004 §4).
+    UserClass,
+}
+
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    pub octets: Vec<u8>,
+    /// Whether more may follow.
+    pub is_prefix: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -107,6 +156,19 @@ pub struct Subnet {
 pub struct Pool {
     pub first: Ipv4Addr,
     pub last: Ipv4Addr,
+    /// For members of one of these only; none: for everybody.
+    pub classes: Classes,
+}
+
+impl Pool {
+    /// A pool for everybody.
+    pub const fn new(first: Ipv4Addr, last: Ipv4Addr) -> Self {
+        Self {
+            first,
+            last,
+            classes: 0,
+        }
+    }
 }
 
 /// Times in seconds as they go into options 51, 58 and 59; `u32::MAX` is infinity.

@@ -137,6 +137,10 @@ impl<'a> Node<'a> {
         string
     }
 
+    pub fn is_table(&self) -> bool {
+        self.value.is_table()
+    }
+
     pub fn boolean(&self) -> Option<bool> {
         let boolean = self.value.as_bool();
         if boolean.is_none() {
@@ -177,6 +181,14 @@ impl<'a> Node<'a> {
                 field: format!("{}[{index}]", self.field),
             })
             .collect()
+    }
+
+    /// The values of a list, or this one.
+    pub fn one_or_list(&self, of: &str) -> Vec<Node<'a>> {
+        if self.value.is_array() {
+            return self.list(of);
+        }
+        vec![self.clone()]
     }
 
     /// A table in which no fields but the known ones may stand.

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Network, Pool, Subnet,
     check::{host_address, replace},
+    class::Named,
     raw::{Node, Section, nearest},
     reservation,
     times::{self, Settings},
@@ -56,7 +57,7 @@ struct Draft<'a> {
     clients: HashMap<ClientKey, usize>,
 }
 
-pub(super) fn networks(root: &Section<'_>, ours: &Ours) -> Vec<Network> {
+pub(super) fn networks(root: &Section<'_>, ours: &Ours, classes: &Named) -> Vec<Network> {
     let defaults = root
         .get("defaults")
         .and_then(|node| node.section(&times::KNOWN))
@@ -79,7 +80,7 @@ pub(super) fn networks(root: &Section<'_>, ours: &Ours) -> Vec<Network> {
     }
     let mut prefixes = Vec::new();
     for node in nodes {
-        subnet(node, &defaults, ours, &mut drafts, &mut prefixes);
+        subnet(node, &defaults, ours, classes, &mut drafts, &mut prefixes);
     }
     refuse_overlaps(prefixes, |prefix| (prefix.network(), prefix.broadcast()));
     drafts.finish()
@@ -168,6 +169,7 @@ fn subnet<'a>(
     node: Node<'a>,
     defaults: &Settings<'a>,
     ours: &Ours,
+    classes: &Named,
     drafts: &mut Drafts<'a>,
     prefixes: &mut Vec<(Ipv4Net, Node<'a>)>,
 ) {
@@ -204,7 +206,7 @@ fn subnet<'a>(
     let taken = Taken { ours, server_id };
     let pools = section
         .get("pools")
-        .map(|node| read_pools(&node, prefix, taken));
+        .map(|node| read_pools(&node, prefix, taken, classes));
     let id = draft.network.id;
     draft.network.subnets.push(Subnet {
         prefix,
@@ -303,10 +305,10 @@ pub(super) fn usable(prefix: Ipv4Net) -> (Ipv4Addr, Ipv4Addr) {
     )
 }
 
-fn read_pools(node: &Node<'_>, prefix: Ipv4Net, taken: Taken<'_>) -> Vec<Pool> {
+fn read_pools(node: &Node<'_>, prefix: Ipv4Net, taken: Taken<'_>, classes: &Named) -> Vec<Pool> {
     let mut pools = Vec::new();
     for node in node.list("pools such as \"10.0.0.100-10.0.0.200\"") {
-        let Some(pool) = read_pool(&node) else {
+        let Some(pool) = read_pool(&node, classes) else {
             continue;
         };
         if is_good_pool(&node, pool, prefix, taken) {
@@ -318,7 +320,24 @@ fn read_pools(node: &Node<'_>, prefix: Ipv4Net, taken: Taken<'_>) -> Vec<Pool> {
     pools
 }
 
-fn read_pool(node: &Node<'_>) -> Option<Pool> {
+/// A range, or a table with one and the classes that it is for.
+fn read_pool(node: &Node<'_>, classes: &Named) -> Option<Pool> {
+    if !node.is_table() {
+        return read_range(node);
+    }
+    let section = node.section(&["range", "classes"])?;
+    let range = section.require("range", "\"10.0.0.100-10.0.0.200\"");
+    let classes = section
+        .require("classes", "[\"phones\"]")
+        .and_then(|node| classes.named(&node));
+    let pool = read_range(&range?)?;
+    Some(Pool {
+        classes: classes?,
+        ..pool
+    })
+}
+
+fn read_range(node: &Node<'_>) -> Option<Pool> {
     let text = node.string("10.0.0.100-10.0.0.200")?;
     let pool = match text.split_once('-') {
         Some((first, last)) => first.trim().parse().ok().zip(last.trim().parse().ok()),
@@ -340,7 +359,7 @@ fn read_pool(node: &Node<'_>) -> Option<Pool> {
         ));
         return None;
     }
-    Some(Pool { first, last })
+    Some(Pool::new(first, last))
 }
 
 fn is_good_pool(node: &Node<'_>, pool: Pool, prefix: Ipv4Net, taken: Taken<'_>) -> bool {

@@ -117,6 +117,16 @@ impl<'a> Settings<'a> {
         times
     }
 
+    /// The times of a class, where it sets any; the horizon is the subnet's.
+    pub fn own_lease_times(&self, section: &Section<'_>) -> Option<LeaseTimes> {
+        if self.lease.is_none() && (self.renewal.is_some() || self.rebinding.is_some()) {
+            section.refuse("says when to renew but not for how long; add `lease-time = \"1h\"`");
+        }
+        self.lease
+            .as_ref()
+            .map(|_| self.lease_times(&Settings::default()))
+    }
+
     pub fn offer_time(&self, defaults: &Settings<'_>) -> Duration {
         self.offer_time
             .or(defaults.offer_time)

@@ -135,6 +135,7 @@ impl TestServer {
             since: Nanos::now(),
             expires,
             durable_until: expires,
+            terms: None,
             slot: number.into(),
             epoch: 3,
         };

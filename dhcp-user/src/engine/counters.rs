@@ -69,6 +69,8 @@ counters! {
     NotSelected = "not_selected";
     /// INIT-REBOOT or REBINDING of a client that is unknown here.
     UnknownClient = "unknown_client";
+    /// The configuration refuses its class.
+    ClassRefused = "class_refused";
     /// A REQUEST that came again while the first one is being committed.
     Retransmitted = "retransmitted";
     /// No address is free for the client.

@@ -48,7 +48,9 @@ impl Engine {
         cx: &mut Context<'_>,
     ) -> Result<(), Counter> {
         let held = self.held(address).ok_or(Counter::OddRequest)?;
-        let lease = self.lease_times(address).ok_or(Counter::UnknownNetwork)?;
+        let lease = self
+            .terms(address, &held, &request)
+            .ok_or(Counter::UnknownNetwork)?;
         let work = self.work_mut(address);
         if work.request.is_some() {
             work.request = Some((Box::new(request), cx.now));
@@ -89,7 +91,9 @@ impl Engine {
         cx: &mut Context<'_>,
     ) -> Result<(), Counter> {
         let held = self.held(address).ok_or(Counter::OddRequest)?;
-        let lease = self.lease_times(address).ok_or(Counter::UnknownNetwork)?;
+        let lease = self
+            .terms(address, &held, &request)
+            .ok_or(Counter::UnknownNetwork)?;
         let granted = cx.now.plus_lease(lease.lease_secs);
         if granted > held.durable_until {
             return self.bind(address, request, cx);
@@ -98,7 +102,7 @@ impl Engine {
         self.update(address, |lease| lease.expires = expires);
         self.timers.arm(address, expires);
         self.publish(address, cx);
-        let party = self.party_of(address, &held);
+        let party = self.party_of(address, &held, &request);
         self.ack(address, &party, &request, cx)
     }
 
@@ -153,7 +157,7 @@ impl Engine {
         let Some(held) = self.held(address) else {
             return;
         };
-        let Some(lease) = self.lease_times(address) else {
+        let Some(lease) = self.terms(address, &held, &request) else {
             return;
         };
         let granted = received.plus_lease(lease.lease_secs);
@@ -162,7 +166,7 @@ impl Engine {
         } else {
             self.update(address, |lease| lease.expires = lease.expires.max(granted));
             self.arm(address);
-            let party = self.party_of(address, &held);
+            let party = self.party_of(address, &held, &request);
             self.ack(address, &party, &request, cx)
         };
         if let Err(silence) = answered {
@@ -193,15 +197,26 @@ impl Engine {
         self.withdraw(address, cx);
         self.set_aside(address, held, cx);
         if let Some((request, _)) = request {
-            let party = self.party_of(address, held);
+            let party = self.party_of(address, held, &request);
             if let Err(silence) = self.nak(NakReason::NotAvailable, &party, &request, cx) {
                 self.count(silence);
             }
         }
     }
 
+    /// The times that a client gets who asks so, kept with its lease.
+    fn terms(&self, address: Ipv4Addr, held: &Held, request: &Request) -> Option<LeaseTimes> {
+        let profile = self.profile(address, &held.client)?;
+        let (classes, _) = self.networks.classes_of(&request.shape);
+        let terms = self.networks.in_classes(profile, classes).lease;
+        self.update(address, |lease| lease.terms = Some(terms));
+        Some(terms)
+    }
+
+    /// The times that a lease was last given for; its subnet's if that was before this engine.
     pub(super) fn lease_times(&self, address: Ipv4Addr) -> Option<LeaseTimes> {
-        self.networks.subnet_of(address).map(|subnet| subnet.lease)
+        let terms = self.live.get(&address).and_then(|lease| lease.terms);
+        terms.or_else(|| self.networks.subnet_of(address).map(|subnet| subnet.lease))
     }
 
     pub(super) fn arm(&mut self, address: Ipv4Addr) {

@@ -1,7 +1,8 @@
 //! The subnets that are served, and whose an address in them may be.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     net::Ipv4Addr,
     sync::Arc,
     time::Duration,
@@ -10,14 +11,17 @@ use std::{
 use dhcp_common::abi::ClientKey;
 use ipnet::Ipv4Net;
 
+use sha2::{Digest, Sha256};
+
 use super::{
+    classes,
     counters::Counter,
     links::LinkTable,
     profile::{Ids, Profile},
-    request::Request,
+    request::{Request, Shape},
 };
 use crate::{
-    config::{self, Config, LeaseTimes},
+    config::{self, Class, Classes, Config, LeaseTimes},
     pool::Pool,
 };
 
@@ -29,8 +33,45 @@ pub struct Subnet {
     pub offer_time: Duration,
     pub decline_time: Duration,
     pub authoritative: bool,
-    pub pool: Pool,
+    /// The pool for everybody, and then one for each set of classes.
+    pools: Vec<ClassPool>,
+}
+
+#[derive(Debug)]
+struct ClassPool {
+    /// None: for everybody.
+    classes: Classes,
+    pool: Pool,
     profile: Arc<Profile>,
+}
+
+impl ClassPool {
+    const fn is_for(&self, classes: Classes) -> bool {
+        self.classes == 0 || self.classes & classes != 0
+    }
+}
+
+impl Subnet {
+    /// The pool that an address is in, or else the one for everybody.
+    fn pool_of(&self, address: Ipv4Addr) -> &ClassPool {
+        let mut pools = self.pools.iter();
+        pools
+            .find(|pool| pool.pool.contains(address))
+            .unwrap_or(&self.pools[0])
+    }
+
+    /// Free addresses and all, of the pool that an address is in.
+    pub fn fill(&self, address: Ipv4Addr) -> &Pool {
+        &self.pool_of(address).pool
+    }
+
+    fn take_any(&mut self, classes: Classes) -> Option<Ipv4Addr> {
+        // One's own before everybody's.
+        let pools = self.pools.iter_mut().rev();
+        pools
+            .filter(|pool| pool.is_for(classes))
+            .find_map(|pool| pool.pool.take_any())
+    }
 }
 
 /// The subnets that share a link.
@@ -59,8 +100,16 @@ impl Network {
         }
     }
 
-    fn add(&mut self, subnet: &config::Subnet, server_id: Ipv4Addr, ids: &mut Ids) {
-        let profile = Arc::new(Profile::new(subnet, server_id, ids));
+    fn add(
+        &mut self,
+        subnet: &config::Subnet,
+        server_id: Ipv4Addr,
+        classes: [u8; 32],
+        ids: &mut Ids,
+    ) {
+        let of_pool =
+            |pools, ids: &mut Ids| Arc::new(Profile::new(subnet, server_id, pools, classes, ids));
+        let profile = of_pool(0, ids);
         for reservation in &subnet.reservations {
             let profile = match &reservation.host_name {
                 Some(name) => Arc::new(profile.with_host_name(name, ids)),
@@ -71,18 +120,32 @@ impl Network {
             self.reservations
                 .insert(reservation.client, Reserved { address, profile });
         }
-        let reserved = subnet
-            .reservations
-            .iter()
-            .map(|reservation| reservation.address);
+        // Everybody's pool is always there, and first.
+        let mut ranges = BTreeMap::from([(0, Vec::new())]);
+        for pool in &subnet.pools {
+            ranges
+                .entry(pool.classes)
+                .or_insert_with(Vec::new)
+                .push(*pool);
+        }
+        let pools = ranges.into_iter().map(|(classes, ranges)| ClassPool {
+            classes,
+            pool: Pool::new(
+                &ranges,
+                subnet.reservations.iter().map(|reserved| reserved.address),
+            ),
+            profile: match classes {
+                0 => Arc::clone(&profile),
+                classes => of_pool(classes, ids),
+            },
+        });
         self.subnets.push(Subnet {
             prefix: subnet.prefix,
             lease: subnet.lease,
             offer_time: subnet.offer_time,
             decline_time: subnet.decline_time,
             authoritative: subnet.authoritative,
-            pool: Pool::new(&subnet.pools, reserved),
-            profile,
+            pools: pools.collect(),
         });
     }
 
@@ -114,47 +177,72 @@ impl Network {
             .map(|reserved| reserved.address)
     }
 
-    /// What a client's answers are made from, on a subnet.
-    pub fn profile(&self, client: &ClientKey, index: usize) -> Option<&Arc<Profile>> {
+    /// What a client's answers are made from, on a subnet and about an address.
+    pub fn profile(
+        &self,
+        client: &ClientKey,
+        index: usize,
+        address: Ipv4Addr,
+    ) -> Option<&Arc<Profile>> {
         let subnet = self.subnets.get(index)?;
         let reserved = self.reservations.get(client);
         let reserved = reserved.filter(|reserved| subnet.prefix.contains(&reserved.address));
-        Some(reserved.map_or(&subnet.profile, |reserved| &reserved.profile))
+        Some(reserved.map_or_else(
+            || &subnet.pool_of(address).profile,
+            |reserved| &reserved.profile,
+        ))
+    }
+
+    /// Whether the configuration lets this client have this address, whatever its classes.
+    pub fn may_have(&self, client: &ClientKey, address: Ipv4Addr) -> bool {
+        self.may_have_in(client, Classes::MAX, address)
     }
 
     /// Whether the configuration lets this client have this address.
-    pub fn may_have(&self, client: &ClientKey, address: Ipv4Addr) -> bool {
+    pub fn may_have_in(&self, client: &ClientKey, classes: Classes, address: Ipv4Addr) -> bool {
         match self.reserved_for.get(&address) {
             Some(owner) => owner == client,
-            None => self.is_in_pool(address),
+            None => self.subnet_of(address).is_some_and(|subnet| {
+                let pool = subnet.pool_of(address);
+                pool.is_for(classes) && pool.pool.contains(address)
+            }),
         }
     }
 
     /// Whether the address may be given to any client.
     pub fn is_in_pool(&self, address: Ipv4Addr) -> bool {
         self.subnet_of(address)
-            .is_some_and(|subnet| subnet.pool.contains(address))
+            .is_some_and(|subnet| subnet.pool_of(address).pool.contains(address))
     }
 
     /// Takes a certain address out of its pool; `false` if it is not free.
     pub fn take(&mut self, address: Ipv4Addr) -> bool {
-        self.subnet_of_mut(address)
-            .is_some_and(|subnet| subnet.pool.take(address))
+        self.pools_of_mut(address)
+            .any(|pool| pool.pool.take(address))
     }
 
-    /// Takes an address of the subnet at `first` or, if that is full, of another one.
-    pub fn take_any(&mut self, first: usize) -> Option<Ipv4Addr> {
-        let address = self.subnets.get_mut(first)?.pool.take_any();
+    /// Takes an address for a client of these classes from the subnet at `first` or, if that has none,
+    /// from another one.
+    pub fn take_any(&mut self, first: usize, classes: Classes) -> Option<Ipv4Addr> {
+        let address = self.subnets.get_mut(first)?.take_any(classes);
         address.or_else(|| {
             let mut subnets = self.subnets.iter_mut();
-            subnets.find_map(|subnet| subnet.pool.take_any())
+            subnets.find_map(|subnet| subnet.take_any(classes))
         })
     }
 
     pub fn give_back(&mut self, address: Ipv4Addr) {
-        if let Some(subnet) = self.subnet_of_mut(address) {
-            subnet.pool.give_back(address);
+        for pool in self.pools_of_mut(address) {
+            pool.pool.give_back(address);
         }
+    }
+
+    /// The pools in whose ranges an address may lie.
+    fn pools_of_mut(&mut self, address: Ipv4Addr) -> impl Iterator<Item = &mut ClassPool> {
+        self.subnet_of_mut(address)
+            .into_iter()
+            .flat_map(|subnet| &mut subnet.pools)
+            .filter(move |pool| pool.pool.contains(address))
     }
 }
 
@@ -162,6 +250,7 @@ impl Network {
 #[derive(Debug)]
 pub struct Networks {
     by_id: HashMap<u32, Network>,
+    classes: Vec<Class>,
     /// Network, and index in it.
     by_prefix: HashMap<Ipv4Net, (u32, usize)>,
     prefix_lens: BTreeSet<u8>,
@@ -174,23 +263,43 @@ impl Networks {
     pub fn new(config: &Config, links: LinkTable) -> Self {
         let mut networks = Self {
             by_id: HashMap::new(),
+            classes: config.classes.clone(),
             by_prefix: HashMap::new(),
             prefix_lens: BTreeSet::new(),
             ours: links.addresses().collect(),
             links,
             profile_ids: Ids::default(),
         };
+        // Debug names all parts of a value, and two that print alike are alike.
+        let digest = Sha256::digest(format!("{:?}", config.classes)).into();
         for (network, subnet) in config.subnets() {
-            networks.add(network, subnet);
+            networks.add(network, subnet, digest);
         }
         networks
+    }
+
+    /// The classes that a request is of, and whether they get no answer.
+    pub fn classes_of(&self, shape: &Shape) -> (Classes, bool) {
+        let set = classes::of(&self.classes, shape);
+        (
+            set,
+            classes::members(&self.classes, set).any(|class| class.refuse),
+        )
+    }
+
+    /// What a client of these classes is answered from.
+    pub fn in_classes<'a>(&self, profile: &'a Profile, set: Classes) -> Cow<'a, Profile> {
+        if set == 0 {
+            return Cow::Borrowed(profile);
+        }
+        Cow::Owned(profile.with_classes(classes::members(&self.classes, set)))
     }
 
     pub fn has_profile(&self, id: u32) -> bool {
         self.profile_ids.contains(id)
     }
 
-    fn add(&mut self, network: &config::Network, subnet: &config::Subnet) {
+    fn add(&mut self, network: &config::Network, subnet: &config::Subnet, classes: [u8; 32]) {
         let covered = || {
             self.links
                 .addresses()
@@ -212,7 +321,7 @@ impl Networks {
             .or_insert_with(|| Network::new(network.id));
         self.by_prefix
             .insert(subnet.prefix.trunc(), (network.id, network.subnets.len()));
-        network.add(subnet, server_id, &mut self.profile_ids);
+        network.add(subnet, server_id, classes, &mut self.profile_ids);
     }
 
     pub fn get(&self, id: u32) -> Option<&Network> {

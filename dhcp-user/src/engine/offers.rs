@@ -76,7 +76,7 @@ impl Engine {
                 None
             }
             LeaseState::Quarantined => None,
-            _ if moves || !network.may_have(&party.client, address) => {
+            _ if moves || !network.may_have_in(&party.client, party.classes, address) => {
                 self.abandon(address, &held, cx);
                 None
             }
@@ -113,8 +113,11 @@ impl Engine {
         [former.copied(), request.requested]
             .into_iter()
             .flatten()
-            .find(|address| network.take(*address))
-            .or_else(|| network.take_any(party.subnet))
+            .find(|address| {
+                network.may_have_in(&party.client, party.classes, *address)
+                    && network.take(*address)
+            })
+            .or_else(|| network.take_any(party.subnet, party.classes))
     }
 
     /// A taken address becomes an offer. It is in memory only: nothing has been promised.
@@ -136,6 +139,7 @@ impl Engine {
                 since: cx.now,
                 expires: cx.now,
                 durable_until: Nanos::default(),
+                terms: None,
                 slot: NO_SLOT,
                 epoch: 0,
             },
@@ -149,7 +153,7 @@ impl Engine {
         let Some(subnet) = self.networks.subnet_of(address) else {
             return;
         };
-        let expires = cx.now.plus(hold(subnet.offer_time, &subnet.pool));
+        let expires = cx.now.plus(hold(subnet.offer_time, subnet.fill(address)));
         self.update(address, |lease| lease.expires = expires);
         self.timers.arm(address, expires);
         self.publish(address, cx);
@@ -195,7 +199,7 @@ mod tests {
     fn the_hold_shrinks_as_the_pool_empties() {
         let first = Ipv4Addr::new(10, 0, 0, 1);
         let last = Ipv4Addr::new(10, 0, 0, 100);
-        let mut pool = Pool::new(&[config::Pool { first, last }], []);
+        let mut pool = Pool::new(&[config::Pool::new(first, last)], []);
         let secs = Duration::from_secs;
         let mut held = Vec::new();
         for taken in 0..=100 {

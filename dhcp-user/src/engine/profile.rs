@@ -4,14 +4,16 @@ use std::{collections::HashSet, net::Ipv4Addr, sync::Arc};
 
 use sha2::{Digest, Sha256};
 
-use crate::config::{LeaseTimes, OptionValue, Subnet};
+use crate::config::{Class, Classes, LeaseTimes, OptionValue, Subnet};
 
 /// Part of every profile's id. Raised whenever [`super::reply`] would encode other octets from the same
 /// profile and request: templates of an earlier program may still stand in the kernel's map.
 const RENDERING: u32 = 1;
 
-/// One for each subnet, and one more for each reservation with a host name.
-#[derive(Debug)]
+/// One for each subnet, one more for each set of its pools that is for certain classes, and one for each
+/// reservation with a host name. What classes give on top is not part of it: a template is found by profile
+/// and fingerprint, and the fingerprint covers all that classes are told by.
+#[derive(Clone, Debug)]
 pub struct Profile {
     /// Derived from all the rest: the same after a restart, another after a change.
     pub id: u32,
@@ -21,10 +23,19 @@ pub struct Profile {
     pub options: Arc<[OptionValue]>,
     /// Option 12 of a reservation.
     pub host_name: Option<String>,
+    pools: Classes,
+    classes: [u8; 32],
 }
 
 impl Profile {
-    pub fn new(subnet: &Subnet, server_id: Ipv4Addr, ids: &mut Ids) -> Self {
+    /// `pools` are the classes for which the addresses are, and `classes` a digest of all of them.
+    pub fn new(
+        subnet: &Subnet,
+        server_id: Ipv4Addr,
+        pools: Classes,
+        classes: [u8; 32],
+        ids: &mut Ids,
+    ) -> Self {
         let mut profile = Self {
             id: 0,
             server_id,
@@ -32,6 +43,8 @@ impl Profile {
             lease: subnet.lease,
             options: subnet.options.as_slice().into(),
             host_name: None,
+            pools,
+            classes,
         };
         profile.id = ids.draw(profile.digest());
         profile
@@ -46,6 +59,33 @@ impl Profile {
         };
         profile.id = ids.draw(profile.digest());
         profile
+    }
+
+    /// With what the classes of a client give: over the subnet's, and the later class over the earlier.
+    pub fn with_classes<'a>(&self, classes: impl DoubleEndedIterator<Item = &'a Class>) -> Self {
+        let mut options: Vec<OptionValue> = Vec::new();
+        let mut lease = None;
+        let mut add = |more: &[OptionValue]| {
+            for option in more {
+                if options.iter().all(|other| other.code != option.code) {
+                    options.push(option.clone());
+                }
+            }
+        };
+        for class in classes.rev() {
+            add(&class.options);
+            lease = lease.or(class.lease);
+        }
+        add(&self.options);
+        Self {
+            options: options.into(),
+            lease: LeaseTimes {
+                horizon_leases: self.lease.horizon_leases,
+                ..lease.unwrap_or(self.lease)
+            },
+            host_name: self.host_name.clone(),
+            ..*self
+        }
     }
 
     /// Every part with its length before it, so that no two profiles give the same input.
@@ -77,6 +117,8 @@ impl Profile {
             hash.update([0]);
             hash.update(name);
         }
+        hash.update(self.pools.to_be_bytes());
+        hash.update(self.classes);
         let [a, b, c, d, ..] = <[u8; 32]>::from(hash.finalize());
         u32::from_be_bytes([a, b, c, d])
     }

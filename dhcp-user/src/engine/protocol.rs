@@ -10,7 +10,7 @@ use super::{
     reply::{self, Answer, NakReason},
     request::{MessageType, Request},
 };
-use crate::live::LeaseState;
+use crate::{config::Classes, live::LeaseState};
 
 /// A message by what its sender wants (RFC 2131 §4.3.2, table 4), with the address it names.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +60,7 @@ pub(super) struct Party {
     pub network: u32,
     /// Index of the subnet by which the network is known.
     pub subnet: usize,
+    pub classes: Classes,
 }
 
 impl Engine {
@@ -78,10 +79,12 @@ impl Engine {
         use Standing as S;
 
         let (network, subnet) = self.networks.of(&request)?;
+        let (classes, is_refused) = self.networks.classes_of(&request.shape);
         let party = Party {
             client: request.client(network.id),
             network: network.id,
             subnet,
+            classes,
         };
         let intent = self.intent(&request)?;
         let standing = match intent {
@@ -93,6 +96,12 @@ impl Engine {
             | I::Release(address) => self.standing(&party, address),
             I::Discover | I::SelectingOther | I::Inform => S::Free,
         };
+        // What a client gives back is taken from anybody, and whose lease is revoked must hear of it: the
+        // program tells it so whatever its class.
+        let is_ending = matches!(intent, I::Decline(_) | I::Release(_)) || standing == S::Revoked;
+        if is_refused && !is_ending {
+            return Err(Counter::ClassRefused);
+        }
         // Whether to speak of an address that this client may have from another server.
         let speaks = self.is_authoritative(&party) || self.knows(&party.client);
 
@@ -196,7 +205,8 @@ impl Engine {
         if network.subnet_of(address).is_none() {
             return Standing::OffNetwork;
         }
-        let may_have = network.may_have(&party.client, address) && !self.has_better(party, address);
+        let may_have = network.may_have_in(&party.client, party.classes, address)
+            && !self.has_better(party, address);
         match self.held(address) {
             Some(held) if held.client != party.client => Standing::Unavailable,
             Some(held) => match held.state {
@@ -217,7 +227,7 @@ impl Engine {
     }
 
     /// Whom an address is held for.
-    pub(super) fn party_of(&self, address: Ipv4Addr, held: &Held) -> Party {
+    pub(super) fn party_of(&self, address: Ipv4Addr, held: &Held, request: &Request) -> Party {
         let network = held.client.network();
         let index = self
             .networks
@@ -227,6 +237,7 @@ impl Engine {
             client: held.client,
             network,
             subnet: index.unwrap_or(0),
+            classes: self.networks.classes_of(&request.shape).0,
         }
     }
 
@@ -340,14 +351,13 @@ impl Engine {
             .get(party.network)
             .ok_or(Counter::UnknownNetwork)?;
         // One that keeps its address may have been moved to another subnet of its link.
-        let index = answer
-            .about(request)
-            .and_then(|address| network.index_of(address))
-            .unwrap_or(party.subnet);
+        let address = answer.about(request);
+        let index = network.index_of(address).unwrap_or(party.subnet);
         let profile = network
-            .profile(&party.client, index)
+            .profile(&party.client, index, address)
             .ok_or(Counter::UnknownNetwork)?;
-        let reply = reply::encode(answer, profile, request)?;
+        let profile = self.networks.in_classes(profile, party.classes);
+        let reply = reply::encode(answer, &profile, request)?;
         if reply.relay_info_left_out {
             self.count(Counter::RelayInfoLeftOut);
         }

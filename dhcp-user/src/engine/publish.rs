@@ -98,7 +98,7 @@ impl Engine {
     /// What the answers about an address are made from.
     pub(super) fn profile(&self, address: Ipv4Addr, client: &ClientKey) -> Option<&Arc<Profile>> {
         let (network, index) = self.networks.containing(address)?;
-        network.profile(client, index)
+        network.profile(client, index, address)
     }
 
     pub(super) fn is_closed(&self, held: &Held, cx: &Context<'_>) -> bool {
@@ -121,6 +121,7 @@ impl Engine {
             return;
         };
         let nowhere = Ipv4Addr::UNSPECIFIED;
+        let rendered_from = self.networks.in_classes(&profile, party.classes);
         for answer in [Answer::Offer(nowhere), Answer::Ack(nowhere)] {
             let key = TemplateKey {
                 fingerprint,
@@ -130,7 +131,7 @@ impl Engine {
             if self.templates.contains(&key) {
                 continue;
             }
-            let rendered = template::template(answer, &profile, &request.shape, fingerprint);
+            let rendered = template::template(answer, &rendered_from, &request.shape, fingerprint);
             add_template(rendered, self.templates.len(), &self.counters, cx)
                 .map(|key| self.templates.insert(key));
         }

@@ -81,11 +81,11 @@ impl Answer {
     }
 
     /// The address that the answer is about, whose subnet's options it has.
-    pub const fn about(self, request: &Request) -> Option<Ipv4Addr> {
+    pub const fn about(self, request: &Request) -> Ipv4Addr {
         match self {
-            Self::Offer(address) | Self::Ack(address) => Some(address),
-            Self::Inform => Some(request.ciaddr),
-            Self::Nak(_) => None,
+            Self::Offer(address) | Self::Ack(address) => address,
+            Self::Inform => request.ciaddr,
+            Self::Nak(_) => Ipv4Addr::UNSPECIFIED,
         }
     }
 

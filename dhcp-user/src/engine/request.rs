@@ -68,6 +68,12 @@ pub struct Shape {
     pub parameters: Option<Box<[u8]>>,
     /// The longest BOOTP message that the client takes, from option 57.
     pub max_len: usize,
+    /// Option 60.
+    pub vendor_class: Option<Box<[u8]>>,
+    /// Option 77.
+    pub user_class: Option<Box<[u8]>>,
+    /// Option 93, the client's own one first.
+    pub architectures: Vec<u16>,
 }
 
 impl Request {
@@ -126,6 +132,9 @@ impl Request {
             shape: Shape {
                 parameters: options.joined(option::PARAMETER_LIST),
                 max_len: options.max_len(),
+                vendor_class: options.joined(option::VENDOR_CLASS),
+                user_class: options.joined(option::USER_CLASS),
+                architectures: options.architectures(),
             },
             fingerprint: if options.overloaded {
                 None
@@ -243,6 +252,13 @@ impl<'a> Options<'a> {
         };
         let octets: [u8; 4] = (*value).try_into().map_err(|_| Counter::BadOptionLength)?;
         Ok(Some(octets.into()))
+    }
+
+    /// RFC 4578 §2.1. An odd octet at the end is not looked at.
+    fn architectures(&self) -> Vec<u16> {
+        let value = self.joined(option::ARCHITECTURE).unwrap_or_default();
+        let (pairs, _) = value.as_chunks();
+        pairs.iter().map(|pair| u16::from_be_bytes(*pair)).collect()
     }
 
     /// Option 57 counts the whole datagram, and values under the minimum are not meant

@@ -90,6 +90,7 @@ impl Engine {
             since: record.since,
             expires,
             durable_until: record.horizon,
+            terms: None,
             slot: NO_SLOT,
             epoch: 0,
         };
@@ -196,6 +197,7 @@ impl Engine {
             since: cx.now,
             expires,
             durable_until: Nanos::default(),
+            terms: None,
             slot: NO_SLOT,
             epoch: 0,
         };

@@ -11,7 +11,10 @@ use dhcp_ebpf::fixtures::{
     world::{SECOND, SERVER, SERVER_MAC, mac, meta},
 };
 use dhcp_user::{
-    config::{self, Config, LeaseTimes, OptionValue, Pool, Reservation, Server, Subnet},
+    config::{
+        self, Class, Condition, Config, Field, LeaseTimes, OptionValue, Pattern, Pool, Reservation,
+        Server, Subnet,
+    },
     engine::{Link, LinkTable},
     run::links::relays,
 };
@@ -46,7 +49,7 @@ fn subnet(prefix: &str, [first, last]: [Ipv4Addr; 2], lease_secs: u32) -> Subnet
     };
     Subnet {
         prefix: prefix.parse().unwrap(),
-        pools: vec![Pool { first, last }],
+        pools: vec![Pool::new(first, last)],
         lease: lease(lease_secs),
         offer_time: Duration::from_secs(60),
         decline_time: Duration::from_secs(3600),
@@ -64,6 +67,38 @@ fn subnet(prefix: &str, [first, last]: [Ipv4Addr; 2], lease_secs: u32) -> Subnet
         ],
         reservations: Vec::new(),
     }
+}
+
+/// Of some of the vendor classes that generated requests have: one with options and
+/// times of its own, one refused.
+fn classes() -> Vec<Class> {
+    let class = |vendor: &str| Class {
+        name: vendor.into(),
+        when: Condition::Is(
+            Field::VendorClass,
+            vec![Pattern {
+                octets: vendor.into(),
+                is_prefix: true,
+            }],
+        ),
+        refuse: false,
+        lease: None,
+        options: Vec::new(),
+    };
+    vec![
+        Class {
+            lease: Some(lease(LEASE_SECS / 2)),
+            options: vec![OptionValue {
+                code: 15,
+                data: b"windows.example".to_vec(),
+            }],
+            ..class("MSFT")
+        },
+        Class {
+            refuse: true,
+            ..class("dhcpcd")
+        },
+    ]
 }
 
 pub fn config() -> Config {
@@ -107,6 +142,7 @@ pub fn config() -> Config {
             relay_limit: meta().relay_limit,
         },
         interfaces: Vec::new(),
+        classes: classes(),
         networks: networks
             .into_iter()
             .map(|(id, subnet)| config::Network {

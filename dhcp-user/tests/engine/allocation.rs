@@ -141,10 +141,7 @@ fn m07_after_a_restart_each_lease_is_in_its_subnet() {
 fn m06_the_same_client_on_two_networks_has_two_leases() {
     let mut second = subnet();
     second.prefix = "10.1.0.0/24".parse().unwrap();
-    second.pools = vec![Pool {
-        first: [10, 1, 0, 10].into(),
-        last: [10, 1, 0, 20].into(),
-    }];
+    second.pools = vec![Pool::new([10, 1, 0, 10].into(), [10, 1, 0, 20].into())];
     let mut world = World::with_config(config(vec![(NETWORK, subnet()), (8, second)]), 100);
     world.lease(1);
     let relay = [10, 1, 0, 1].into();
@@ -171,10 +168,7 @@ fn c023_c025_the_relay_agents_address_selects_the_network() {
 fn c024_a_unicast_renewal_selects_by_ciaddr_and_a_broadcast_one_by_its_link() {
     let mut second = subnet();
     second.prefix = "10.1.0.0/24".parse().unwrap();
-    second.pools = vec![Pool {
-        first: [10, 1, 0, 10].into(),
-        last: [10, 1, 0, 20].into(),
-    }];
+    second.pools = vec![Pool::new([10, 1, 0, 10].into(), [10, 1, 0, 20].into())];
     let mut world = World::with_config(config(vec![(NETWORK, subnet()), (8, second)]), 100);
     let (relay, address) = ([10, 1, 0, 1].into(), [10, 1, 0, 10].into());
     world.ask(&discover(1).relayed(relay));

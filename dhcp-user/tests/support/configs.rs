@@ -16,10 +16,7 @@ use super::*;
 pub fn subnet() -> Subnet {
     Subnet {
         prefix: "10.0.0.0/24".parse().expect("a prefix"),
-        pools: vec![Pool {
-            first: ip(10),
-            last: ip(12),
-        }],
+        pools: vec![Pool::new(ip(10), ip(12))],
         lease: LeaseTimes {
             lease_secs: LEASE_SECS,
             renewal_secs: LEASE_SECS / 2,
@@ -64,6 +61,7 @@ pub fn shared(networks: Vec<(u32, Vec<Subnet>)>) -> Config {
             relay_limit: limit,
         },
         interfaces: Vec::new(),
+        classes: Vec::new(),
         networks: networks
             .into_iter()
             .map(|(id, subnets)| Network {

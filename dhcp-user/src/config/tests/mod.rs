@@ -66,10 +66,7 @@ fn the_example_is_good_and_means_what_its_comments_say() {
     assert_eq!(lan.subnets[0].offer_time, Duration::from_secs(60));
     assert_eq!(lan.subnets[0].decline_time, Duration::from_secs(86_400));
     assert!(!lan.subnets[0].authoritative && guests.subnets[0].authoritative);
-    let pool = |first: [u8; 4], last: [u8; 4]| Pool {
-        first: first.into(),
-        last: last.into(),
-    };
+    let pool = |first: [u8; 4], last: [u8; 4]| Pool::new(first.into(), last.into());
     assert_eq!(
         guests.subnets[0].pools,
         [
@@ -219,6 +216,58 @@ options = { domain-name = 'c' }
     let has = |subnet: &Subnet, data| subnet.options.contains(&domain(data));
     assert!(has(first, b"b") && has(second, b"c") && has(&alone.subnets[0], b"a"));
     assert_eq!([first, second].map(|subnet| subnet.options.len()), [2, 2]);
+}
+
+#[test]
+fn classes_are_what_the_file_says() {
+    let text = format!(
+        "\
+{GOOD}pools = ['10.0.0.10-10.0.0.19', {{ range = '10.0.0.128/26', classes = ['first', 'late'] }}]
+[[class]]
+name = 'uefi'
+when = {{ vendor-class = ['PXEClient*', 'hex:0102'], architecture = [7, 9] }}
+[[class]]
+name = 'first'
+when.all = [{{ class = 'uefi' }}, {{ not = {{ user-class = 'iPXE' }} }}]
+lease-time = '2m'
+options = {{ tftp-server-name = 'boot' }}
+[[class]]
+name = 'late'
+when.any = [{{ class = 'uefi' }}, {{ architecture = 11 }}]
+refuse = true
+"
+    );
+    let config = good(&text);
+    let [uefi, first, late] = &*config.classes else {
+        panic!("{:?}", config.classes)
+    };
+    assert_eq!(
+        [uefi, first, late].map(|class| class.refuse),
+        [false, false, true]
+    );
+    assert_eq!(
+        first.lease,
+        Some(LeaseTimes {
+            lease_secs: 120,
+            renewal_secs: 60,
+            rebinding_secs: 105,
+            horizon_leases: 2,
+        })
+    );
+    assert_eq!((uefi.lease, first.options.len()), (None, 1));
+    let printed = format!("{:?} {:?} {:?}", uefi.when, first.when, late.when);
+    let expected = "\
+All([Is(VendorClass, [Pattern { octets: [80, 88, 69, 67, 108, 105, 101, 110, 116], is_prefix: true }, \
+Pattern { octets: [1, 2], is_prefix: false }]), Architecture([7, 9])]) \
+All([All([All([In(1)]), All([Not(All([Is(UserClass, [Pattern { octets: [105, 80, 88, 69], is_prefix: false }])]))])])]) \
+All([Any([All([In(1)]), All([Architecture([11])])])])";
+    assert_eq!(printed, expected);
+    let classes: Vec<_> = config.networks[0].subnets[0]
+        .pools
+        .iter()
+        .map(|pool| pool.classes)
+        .collect();
+    assert_eq!(classes, [0, 0b110]);
 }
 
 #[test]

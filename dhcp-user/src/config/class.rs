@@ -1,0 +1,185 @@
+//! Classes of clients: whom they take in, and what those get.
+
+use std::collections::HashMap;
+
+use super::{
+    Class, Classes, Condition, Field, Pattern,
+    check::replace,
+    options::parse_hex,
+    raw::{Node, Section, nearest},
+    times::Settings,
+};
+
+/// As many as bits in a [`Classes`].
+const MAX_CLASSES: usize = Classes::BITS as usize;
+/// Conditions inside conditions.
+const MAX_DEPTH: u32 = 8;
+
+const SETTINGS: [&str; 4] = ["lease-time", "renewal-time", "rebinding-time", "options"];
+
+/// The classes of a file, and which bit each name has.
+#[derive(Default)]
+pub(super) struct Named {
+    pub classes: Vec<Class>,
+    by_name: HashMap<String, Classes>,
+}
+
+impl Named {
+    pub fn read(root: &Section<'_>) -> Self {
+        let mut named = Self::default();
+        for node in root.tables("class") {
+            if named.classes.len() == MAX_CLASSES {
+                node.refuse(format_args!(
+                    "one class too many; at most {MAX_CLASSES} are told apart"
+                ));
+                break;
+            }
+            named.add(&node);
+        }
+        named
+    }
+
+    fn add(&mut self, node: &Node<'_>) {
+        let known: Vec<_> = ["name", "when", "refuse"]
+            .into_iter()
+            .chain(SETTINGS)
+            .collect();
+        let Some(section) = node.section(&known) else {
+            return;
+        };
+        let settings = Settings::read(&section);
+        let mut refuse = false;
+        replace(&mut refuse, section.get("refuse"), Node::boolean);
+        let when = section
+            .require("when", "{ vendor-class = \"PXEClient*\" }")
+            .and_then(|node| self.condition(&node, 0));
+        let name = section.require("name", "\"phones\"").and_then(|node| {
+            let name = node.string("phones")?;
+            if name.is_empty() {
+                node.refuse("give a name of at least one octet");
+            }
+            let bit = 1 << self.classes.len();
+            if self.by_name.insert(name.to_owned(), bit).is_some() {
+                node.refuse("another class has this name; give each its own");
+            }
+            Some(name.to_owned())
+        });
+        self.classes.push(Class {
+            name: name.unwrap_or_default(),
+            when: when.unwrap_or(Condition::Any(Vec::new())),
+            refuse,
+            lease: settings.own_lease_times(&section),
+            options: settings.options(&Settings::default()),
+        });
+    }
+
+    /// A table of conditions that must all hold.
+    fn condition(&self, node: &Node<'_>, depth: u32) -> Option<Condition> {
+        if depth == MAX_DEPTH {
+            node.refuse(format_args!(
+                "conditions inside conditions; at most {MAX_DEPTH} deep"
+            ));
+            return None;
+        }
+        let known = [
+            "vendor-class",
+            "user-class",
+            "architecture",
+            "class",
+            "all",
+            "any",
+            "not",
+        ];
+        let section = node.section(&known)?;
+        let fields = section.fields();
+        if fields.is_empty() {
+            node.refuse("no condition; give one such as { vendor-class = \"PXEClient*\" }");
+        }
+        // All of them are looked at, although one that is wrong spoils the rest.
+        let conditions: Vec<_> = fields
+            .into_iter()
+            .map(|(key, node)| self.field(key, &node, depth))
+            .collect();
+        let conditions: Option<_> = conditions.into_iter().collect();
+        Some(Condition::All(conditions?))
+    }
+
+    fn field(&self, key: &str, node: &Node<'_>, depth: u32) -> Option<Condition> {
+        let list = || -> Option<Vec<_>> {
+            let nodes = node.list("conditions such as { vendor-class = \"PXEClient*\" }");
+            each(&nodes, |node| self.condition(node, depth + 1))
+        };
+        Some(match key {
+            "vendor-class" => Condition::Is(Field::VendorClass, patterns(node)?),
+            "user-class" => Condition::Is(Field::UserClass, patterns(node)?),
+            "architecture" => Condition::Architecture(architectures(node)?),
+            "class" => Condition::In(self.named(node)?),
+            "all" => Condition::All(list()?),
+            "any" => Condition::Any(list()?),
+            "not" => Condition::Not(Box::new(self.condition(node, depth + 1)?)),
+            // Noted by `section`.
+            _ => return None,
+        })
+    }
+
+    /// The bits of one class or of a list of them.
+    pub fn named(&self, node: &Node<'_>) -> Option<Classes> {
+        let mut classes = 0;
+        for node in node.one_or_list("names of classes") {
+            let name = node.string("phones")?;
+            let Some(bit) = self.by_name.get(name) else {
+                let known = self.by_name.keys().map(String::as_str);
+                let hint = match nearest(name, known) {
+                    Some(near) => format!("did you mean {near:?}?"),
+                    None => {
+                        format!("add `[[class]]` with `name = {name:?}` before what refers to it")
+                    }
+                };
+                node.refuse(format_args!("no such class here; {hint}"));
+                return None;
+            };
+            classes |= bit;
+        }
+        Some(classes)
+    }
+}
+
+/// A string or a list of them, one of which must fit.
+fn patterns(node: &Node<'_>) -> Option<Vec<Pattern>> {
+    let nodes = node.one_or_list("strings such as \"PXEClient*\"");
+    each(&nodes, pattern)
+}
+
+/// What is made of all nodes. All are looked at, although one that is wrong spoils the rest.
+fn each<'a, T>(nodes: &[Node<'a>], read: impl FnMut(&Node<'a>) -> Option<T>) -> Option<Vec<T>> {
+    let values: Vec<_> = nodes.iter().map(read).collect();
+    values.into_iter().collect()
+}
+
+fn pattern(node: &Node<'_>) -> Option<Pattern> {
+    let text = node.string("PXEClient*")?;
+    let (text, is_prefix) = match text.strip_suffix('*') {
+        Some(prefix) => (prefix, true),
+        None => (text, false),
+    };
+    let octets = match text.strip_prefix("hex:") {
+        Some(hex) => parse_hex(hex),
+        None => Some(text.as_bytes().to_vec()),
+    };
+    let octets = octets.filter(|octets| !octets.is_empty());
+    if octets.is_none() {
+        node.refuse(
+            "nothing to compare with; give \"MSFT 5.0\", \"PXEClient*\" for all that begins so, or octets as \"hex:0102\"",
+        );
+    }
+    Some(Pattern {
+        octets: octets?,
+        is_prefix,
+    })
+}
+
+/// Numbers of IANA's registry of processor architectures (RFC 5970, RFC 4578 §2.1).
+fn architectures(node: &Node<'_>) -> Option<Vec<u16>> {
+    let nodes = node.one_or_list("numbers of architectures, such as 7 for x64 UEFI");
+    each(&nodes, |node| node.integer(0..=i64::from(u16::MAX)))
+}
