@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use dhcp_common::abi::{ClientKey, Limit};
+use dhcp_common::{
+    abi::{ClientKey, Limit},
+    wire::INFINITE_SECS,
+};
 use ipnet::Ipv4Net;
 
 pub mod check;
@@ -181,6 +184,37 @@ pub struct LeaseTimes {
     pub rebinding_secs: u32,
     /// Further lease times for which an address is committed ahead of the lease's end.
     pub horizon_leases: u32,
+    /// The least and the most that a client gets who asks for a certain time; `None`: it gets what all get.
+    pub range: Option<[u32; 2]>,
+}
+
+impl LeaseTimes {
+    /// What a client gets who asks for a time (RFC 2131 §4.3.1): the time as near to it as is allowed,
+    /// with renewals at the same parts of it.
+    #[must_use]
+    pub fn requested(self, secs: u32) -> Self {
+        let Some([least, most]) = self.range else {
+            return self;
+        };
+        let lease_secs = secs.clamp(least, most);
+        if lease_secs == self.lease_secs {
+            return self;
+        }
+        let of_lease = |secs: u32, default: [u64; 2]| match (secs, self.lease_secs, lease_secs) {
+            (.., INFINITE_SECS) => INFINITE_SECS,
+            // A lease without end has no part.
+            (INFINITE_SECS, ..) | (_, INFINITE_SECS, _) => {
+                (u64::from(lease_secs) * default[0] / default[1]) as u32
+            }
+            (secs, whole, _) => (u64::from(lease_secs) * u64::from(secs) / u64::from(whole)) as u32,
+        };
+        Self {
+            lease_secs,
+            renewal_secs: of_lease(self.renewal_secs, [1, 2]),
+            rebinding_secs: of_lease(self.rebinding_secs, [7, 8]),
+            ..self
+        }
+    }
 }
 
 /// An option as it goes onto the wire. Values over 255 octets are split when they are encoded (RFC 3396).

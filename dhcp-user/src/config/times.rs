@@ -9,8 +9,10 @@ use super::{
     raw::{Node, Section},
 };
 
-pub(super) const KNOWN: [&str; 8] = [
+pub(super) const KNOWN: [&str; 10] = [
     "lease-time",
+    "min-lease-time",
+    "max-lease-time",
     "renewal-time",
     "rebinding-time",
     "horizon-leases",
@@ -37,6 +39,8 @@ const MAX_DECLINE_TIME: Duration = Duration::from_secs(YEAR_SECS as u64);
 #[derive(Clone, Default)]
 pub(super) struct Settings<'a> {
     lease: Option<Seconds<'a>>,
+    min_lease: Option<Seconds<'a>>,
+    max_lease: Option<Seconds<'a>>,
     renewal: Option<Seconds<'a>>,
     rebinding: Option<Seconds<'a>>,
     horizon_leases: Option<u32>,
@@ -61,6 +65,8 @@ impl<'a> Settings<'a> {
         };
         Self {
             lease: seconds("lease-time"),
+            min_lease: seconds("min-lease-time"),
+            max_lease: seconds("max-lease-time"),
             renewal: seconds("renewal-time"),
             rebinding: seconds("rebinding-time"),
             horizon_leases: section
@@ -83,6 +89,8 @@ impl<'a> Settings<'a> {
         Self {
             options: self.options(parent),
             lease: self.lease.or_else(|| parent.lease.clone()),
+            min_lease: self.min_lease.or_else(|| parent.min_lease.clone()),
+            max_lease: self.max_lease.or_else(|| parent.max_lease.clone()),
             renewal: self.renewal.or_else(|| parent.renewal.clone()),
             rebinding: self.rebinding.or_else(|| parent.rebinding.clone()),
             horizon_leases: self.horizon_leases.or(parent.horizon_leases),
@@ -103,7 +111,33 @@ impl<'a> Settings<'a> {
             INFINITE_SECS => INFINITE_SECS,
             secs => (u64::from(secs) * numerator / denominator) as u32,
         };
+        let least = self.min_lease.as_ref().or(defaults.min_lease.as_ref());
+        let most = self.max_lease.as_ref().or(defaults.max_lease.as_ref());
+        for (bound, is_wrong, relation) in [
+            (
+                &self.min_lease,
+                least.is_some_and(|least| least.secs > lease_secs),
+                "longer",
+            ),
+            (
+                &self.max_lease,
+                most.is_some_and(|most| most.secs < lease_secs),
+                "shorter",
+            ),
+        ] {
+            // A problem belongs to the table that set something last; the rest repeat it from there.
+            let node = bound.as_ref().or(self.lease.as_ref()).filter(|_| is_wrong);
+            if let Some(time) = node {
+                time.node.refuse(format_args!(
+                    "makes the bound {relation} than a lease of {}; give min-lease-time ≤ lease-time ≤ max-lease-time",
+                    text(lease_secs)
+                ));
+            }
+        }
         let times = LeaseTimes {
+            range: least
+                .or(most)
+                .map(|_| [least, most].map(|bound| bound.map_or(lease_secs, |bound| bound.secs))),
             lease_secs,
             renewal_secs: renewal.map_or(of_lease(1, 2), |time| time.secs),
             rebinding_secs: rebinding.map_or(of_lease(7, 8), |time| time.secs),

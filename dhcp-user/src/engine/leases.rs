@@ -208,7 +208,10 @@ impl Engine {
     fn terms(&self, address: Ipv4Addr, held: &Held, request: &Request) -> Option<LeaseTimes> {
         let profile = self.profile(address, &held.client)?;
         let (classes, _) = self.networks.classes_of(&request.shape);
-        let terms = self.networks.in_classes(profile, classes).lease;
+        let terms = self
+            .networks
+            .for_shape(profile, classes, &request.shape)
+            .lease;
         self.update(address, |lease| lease.terms = Some(terms));
         Some(terms)
     }

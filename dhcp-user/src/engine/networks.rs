@@ -287,12 +287,24 @@ impl Networks {
         )
     }
 
-    /// What a client of these classes is answered from.
-    pub fn in_classes<'a>(&self, profile: &'a Profile, set: Classes) -> Cow<'a, Profile> {
-        if set == 0 {
-            return Cow::Borrowed(profile);
+    /// What a client of these classes is answered from who asks so.
+    pub fn for_shape<'a>(
+        &self,
+        profile: &'a Profile,
+        set: Classes,
+        shape: &Shape,
+    ) -> Cow<'a, Profile> {
+        let mut profile = Cow::Borrowed(profile);
+        if set != 0 {
+            profile = Cow::Owned(profile.with_classes(classes::members(&self.classes, set)));
         }
-        Cow::Owned(profile.with_classes(classes::members(&self.classes, set)))
+        if let Some(secs) = shape.lease_secs {
+            let lease = profile.lease.requested(secs);
+            if lease != profile.lease {
+                profile.to_mut().lease = lease;
+            }
+        }
+        profile
     }
 
     pub fn has_profile(&self, id: u32) -> bool {

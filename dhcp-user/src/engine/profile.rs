@@ -94,6 +94,7 @@ impl Profile {
             lease_secs,
             renewal_secs,
             rebinding_secs,
+            range,
             ..
         } = self.lease;
         let mut hash = Sha256::new();
@@ -107,6 +108,9 @@ impl Profile {
         ];
         for number in numbers {
             hash.update(number.to_be_bytes());
+        }
+        for bound in range.into_iter().flatten() {
+            hash.update(bound.to_be_bytes());
         }
         for option in self.options.iter() {
             hash.update([option.code]);

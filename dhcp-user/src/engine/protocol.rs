@@ -356,7 +356,9 @@ impl Engine {
         let profile = network
             .profile(&party.client, index, address)
             .ok_or(Counter::UnknownNetwork)?;
-        let profile = self.networks.in_classes(profile, party.classes);
+        let profile = self
+            .networks
+            .for_shape(profile, party.classes, &request.shape);
         let reply = reply::encode(answer, &profile, request)?;
         if reply.relay_info_left_out {
             self.count(Counter::RelayInfoLeftOut);

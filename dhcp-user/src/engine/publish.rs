@@ -121,7 +121,9 @@ impl Engine {
             return;
         };
         let nowhere = Ipv4Addr::UNSPECIFIED;
-        let rendered_from = self.networks.in_classes(&profile, party.classes);
+        let rendered_from = self
+            .networks
+            .for_shape(&profile, party.classes, &request.shape);
         for answer in [Answer::Offer(nowhere), Answer::Ack(nowhere)] {
             let key = TemplateKey {
                 fingerprint,

@@ -68,6 +68,8 @@ pub struct Shape {
     pub parameters: Option<Box<[u8]>>,
     /// The longest BOOTP message that the client takes, from option 57.
     pub max_len: usize,
+    /// Option 51 (RFC 2131 §4.3.1).
+    pub lease_secs: Option<u32>,
     /// Option 60.
     pub vendor_class: Option<Box<[u8]>>,
     /// Option 77.
@@ -132,6 +134,7 @@ impl Request {
             shape: Shape {
                 parameters: options.joined(option::PARAMETER_LIST),
                 max_len: options.max_len(),
+                lease_secs: options.lease_secs(),
                 vendor_class: options.joined(option::VENDOR_CLASS),
                 user_class: options.joined(option::USER_CLASS),
                 architectures: options.architectures(),
@@ -252,6 +255,12 @@ impl<'a> Options<'a> {
         };
         let octets: [u8; 4] = (*value).try_into().map_err(|_| Counter::BadOptionLength)?;
         Ok(Some(octets.into()))
+    }
+
+    /// What is no number of four octets is no wish.
+    fn lease_secs(&self) -> Option<u32> {
+        let value = self.joined(option::LEASE_TIME)?;
+        Some(u32::from_be_bytes((*value).try_into().ok()?))
     }
 
     /// RFC 4578 §2.1. An odd octet at the end is not looked at.

@@ -19,6 +19,7 @@ const NO_FINGERPRINT: [u64; 2] = [0; 2];
 const NAK_SHAPE: Shape = Shape {
     parameters: None,
     max_len: wire::BOOTP_DEFAULT_MAX_LEN,
+    lease_secs: None,
     vendor_class: None,
     user_class: None,
     architectures: Vec::new(),

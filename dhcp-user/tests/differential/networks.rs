@@ -39,6 +39,7 @@ fn lease(lease_secs: u32) -> LeaseTimes {
         renewal_secs: lease_secs / 2,
         rebinding_secs: lease_secs / 8 * 7,
         horizon_leases: 2,
+        range: (lease_secs == LEASE_SECS).then(|| [lease_secs / 4, lease_secs * 2]),
     }
 }
 

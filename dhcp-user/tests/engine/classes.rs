@@ -63,6 +63,7 @@ fn m23_a_class_gives_its_options_and_times_and_the_later_one_wins() {
         renewal_secs: 60,
         rebinding_secs: 100,
         horizon_leases: 9,
+        range: None,
     };
     let mut world = world(vec![
         Class {

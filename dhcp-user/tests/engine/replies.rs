@@ -352,3 +352,61 @@ fn c104_relay_information_that_does_not_fit_is_left_out_and_counted() {
     assert_eq!(world.count(Counter::RelayInfoLeftOut), 1);
     assert_eq!(reply.option(option::CLIENT_ID), Some(vec![1; 40]));
 }
+
+#[test]
+fn c107_a_client_gets_the_time_that_it_asks_for_within_the_limits() {
+    let mut subnet = subnet();
+    subnet.lease.range = Some([LEASE_SECS / 4, LEASE_SECS * 2]);
+    let mut world = World::with(subnet);
+    let times = |world: &mut World, message: &Message| {
+        let reply = world.ask(message);
+        [
+            option::LEASE_TIME,
+            option::RENEWAL_TIME,
+            option::REBINDING_TIME,
+        ]
+        .map(|code| {
+            let value = reply.option(code).expect("every lease has times");
+            u32::from_be_bytes(value.try_into().expect("four octets"))
+        })
+    };
+    let wish =
+        |message: Message, secs: u32| message.option(option::LEASE_TIME, &secs.to_be_bytes());
+    let (whole, t2) = (LEASE_SECS, LEASE_SECS / 8 * 7);
+    for (asked, expected) in [
+        (0, [whole / 4, whole / 8, t2 / 4]),
+        (whole / 2, [whole / 2, whole / 4, t2 / 2]),
+        (whole, [whole, whole / 2, t2]),
+        (u32::MAX, [whole * 2, whole, t2 * 2]),
+    ] {
+        assert_eq!(
+            times(&mut world, &wish(discover(1), asked)),
+            expected,
+            "{asked}"
+        );
+    }
+    assert_eq!(times(&mut world, &discover(1)), [whole, whole / 2, t2]);
+
+    world.expect_ack(&wish(selecting(1, ip(10)), whole * 2), ip(10));
+    let durable = world.published(1).expect("it is leased").durable_until_ns;
+    assert_eq!(
+        durable,
+        world.now.plus_lease(whole * 2 * (1 + HORIZON_LEASES)).0,
+        "in leases of the time granted"
+    );
+}
+
+#[test]
+fn c107_c108_endless_leases_have_no_parts() {
+    let mut subnet = subnet();
+    subnet.lease.range = Some([LEASE_SECS, u32::MAX]);
+    let mut world = World::with(subnet);
+    let offer = world.ask(&discover(1).option(option::LEASE_TIME, &[255; 4]));
+    for code in [
+        option::LEASE_TIME,
+        option::RENEWAL_TIME,
+        option::REBINDING_TIME,
+    ] {
+        assert_eq!(offer.option(code), Some(vec![255; 4]));
+    }
+}

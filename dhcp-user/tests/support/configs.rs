@@ -22,6 +22,7 @@ pub fn subnet() -> Subnet {
             renewal_secs: LEASE_SECS / 2,
             rebinding_secs: LEASE_SECS / 8 * 7,
             horizon_leases: HORIZON_LEASES,
+            range: None,
         },
         offer_time: secs(OFFER_SECS),
         decline_time: secs(DECLINE_SECS),

@@ -59,7 +59,8 @@ fn the_example_is_good_and_means_what_its_comments_say() {
             lease_secs: 3600,
             renewal_secs: 1800,
             rebinding_secs: 3150,
-            horizon_leases: 2
+            horizon_leases: 2,
+            range: None,
         }
     );
     assert_eq!(guests.subnets[0].lease.rebinding_secs, 525);
@@ -219,6 +220,17 @@ options = { domain-name = 'c' }
 }
 
 #[test]
+fn c107_the_range_of_times_that_a_client_may_ask_for_is_what_the_file_says() {
+    let range = |lines: &str| good(&subnet(lines)).networks[0].subnets[0].lease.range;
+    assert_eq!(range(""), None);
+    assert_eq!(range("max-lease-time = '2h'\n"), Some([3600, 7200]));
+    assert_eq!(
+        range("min-lease-time = '1m'\nmax-lease-time = 'infinite'\n"),
+        Some([60, INFINITE_SECS])
+    );
+}
+
+#[test]
 fn classes_are_what_the_file_says() {
     let text = format!(
         "\
@@ -252,6 +264,7 @@ refuse = true
             renewal_secs: 60,
             rebinding_secs: 105,
             horizon_leases: 2,
+            range: None,
         })
     );
     assert_eq!((uefi.lease, first.options.len()), (None, 1));
@@ -289,7 +302,8 @@ fn the_nearest_setting_wins() {
             lease_secs: INFINITE_SECS,
             renewal_secs: INFINITE_SECS,
             rebinding_secs: INFINITE_SECS,
-            horizon_leases: 2
+            horizon_leases: 2,
+            range: None,
         }
     );
     assert_eq!(second.lease.lease_secs, 7200);

@@ -73,6 +73,10 @@ fn each_problem_names_place_field_value_and_remedy() {
             "x.toml:5:1: class[0]: says when to renew but not for how long; add `lease-time = \"1h\"`\nx.toml:7:18: class[0].when.class = 'b': no such class here; add `[[class]]` with `name = \"b\"` before what refers to it\nx.toml:7:38: class[0].when.architecture = 70000: out of range; give a number from 0 to 65535\nx.toml:7:60: class[0].when.vendor-class = '*': nothing to compare with; give \"MSFT 5.0\", \"PXEClient*\" for all that begins so, or octets as \"hex:0102\"\nx.toml:7:78: class[0].when.user-class = 5: wrong type (integer); give a string such as \"PXEClient*\"\nx.toml:11:8: class[1].when: no condition; give one such as { vendor-class = \"PXEClient*\" }\nx.toml:13:8: class[2].name = 'b': another class has this name; give each its own\nx.toml:14:21: class[2].when.vendor-class = 'hex:0': nothing to compare with; give \"MSFT 5.0\", \"PXEClient*\" for all that begins so, or octets as \"hex:0102\"",
         ),
         (
+            "[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'\nmin-lease-time = '2h'\nmax-lease-time = '30m'",
+            "x.toml:5:18: subnet[0].min-lease-time = '2h': makes the bound longer than a lease of 1h; give min-lease-time ≤ lease-time ≤ max-lease-time\nx.toml:6:18: subnet[0].max-lease-time = '30m': makes the bound shorter than a lease of 1h; give min-lease-time ≤ lease-time ≤ max-lease-time",
+        ),
+        (
             "[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.9/24'\npools = ['5']",
             "x.toml:4:10: subnet[0].prefix = '10.0.0.9/24': has bits set behind its prefix; give \"10.0.0.0/24\"\nx.toml:5:10: subnet[0].pools[0] = '5': not a pool; give \"10.0.0.100-10.0.0.200\" or a prefix such as \"10.0.0.128/25\"",
         ),
