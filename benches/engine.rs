@@ -7,7 +7,7 @@ use std::{hint::black_box, net::Ipv4Addr, path::Path, sync::Arc};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use dhcp_common::{
     abi::{Grant, LinkKey},
-    wire::{MAC_BROADCAST, message_type, option},
+    wire::{CLIENT_PORT, MAC_BROADCAST, message_type, option},
 };
 use dhcp_ebpf::fixtures::{fleet, request::RequestFrame};
 use dhcp_user::{
@@ -100,6 +100,7 @@ impl Bench {
             tags: [None; 2],
             source_mac: request.source_mac,
             source: request.source,
+            source_port: CLIENT_PORT,
             destination: request.destination,
         };
         let payload = request.payload();

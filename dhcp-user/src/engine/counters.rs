@@ -59,10 +59,14 @@ counters! {
     NoIdentity = "no_identity";
     /// `giaddr` lies in no subnet of ours.
     UnknownRelay = "unknown_relay";
+    /// The link that a relay agent has selected (RFC 3527) is in no subnet of ours.
+    UnknownLink = "unknown_link";
     /// The link has no network for a client that sends from it directly.
     UnknownNetwork = "unknown_network";
     /// Option 82 from a client's link that is not trusted to add it.
     UntrustedRelayInfo = "untrusted_relay_info";
+    /// Option 82 with a sub-option that makes no sense; it is left out of account.
+    BrokenRelayInfo = "broken_relay_info";
     /// A REQUEST that fits no state of RFC 2131 §4.3.2.
     OddRequest = "odd_request";
     /// A REQUEST for another server.

@@ -14,6 +14,8 @@ pub struct Ingress {
     pub tags: [Option<[u8; 4]>; 2],
     pub source_mac: [u8; 6],
     pub source: Ipv4Addr,
+    /// Where some relay agents listen (RFC 8357).
+    pub source_port: u16,
     /// Whether RENEWING or REBINDING depends on it (RFC 2131 §4.3.2).
     pub destination: Ipv4Addr,
 }

@@ -22,6 +22,7 @@ mod offers;
 mod profile;
 mod protocol;
 mod publish;
+mod relay_info;
 mod reply;
 mod request;
 mod restore;

@@ -375,16 +375,20 @@ impl Networks {
     /// # Errors
     /// Why there is none.
     pub fn of(&self, request: &Request) -> Result<(&Network, usize), Counter> {
-        if !request.giaddr.is_unspecified() {
-            return self.containing(request.giaddr).ok_or(Counter::UnknownRelay);
-        }
-        let link = self
-            .links
-            .get(&request.ingress)
-            .ok_or(Counter::UnknownNetwork)?;
-        if request.relay_info.is_some() && !link.trusts_relay_info {
+        let is_relayed = !request.giaddr.is_unspecified();
+        let link = self.links.get(&request.ingress);
+        let is_trusted = is_relayed || link.is_some_and(|link| link.trusts_relay_info);
+        if request.relay_info.is_some() && link.is_some() && !is_trusted {
             return Err(Counter::UntrustedRelayInfo);
         }
+        // It overrides `giaddr`, which then is only where the answer goes (RFC 3527 §3).
+        if let Some(selected) = request.relay.link_selection.filter(|_| is_trusted) {
+            return self.containing(selected).ok_or(Counter::UnknownLink);
+        }
+        if is_relayed {
+            return self.containing(request.giaddr).ok_or(Counter::UnknownRelay);
+        }
+        let link = link.ok_or(Counter::UnknownNetwork)?;
         // A unicast request may have come through routers, so that its link says nothing.
         if request.is_unicast()
             && !request.ciaddr.is_unspecified()

@@ -50,6 +50,17 @@ impl Profile {
         profile
     }
 
+    /// For one answer to a relay agent that stands for the server (RFC 5107). It has the same id, under
+    /// which nothing of it may be published.
+    pub fn with_server_id(&self, server_id: Ipv4Addr) -> Self {
+        Self {
+            server_id,
+            options: Arc::clone(&self.options),
+            host_name: self.host_name.clone(),
+            ..*self
+        }
+    }
+
     pub fn with_host_name(&self, host_name: &str, ids: &mut Ids) -> Self {
         let mut profile = Self {
             id: 0,

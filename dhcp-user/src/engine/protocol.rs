@@ -78,6 +78,9 @@ impl Engine {
         use Intent as I;
         use Standing as S;
 
+        if request.relay.is_broken {
+            self.count(Counter::BrokenRelayInfo);
+        }
         let (network, subnet) = self.networks.of(&request)?;
         let (classes, is_refused) = self.networks.classes_of(&request.shape);
         let party = Party {
@@ -171,7 +174,10 @@ impl Engine {
 
     fn intent(&mut self, request: &Request) -> Result<Intent, Counter> {
         let ciaddr = Some(request.ciaddr).filter(|ciaddr| !ciaddr.is_unspecified());
-        let is_ours = request.server_id.map(|id| self.networks.is_ours(id));
+        let is_ours = request.server_id.map(|id| {
+            // The relay agent says that it stands for this server (RFC 5107 §4).
+            self.networks.is_ours(id) || request.relay.server_id_override == Some(id)
+        });
         match (request.message_type, is_ours, request.requested, ciaddr) {
             (MessageType::Discover, ..) => Ok(Intent::Discover),
             (MessageType::Request, Some(true), Some(requested), None) => {

@@ -111,6 +111,11 @@ pub struct Reply {
 /// # Errors
 /// The reply does not fit into what the client takes.
 pub fn encode(answer: Answer, profile: &Profile, request: &Request) -> Result<Reply, Counter> {
+    let egress = egress(answer, profile, request);
+    // The answer leaves from our own address all the same. No template is made from this.
+    let named = request.relay.server_id_override;
+    let named = named.map(|server_id| profile.with_server_id(server_id));
+    let profile = named.as_ref().unwrap_or(profile);
     let client_id = echo(option::CLIENT_ID, request.client_id.as_deref());
     let mut relay_info = echo(option::RELAY_INFO, request.relay_info.as_deref());
     let room = request
@@ -141,7 +146,7 @@ pub fn encode(answer: Answer, profile: &Profile, request: &Request) -> Result<Re
     payload.push(option::END);
     payload.resize(payload.len().max(wire::BOOTP_MIN_LEN), 0);
     Ok(Reply {
-        egress: egress(answer, profile, request),
+        egress,
         payload,
         relay_info_left_out,
     })
@@ -194,7 +199,7 @@ fn egress(answer: Answer, profile: &Profile, request: &Request) -> Egress {
         Answer::Inform if request.ciaddr.is_unspecified() => back(ingress.source),
         Answer::Inform => back(request.ciaddr),
         _ if !request.giaddr.is_unspecified() => {
-            to(request.giaddr, ingress.source_mac, wire::SERVER_PORT)
+            to(request.giaddr, ingress.source_mac, relay_port(request))
         }
         Answer::Nak(_) => broadcast(),
         Answer::Offer(_) | Answer::Ack(_) if !request.ciaddr.is_unspecified() => {
@@ -211,6 +216,14 @@ fn egress(answer: Answer, profile: &Profile, request: &Request) -> Egress {
             };
             to(yiaddr, mac, wire::CLIENT_PORT)
         }
+    }
+}
+
+/// Where the relay agent listens. A port of zero stands for none (RFC 768).
+fn relay_port(request: &Request) -> u16 {
+    match request.ingress.source_port {
+        port @ 1.. if request.relay.has_source_port => port,
+        _ => wire::SERVER_PORT,
     }
 }
 

@@ -14,7 +14,7 @@ use dhcp_common::{
 use dhcproto::v4::borrowed;
 use sha2::{Digest, Sha256};
 
-use super::{counters::Counter, effect::Ingress};
+use super::{counters::Counter, effect::Ingress, relay_info::RelayInfo};
 use crate::store::Hardware;
 
 /// More options than any client sends, and than the program takes: what it answers is answered here
@@ -51,8 +51,10 @@ pub struct Request {
     pub server_id: Option<Ipv4Addr>,
     /// Option 61.
     pub client_id: Option<Box<[u8]>>,
-    /// Option 82.
+    /// Option 82, as it is echoed.
     pub relay_info: Option<Box<[u8]>>,
+    /// What counts of it.
+    pub relay: RelayInfo,
     /// Option 12, for people.
     pub host_name: Option<Box<str>>,
     pub shape: Shape,
@@ -109,6 +111,7 @@ impl Request {
         if client_id.as_ref().is_some_and(|id| id.len() < 2) {
             return Err(Counter::BadOptionLength);
         }
+        let relay_info = options.joined(option::RELAY_INFO);
         if client_id.is_none() && message.hlen() == 0 {
             return Err(Counter::NoIdentity);
         }
@@ -127,7 +130,11 @@ impl Request {
             requested: options.address(option::REQUESTED_ADDRESS)?,
             server_id: options.address(option::SERVER_ID)?,
             client_id,
-            relay_info: options.joined(option::RELAY_INFO),
+            relay: relay_info
+                .as_deref()
+                .map(RelayInfo::parse)
+                .unwrap_or_default(),
+            relay_info,
             host_name: options
                 .joined(option::HOST_NAME)
                 .map(|name| String::from_utf8_lossy(&name).into_owned().into()),

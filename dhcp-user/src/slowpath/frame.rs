@@ -33,12 +33,13 @@ pub fn parse(frame: &[u8], ifindex: u32) -> Result<(Ingress, Range<usize>), Outc
     if usize::from(ip.total_len()) > wire::ETHERNET_MTU {
         return Err(Outcome::Oversized);
     }
-    udp(&ip, datagram)?;
+    let source_port = udp(&ip, datagram)?;
     let ingress = Ingress {
         ifindex,
         tags,
         source_mac: ethernet.source(),
         source: ip.source_addr(),
+        source_port,
         destination: ip.destination_addr(),
     };
     let message_at = packet_at + wire::IPV4_LEN + wire::UDP_LEN;
@@ -97,7 +98,8 @@ fn ipv4(packet: &[u8]) -> Result<Ipv4HeaderSlice<'_>, Outcome> {
     Ok(ip)
 }
 
-fn udp(ip: &Ipv4HeaderSlice<'_>, datagram: &[u8]) -> Result<(), Outcome> {
+/// The source port of a whole datagram to a server.
+fn udp(ip: &Ipv4HeaderSlice<'_>, datagram: &[u8]) -> Result<u16, Outcome> {
     let udp = UdpHeaderSlice::from_slice(datagram).map_err(|_| Outcome::Truncated)?;
     if udp.destination_port() != wire::SERVER_PORT {
         return Err(Outcome::NotDhcp);
@@ -110,14 +112,14 @@ fn udp(ip: &Ipv4HeaderSlice<'_>, datagram: &[u8]) -> Result<(), Outcome> {
     }
     // Zero is "not computed" (RFC 768, CONFORMANCE m02).
     if udp.checksum() == 0 {
-        return Ok(());
+        return Ok(udp.source_port());
     }
     let pseudo_header = pseudo_header(ip.source_addr(), ip.destination_addr(), udp.length());
     // A peer that leaves the checksum to its hardware, of which a veth, tap or virtio has none, sends
     // just this sum (CONFORMANCE c013).
     let offloaded = udp.checksum().to_be() == checksum::fold(pseudo_header);
     if offloaded || checksum::finish(pseudo_header + checksum::sum(datagram)) == 0 {
-        return Ok(());
+        return Ok(udp.source_port());
     }
     Err(Outcome::BadUdpChecksum)
 }
@@ -272,10 +274,29 @@ mod tests {
                     tags,
                     source_mac: OUR_MAC,
                     source: Ipv4Addr::new(10, 0, 0, 1),
+                    source_port: wire::SERVER_PORT,
                     destination: Ipv4Addr::new(10, 0, 0, 99),
                 }
             );
             assert_eq!(frame[range], message);
+        }
+    }
+
+    #[test]
+    fn m20_the_source_port_is_handed_on() {
+        let mut frame = frame(UNTAGGED, &[0; 300]);
+        frame[34..36].copy_from_slice(&30_067u16.to_be_bytes());
+        for checksum_field in [true, false] {
+            if checksum_field {
+                let pseudo = pseudo_header([10, 0, 0, 1].into(), [10, 0, 0, 99].into(), 308);
+                frame[40..42].fill(0);
+                let field = checksum::finish_udp(pseudo + checksum::sum(&frame[34..]));
+                frame[40..42].copy_from_slice(&field.to_ne_bytes());
+            } else {
+                frame[40..42].fill(0);
+            }
+            let (ingress, _) = parse(&frame, 1).unwrap();
+            assert_eq!(ingress.source_port, 30_067);
         }
     }
 

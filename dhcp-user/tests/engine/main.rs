@@ -10,6 +10,7 @@ mod fences;
 mod invariants;
 mod lifecycle;
 mod offers;
+mod relays;
 mod replies;
 mod requests;
 mod restart;

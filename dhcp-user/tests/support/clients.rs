@@ -90,6 +90,7 @@ impl Message {
                 tags: [None; 2],
                 source_mac: mac(client),
                 source: Ipv4Addr::UNSPECIFIED,
+                source_port: wire::CLIENT_PORT,
                 destination: Ipv4Addr::BROADCAST,
             },
         }
@@ -119,6 +120,7 @@ impl Message {
         self.payload[24..28].copy_from_slice(&giaddr.octets());
         self.ingress.source_mac = RELAY_MAC;
         self.ingress.source = giaddr;
+        self.ingress.source_port = wire::SERVER_PORT;
         self.ingress.destination = SERVER;
         self
     }
