@@ -59,6 +59,7 @@ impl Bench {
             network: Some(network),
             addresses: vec![SERVER],
             trusts_relay_info: false,
+            honours_subnet_selection: false,
         };
         let engine = Engine::new(Setup {
             config: Arc::new(config),

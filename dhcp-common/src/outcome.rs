@@ -104,6 +104,8 @@ outcomes! {
     LongClientId = Slow, "long_client_id";
     /// Option 82 with a sub-option that changes the answer.
     RelaySuboption = Slow, "relay_suboption";
+    /// Option 118: the client or its relay agent names the subnet (RFC 3011).
+    SubnetSelection = Slow, "subnet_selection";
     /// Hardware that is not Ethernet.
     Hardware = Slow, "hardware";
     /// The reply would be larger than the client, or the frame's buffer, takes.

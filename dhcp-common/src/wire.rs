@@ -157,6 +157,8 @@ pub mod option {
     pub const FQDN: u8 = 81;
     /// RFC 3046.
     pub const RELAY_INFO: u8 = 82;
+    /// RFC 3011.
+    pub const SUBNET_SELECTION: u8 = 118;
     /// RFC 4578 §2.3.
     pub const VENDOR_CLASS: u8 = 60;
     pub const USER_CLASS: u8 = 77;

@@ -423,6 +423,7 @@ impl OptionWalk<'_> {
             }
             option::RELAY_INFO => once_span(&mut walk.relay_info, span),
             option::OVERLOAD => Err(Outcome::Overload),
+            option::SUBNET_SELECTION => Err(Outcome::SubnetSelection),
             _ => Ok(()),
         }
     }

@@ -180,7 +180,13 @@ fn interfaces(root: &Section<'_>, host: Option<&Host>) -> Vec<Interface> {
         root.refuse("no interface to serve; add `[[interface]]` with `name = \"eth1\"`");
     }
     for (index, node) in nodes.iter().enumerate() {
-        let Some(section) = node.section(&["name", "addresses", "trust-relay-info", "vlan"]) else {
+        let Some(section) = node.section(&[
+            "name",
+            "addresses",
+            "trust-relay-info",
+            "subnet-selection",
+            "vlan",
+        ]) else {
             continue;
         };
         let name = section.require("name", "\"eth1\"");
@@ -253,10 +259,17 @@ fn interface_links(section: &Section<'_>) -> Vec<Link> {
     let mut links = vec![Link {
         vlans: [0, 0],
         addresses: link_addresses(section),
-        trust_relay_info: trusts_relay_info(section),
+        trust_relay_info: is_on(section, "trust-relay-info"),
+        subnet_selection: is_on(section, "subnet-selection"),
     }];
     for node in section.tables("vlan") {
-        let Some(vlan) = node.section(&["id", "ids", "addresses", "trust-relay-info"]) else {
+        let Some(vlan) = node.section(&[
+            "id",
+            "ids",
+            "addresses",
+            "trust-relay-info",
+            "subnet-selection",
+        ]) else {
             continue;
         };
         let vlans = vlan_ids(&vlan);
@@ -270,7 +283,8 @@ fn interface_links(section: &Section<'_>) -> Vec<Link> {
         let link = Link {
             vlans: vlans.unwrap_or_default(),
             addresses: link_addresses(&vlan),
-            trust_relay_info: trusts_relay_info(&vlan),
+            trust_relay_info: is_on(&vlan, "trust-relay-info"),
+            subnet_selection: is_on(&vlan, "subnet-selection"),
         };
         if let Some(vlans) = vlans
             && let Some(line) = lines.insert(vlans, node.line())
@@ -284,10 +298,11 @@ fn interface_links(section: &Section<'_>) -> Vec<Link> {
     links
 }
 
-fn trusts_relay_info(section: &Section<'_>) -> bool {
-    let mut trusts = false;
-    replace(&mut trusts, section.get("trust-relay-info"), Node::boolean);
-    trusts
+/// A switch that is off unless the file turns it on.
+fn is_on(section: &Section<'_>, key: &str) -> bool {
+    let mut is_on = false;
+    replace(&mut is_on, section.get(key), Node::boolean);
+    is_on
 }
 
 fn vlan_ids(section: &Section<'_>) -> Option<[u16; 2]> {

@@ -122,6 +122,8 @@ pub struct Link {
     pub addresses: Vec<Ipv4Addr>,
     /// Whether option 82 is taken from clients that no relay agent stands before.
     pub trust_relay_info: bool,
+    /// Whether clients and relay agents may select the subnet by option 118 (RFC 3011).
+    pub subnet_selection: bool,
 }
 
 /// The subnets that share a link, the scope of a client's identity.

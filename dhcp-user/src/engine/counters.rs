@@ -59,7 +59,7 @@ counters! {
     NoIdentity = "no_identity";
     /// `giaddr` lies in no subnet of ours.
     UnknownRelay = "unknown_relay";
-    /// The link that a relay agent has selected (RFC 3527) is in no subnet of ours.
+    /// The link that a relay agent or client has selected (RFC 3527, RFC 3011) is in no subnet of ours.
     UnknownLink = "unknown_link";
     /// The link has no network for a client that sends from it directly.
     UnknownNetwork = "unknown_network";

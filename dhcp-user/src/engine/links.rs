@@ -16,6 +16,8 @@ pub struct Link {
     pub addresses: Vec<Ipv4Addr>,
     /// Whether option 82 is taken from clients that no relay agent stands before.
     pub trusts_relay_info: bool,
+    /// Whether option 118 of what comes from here is honoured (RFC 3011).
+    pub honours_subnet_selection: bool,
 }
 
 /// All links, in the order of the configuration.

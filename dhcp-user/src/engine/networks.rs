@@ -369,6 +369,14 @@ impl Networks {
         self.ours.contains(&address)
     }
 
+    /// Whether option 118 of a request counts: where it is allowed to, and where no relay agent has
+    /// selected the link (RFC 3527 §3).
+    pub fn honours_subnet_selection(&self, request: &Request) -> bool {
+        let link = self.links.get(&request.ingress);
+        link.is_some_and(|link| link.honours_subnet_selection)
+            && request.relay.link_selection.is_none()
+    }
+
     /// The network that a client is on, and the index of the subnet by which it is known (RFC 2131
     /// §4.3.1, §4.3.2).
     ///
@@ -384,6 +392,12 @@ impl Networks {
         // It overrides `giaddr`, which then is only where the answer goes (RFC 3527 §3).
         if let Some(selected) = request.relay.link_selection.filter(|_| is_trusted) {
             return self.containing(selected).ok_or(Counter::UnknownLink);
+        }
+        if let Some(selected) = &request.subnet_selection {
+            let selected: [u8; 4] = (**selected)
+                .try_into()
+                .map_err(|_| Counter::BadOptionLength)?;
+            return self.containing(selected.into()).ok_or(Counter::UnknownLink);
         }
         if is_relayed {
             return self.containing(request.giaddr).ok_or(Counter::UnknownRelay);

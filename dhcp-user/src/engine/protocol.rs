@@ -74,12 +74,15 @@ impl Engine {
 
     /// # Errors
     /// Why there is no answer.
-    fn serve(&mut self, request: Request, cx: &mut Context<'_>) -> Result<(), Counter> {
+    fn serve(&mut self, mut request: Request, cx: &mut Context<'_>) -> Result<(), Counter> {
         use Intent as I;
         use Standing as S;
 
         if request.relay.is_broken {
             self.count(Counter::BrokenRelayInfo);
+        }
+        if !self.networks.honours_subnet_selection(&request) {
+            request.subnet_selection = None;
         }
         let (network, subnet) = self.networks.of(&request)?;
         let (classes, is_refused) = self.networks.classes_of(&request.shape);

@@ -116,7 +116,7 @@ pub fn encode(answer: Answer, profile: &Profile, request: &Request) -> Result<Re
     let named = request.relay.server_id_override;
     let named = named.map(|server_id| profile.with_server_id(server_id));
     let profile = named.as_ref().unwrap_or(profile);
-    let client_id = echo(option::CLIENT_ID, request.client_id.as_deref());
+    let echoes = echoes(answer, request);
     let mut relay_info = echo(option::RELAY_INFO, request.relay_info.as_deref());
     let room = request
         .shape
@@ -124,13 +124,13 @@ pub fn encode(answer: Answer, profile: &Profile, request: &Request) -> Result<Re
         .saturating_sub(wire::BOOTP_FIXED_LEN + 1);
     let mut options = None;
     let mut relay_info_left_out = false;
-    if let Some(rest) = room.checked_sub(client_id.len() + relay_info.len()) {
+    if let Some(rest) = room.checked_sub(echoes.len() + relay_info.len()) {
         options = render(answer, profile, &request.shape, rest);
     }
     if options.is_none() && !relay_info.is_empty() {
         relay_info = Vec::new();
         relay_info_left_out = true;
-        if let Some(rest) = room.checked_sub(client_id.len()) {
+        if let Some(rest) = room.checked_sub(echoes.len()) {
             options = render(answer, profile, &request.shape, rest);
         }
     }
@@ -141,7 +141,7 @@ pub fn encode(answer: Answer, profile: &Profile, request: &Request) -> Result<Re
     payload.extend_from_slice(&[0; wire::SNAME_LEN + wire::FILE_LEN]);
     payload.extend_from_slice(&wire::MAGIC_COOKIE.get().to_be_bytes());
     payload.extend_from_slice(&options);
-    payload.extend_from_slice(&client_id);
+    payload.extend_from_slice(&echoes);
     payload.extend_from_slice(&relay_info);
     payload.push(option::END);
     payload.resize(payload.len().max(wire::BOOTP_MIN_LEN), 0);
@@ -150,6 +150,16 @@ pub fn encode(answer: Answer, profile: &Profile, request: &Request) -> Result<Re
         payload,
         relay_info_left_out,
     })
+}
+
+/// What an answer has before option 82 for this client alone, and no template has.
+fn echoes(answer: Answer, request: &Request) -> Vec<u8> {
+    // A NAK says nothing of it (RFC 2131 table 3).
+    let selection = request.subnet_selection.as_deref();
+    let selection = selection.filter(|_| !matches!(answer, Answer::Nak(_)));
+    let mut echoes = echo(option::SUBNET_SELECTION, selection);
+    echoes.extend(echo(option::CLIENT_ID, request.client_id.as_deref()));
+    echoes
 }
 
 /// `op` to `chaddr`: the request's, all 16 octets of `chaddr` among them, but for what table 3 sets.

@@ -55,6 +55,8 @@ pub struct Request {
     pub relay_info: Option<Box<[u8]>>,
     /// What counts of it.
     pub relay: RelayInfo,
+    /// Option 118; only where it is honoured.
+    pub subnet_selection: Option<Box<[u8]>>,
     /// Option 12, for people.
     pub host_name: Option<Box<str>>,
     pub shape: Shape,
@@ -112,6 +114,8 @@ impl Request {
             return Err(Counter::BadOptionLength);
         }
         let relay_info = options.joined(option::RELAY_INFO);
+        let subnet_selection = options.joined(option::SUBNET_SELECTION);
+        let is_slow = options.overloaded || subnet_selection.is_some();
         if client_id.is_none() && message.hlen() == 0 {
             return Err(Counter::NoIdentity);
         }
@@ -135,6 +139,7 @@ impl Request {
                 .map(RelayInfo::parse)
                 .unwrap_or_default(),
             relay_info,
+            subnet_selection,
             host_name: options
                 .joined(option::HOST_NAME)
                 .map(|name| String::from_utf8_lossy(&name).into_owned().into()),
@@ -146,7 +151,7 @@ impl Request {
                 user_class: options.joined(option::USER_CLASS),
                 architectures: options.architectures(),
             },
-            fingerprint: if options.overloaded {
+            fingerprint: if is_slow {
                 None
             } else {
                 fingerprint::of_options(field, fingerprint_key)

@@ -33,6 +33,7 @@ struct PortLink {
     addresses: Vec<Ipv4Addr>,
     network: Option<u32>,
     trusts_relay_info: bool,
+    honours_subnet_selection: bool,
 }
 
 impl Port {
@@ -121,6 +122,7 @@ fn port_link(
         addresses,
         network,
         trusts_relay_info: link.trust_relay_info,
+        honours_subnet_selection: link.subnet_selection,
     })
 }
 
@@ -134,6 +136,7 @@ pub fn table(ports: &[Port]) -> LinkTable {
                 network: link.network,
                 addresses: link.addresses.clone(),
                 trusts_relay_info: link.trusts_relay_info,
+                honours_subnet_selection: link.honours_subnet_selection,
             })
             .collect(),
     )

@@ -155,7 +155,7 @@ pub fn config() -> Config {
     }
 }
 
-/// Untagged, 802.1Q with option 82 trusted, QinQ, and the link of infinite leases.
+/// Untagged, 802.1Q with options 82 and 118 trusted, QinQ, and the link of infinite leases.
 pub fn links() -> Vec<Link> {
     let link = |outer, inner, network, addresses: &[Ipv4Addr]| Link {
         key: LinkKey {
@@ -166,6 +166,7 @@ pub fn links() -> Vec<Link> {
         network: Some(network),
         addresses: addresses.to_vec(),
         trusts_relay_info: outer == 100 && inner == 0,
+        honours_subnet_selection: outer == 100 && inner == 0,
     };
     let ours = [SERVER, SECOND];
     vec![

@@ -1,4 +1,4 @@
-//! What relay agents decide about an answer by the sub-options of option 82.
+//! What relay agents and clients decide about an answer: by the sub-options of option 82, and by 118.
 
 use std::net::Ipv4Addr;
 
@@ -88,6 +88,75 @@ fn c020_c105_clients_select_no_link() {
     let mut world = world();
     let message = discover(1).option(option::RELAY_INFO, &selection(far(0)));
     world.expect_silence(&message, Counter::UntrustedRelayInfo);
+}
+
+/// Option 118, from a link where it is honoured.
+fn selecting_subnet(message: Message, subnet: Ipv4Addr) -> Message {
+    message
+        .option(option::SUBNET_SELECTION, &subnet.octets())
+        .tagged(TRUSTED_VLAN)
+}
+
+#[test]
+fn c021_subnet_selection_is_off_by_default() {
+    let mut world = world();
+    let message = discover(1).option(option::SUBNET_SELECTION, &far(0).octets());
+    let offer = world.ask(&message);
+    assert_eq!(offer.yiaddr(), ip(10));
+    assert_eq!(offer.option(option::SUBNET_SELECTION), None);
+    // Nor does its length matter then.
+    world.expect_offer(&discover(1).option(option::SUBNET_SELECTION, &[1]), ip(10));
+    assert!(
+        world.kernel.templates.is_empty(),
+        "the program hands it on anyway"
+    );
+}
+
+#[test]
+fn c021_c022_the_selected_subnet_is_used_and_said_again() {
+    let mut world = world();
+    let subnet = Some(far(0).octets().to_vec());
+    for message in [discover(1), discover(1).relayed(AGENT)] {
+        let offer = world.ask(&selecting_subnet(message, far(0)));
+        assert_eq!(offer.yiaddr(), far(10));
+        assert_eq!(offer.option(option::SUBNET_SELECTION), subnet);
+    }
+    let ack = world.ask(&selecting_subnet(selecting(1, far(10)), far(0)));
+    assert_eq!(
+        (ack.message_type(), ack.yiaddr()),
+        (message_type::ACK, far(10))
+    );
+    assert_eq!(ack.option(option::SUBNET_SELECTION), subnet);
+    let nak = world.ask(&selecting_subnet(init_reboot(1, ip(10)), far(0)));
+    assert_eq!(nak.message_type(), message_type::NAK);
+    assert_eq!(nak.option(option::SUBNET_SELECTION), None);
+
+    for client in 2..=3 {
+        let offer = world.ask(&selecting_subnet(discover(client), far(0)));
+        assert_eq!(offer.yiaddr(), far(9 + client));
+    }
+    let full = selecting_subnet(discover(4), far(0));
+    world.expect_silence(&full, Counter::PoolEmpty);
+    let unknown = selecting_subnet(discover(4), Ipv4Addr::new(192, 168, 7, 0));
+    world.expect_silence(&unknown, Counter::UnknownLink);
+    let odd = discover(4).option(option::SUBNET_SELECTION, &[10, 9, 0]);
+    world.expect_silence(&odd.tagged(TRUSTED_VLAN), Counter::BadOptionLength);
+}
+
+#[test]
+fn c021_link_selection_counts_more_than_subnet_selection() {
+    let mut world = world();
+    let message = relayed(discover(1), &selection(ip(0)));
+    let offer = world.ask(&selecting_subnet(message, far(0)));
+    assert_eq!(offer.yiaddr(), ip(10));
+    assert_eq!(offer.option(option::SUBNET_SELECTION), None);
+}
+
+#[test]
+fn c020_a_trusted_switch_selects_a_link_too() {
+    let mut world = world();
+    let message = discover(1).option(option::RELAY_INFO, &selection(far(0)));
+    world.expect_offer(&message.tagged(TRUSTED_VLAN), far(10));
 }
 
 #[test]

@@ -125,6 +125,12 @@ impl Message {
         self
     }
 
+    pub fn tagged(mut self, vlan: u16) -> Self {
+        let [high, low] = vlan.to_be_bytes();
+        self.ingress.tags[0] = Some([0x81, 0, high, low]);
+        self
+    }
+
     pub fn flags(mut self, flags: u16) -> Self {
         self.payload[10..12].copy_from_slice(&flags.to_be_bytes());
         self

@@ -40,6 +40,8 @@ pub const HORIZON_LEASES: u32 = 2;
 pub const OFFER_SECS: u64 = 60;
 pub const DECLINE_SECS: u64 = 3600;
 pub const IFINDEX: u32 = 3;
+/// On its clients both options 82 and 118 are taken.
+pub const TRUSTED_VLAN: u16 = 118;
 pub const RELAY_MAC: [u8; 6] = [2, 0, 0, 0, 0xff, 1];
 
 pub fn ip(last: u8) -> Ipv4Addr {
@@ -347,18 +349,23 @@ fn engine(config: &Config, live: &Arc<Live>, max_slots: u32) -> Engine {
         config: Arc::new(config.clone()),
         live: Arc::clone(live),
         fingerprint_key: fingerprint_key(),
-        links: LinkTable::new(vec![Link {
-            key: LinkKey {
-                ifindex: IFINDEX,
-                outer: 0,
-                inner: 0,
-            },
-            network: Some(NETWORK),
-            addresses: vec![SERVER, Ipv4Addr::new(192, 0, 2, 1)],
-            trusts_relay_info: false,
-        }]),
+        links: LinkTable::new([0, TRUSTED_VLAN].map(link).into()),
         max_slots,
     })
+}
+
+fn link(vlan: u16) -> Link {
+    Link {
+        key: LinkKey {
+            ifindex: IFINDEX,
+            outer: vlan,
+            inner: 0,
+        },
+        network: Some(NETWORK),
+        addresses: vec![SERVER, Ipv4Addr::new(192, 0, 2, 1)],
+        trusts_relay_info: vlan == TRUSTED_VLAN,
+        honours_subnet_selection: vlan == TRUSTED_VLAN,
+    }
 }
 
 pub fn fingerprint_key() -> [u64; KEY_WORDS] {

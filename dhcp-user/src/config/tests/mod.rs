@@ -101,6 +101,20 @@ fn the_example_is_good_and_means_what_its_comments_say() {
 }
 
 #[test]
+fn c021_c105_what_clients_may_say_of_their_link_is_off_unless_turned_on() {
+    let of = |text: &str| {
+        let links = good(&text.replace("[[subnet]]", "[[interface.vlan]]\nid = 7\naddresses = ['10.0.0.1']\nsubnet-selection = true\n[[subnet]]")).interfaces[0].links.clone();
+        let switches = links
+            .iter()
+            .map(|link| (link.trust_relay_info, link.subnet_selection));
+        switches.collect::<Vec<_>>()
+    };
+    assert_eq!(of(GOOD), [(false, false), (false, true)]);
+    let trusted = GOOD.replace("'eth1'", "'eth1'\ntrust-relay-info = true");
+    assert_eq!(of(&trusted), [(true, false), (false, true)]);
+}
+
+#[test]
 fn network_ids_are_those_of_every_other_start() {
     // printf lan | sha256sum
     let config = good(&subnet("name = 'lan'"));
