@@ -153,6 +153,8 @@ pub mod option {
     pub const RENEWAL_TIME: u8 = 58;
     pub const REBINDING_TIME: u8 = 59;
     pub const CLIENT_ID: u8 = 61;
+    /// RFC 4039.
+    pub const RAPID_COMMIT: u8 = 80;
     /// RFC 4702.
     pub const FQDN: u8 = 81;
     /// RFC 3046.

@@ -149,6 +149,8 @@ pub struct Subnet {
     pub decline_time: Duration,
     /// Whether clients unknown here are told NAK (CONFORMANCE c050, c051, c059).
     pub authoritative: bool,
+    /// Whether a DISCOVER with option 80 is answered with an ACK (RFC 4039).
+    pub rapid_commit: bool,
     /// Server identifier; `None`: the first address of the link that this subnet's prefix covers, or else
     /// of the first interface.
     pub server_id: Option<Ipv4Addr>,

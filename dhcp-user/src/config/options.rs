@@ -102,12 +102,12 @@ fn refusal(code: u8) -> Option<&'static str> {
             "the server returns what the client or relay agent sent"
         }
         77 | 93 | 94 => "only clients send it (RFC 3004, RFC 4578)",
-        80 => "rapid commit is not served (RFC 4039)",
+        option::RAPID_COMMIT => "set `rapid-commit`",
         option::FQDN => "the server answers it to what the client sent (RFC 4702)",
         90 => "authentication is not served (RFC 3118)",
         91 | 92 | 151..=157 => "it belongs to LEASEQUERY (RFC 4388, RFC 6926)",
         116 => "address auto-configuration is answered by the server alone (RFC 2563)",
-        118 => "only relay agents and clients send it (RFC 3011)",
+        option::SUBNET_SELECTION => "only relay agents and clients send it (RFC 3011)",
         _ => return None,
     })
 }

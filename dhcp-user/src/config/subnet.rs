@@ -215,6 +215,7 @@ fn subnet<'a>(
         offer_time: settings.offer_time(inherited),
         decline_time: settings.decline_time(inherited),
         authoritative: settings.authoritative(inherited),
+        rapid_commit: settings.rapid_commit(inherited),
         server_id,
         options: settings.options(inherited),
         reservations: reservation::read(&section, id, prefix, taken, &mut draft.clients),

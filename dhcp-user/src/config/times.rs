@@ -9,7 +9,7 @@ use super::{
     raw::{Node, Section},
 };
 
-pub(super) const KNOWN: [&str; 10] = [
+pub(super) const KNOWN: [&str; 11] = [
     "lease-time",
     "min-lease-time",
     "max-lease-time",
@@ -19,6 +19,7 @@ pub(super) const KNOWN: [&str; 10] = [
     "offer-time",
     "decline-time",
     "authoritative",
+    "rapid-commit",
     "options",
 ];
 
@@ -47,6 +48,7 @@ pub(super) struct Settings<'a> {
     offer_time: Option<Duration>,
     decline_time: Option<Duration>,
     authoritative: Option<bool>,
+    rapid_commit: Option<bool>,
     options: Vec<OptionValue>,
 }
 
@@ -75,6 +77,7 @@ impl<'a> Settings<'a> {
             offer_time: duration("offer-time", "60s", MAX_OFFER_TIME),
             decline_time: duration("decline-time", "24h", MAX_DECLINE_TIME),
             authoritative: section.get("authoritative").and_then(|node| node.boolean()),
+            rapid_commit: section.get("rapid-commit").and_then(|node| node.boolean()),
             options: section
                 .get("options")
                 .map(|node| options::read(&node))
@@ -97,6 +100,7 @@ impl<'a> Settings<'a> {
             offer_time: self.offer_time.or(parent.offer_time),
             decline_time: self.decline_time.or(parent.decline_time),
             authoritative: self.authoritative.or(parent.authoritative),
+            rapid_commit: self.rapid_commit.or(parent.rapid_commit),
         }
     }
 
@@ -177,6 +181,10 @@ impl<'a> Settings<'a> {
         self.authoritative
             .or(defaults.authoritative)
             .unwrap_or(false)
+    }
+
+    pub fn rapid_commit(&self, defaults: &Settings<'_>) -> bool {
+        self.rapid_commit.or(defaults.rapid_commit).unwrap_or(false)
     }
 
     /// These options, then those of `defaults` that are not among them.

@@ -36,30 +36,42 @@ impl Engine {
     pub(super) fn discover(
         &mut self,
         party: &Party,
-        request: &Request,
+        request: Request,
         cx: &mut Context<'_>,
     ) -> Result<(), Counter> {
         let address = match self.kept_for(party, cx) {
             Some(address) => address,
             None => {
-                let address = self.take_for(party, request).ok_or_else(|| {
+                let address = self.take_for(party, &request).ok_or_else(|| {
                     tracing::warn!(network = party.network, client = ?party.client, "no free address");
                     Counter::PoolEmpty
                 })?;
-                self.hold_offer(party, address, request, cx);
+                self.hold_offer(party, address, &request, cx);
                 address
             }
         };
-        if self
-            .held(address)
-            .is_some_and(|held| held.state == LeaseState::Offered)
-        {
+        let state = self.held(address).map(|held| held.state);
+        if self.commits_rapidly(address, party, &request) {
+            return match state {
+                Some(LeaseState::Bound) => self.renew(address, request, cx),
+                _ => self.bind(address, request, cx),
+            };
+        }
+        if state == Some(LeaseState::Offered) {
             self.rearm_offer(address, cx);
         }
-        self.send(Answer::Offer(address), party, request, cx)?;
+        self.send(Answer::Offer(address), party, &request, cx)?;
         self.count(Counter::Offered);
-        self.publish_templates(address, party, request, cx);
+        self.publish_templates(address, party, &request, cx);
         Ok(())
+    }
+
+    /// Whether a DISCOVER is answered as a REQUEST for its address would be (RFC 4039 §3.1).
+    fn commits_rapidly(&self, address: Ipv4Addr, party: &Party, request: &Request) -> bool {
+        request.shape.rapid_commit
+            && self
+                .profile(address, &party.client)
+                .is_some_and(|profile| profile.rapid_commit)
     }
 
     /// The address that is this client's already, in whichever way (c027, c029).

@@ -19,6 +19,8 @@ pub struct Profile {
     pub id: u32,
     pub server_id: Ipv4Addr,
     pub mask: Ipv4Addr,
+    /// Whether no OFFER is published for requests with option 80.
+    pub rapid_commit: bool,
     pub lease: LeaseTimes,
     pub options: Arc<[OptionValue]>,
     /// Option 12 of a reservation.
@@ -40,6 +42,7 @@ impl Profile {
             id: 0,
             server_id,
             mask: subnet.prefix.netmask(),
+            rapid_commit: subnet.rapid_commit,
             lease: subnet.lease,
             options: subnet.options.as_slice().into(),
             host_name: None,
@@ -113,6 +116,7 @@ impl Profile {
             RENDERING,
             self.server_id.into(),
             self.mask.into(),
+            self.rapid_commit.into(),
             lease_secs,
             renewal_secs,
             rebinding_secs,

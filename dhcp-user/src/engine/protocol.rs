@@ -112,7 +112,7 @@ impl Engine {
         let speaks = self.is_authoritative(&party) || self.knows(&party.client);
 
         match (intent, standing) {
-            (I::Discover, _) => self.discover(&party, &request, cx),
+            (I::Discover, _) => self.discover(&party, request, cx),
 
             (I::SelectingOther, _) => self.offer_declined(&party, cx),
 

@@ -120,6 +120,9 @@ impl Engine {
         let Some(profile) = self.profile(address, &party.client).cloned() else {
             return;
         };
+        // Such a DISCOVER is to be committed here, and not repeated an OFFER.
+        let is_rapid = profile.rapid_commit && request.shape.rapid_commit;
+        let is_offer = |answer| matches!(answer, Answer::Offer(_));
         let nowhere = Ipv4Addr::UNSPECIFIED;
         let rendered_from = self
             .networks
@@ -130,7 +133,7 @@ impl Engine {
                 profile: profile.id,
                 reply: u32::from(answer.message_type()),
             };
-            if self.templates.contains(&key) {
+            if (is_rapid && is_offer(answer)) || self.templates.contains(&key) {
                 continue;
             }
             let rendered = template::template(answer, &rendered_from, &request.shape, fingerprint);

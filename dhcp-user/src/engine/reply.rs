@@ -15,7 +15,7 @@ use super::{
     counters::Counter,
     effect::Egress,
     profile::Profile,
-    request::{Request, Shape},
+    request::{MessageType as RequestType, Request, Shape},
 };
 
 const YIADDR: std::ops::Range<usize> = 16..20;
@@ -158,6 +158,10 @@ fn echoes(answer: Answer, request: &Request) -> Vec<u8> {
     let selection = request.subnet_selection.as_deref();
     let selection = selection.filter(|_| !matches!(answer, Answer::Nak(_)));
     let mut echoes = echo(option::SUBNET_SELECTION, selection);
+    // An ACK without an OFFER before it (RFC 4039 §3.1).
+    if request.message_type == RequestType::Discover && matches!(answer, Answer::Ack(_)) {
+        echoes.extend([option::RAPID_COMMIT, 0]);
+    }
     echoes.extend(echo(option::CLIENT_ID, request.client_id.as_deref()));
     echoes
 }

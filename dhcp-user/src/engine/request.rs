@@ -70,6 +70,8 @@ pub struct Request {
 pub struct Shape {
     /// Option 55.
     pub parameters: Option<Box<[u8]>>,
+    /// Option 80.
+    pub rapid_commit: bool,
     /// The longest BOOTP message that the client takes, from option 57.
     pub max_len: usize,
     /// Option 51 (RFC 2131 §4.3.1).
@@ -145,6 +147,7 @@ impl Request {
                 .map(|name| String::from_utf8_lossy(&name).into_owned().into()),
             shape: Shape {
                 parameters: options.joined(option::PARAMETER_LIST),
+                rapid_commit: options.joined(option::RAPID_COMMIT).is_some(),
                 max_len: options.max_len(),
                 lease_secs: options.lease_secs(),
                 vendor_class: options.joined(option::VENDOR_CLASS),

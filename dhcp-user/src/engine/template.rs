@@ -18,6 +18,7 @@ const NO_FINGERPRINT: [u64; 2] = [0; 2];
 /// A NAK says the same to every client, however much it takes.
 const NAK_SHAPE: Shape = Shape {
     parameters: None,
+    rapid_commit: false,
     max_len: wire::BOOTP_DEFAULT_MAX_LEN,
     lease_secs: None,
     vendor_class: None,

@@ -35,6 +35,10 @@ impl Tally {
 
     fn outcome(&mut self, request: &RequestFrame, outcome: Outcome) {
         self.count(outcome.label());
+        let has = |wanted| request.options.iter().any(|(code, _)| *code == wanted);
+        if outcome == Outcome::NoTemplate && has(option::RAPID_COMMIT) {
+            self.count("rapid commit");
+        }
         if outcome.action() != Action::Transmit {
             return;
         }
@@ -45,7 +49,6 @@ impl Tally {
             [_] => "802.1Q",
             _ => "QinQ",
         });
-        let has = |wanted| request.options.iter().any(|(code, _)| *code == wanted);
         self.count(
             match (request.giaddr.is_unspecified(), has(option::RELAY_INFO)) {
                 (true, false) => "direct",
@@ -58,6 +61,7 @@ impl Tally {
             (option::CLIENT_ID, "client identifier"),
             (option::MAX_MESSAGE_SIZE, "option 57"),
             (option::LEASE_TIME, "option 51"),
+            (option::RAPID_COMMIT, "option 80"),
             (option::PAD, "pads between options"),
         ] {
             if has(code) {
@@ -156,7 +160,7 @@ fn check(
 }
 
 /// Well under what there is in each run.
-const LEAST: [(&str, u32); 27] = [
+const LEAST: [(&str, u32); 29] = [
     ("offered", 60),
     ("acked_selecting", 30),
     ("acked_rebooting", 30),
@@ -183,6 +187,8 @@ const LEAST: [(&str, u32); 27] = [
     ("relayed with option 82", 2),
     ("client identifier", 100),
     ("option 57", 80),
+    ("option 80", 5),
+    ("rapid commit", 2),
     ("pads between options", 10),
 ];
 

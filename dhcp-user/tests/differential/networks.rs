@@ -55,6 +55,7 @@ fn subnet(prefix: &str, [first, last]: [Ipv4Addr; 2], lease_secs: u32) -> Subnet
         offer_time: Duration::from_secs(60),
         decline_time: Duration::from_secs(3600),
         authoritative: false,
+        rapid_commit: false,
         server_id: None,
         options: vec![
             value(option::ROUTER, &SERVER.octets()),
@@ -120,11 +121,12 @@ pub fn config() -> Config {
         reserve(PRINTER, 50, Some("printer")),
         reserve(RESERVED, 51, None),
     ];
-    let relayed = subnet(
+    let mut relayed = subnet(
         "10.9.0.0/16",
         [[10, 9, 1, 0], [10, 9, 1, 199]].map(Ipv4Addr::from),
         LEASE_SECS,
     );
+    relayed.rapid_commit = true;
     let infinite = subnet(
         "10.3.0.0/24",
         [[10, 3, 0, 100], [10, 3, 0, 199]].map(Ipv4Addr::from),

@@ -10,6 +10,7 @@ mod fences;
 mod invariants;
 mod lifecycle;
 mod offers;
+mod rapid;
 mod relays;
 mod replies;
 mod requests;

@@ -27,6 +27,7 @@ pub fn subnet() -> Subnet {
         offer_time: secs(OFFER_SECS),
         decline_time: secs(DECLINE_SECS),
         authoritative: false,
+        rapid_commit: false,
         server_id: None,
         options: vec![
             OptionValue {

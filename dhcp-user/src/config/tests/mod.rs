@@ -300,10 +300,10 @@ All([Any([All([In(1)]), All([Architecture([11])])])])";
 #[test]
 fn the_nearest_setting_wins() {
     let text = format!(
-        "[defaults]\nlease-time = '2h'\noffer-time = '10s'\nauthoritative = true\n\
+        "[defaults]\nlease-time = '2h'\noffer-time = '10s'\nauthoritative = true\nrapid-commit = true\n\
          [defaults.options]\nrouters = ['10.0.0.1']\nmtu = 1400\n{GOOD}lease-time = 'infinite'\n\
          offer-time = '20s'\noptions = {{ mtu = 1500 }}\n[[subnet]]\nprefix = '10.0.1.0/24'\n\
-         authoritative = false\n"
+         authoritative = false\nrapid-commit = false\n"
     );
     let config = good(&text);
     let [first, second] = [
@@ -324,6 +324,8 @@ fn the_nearest_setting_wins() {
     assert_eq!(first.offer_time, Duration::from_secs(20));
     assert_eq!(second.offer_time, Duration::from_secs(10));
     assert!(first.authoritative && !second.authoritative);
+    assert!(first.rapid_commit && !second.rapid_commit);
+    assert!(!good(GOOD).networks[0].subnets[0].rapid_commit);
     let codes = |subnet: &super::Subnet| subnet.options.iter().map(|o| o.code).collect::<Vec<_>>();
     assert_eq!(codes(first), [26, 3]);
     assert_eq!(first.options[0].data, [5, 220]);

@@ -274,7 +274,7 @@ proptest! {
     fn no_value_in_any_field_upsets_the_checker(
         field in proptest::sample::select(vec![
             "prefix", "name", "pools", "server-id", "lease-time", "renewal-time", "offer-time",
-            "decline-time", "horizon-leases", "authoritative", "options", "reservation",
+            "decline-time", "horizon-leases", "authoritative", "rapid-commit", "options", "reservation",
         ]),
         value in proptest::sample::select(vec![
             "''", "'-'", "'0.0.0.0-255.255.255.255'", "'0.0.0.0/0'", "'255.255.255.255/32'", "'é'",
