@@ -1,7 +1,10 @@
 //! A request, from the frame to what decides about its answer, in one walk over the options.
 
 use dhcp_common::{
-    abi::{ClientKey, Identity, LINK_TRUSTS_RELAY_INFO, Link, MAX_CLIENT_ID, Meta, NetworkRef},
+    abi::{
+        ClientKey, Identity, LINK_TRUSTS_RELAY_INFO, Link, MAX_CLIENT_ID, Meta,
+        NETWORK_IGNORES_CLIENT_ID, NetworkRef,
+    },
     checksum,
     fingerprint::{self, Fingerprint, MAX_WORDS},
     outcome::Outcome,
@@ -221,7 +224,7 @@ pub fn parse<T: Tables>(
     let message_type = check_message_type(scratch.walk.message_type)?;
     check_relay_info(ingress.link, scratch)?;
     let network = network(ingress, tables, &scratch.packet)?;
-    scratch.client = client_key(network.id, scratch)?;
+    scratch.client = client_key(network, scratch)?;
     Ok(message_type)
 }
 
@@ -262,11 +265,13 @@ fn network<T: Tables>(
     Ok(ingress.link.network)
 }
 
-/// RFC 2131 §4.2: option 61 alone where it came, else `htype` and `chaddr`.
+/// RFC 2131 §4.2: option 61 alone where it came and is looked at, else `htype` and `chaddr`.
 #[inline(always)]
-fn client_key(network: u32, scratch: &Scratch) -> Result<ClientKey, Outcome> {
+fn client_key(network: NetworkRef, scratch: &Scratch) -> Result<ClientKey, Outcome> {
+    let ignores_client_id = network.flags & NETWORK_IGNORES_CLIENT_ID != 0;
+    let network = network.id;
     let span = scratch.walk.client_id;
-    if span.is_present() {
+    if span.is_present() && !ignores_client_id {
         let len = span.len - 2;
         if len > MAX_CLIENT_ID {
             return Err(Outcome::LongClientId);

@@ -4,7 +4,7 @@
 //! fail that was checked, so that no half-written frame goes anywhere.
 
 use dhcp_common::{
-    abi::IMAGE_LEN,
+    abi::{IMAGE_LEN, Identity},
     checksum,
     outcome::Outcome,
     wire::{
@@ -101,9 +101,9 @@ pub fn reply<F: Frame, T: Tables>(
     }
 
     let mut sum = u64::from(template.sum);
-    sum += at_offset(client_id_sum(scratch, client_id), image_len);
+    sum += at_offset(client_id_sum(scratch, client_id, tables), image_len);
     sum += at_offset(
-        relay_info_sum(&scratch.packet, relay_info, tables),
+        option_sum(&scratch.packet, relay_info, tables),
         image_len + client_id.len,
     );
     sum += at_offset(checksum::sum_octet(option::END), end);
@@ -169,11 +169,14 @@ pub fn reply<F: Frame, T: Tables>(
     written.ok_or(Outcome::WriteFailed)
 }
 
-/// The sum of option 61, from the words of it that are the client's key.
+/// The sum of option 61: from the words of it that are the client's key, where it is known by that.
 #[inline(always)]
-fn client_id_sum(scratch: &Scratch, span: Span) -> u64 {
+fn client_id_sum<T: Tables>(scratch: &Scratch, span: Span, tables: &T) -> u64 {
     if !span.is_present() {
         return 0;
+    }
+    if scratch.client.identity() != Identity::ClientId {
+        return option_sum(&scratch.packet, span, tables);
     }
     let head = u16::from_ne_bytes([option::CLIENT_ID, (span.len - 2) as u8]);
     let id = scratch.client.id_words().map(u64::to_le);
@@ -183,9 +186,9 @@ fn client_id_sum(scratch: &Scratch, span: Span) -> u64 {
             .sum::<u64>()
 }
 
-/// The sum of option 82.
+/// The sum of an option of the request.
 #[inline(always)]
-fn relay_info_sum<T: Tables>(packet: &Packet, span: Span, tables: &T) -> u64 {
+fn option_sum<T: Tables>(packet: &Packet, span: Span, tables: &T) -> u64 {
     if !span.is_present() {
         return 0;
     }

@@ -66,6 +66,10 @@ pub type RelayKey = Be32;
 /// lies in, or zero.
 pub const NETWORK_IS_OURS: u32 = 1;
 
+/// In [`NetworkRef::flags`]: its clients are known by their hardware addresses, whatever option 61 they
+/// send.
+pub const NETWORK_IGNORES_CLIENT_ID: u32 = 2;
+
 const _: () = assert!(
     2 * MAX_SUBNETS as usize + MAX_LINKS as usize * MAX_LINK_ADDRESSES <= MAX_RELAYS as usize,
     "each subnet has a prefix and a server identifier"

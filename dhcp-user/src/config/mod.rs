@@ -133,6 +133,8 @@ pub struct Network {
     pub id: u32,
     /// That of the one subnet, or of a `[[network]]`.
     pub name: String,
+    /// Whether option 61 is looked at; else clients are known by their hardware addresses alone.
+    pub match_client_id: bool,
     /// In the order of the file; at least one. A client has at most one reservation in all of them.
     pub subnets: Vec<Subnet>,
 }

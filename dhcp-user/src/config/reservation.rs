@@ -3,14 +3,14 @@
 use std::{collections::HashMap, net::Ipv4Addr, sync::Arc};
 
 use dhcp_common::{
-    abi::{ClientKey, MAX_CLIENT_ID},
+    abi::{ClientKey, Identity, MAX_CLIENT_ID},
     wire::HTYPE_ETHERNET,
 };
 use ipnet::Ipv4Net;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Reservation,
+    Network, Reservation,
     check::{address, replace},
     options,
     raw::{Node, Section},
@@ -23,7 +23,7 @@ const MAX_HOST_NAME: usize = 253;
 /// The reservations of one subnet. `clients` are those that have one on its network already, with the line.
 pub(super) fn read(
     section: &Section<'_>,
-    network: u32,
+    network: &Network,
     prefix: Ipv4Net,
     taken: Taken<'_>,
     clients: &mut HashMap<ClientKey, usize>,
@@ -35,7 +35,7 @@ pub(super) fn read(
         let Some(section) = node.section(&known) else {
             continue;
         };
-        let client = client(&section, network);
+        let client = client(&section, network.id);
         let address = section
             .require("address", "\"10.0.0.5\"")
             .and_then(|node| Some((reserved_address(&node, prefix, taken)?, node)));
@@ -49,6 +49,14 @@ pub(super) fn read(
             node.refuse(format_args!(
                 "reserved already in line {line}; give each address to one client"
             ));
+        }
+        if let Some((client, _, node)) = &client
+            && client.identity() != Identity::Hardware
+            && !network.match_client_id
+        {
+            node.refuse(
+                "nobody is known by it with `match-client-id = false`; give a `hardware-address`",
+            );
         }
         if let Some((client, _, node)) = &client
             && let Some(line) = clients.insert(*client, node.line())

@@ -128,6 +128,7 @@ impl<'a> Drafts<'a> {
             network: Network {
                 id,
                 name,
+                match_client_id: true,
                 subnets: Vec::new(),
             },
             settings,
@@ -207,7 +208,14 @@ fn subnet<'a>(
     let pools = section
         .get("pools")
         .map(|node| read_pools(&node, prefix, taken, classes));
-    let id = draft.network.id;
+    if draft.is_shared
+        && let Some(node) = section.get(times::MATCH_CLIENT_ID)
+    {
+        node.refuse("clients are those of the whole network; set it in its `[[network]]`");
+    }
+    draft.network.match_client_id = settings.match_client_id(inherited);
+    let reservations =
+        reservation::read(&section, &draft.network, prefix, taken, &mut draft.clients);
     draft.network.subnets.push(Subnet {
         prefix,
         pools: pools.unwrap_or_default(),
@@ -218,7 +226,7 @@ fn subnet<'a>(
         rapid_commit: settings.rapid_commit(inherited),
         server_id,
         options: settings.options(inherited),
-        reservations: reservation::read(&section, id, prefix, taken, &mut draft.clients),
+        reservations,
     });
 }
 

@@ -9,7 +9,10 @@ use super::{
     raw::{Node, Section},
 };
 
-pub(super) const KNOWN: [&str; 11] = [
+/// Of a whole network: the subnets of a shared one have no such setting of their own.
+pub(super) const MATCH_CLIENT_ID: &str = "match-client-id";
+
+pub(super) const KNOWN: [&str; 12] = [
     "lease-time",
     "min-lease-time",
     "max-lease-time",
@@ -20,6 +23,7 @@ pub(super) const KNOWN: [&str; 11] = [
     "decline-time",
     "authoritative",
     "rapid-commit",
+    MATCH_CLIENT_ID,
     "options",
 ];
 
@@ -49,6 +53,7 @@ pub(super) struct Settings<'a> {
     decline_time: Option<Duration>,
     authoritative: Option<bool>,
     rapid_commit: Option<bool>,
+    match_client_id: Option<bool>,
     options: Vec<OptionValue>,
 }
 
@@ -78,6 +83,7 @@ impl<'a> Settings<'a> {
             decline_time: duration("decline-time", "24h", MAX_DECLINE_TIME),
             authoritative: section.get("authoritative").and_then(|node| node.boolean()),
             rapid_commit: section.get("rapid-commit").and_then(|node| node.boolean()),
+            match_client_id: section.get(MATCH_CLIENT_ID).and_then(|node| node.boolean()),
             options: section
                 .get("options")
                 .map(|node| options::read(&node))
@@ -101,6 +107,7 @@ impl<'a> Settings<'a> {
             decline_time: self.decline_time.or(parent.decline_time),
             authoritative: self.authoritative.or(parent.authoritative),
             rapid_commit: self.rapid_commit.or(parent.rapid_commit),
+            match_client_id: self.match_client_id.or(parent.match_client_id),
         }
     }
 
@@ -185,6 +192,12 @@ impl<'a> Settings<'a> {
 
     pub fn rapid_commit(&self, defaults: &Settings<'_>) -> bool {
         self.rapid_commit.or(defaults.rapid_commit).unwrap_or(false)
+    }
+
+    pub fn match_client_id(&self, defaults: &Settings<'_>) -> bool {
+        self.match_client_id
+            .or(defaults.match_client_id)
+            .unwrap_or(true)
     }
 
     /// These options, then those of `defaults` that are not among them.

@@ -78,6 +78,8 @@ impl Subnet {
 #[derive(Debug)]
 pub struct Network {
     pub id: u32,
+    /// Whether option 61 is looked at.
+    pub match_client_id: bool,
     /// At least one, each named by its index.
     subnets: Vec<Subnet>,
     reservations: HashMap<ClientKey, Reserved>,
@@ -91,9 +93,10 @@ struct Reserved {
 }
 
 impl Network {
-    fn new(id: u32) -> Self {
+    fn new(network: &config::Network) -> Self {
         Self {
-            id,
+            id: network.id,
+            match_client_id: network.match_client_id,
             subnets: Vec::new(),
             reservations: HashMap::new(),
             reserved_for: HashMap::new(),
@@ -330,7 +333,7 @@ impl Networks {
         let network = self
             .by_id
             .entry(network.id)
-            .or_insert_with(|| Network::new(network.id));
+            .or_insert_with(|| Network::new(network));
         self.by_prefix
             .insert(subnet.prefix.trunc(), (network.id, network.subnets.len()));
         network.add(subnet, server_id, classes, &mut self.profile_ids);

@@ -85,9 +85,12 @@ impl Engine {
             request.subnet_selection = None;
         }
         let (network, subnet) = self.networks.of(&request)?;
+        if !network.match_client_id && request.hardware.len == 0 {
+            return Err(Counter::NoIdentity);
+        }
         let (classes, is_refused) = self.networks.classes_of(&request.shape);
         let party = Party {
-            client: request.client(network.id),
+            client: request.client(network.id, network.match_client_id),
             network: network.id,
             subnet,
             classes,

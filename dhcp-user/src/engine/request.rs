@@ -162,10 +162,10 @@ impl Request {
         })
     }
 
-    /// Who asks (RFC 2131 §4.2): the client identifier alone if there is one, or else the hardware
-    /// address. Both only mean something on their network.
-    pub fn client(&self, network: u32) -> ClientKey {
-        let Some(id) = &self.client_id else {
+    /// Who asks (RFC 2131 §4.2): the client identifier alone if there is one and it is looked at, or else
+    /// the hardware address. Both only mean something on their network.
+    pub fn client(&self, network: u32, match_client_id: bool) -> ClientKey {
+        let Some(id) = self.client_id.as_ref().filter(|_| match_client_id) else {
             let Hardware { htype, len, .. } = self.hardware;
             return ClientKey::hardware(network, htype, self.hardware.octets()).unwrap_or_else(
                 || unreachable!("{len} octets of chaddr are at most {MAX_CLIENT_ID}"),

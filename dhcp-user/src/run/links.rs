@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use dhcp_common::{
     abi::{
         self, LINK_TRUSTS_RELAY_INFO, LinkKey, MAX_INTERFACES, MAX_LINK_ADDRESSES, MAX_QUEUES,
-        NETWORK_IS_OURS, NetworkRef,
+        NETWORK_IGNORES_CLIENT_ID, NETWORK_IS_OURS, NetworkRef,
     },
     wire::Be32,
 };
@@ -31,7 +31,7 @@ pub struct Port {
 struct PortLink {
     key: LinkKey,
     addresses: Vec<Ipv4Addr>,
-    network: Option<u32>,
+    network: Option<NetworkRef>,
     trusts_relay_info: bool,
     honours_subnet_selection: bool,
 }
@@ -112,7 +112,7 @@ fn port_link(
             let mut prefixes = network.subnets.iter().map(|subnet| subnet.prefix);
             prefixes.any(|prefix| addresses.iter().any(|address| prefix.contains(address)))
         })
-        .map(|network| network.id);
+        .map(reference);
     Ok(PortLink {
         key: LinkKey {
             ifindex: interface.ifindex,
@@ -126,6 +126,21 @@ fn port_link(
     })
 }
 
+/// No network.
+const NOWHERE: NetworkRef = NetworkRef { id: 0, flags: 0 };
+
+/// A network as the program knows it.
+pub fn reference(network: &config::Network) -> NetworkRef {
+    NetworkRef {
+        id: network.id,
+        flags: if network.match_client_id {
+            0
+        } else {
+            NETWORK_IGNORES_CLIENT_ID
+        },
+    }
+}
+
 /// For the engine.
 pub fn table(ports: &[Port]) -> LinkTable {
     let links = ports.iter().flat_map(|port| &port.links);
@@ -133,7 +148,7 @@ pub fn table(ports: &[Port]) -> LinkTable {
         links
             .map(|link| Link {
                 key: link.key,
-                network: link.network,
+                network: link.network.map(|network| network.id),
                 addresses: link.addresses.clone(),
                 trusts_relay_info: link.trusts_relay_info,
                 honours_subnet_selection: link.honours_subnet_selection,
@@ -163,10 +178,7 @@ fn kernel_link(port: &Port, link: &PortLink) -> abi::Link {
         0
     };
     abi::Link {
-        network: NetworkRef {
-            id: link.network.unwrap_or(0),
-            flags: 0,
-        },
+        network: link.network.unwrap_or(NOWHERE),
         flags,
         slow_base: port.slow_base,
         mac: port.interface.mac,
@@ -177,13 +189,9 @@ fn kernel_link(port: &Port, link: &PortLink) -> abi::Link {
 
 /// For `RELAYS`: the subnets, and what the engine takes for its own addresses.
 pub fn relays(config: &Config, links: &LinkTable) -> Vec<(Ipv4Net, NetworkRef)> {
-    let prefixes = config.subnets().map(|(network, subnet)| {
-        let reference = NetworkRef {
-            id: network.id,
-            flags: 0,
-        };
-        (subnet.prefix.trunc(), reference)
-    });
+    let prefixes = config
+        .subnets()
+        .map(|(network, subnet)| (subnet.prefix.trunc(), reference(network)));
     let mut relays: BTreeMap<_, _> = prefixes.collect();
     let ours = links
         .addresses()
@@ -193,11 +201,9 @@ pub fn relays(config: &Config, links: &LinkTable) -> Vec<(Ipv4Net, NetworkRef)> 
             .subnets()
             .filter(|(_, subnet)| subnet.prefix.contains(&address))
             .max_by_key(|(_, subnet)| subnet.prefix.prefix_len());
-        let reference = NetworkRef {
-            id: containing.map_or(0, |(network, _)| network.id),
-            flags: NETWORK_IS_OURS,
-        };
-        relays.insert(Ipv4Net::from(address), reference);
+        let mut ours = containing.map_or(NOWHERE, |(network, _)| reference(network));
+        ours.flags |= NETWORK_IS_OURS;
+        relays.insert(Ipv4Net::from(address), ours);
     }
     relays.into_iter().collect()
 }

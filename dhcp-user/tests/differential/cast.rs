@@ -355,6 +355,10 @@ fn everybody() -> Vec<(Past, Actor)> {
         (Past::Bound, actor(PRINTER, None, None, None)),
         (Past::Bound, actor(RESERVED, None, None, Some(100))),
         (Past::Bound, actor(202, None, None, Some(300))),
+        // Where option 61 is not looked at.
+        (Past::Bound, actor(204, Some(vec![9; 7]), None, Some(300))),
+        (Past::Bound, actor(205, Some(vec![9; 7]), None, Some(300))),
+        (Past::Bound, actor(206, Some(vec![9; 41]), None, Some(300))),
         (Past::Bound, actor(203, Some(vec![1; 40]), None, None)),
     ]);
     actors

@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use dhcp_common::{
-    abi::{self, ClientKey, LINK_TRUSTS_RELAY_INFO, LinkKey, MAX_LINK_ADDRESSES, NetworkRef},
+    abi::{self, ClientKey, LINK_TRUSTS_RELAY_INFO, LinkKey, MAX_LINK_ADDRESSES},
     wire::{Be32, HTYPE_ETHERNET, INFINITE_SECS, option},
 };
 use dhcp_ebpf::fixtures::{
@@ -16,7 +16,7 @@ use dhcp_user::{
         Server, Subnet,
     },
     engine::{Link, LinkTable},
-    run::links::relays,
+    run::links::{reference, relays},
 };
 
 pub const IFINDEX: u32 = dhcp_ebpf::fixtures::world::IFINDEX;
@@ -151,6 +151,7 @@ pub fn config() -> Config {
             .map(|(id, subnet)| config::Network {
                 id,
                 name: id.to_string(),
+                match_client_id: id != INFINITE,
                 subnets: vec![subnet],
             })
             .collect(),
@@ -188,10 +189,7 @@ pub fn tables(config: &Config) -> HostTables {
             *slot = (*address).into();
         }
         let value = abi::Link {
-            network: NetworkRef {
-                id: link.network.unwrap(),
-                flags: 0,
-            },
+            network: reference(config.network(link.network.unwrap()).unwrap()),
             flags: if link.trusts_relay_info {
                 LINK_TRUSTS_RELAY_INFO
             } else {

@@ -20,6 +20,26 @@ fn c027_current_then_former_then_requested_then_any() {
 }
 
 #[test]
+fn c017_c018_the_client_identifier_is_not_looked_at_where_it_shall_not() {
+    let mut config = config(vec![(NETWORK, subnet())]);
+    config.networks[0].match_client_id = false;
+    let mut world = World::with_config(config, 100);
+    let id = |message: Message, id: &[u8]| message.option(option::CLIENT_ID, id);
+    let offer = world.ask(&id(discover(1), &[1, 2, 3]));
+    assert_eq!(offer.yiaddr(), ip(10));
+    assert_eq!(offer.option(option::CLIENT_ID), Some(vec![1, 2, 3]));
+    // Another system on the same machine, then two machines from one image.
+    world.expect_ack(&id(selecting(1, ip(10)), &[0xff; 40]), ip(10));
+    assert!(world.published(1).is_some(), "by its hardware address");
+    world.expect_ack(&renewing(1, ip(10)), ip(10));
+    world.expect_offer(&id(discover(2), &[1, 2, 3]), ip(11));
+
+    let mut nobody = id(discover(3), &[1, 2, 3]);
+    nobody.payload[2] = 0;
+    world.expect_silence(&nobody, Counter::NoIdentity);
+}
+
+#[test]
 fn c032_an_empty_pool_is_silence() {
     let mut world = World::new();
     for client in 1..=3 {

@@ -69,6 +69,7 @@ pub fn shared(networks: Vec<(u32, Vec<Subnet>)>) -> Config {
             .map(|(id, subnets)| Network {
                 id,
                 name: id.to_string(),
+                match_client_id: true,
                 subnets,
             })
             .collect(),

@@ -115,6 +115,27 @@ fn c021_c105_what_clients_may_say_of_their_link_is_off_unless_turned_on() {
 }
 
 #[test]
+fn c017_client_identifiers_are_matched_unless_a_network_says_otherwise() {
+    let of = |text: &str| -> Vec<bool> {
+        let networks = good(text).networks;
+        networks
+            .iter()
+            .map(|network| network.match_client_id)
+            .collect()
+    };
+    assert_eq!(of(GOOD), [true]);
+    let other = "[[subnet]]\nprefix = '10.0.1.0/24'\n";
+    let off = "match-client-id = false\n";
+    assert_eq!(of(&format!("{GOOD}{off}{other}")), [false, true]);
+    assert_eq!(
+        of(&format!("[defaults]\n{off}{GOOD}{other}")),
+        [false, false]
+    );
+    let shared = format!("[[network]]\nname = 'n'\n{off}{GOOD}network = 'n'\n{other}");
+    assert_eq!(of(&shared), [false, true]);
+}
+
+#[test]
 fn network_ids_are_those_of_every_other_start() {
     // printf lan | sha256sum
     let config = good(&subnet("name = 'lan'"));

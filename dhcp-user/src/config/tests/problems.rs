@@ -53,6 +53,10 @@ fn each_problem_names_place_field_value_and_remedy() {
             "x.toml:6:1: subnet[1]: the subnet in line 3 has the same name; give this one another `name` than \"a\"",
         ),
         (
+            "[[interface]]\nname = 'e'\n[[network]]\nname = 'a'\n[[subnet]]\nprefix = '10.0.1.0/24'\nnetwork = 'a'\nmatch-client-id = true\n[[subnet]]\nprefix = '10.0.2.0/24'\nmatch-client-id = false\nreservation = [{ client-id = '0102', address = '10.0.2.9' }]",
+            "x.toml:8:19: subnet[0].match-client-id = true: clients are those of the whole network; set it in its `[[network]]`\nx.toml:12:30: subnet[1].reservation[0].client-id = '0102': nobody is known by it with `match-client-id = false`; give a `hardware-address`",
+        ),
+        (
             "[[interface]]\nname = 'e'\n[[network]]\nname = 'campus'\n[[subnet]]\nprefix = '10.0.1.0/24'\nnetwork = 'campsu'",
             "x.toml:3:1: network[0]: no subnet is part of it; say `network = \"campus\"` in those that are\nx.toml:7:11: subnet[0].network = 'campsu': no such network; did you mean \"campus\"?",
         ),
@@ -274,7 +278,7 @@ proptest! {
     fn no_value_in_any_field_upsets_the_checker(
         field in proptest::sample::select(vec![
             "prefix", "name", "pools", "server-id", "lease-time", "renewal-time", "offer-time",
-            "decline-time", "horizon-leases", "authoritative", "rapid-commit", "options", "reservation",
+            "decline-time", "horizon-leases", "authoritative", "rapid-commit", "match-client-id", "options", "reservation",
         ]),
         value in proptest::sample::select(vec![
             "''", "'-'", "'0.0.0.0-255.255.255.255'", "'0.0.0.0/0'", "'255.255.255.255/32'", "'é'",
