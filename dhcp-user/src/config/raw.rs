@@ -129,6 +129,15 @@ impl<'a> Node<'a> {
         format!("{} (line {})", self.field, self.line())
     }
 
+    /// A string, if it is one; nothing is noted.
+    pub fn as_string(&self) -> Option<&'a str> {
+        self.value.as_str()
+    }
+
+    pub fn is_list(&self) -> bool {
+        self.value.is_array()
+    }
+
     pub fn string(&self, such_as: &str) -> Option<&'a str> {
         let string = self.value.as_str();
         if string.is_none() {

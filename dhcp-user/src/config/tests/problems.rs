@@ -8,7 +8,7 @@ use super::{GOOD, parse, subnet};
 use crate::config::{Config, Host, check};
 
 /// All problems as they are printed, a line each.
-fn problems(text: &str) -> Vec<String> {
+pub(super) fn problems(text: &str) -> Vec<String> {
     let problems = parse(text).expect_err(text);
     problems.0.iter().map(ToString::to_string).collect()
 }
@@ -167,7 +167,7 @@ fn each_problem_names_place_field_value_and_remedy() {
         ),
         (
             "options = { '150' = 'hex:0a0' }",
-            "x.toml:5:21: subnet[0].options.150 = 'hex:0a0': an option by number is given in octets, such as \"hex:0a000001\"",
+            "x.toml:5:21: subnet[0].options.150 = 'hex:0a0': an option by number is given in octets, such as \"hex:0a000001\", or as a table, such as `{ addresses = [\"10.0.0.1\"] }`",
         ),
         (
             "options = { mtu = 67 }",
