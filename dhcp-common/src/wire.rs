@@ -152,20 +152,30 @@ pub mod option {
     pub const MAX_MESSAGE_SIZE: u8 = 57;
     pub const RENEWAL_TIME: u8 = 58;
     pub const REBINDING_TIME: u8 = 59;
+    pub const VENDOR_CLASS: u8 = 60;
     pub const CLIENT_ID: u8 = 61;
+    pub const TFTP_SERVER_NAME: u8 = 66;
+    pub const BOOTFILE_NAME: u8 = 67;
+    /// RFC 3004.
+    pub const USER_CLASS: u8 = 77;
     /// RFC 4039.
     pub const RAPID_COMMIT: u8 = 80;
     /// RFC 4702.
     pub const FQDN: u8 = 81;
     /// RFC 3046.
     pub const RELAY_INFO: u8 = 82;
+    /// RFC 4578 §2.1.
+    pub const ARCHITECTURE: u8 = 93;
+    /// RFC 4578 §2.3.
+    pub const CLIENT_MACHINE_ID: u8 = 97;
+    /// RFC 8925.
+    pub const V6_ONLY_PREFERRED: u8 = 108;
     /// RFC 3011.
     pub const SUBNET_SELECTION: u8 = 118;
-    /// RFC 4578 §2.3.
-    pub const VENDOR_CLASS: u8 = 60;
-    pub const USER_CLASS: u8 = 77;
-    pub const ARCHITECTURE: u8 = 93;
-    pub const CLIENT_MACHINE_ID: u8 = 97;
+    /// RFC 3442.
+    pub const CLASSLESS_ROUTES: u8 = 121;
+    /// MS-DHCPE §2.2.8.
+    pub const MS_CLASSLESS_ROUTES: u8 = 249;
     pub const END: u8 = 255;
 }
 

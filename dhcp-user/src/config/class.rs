@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    Class, Classes, Condition, Field, Pattern,
+    Class, Classes, Condition, Field, Pattern, boot,
     check::replace,
     options::parse_hex,
     raw::{Node, Section, nearest},
@@ -43,6 +43,7 @@ impl Named {
         let known: Vec<_> = ["name", "when", "refuse"]
             .into_iter()
             .chain(SETTINGS)
+            .chain(boot::KNOWN)
             .collect();
         let Some(section) = node.section(&known) else {
             return;
@@ -70,6 +71,7 @@ impl Named {
             refuse,
             lease: settings.own_lease_times(&section),
             options: settings.options(&Settings::default()),
+            boot: settings.boot(&Settings::default()),
         });
     }
 

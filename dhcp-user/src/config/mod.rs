@@ -16,6 +16,7 @@ use dhcp_common::{
 };
 use ipnet::Ipv4Net;
 
+mod boot;
 pub mod check;
 mod class;
 mod host;
@@ -28,6 +29,7 @@ mod subnet;
 mod tests;
 mod times;
 
+pub use boot::Boot;
 pub use host::Host;
 pub use problem::{Problem, Problems};
 
@@ -55,6 +57,8 @@ pub struct Class {
     pub lease: Option<LeaseTimes>,
     /// Before those of the subnet.
     pub options: Vec<OptionValue>,
+    /// Before what the subnet says, and after what a reservation says.
+    pub boot: Boot,
 }
 
 /// Whom a class takes in. Only by what the fingerprint of a request covers: the program replays an
@@ -158,6 +162,7 @@ pub struct Subnet {
     pub server_id: Option<Ipv4Addr>,
     /// In the order of the file. Defaults of the file are merged in: the nearest wins.
     pub options: Vec<OptionValue>,
+    pub boot: Boot,
     pub reservations: Vec<Arc<Reservation>>,
 }
 
@@ -239,6 +244,8 @@ pub struct Reservation {
     pub address: Ipv4Addr,
     /// Sent as option 12.
     pub host_name: Option<String>,
+    /// Before what the subnet says.
+    pub boot: Boot,
 }
 
 impl Config {

@@ -10,7 +10,7 @@ use ipnet::Ipv4Net;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Network, Reservation,
+    Boot, Network, Reservation, boot,
     check::{address, replace},
     options,
     raw::{Node, Section},
@@ -30,7 +30,8 @@ pub(super) fn read(
 ) -> Vec<Arc<Reservation>> {
     let mut addresses = HashMap::new();
     let mut reservations = Vec::new();
-    let known = ["hardware-address", "client-id", "address", "host-name"];
+    let own = ["hardware-address", "client-id", "address", "host-name"];
+    let known: Vec<_> = own.into_iter().chain(boot::KNOWN).collect();
     for node in section.tables("reservation") {
         let Some(section) = node.section(&known) else {
             continue;
@@ -71,6 +72,7 @@ pub(super) fn read(
                 client_text,
                 address,
                 host_name,
+                boot: Boot::read(&section),
             }));
         }
     }

@@ -226,6 +226,7 @@ fn subnet<'a>(
         rapid_commit: settings.rapid_commit(inherited),
         server_id,
         options: settings.options(inherited),
+        boot: settings.boot(inherited),
         reservations,
     });
 }

@@ -5,14 +5,14 @@ use std::{collections::HashSet, time::Duration};
 use dhcp_common::wire::INFINITE_SECS;
 
 use super::{
-    LeaseTimes, OptionValue, options,
+    Boot, LeaseTimes, OptionValue, options,
     raw::{Node, Section},
 };
 
 /// Of a whole network: the subnets of a shared one have no such setting of their own.
 pub(super) const MATCH_CLIENT_ID: &str = "match-client-id";
 
-pub(super) const KNOWN: [&str; 12] = [
+pub(super) const KNOWN: [&str; 15] = [
     "lease-time",
     "min-lease-time",
     "max-lease-time",
@@ -25,6 +25,9 @@ pub(super) const KNOWN: [&str; 12] = [
     "rapid-commit",
     MATCH_CLIENT_ID,
     "options",
+    "next-server",
+    "boot-file",
+    "server-name",
 ];
 
 const DEFAULT_LEASE_SECS: u32 = 3600;
@@ -55,6 +58,7 @@ pub(super) struct Settings<'a> {
     rapid_commit: Option<bool>,
     match_client_id: Option<bool>,
     options: Vec<OptionValue>,
+    boot: Boot,
 }
 
 #[derive(Clone)]
@@ -88,6 +92,7 @@ impl<'a> Settings<'a> {
                 .get("options")
                 .map(|node| options::read(&node))
                 .unwrap_or_default(),
+            boot: Boot::read(section),
         }
     }
 
@@ -108,6 +113,7 @@ impl<'a> Settings<'a> {
             authoritative: self.authoritative.or(parent.authoritative),
             rapid_commit: self.rapid_commit.or(parent.rapid_commit),
             match_client_id: self.match_client_id.or(parent.match_client_id),
+            boot: self.boot.over(&parent.boot),
         }
     }
 
@@ -198,6 +204,10 @@ impl<'a> Settings<'a> {
         self.match_client_id
             .or(defaults.match_client_id)
             .unwrap_or(true)
+    }
+
+    pub fn boot(&self, defaults: &Settings<'_>) -> Boot {
+        self.boot.over(&defaults.boot)
     }
 
     /// These options, then those of `defaults` that are not among them.

@@ -114,10 +114,8 @@ impl Network {
             |pools, ids: &mut Ids| Arc::new(Profile::new(subnet, server_id, pools, classes, ids));
         let profile = of_pool(0, ids);
         for reservation in &subnet.reservations {
-            let profile = match &reservation.host_name {
-                Some(name) => Arc::new(profile.with_host_name(name, ids)),
-                None => Arc::clone(&profile),
-            };
+            let own = profile.for_reservation(reservation, ids).map(Arc::new);
+            let profile = own.unwrap_or_else(|| Arc::clone(&profile));
             let address = reservation.address;
             self.reserved_for.insert(address, reservation.client);
             self.reservations

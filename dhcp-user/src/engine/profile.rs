@@ -2,16 +2,17 @@
 
 use std::{collections::HashSet, net::Ipv4Addr, sync::Arc};
 
+use dhcp_common::wire::option;
 use sha2::{Digest, Sha256};
 
-use crate::config::{Class, Classes, LeaseTimes, OptionValue, Subnet};
+use crate::config::{Boot, Class, Classes, LeaseTimes, OptionValue, Reservation, Subnet};
 
 /// Part of every profile's id. Raised whenever [`super::reply`] would encode other octets from the same
 /// profile and request: templates of an earlier program may still stand in the kernel's map.
-const RENDERING: u32 = 1;
+const RENDERING: u32 = 2;
 
 /// One for each subnet, one more for each set of its pools that is for certain classes, and one for each
-/// reservation with a host name. What classes give on top is not part of it: a template is found by profile
+/// reservation that says more than an address. What classes give on top is not part of it: a template is found by profile
 /// and fingerprint, and the fingerprint covers all that classes are told by.
 #[derive(Clone, Debug)]
 pub struct Profile {
@@ -23,6 +24,9 @@ pub struct Profile {
     pub rapid_commit: bool,
     pub lease: LeaseTimes,
     pub options: Arc<[OptionValue]>,
+    pub boot: Boot,
+    /// What of that a reservation says, which no class changes.
+    reserved_boot: Boot,
     /// Option 12 of a reservation.
     pub host_name: Option<String>,
     pools: Classes,
@@ -45,6 +49,8 @@ impl Profile {
             rapid_commit: subnet.rapid_commit,
             lease: subnet.lease,
             options: subnet.options.as_slice().into(),
+            boot: subnet.boot.clone(),
+            reserved_boot: Boot::default(),
             host_name: None,
             pools,
             classes,
@@ -59,26 +65,49 @@ impl Profile {
         Self {
             server_id,
             options: Arc::clone(&self.options),
+            boot: self.boot.clone(),
+            reserved_boot: self.reserved_boot.clone(),
             host_name: self.host_name.clone(),
             ..*self
         }
     }
 
-    pub fn with_host_name(&self, host_name: &str, ids: &mut Ids) -> Self {
+    /// `None` where the reservation's client is told the same as any other.
+    pub fn for_reservation(&self, reservation: &Reservation, ids: &mut Ids) -> Option<Self> {
+        if reservation.host_name.is_none() && reservation.boot == Boot::default() {
+            return None;
+        }
         let mut profile = Self {
             id: 0,
             options: Arc::clone(&self.options),
-            host_name: Some(host_name.to_owned()),
+            boot: reservation.boot.over(&self.boot),
+            reserved_boot: reservation.boot.clone(),
+            host_name: reservation.host_name.clone(),
             ..*self
         };
         profile.id = ids.draw(profile.digest());
-        profile
+        Some(profile)
+    }
+
+    /// The value of an option of the configuration. The boot file and the server's name are options too,
+    /// for a client that asks for them (RFC 2132 §9.4, §9.5).
+    pub fn option(&self, code: u8) -> Option<&[u8]> {
+        let configured = self.options.iter().find(|option| option.code == code);
+        let boot = match code {
+            option::TFTP_SERVER_NAME => &self.boot.server_name,
+            option::BOOTFILE_NAME => &self.boot.file,
+            _ => &None,
+        };
+        configured
+            .map(|option| &*option.data)
+            .or_else(|| boot.as_deref().map(str::as_bytes))
     }
 
     /// With what the classes of a client give: over the subnet's, and the later class over the earlier.
     pub fn with_classes<'a>(&self, classes: impl DoubleEndedIterator<Item = &'a Class>) -> Self {
         let mut options: Vec<OptionValue> = Vec::new();
         let mut lease = None;
+        let mut boot = self.reserved_boot.clone();
         let mut add = |more: &[OptionValue]| {
             for option in more {
                 if options.iter().all(|other| other.code != option.code) {
@@ -89,6 +118,7 @@ impl Profile {
         for class in classes.rev() {
             add(&class.options);
             lease = lease.or(class.lease);
+            boot = boot.over(&class.boot);
         }
         add(&self.options);
         Self {
@@ -97,6 +127,8 @@ impl Profile {
                 horizon_leases: self.lease.horizon_leases,
                 ..lease.unwrap_or(self.lease)
             },
+            boot: boot.over(&self.boot),
+            reserved_boot: self.reserved_boot.clone(),
             host_name: self.host_name.clone(),
             ..*self
         }
@@ -133,11 +165,32 @@ impl Profile {
             hash.update(&option.data);
         }
         if let Some(name) = &self.host_name {
-            hash.update([0]);
+            hash.update([option::PAD]);
+            hash.update((name.len() as u64).to_be_bytes());
             hash.update(name);
         }
         hash.update(self.pools.to_be_bytes());
         hash.update(self.classes);
+        let Boot {
+            next_server,
+            file,
+            server_name,
+        } = &self.boot;
+        // Codes that no option of the configuration has, END and two that the server alone sends.
+        if let Some(address) = next_server {
+            hash.update([option::END]);
+            hash.update(address.octets());
+        }
+        for (mark, text) in [
+            (option::MESSAGE_TYPE, file),
+            (option::SERVER_ID, server_name),
+        ] {
+            if let Some(text) = text {
+                hash.update([mark]);
+                hash.update((text.len() as u64).to_be_bytes());
+                hash.update(text);
+            }
+        }
         let [a, b, c, d, ..] = <[u8; 32]>::from(hash.finalize());
         u32::from_be_bytes([a, b, c, d])
     }

@@ -6,40 +6,20 @@
 use std::net::Ipv4Addr;
 
 use dhcp_common::wire::{self, message_type, option};
-use dhcproto::{
-    Encodable, Encoder,
-    v4::{DhcpOption, MessageType, OptionCode, encode_long_opt_bytes},
-};
 
+pub use self::fields::render;
+use self::options::split;
 use super::{
     counters::Counter,
     effect::Egress,
     profile::Profile,
-    request::{MessageType as RequestType, Request, Shape},
+    request::{MessageType as RequestType, Request},
 };
 
-const YIADDR: std::ops::Range<usize> = 16..20;
-/// Options that only the server or the client itself says: never from the configuration, whatever the
-/// client lists (RFC 2131 table 3).
-const NOT_CONFIGURED: [u8; 13] = [
-    option::PAD,
-    option::SUBNET_MASK,
-    option::REQUESTED_ADDRESS,
-    option::LEASE_TIME,
-    option::OVERLOAD,
-    option::MESSAGE_TYPE,
-    option::SERVER_ID,
-    option::PARAMETER_LIST,
-    option::MESSAGE,
-    option::MAX_MESSAGE_SIZE,
-    option::CLIENT_ID,
-    option::RELAY_INFO,
-    option::END,
-];
-const STATIC_ROUTES: u8 = 33;
-/// RFC 3442.
-const CLASSLESS_ROUTES: u8 = 121;
+mod fields;
+mod options;
 
+const YIADDR: std::ops::Range<usize> = 16..20;
 /// What a client is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -89,6 +69,16 @@ impl Answer {
         }
     }
 
+    /// The next server to boot from, which a NAK has none of (RFC 2131 table 3).
+    pub fn siaddr(self, profile: &Profile) -> Ipv4Addr {
+        let next_server = profile.boot.next_server.filter(|_| !self.is_nak());
+        next_server.unwrap_or(Ipv4Addr::UNSPECIFIED)
+    }
+
+    const fn is_nak(self) -> bool {
+        matches!(self, Self::Nak(_))
+    }
+
     const fn yiaddr(self) -> Ipv4Addr {
         match self {
             Self::Offer(address) | Self::Ack(address) => address,
@@ -122,25 +112,26 @@ pub fn encode(answer: Answer, profile: &Profile, request: &Request) -> Result<Re
         .shape
         .max_len
         .saturating_sub(wire::BOOTP_FIXED_LEN + 1);
-    let mut options = None;
+    let mut fields = None;
     let mut relay_info_left_out = false;
     if let Some(rest) = room.checked_sub(echoes.len() + relay_info.len()) {
-        options = render(answer, profile, &request.shape, rest);
+        fields = render(answer, profile, &request.shape, rest);
     }
-    if options.is_none() && !relay_info.is_empty() {
+    if fields.is_none() && !relay_info.is_empty() {
         relay_info = Vec::new();
         relay_info_left_out = true;
         if let Some(rest) = room.checked_sub(echoes.len()) {
-            options = render(answer, profile, &request.shape, rest);
+            fields = render(answer, profile, &request.shape, rest);
         }
     }
-    let options = options.ok_or(Counter::ReplyTooLarge)?;
+    let fields = fields.ok_or(Counter::ReplyTooLarge)?;
 
     let mut payload = Vec::with_capacity(wire::BOOTP_DEFAULT_MAX_LEN);
-    payload.extend_from_slice(&head(answer, request));
-    payload.extend_from_slice(&[0; wire::SNAME_LEN + wire::FILE_LEN]);
+    payload.extend_from_slice(&head(answer, profile, request));
+    payload.extend_from_slice(&fields.sname);
+    payload.extend_from_slice(&fields.file);
     payload.extend_from_slice(&wire::MAGIC_COOKIE.get().to_be_bytes());
-    payload.extend_from_slice(&options);
+    payload.extend_from_slice(&fields.options);
     payload.extend_from_slice(&echoes);
     payload.extend_from_slice(&relay_info);
     payload.push(option::END);
@@ -167,7 +158,7 @@ fn echoes(answer: Answer, request: &Request) -> Vec<u8> {
 }
 
 /// `op` to `chaddr`: the request's, all 16 octets of `chaddr` among them, but for what table 3 sets.
-fn head(answer: Answer, request: &Request) -> [u8; wire::BOOTP_HEAD_LEN] {
+fn head(answer: Answer, profile: &Profile, request: &Request) -> [u8; wire::BOOTP_HEAD_LEN] {
     const HOPS: usize = 3;
     const SECS: std::ops::Range<usize> = 8..10;
     const FLAGS: std::ops::Range<usize> = 10..12;
@@ -180,7 +171,7 @@ fn head(answer: Answer, request: &Request) -> [u8; wire::BOOTP_HEAD_LEN] {
     // The other bits are reserved, and zero in what a server sends (RFC 2131 §2, figure 2).
     let flags = request.flags & wire::FLAG_BROADCAST;
     head[FLAGS].copy_from_slice(&flags.to_be_bytes());
-    head[SIADDR].fill(0);
+    head[SIADDR].copy_from_slice(&answer.siaddr(profile).octets());
     head[YIADDR].copy_from_slice(&answer.yiaddr().octets());
     match answer {
         Answer::Ack(_) | Answer::Inform => {}
@@ -241,169 +232,7 @@ fn relay_port(request: &Request) -> u16 {
     }
 }
 
-/// The options before the echoes, those at the end left out that `room` has no place for. `None` where
-/// even the first ones do not fit.
-pub fn render(answer: Answer, profile: &Profile, shape: &Shape, room: usize) -> Option<Vec<u8>> {
-    let fitted = fit(options(answer, profile, shape, Routes::Classless), room)?;
-    if fitted.has_classless_routes || !lists(shape, CLASSLESS_ROUTES) {
-        return Some(fitted.octets);
-    }
-    // What RFC 3442 replaces is left out only where the replacement is sent.
-    Some(fit(options(answer, profile, shape, Routes::Classful), room)?.octets)
-}
-
-/// Which options say where packets go, to a client that asks for both kinds.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Routes {
-    Classless,
-    Classful,
-}
-
-struct Fitted {
-    octets: Vec<u8>,
-    has_classless_routes: bool,
-}
-
-/// An encoded option.
-struct Encoded {
-    code: u8,
-    /// Left out last of all, that is, never.
-    is_required: bool,
-    octets: Vec<u8>,
-}
-
-fn fit(mut options: Vec<Encoded>, room: usize) -> Option<Fitted> {
-    let mut len: usize = options.iter().map(|option| option.octets.len()).sum();
-    while len > room {
-        let dropped = options.pop().filter(|option| !option.is_required)?;
-        len -= dropped.octets.len();
-    }
-    Some(Fitted {
-        has_classless_routes: options.iter().any(|option| option.code == CLASSLESS_ROUTES),
-        octets: options
-            .into_iter()
-            .flat_map(|option| option.octets)
-            .collect(),
-    })
-}
-
-/// 53, 54, 51, 58, 59; the mask, which every client needs; then what the client lists, in its order, or
-/// without a list all that is configured.
-fn options(answer: Answer, profile: &Profile, shape: &Shape, routes: Routes) -> Vec<Encoded> {
-    let mut options = vec![
-        required(&DhcpOption::MessageType(MessageType::from(
-            answer.message_type(),
-        ))),
-        required(&DhcpOption::ServerIdentifier(profile.server_id)),
-    ];
-    if let Answer::Nak(reason) = answer {
-        options.push(required(&DhcpOption::Message(reason.text().to_owned())));
-        return options;
-    }
-    if answer != Answer::Inform {
-        let lease = &profile.lease;
-        options.extend([
-            required(&DhcpOption::AddressLeaseTime(lease.lease_secs)),
-            required(&DhcpOption::Renewal(lease.renewal_secs)),
-            required(&DhcpOption::Rebinding(lease.rebinding_secs)),
-        ]);
-    }
-    for code in order(profile, shape) {
-        let has_routes = lists(shape, CLASSLESS_ROUTES)
-            && profile
-                .options
-                .iter()
-                .any(|option| option.code == CLASSLESS_ROUTES);
-        let is_replaced = match routes {
-            Routes::Classless => has_routes && matches!(code, option::ROUTER | STATIC_ROUTES),
-            Routes::Classful => code == CLASSLESS_ROUTES,
-        };
-        if !is_replaced {
-            options.extend(configured(profile, code));
-        }
-    }
-    options
-}
-
-fn lists(shape: &Shape, code: u8) -> bool {
-    shape
-        .parameters
-        .as_ref()
-        .is_some_and(|list| list.contains(&code))
-}
-
-/// Codes in the order in which they are sent, each once. The mask goes before the router
-/// (RFC 2132 §3.3), and first where the client does not list it.
-fn order(profile: &Profile, shape: &Shape) -> Vec<u8> {
-    let wanted: Vec<u8> = match &shape.parameters {
-        Some(list) => list.to_vec(),
-        None => profile.options.iter().map(|option| option.code).collect(),
-    };
-    let mut seen = [false; 256];
-    let mut codes = Vec::with_capacity(wanted.len() + 1);
-    if !wanted.contains(&option::SUBNET_MASK) {
-        codes.push(option::SUBNET_MASK);
-        seen[usize::from(option::SUBNET_MASK)] = true;
-    }
-    for code in wanted {
-        if code == option::ROUTER && !seen[usize::from(option::SUBNET_MASK)] {
-            codes.push(option::SUBNET_MASK);
-            seen[usize::from(option::SUBNET_MASK)] = true;
-        }
-        if !std::mem::replace(&mut seen[usize::from(code)], true) {
-            codes.push(code);
-        }
-    }
-    codes
-}
-
-/// The value that a client of this profile gets for a code, if there is any.
-fn configured(profile: &Profile, code: u8) -> Option<Encoded> {
-    if code == option::SUBNET_MASK {
-        return Some(optional(code, &profile.mask.octets()));
-    }
-    if matches!(code, option::RENEWAL_TIME | option::REBINDING_TIME)
-        || NOT_CONFIGURED.contains(&code)
-    {
-        return None;
-    }
-    if let (option::HOST_NAME, Some(name)) = (code, &profile.host_name) {
-        return Some(optional(code, name.as_bytes()));
-    }
-    let option = profile.options.iter().find(|option| option.code == code)?;
-    Some(optional(code, &option.data))
-}
-
-fn required(option: &DhcpOption) -> Encoded {
-    Encoded {
-        code: u8::from(OptionCode::from(option)),
-        is_required: true,
-        octets: option
-            .to_vec()
-            .expect("an option of a few octets in a vector encodes"),
-    }
-}
-
-fn optional(code: u8, data: &[u8]) -> Encoded {
-    Encoded {
-        code,
-        is_required: false,
-        octets: split(code, data),
-    }
-}
-
 /// An option that the client sent, as it sent it.
 fn echo(code: u8, data: Option<&[u8]>) -> Vec<u8> {
     data.map_or_else(Vec::new, |data| split(code, data))
-}
-
-/// Values over 255 octets become consecutive instances of the code (RFC 3396 §6).
-fn split(code: u8, data: &[u8]) -> Vec<u8> {
-    if data.is_empty() {
-        return vec![code, 0];
-    }
-    let mut octets = Vec::with_capacity(data.len() + 2);
-    encode_long_opt_bytes(OptionCode::from(code), data, &mut Encoder::new(&mut octets))
-        .expect("octets in a vector encode");
-    octets
 }

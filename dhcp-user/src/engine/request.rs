@@ -82,6 +82,33 @@ pub struct Shape {
     pub user_class: Option<Box<[u8]>>,
     /// Option 93, the client's own one first.
     pub architectures: Vec<u16>,
+    /// Option 97.
+    pub machine_id: Option<Box<[u8]>>,
+}
+
+/// Firmware that takes an answer for one to boot by only if its class comes back in option 60
+/// (RFC 4578 §2, UEFI §24.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BootClass {
+    Pxe,
+    Http,
+}
+
+impl BootClass {
+    /// How option 60 begins; firmware adds its architecture (PXE 2.1 §2.2.3).
+    pub const fn name(self) -> &'static [u8] {
+        match self {
+            Self::Pxe => b"PXEClient",
+            Self::Http => b"HTTPClient",
+        }
+    }
+
+    pub fn of(shape: &Shape) -> Option<Self> {
+        let vendor_class = shape.vendor_class.as_deref()?;
+        [Self::Pxe, Self::Http]
+            .into_iter()
+            .find(|class| vendor_class.starts_with(class.name()))
+    }
 }
 
 impl Request {
@@ -153,6 +180,7 @@ impl Request {
                 vendor_class: options.joined(option::VENDOR_CLASS),
                 user_class: options.joined(option::USER_CLASS),
                 architectures: options.architectures(),
+                machine_id: options.joined(option::CLIENT_MACHINE_ID),
             },
             fingerprint: if is_slow {
                 None

@@ -3,7 +3,7 @@
 use dhcp_common::{
     abi::{IMAGE_LEN, Template, TemplateKey},
     checksum,
-    wire::{self, Be32, message_type, option},
+    wire::{self, message_type, option},
 };
 
 use super::{
@@ -24,6 +24,7 @@ const NAK_SHAPE: Shape = Shape {
     vendor_class: None,
     user_class: None,
     architectures: Vec::new(),
+    machine_id: None,
 };
 
 /// The kernel's NAK: it is for revoked leases only.
@@ -38,7 +39,7 @@ pub fn nak(profile: &Profile) -> Option<(TemplateKey, Box<Template>)> {
 
 /// Renders an answer as the kernel would need it: without echoes, which it adds itself if they fit.
 /// Where they do not it hands the request on, so that the options do not depend on them. `None` where
-/// the answer is too long for the map.
+/// the answer is too long for the map, or returns what names one machine.
 pub fn template(
     answer: Answer,
     profile: &Profile,
@@ -47,13 +48,18 @@ pub fn template(
 ) -> Option<(TemplateKey, Box<Template>)> {
     const OPTIONS: usize = wire::BOOTP_FIXED_LEN - wire::BOOTP_HEAD_LEN;
     let room = shape.max_len.checked_sub(wire::BOOTP_FIXED_LEN + 1)?;
-    let options = reply::render(answer, profile, shape, room)?;
-    let len = OPTIONS + options.len();
+    if shape.machine_id.is_some() {
+        return None;
+    }
+    let fields = reply::render(answer, profile, shape, room)?;
+    let len = OPTIONS + fields.options.len();
     let padded_len = (len + 1).max(wire::BOOTP_MIN_LEN - wire::BOOTP_HEAD_LEN);
     let mut image = [0; IMAGE_LEN];
     *image.get_mut(len)? = option::END;
+    image[..wire::SNAME_LEN].copy_from_slice(&fields.sname);
+    image[wire::SNAME_LEN..OPTIONS - 4].copy_from_slice(&fields.file);
     image[OPTIONS - 4..OPTIONS].copy_from_slice(&wire::MAGIC_COOKIE.get().to_be_bytes());
-    image[OPTIONS..len].copy_from_slice(&options);
+    image[OPTIONS..len].copy_from_slice(&fields.options);
     let reply = answer.message_type();
     let key = TemplateKey {
         fingerprint,
@@ -70,7 +76,7 @@ pub fn template(
             profile.lease.lease_secs
         },
         server_id: profile.server_id.into(),
-        siaddr: Be32::new(0),
+        siaddr: answer.siaddr(profile).into(),
         max_len: u16::try_from(shape.max_len).ok()?,
         reserved: 0,
         image,

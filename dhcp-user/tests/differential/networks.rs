@@ -12,8 +12,8 @@ use dhcp_ebpf::fixtures::{
 };
 use dhcp_user::{
     config::{
-        self, Class, Condition, Config, Field, LeaseTimes, OptionValue, Pattern, Pool, Reservation,
-        Server, Subnet,
+        self, Boot, Class, Condition, Config, Field, LeaseTimes, OptionValue, Pattern, Pool,
+        Reservation, Server, Subnet,
     },
     engine::{Link, LinkTable},
     run::links::{reference, relays},
@@ -67,6 +67,7 @@ fn subnet(prefix: &str, [first, last]: [Ipv4Addr; 2], lease_secs: u32) -> Subnet
             value(119, &[7; 61]),
             value(121, &[0, 10, 0, 0, 1]),
         ],
+        boot: Boot::default(),
         reservations: Vec::new(),
     }
 }
@@ -86,6 +87,7 @@ fn classes() -> Vec<Class> {
         refuse: false,
         lease: None,
         options: Vec::new(),
+        boot: Boot::default(),
     };
     vec![
         Class {
@@ -95,6 +97,13 @@ fn classes() -> Vec<Class> {
                 data: b"windows.example".to_vec(),
             }],
             ..class("MSFT")
+        },
+        Class {
+            boot: Boot {
+                file: Some("boot/pxe.0".to_owned()),
+                ..Boot::default()
+            },
+            ..class("PXEClient")
         },
         Class {
             refuse: true,
@@ -115,7 +124,16 @@ pub fn config() -> Config {
             client_text: "test".into(),
             address: Ipv4Addr::new(10, 0, 0, last),
             host_name: host_name.map(str::to_owned),
+            boot: Boot {
+                file: host_name.map(|name| format!("boot/{name}.efi")),
+                ..Boot::default()
+            },
         })
+    };
+    direct.boot = Boot {
+        next_server: Some(Ipv4Addr::new(10, 0, 0, 9)),
+        file: Some("boot/grubx64.efi".to_owned()),
+        server_name: Some("boot.edge.example".to_owned()),
     };
     direct.reservations = vec![
         reserve(PRINTER, 50, Some("printer")),

@@ -2,7 +2,7 @@
 
 use dhcp_common::{abi::BindingState, wire::option};
 use dhcp_user::{
-    config::{Class, Condition, Field, LeaseTimes, OptionValue, Pattern, Pool},
+    config::{Boot, Class, Condition, Field, LeaseTimes, OptionValue, Pattern, Pool},
     engine::Counter,
 };
 
@@ -27,6 +27,7 @@ fn class(when: Condition) -> Class {
         refuse: false,
         lease: None,
         options: Vec::new(),
+        boot: Boot::default(),
     }
 }
 

@@ -4,6 +4,7 @@
 mod support;
 
 mod allocation;
+mod boot;
 mod classes;
 mod commands;
 mod fences;

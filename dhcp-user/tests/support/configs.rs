@@ -7,7 +7,7 @@ use dhcp_common::{
     wire::option,
 };
 use dhcp_user::config::{
-    Config, LeaseTimes, Network, OptionValue, Pool, Reservation, Server, Subnet,
+    Boot, Config, LeaseTimes, Network, OptionValue, Pool, Reservation, Server, Subnet,
 };
 
 use super::*;
@@ -39,6 +39,7 @@ pub fn subnet() -> Subnet {
                 data: ip(53).octets().to_vec(),
             },
         ],
+        boot: Boot::default(),
         reservations: Vec::new(),
     }
 }
@@ -86,5 +87,6 @@ pub fn reservation(
         client_text: "test".into(),
         address,
         host_name: host_name.map(str::to_owned),
+        boot: Boot::default(),
     })
 }

@@ -11,6 +11,7 @@ use dhcp_common::wire::INFINITE_SECS;
 
 use super::{Config, LeaseTimes, OptionValue, Pool, Problems, Subnet, check};
 
+mod boot;
 mod options;
 mod problems;
 

@@ -1,0 +1,201 @@
+//! Which options an answer has, in the order in which they are sent.
+
+use dhcp_common::wire::option;
+use dhcproto::{
+    Encodable, Encoder,
+    v4::{DhcpOption, MessageType, OptionCode, encode_long_opt_bytes},
+};
+
+use super::{
+    super::{
+        profile::Profile,
+        request::{BootClass, Shape},
+    },
+    Answer, fields,
+};
+
+/// Options that only the server or the client itself says: never from the configuration, whatever the
+/// client lists (RFC 2131 table 3).
+const NOT_CONFIGURED: [u8; 15] = [
+    option::PAD,
+    option::SUBNET_MASK,
+    option::REQUESTED_ADDRESS,
+    option::LEASE_TIME,
+    option::OVERLOAD,
+    option::MESSAGE_TYPE,
+    option::SERVER_ID,
+    option::PARAMETER_LIST,
+    option::MESSAGE,
+    option::MAX_MESSAGE_SIZE,
+    option::RENEWAL_TIME,
+    option::REBINDING_TIME,
+    option::CLIENT_ID,
+    option::RELAY_INFO,
+    option::END,
+];
+/// Never to a client that has not listed them: it would do without IPv4 (RFC 8925 §3.3), or take routes
+/// twice (MS-DHCPE §2.2.8).
+const ONLY_LISTED: [u8; 2] = [option::V6_ONLY_PREFERRED, option::MS_CLASSLESS_ROUTES];
+const STATIC_ROUTES: u8 = 33;
+
+/// Which options say where packets go, to a client that asks for both kinds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Routes {
+    Classless,
+    Classful,
+}
+
+/// An encoded option.
+pub(super) struct Encoded {
+    pub code: u8,
+    /// Left out last of all, that is, never.
+    pub is_required: bool,
+    pub octets: Vec<u8>,
+}
+
+/// 53, 54, 51, 58, 59; what firmware looks for; the mask, which every client needs; then what the client
+/// lists, in its order, or without a list all that is configured.
+pub(super) fn options(
+    answer: Answer,
+    profile: &Profile,
+    shape: &Shape,
+    routes: Routes,
+) -> Vec<Encoded> {
+    let mut options = vec![
+        required(&DhcpOption::MessageType(MessageType::from(
+            answer.message_type(),
+        ))),
+        required(&DhcpOption::ServerIdentifier(profile.server_id)),
+    ];
+    if let Answer::Nak(reason) = answer {
+        options.push(required(&DhcpOption::Message(reason.text().to_owned())));
+        return options;
+    }
+    if answer != Answer::Inform {
+        let lease = &profile.lease;
+        options.extend([
+            required(&DhcpOption::AddressLeaseTime(lease.lease_secs)),
+            required(&DhcpOption::Renewal(lease.renewal_secs)),
+            required(&DhcpOption::Rebinding(lease.rebinding_secs)),
+        ]);
+    }
+    let mut seen = [false; 256];
+    for option in firmware(profile, shape) {
+        seen[usize::from(option.code)] = true;
+        options.push(option);
+    }
+    let has_routes = lists(shape, option::CLASSLESS_ROUTES)
+        && profile.option(option::CLASSLESS_ROUTES).is_some();
+    for code in order(profile, shape, seen) {
+        let is_replaced = match routes {
+            Routes::Classless => has_routes && matches!(code, option::ROUTER | STATIC_ROUTES),
+            Routes::Classful => code == option::CLASSLESS_ROUTES,
+        };
+        if !is_replaced {
+            options.extend(configured(profile, shape, code));
+        }
+    }
+    options
+}
+
+/// What a client that boots from the network wants back, listed or not: its class, where there is
+/// something to boot from (UEFI §24.7), and the machine's id (RFC 4578 §2.3).
+fn firmware(profile: &Profile, shape: &Shape) -> Vec<Encoded> {
+    let mut options = Vec::new();
+    if let Some(class) = BootClass::of(shape)
+        && profile.option(option::BOOTFILE_NAME).is_some()
+    {
+        let class = profile.option(option::VENDOR_CLASS).unwrap_or(class.name());
+        options.push(optional(option::VENDOR_CLASS, class));
+    }
+    if let Some(id) = &shape.machine_id {
+        options.push(optional(option::CLIENT_MACHINE_ID, id));
+    }
+    options
+}
+
+pub(super) fn lists(shape: &Shape, code: u8) -> bool {
+    shape
+        .parameters
+        .as_ref()
+        .is_some_and(|list| list.contains(&code))
+}
+
+/// Codes in the order in which they are sent, each once, but for those seen before. The mask goes before
+/// the router (RFC 2132 §3.3), and first where the client does not list it. What to boot from is sent in
+/// any case, in an option if its field has no room for it.
+fn order(profile: &Profile, shape: &Shape, mut seen: [bool; 256]) -> Vec<u8> {
+    let mut wanted: Vec<u8> = match &shape.parameters {
+        Some(list) => list.to_vec(),
+        None => {
+            let configured = profile.options.iter().map(|option| option.code);
+            configured
+                .filter(|code| !ONLY_LISTED.contains(code))
+                .collect()
+        }
+    };
+    wanted.extend(fields::without_room(&profile.boot));
+    let mut codes = Vec::with_capacity(wanted.len() + 1);
+    if !wanted.contains(&option::SUBNET_MASK) {
+        codes.push(option::SUBNET_MASK);
+        seen[usize::from(option::SUBNET_MASK)] = true;
+    }
+    for code in wanted {
+        if code == option::ROUTER && !seen[usize::from(option::SUBNET_MASK)] {
+            codes.push(option::SUBNET_MASK);
+            seen[usize::from(option::SUBNET_MASK)] = true;
+        }
+        if !std::mem::replace(&mut seen[usize::from(code)], true) {
+            codes.push(code);
+        }
+    }
+    codes
+}
+
+/// The value that a client of this profile gets for a code, if there is any.
+fn configured(profile: &Profile, shape: &Shape, code: u8) -> Option<Encoded> {
+    if code == option::SUBNET_MASK {
+        return Some(optional(code, &profile.mask.octets()));
+    }
+    if NOT_CONFIGURED.contains(&code) {
+        return None;
+    }
+    if let (option::HOST_NAME, Some(name)) = (code, &profile.host_name) {
+        return Some(optional(code, name.as_bytes()));
+    }
+    let mut data = profile.option(code);
+    // For clients that know classless routes by this code alone; others get them once.
+    if code == option::MS_CLASSLESS_ROUTES && !lists(shape, option::CLASSLESS_ROUTES) {
+        data = data.or_else(|| profile.option(option::CLASSLESS_ROUTES));
+    }
+    Some(optional(code, data?))
+}
+
+fn required(option: &DhcpOption) -> Encoded {
+    Encoded {
+        code: u8::from(OptionCode::from(option)),
+        is_required: true,
+        octets: option
+            .to_vec()
+            .expect("an option of a few octets in a vector encodes"),
+    }
+}
+
+fn optional(code: u8, data: &[u8]) -> Encoded {
+    Encoded {
+        code,
+        is_required: false,
+        octets: split(code, data),
+    }
+}
+
+/// Values over 255 octets become consecutive instances of the code (RFC 3396 §6).
+pub(super) fn split(code: u8, data: &[u8]) -> Vec<u8> {
+    if data.is_empty() {
+        return vec![code, 0];
+    }
+    let mut octets = Vec::with_capacity(data.len() + 2);
+    encode_long_opt_bytes(OptionCode::from(code), data, &mut Encoder::new(&mut octets))
+        .expect("octets in a vector encode");
+    octets
+}
