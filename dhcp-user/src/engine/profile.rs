@@ -9,7 +9,7 @@ use crate::config::{Boot, Class, Classes, LeaseTimes, OptionValue, Reservation, 
 
 /// Part of every profile's id. Raised whenever [`super::reply`] would encode other octets from the same
 /// profile and request: templates of an earlier program may still stand in the kernel's map.
-const RENDERING: u32 = 2;
+const RENDERING: u32 = 3;
 
 /// One for each subnet, one more for each set of its pools that is for certain classes, and one for each
 /// reservation that says more than an address. What classes give on top is not part of it: a template is found by profile

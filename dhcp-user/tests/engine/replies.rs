@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use dhcp_common::wire::{self, FLAG_BROADCAST, MAC_BROADCAST, message_type, option};
 use dhcp_user::{
-    config::{OptionValue, Subnet},
+    config::{Boot, OptionValue, Subnet},
     engine::Counter,
 };
 
@@ -310,6 +310,22 @@ fn c100_classless_routes_replace_router_and_static_routes_where_asked_for_and_se
 
 #[test]
 fn c092_options_at_the_end_are_left_out_of_what_is_too_large() {
+    let with_options = |options: Vec<(u8, Vec<u8>)>| {
+        let options = options.into_iter();
+        // Both fields are in use.
+        let boot = Boot {
+            file: Some("boot".to_owned()),
+            server_name: Some("server".to_owned()),
+            ..Boot::default()
+        };
+        World::with(Subnet {
+            options: options
+                .map(|(code, data)| OptionValue { code, data })
+                .collect(),
+            boot,
+            ..subnet()
+        })
+    };
     let options = vec![(43, vec![1; 100]), (66, vec![2; 100]), (67, vec![3; 100])];
     let size = |size: u16| discover(1).option(option::MAX_MESSAGE_SIZE, &size.to_be_bytes());
     let cases = [
@@ -337,6 +353,66 @@ fn c092_options_at_the_end_are_left_out_of_what_is_too_large() {
         9
     );
     assert_eq!(with_options(options).ask(&size(exact - 1)).codes().len(), 8);
+}
+
+#[test]
+fn c099_what_the_options_field_has_no_room_for_stands_in_file_and_sname() {
+    const FILE: std::ops::Range<usize> = 108..236;
+    const SNAME: std::ops::Range<usize> = 44..108;
+    let field = |octets: &[&[u8]], len| {
+        let mut field = octets.concat();
+        field.resize(len, 0);
+        field
+    };
+    let value = |code, len: u8| [&[code, len][..], &vec![code; usize::from(len)]].concat();
+    // 307 octets of room, of which required ones, mask and option 52 take 36.
+    let options = vec![
+        (43, vec![43; 240]),
+        (66, vec![66; 120]),
+        (67, vec![67; 60]),
+        (15, vec![15; 20]),
+    ];
+    let reply = with_options(options.clone()).ask(&discover(1));
+    assert_eq!(reply.codes(), [53, 54, 51, 58, 59, 52, 1, 43, 15]);
+    assert_eq!(reply.option(option::OVERLOAD), Some(vec![3]));
+    assert_eq!(
+        reply.payload[FILE],
+        field(&[&value(66, 120), &[option::END]], 128)
+    );
+    assert_eq!(
+        reply.payload[SNAME],
+        field(&[&value(67, 60), &[option::END]], 64)
+    );
+    let reply = with_options(options[..2].to_vec()).ask(&discover(1));
+    assert_eq!(reply.option(option::OVERLOAD), Some(vec![1]));
+    assert_eq!(reply.payload[SNAME], [0; 64]);
+    let reply = with_options(vec![(43, vec![43; 240]), (66, vec![66; 126])]).ask(&discover(1));
+    assert_eq!(reply.option(option::OVERLOAD), None, "66 fits nowhere");
+    assert_eq!(reply.payload[SNAME.start..FILE.end], [0; 192]);
+    let large = discover(1).option(option::MAX_MESSAGE_SIZE, &1500u16.to_be_bytes());
+    let reply = with_options(options).ask(&large);
+    assert_eq!(reply.option(option::OVERLOAD), None, "all fits");
+}
+
+#[test]
+fn c099_c103_c117_an_overloaded_answer_is_a_template_and_relay_information_stays_outside() {
+    let options = vec![(43, vec![43; 200]), (66, vec![66; 100])];
+    let mut world = with_options(options);
+    let reply = world.ask(
+        &discover(1)
+            .relayed(SERVER)
+            .option(option::RELAY_INFO, &[1, 2, 8, 9]),
+    );
+    assert_eq!(reply.codes(), [53, 54, 51, 58, 59, 52, 1, 43, 82]);
+    let template = world
+        .kernel
+        .templates
+        .iter()
+        .find(|((_, _, kind), _)| *kind == u32::from(message_type::OFFER))
+        .map(|(_, template)| template)
+        .expect("the kernel has it");
+    let len = usize::from(template.len);
+    assert_eq!(template.image[..len], reply.payload[44..44 + len]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Where the options of an answer stand: in the options field, what fits of them.
+//! Where the options of an answer stand: in the options field, and in unused ones before it.
 
 use dhcp_common::wire::{FILE_LEN, SNAME_LEN, option};
 
@@ -73,17 +73,86 @@ pub(super) fn without_room(boot: &Boot) -> impl Iterator<Item = u8> {
     file.into_iter().chain(name)
 }
 
-/// The fields with the options, and the codes of those.
-fn fit(mut fields: Fields, mut options: Vec<Encoded>, room: usize) -> Option<(Fields, Vec<u8>)> {
-    let mut len: usize = options.iter().map(|option| option.octets.len()).sum();
-    while len > room {
-        let dropped = options.pop().filter(|option| !option.is_required)?;
-        len -= dropped.octets.len();
+/// The fields with the options, and the codes of those. Where the options field has no room for all and
+/// a field is unused, that one takes options too, if so more of them are sent (RFC 2131 §4.1).
+fn fit(fields: Fields, options: Vec<Encoded>, room: usize) -> Option<(Fields, Vec<u8>)> {
+    let mut len = 0;
+    let alone = options.iter().take_while(|option| {
+        len += option.octets.len();
+        len <= room
+    });
+    let alone = alone.count();
+    let longer = (alone + 1..=options.len()).rev();
+    let overloaded = longer
+        .filter_map(|count| Some((overload(&fields, options.get(..count)?, room)?, count)))
+        .next();
+    let (fields, count) = match overloaded {
+        Some(overloaded) => overloaded,
+        None => {
+            let sent = options.iter().take(alone);
+            let octets = sent.flat_map(|option| option.octets.iter().copied());
+            let options = octets.collect();
+            (Fields { options, ..fields }, alone)
+        }
+    };
+    if options.iter().skip(count).any(|option| option.is_required) {
+        return None;
     }
-    let codes = options.iter().map(|option| option.code).collect();
-    fields.options = options
-        .into_iter()
-        .flat_map(|option| option.octets)
-        .collect();
-    Some((fields, codes))
+    let codes = options.iter().take(count).map(|option| option.code);
+    Some((fields, codes.collect()))
+}
+
+/// All of these options, each whole, in the first of the options field, `file` and `sname` that has room
+/// for it: the order in which a client reads them.
+///
+/// An echo that leaves less room does not move any of them, or the answer without echoes would be no
+/// template of the one with them: what did not fit into more room does not fit into less.
+fn overload(fields: &Fields, options: &[Encoded], room: usize) -> Option<Fields> {
+    const FILE: u8 = 1;
+    const SNAME: u8 = 2;
+    const OPTION_LEN: usize = 3;
+    let room = room.checked_sub(OPTION_LEN)?;
+    // END takes an octet; a field in use has no room at all.
+    let free = |field: &[u8]| {
+        let is_unused = field.iter().all(|octet| *octet == 0);
+        if is_unused { field.len() - 1 } else { 0 }
+    };
+    let (file_room, sname_room) = (free(&fields.file), free(&fields.sname));
+    let (mut required, mut rest) = (Vec::new(), Vec::new());
+    let (mut file, mut sname) = (Vec::new(), Vec::new());
+    for option in options {
+        let octets = &option.octets;
+        if required.len() + rest.len() + octets.len() <= room {
+            let part = if option.is_required {
+                &mut required
+            } else {
+                &mut rest
+            };
+            part.extend_from_slice(octets);
+        } else if option.is_required {
+            return None;
+        } else if file.len() + octets.len() <= file_room {
+            file.extend_from_slice(octets);
+        } else if sname.len() + octets.len() <= sname_room {
+            sname.extend_from_slice(octets);
+        } else {
+            return None;
+        }
+    }
+    let mut overloaded = fields.clone();
+    let mut value = 0;
+    for (field, octets, bit) in [
+        (&mut overloaded.file[..], file, FILE),
+        (&mut overloaded.sname[..], sname, SNAME),
+    ] {
+        if let Some((start, after)) = field.split_at_mut_checked(octets.len())
+            && !octets.is_empty()
+        {
+            start.copy_from_slice(&octets);
+            *after.first_mut()? = option::END;
+            value |= bit;
+        }
+    }
+    overloaded.options = [required, vec![option::OVERLOAD, 1, value], rest].concat();
+    Some(overloaded)
 }
