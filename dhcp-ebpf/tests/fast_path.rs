@@ -115,7 +115,7 @@ fn a_full_ring_is_asked_again() {
 }
 
 #[test]
-fn c076_release_and_decline_close_the_entry_before_the_controller_hears_of_them() {
+fn c071_c076_release_and_decline_close_the_entry_before_the_controller_hears_of_them() {
     let release = RequestFrame::new(mac(1), message_type::RELEASE).with(|r| {
         r.ciaddr = address(1);
         r.destination = SERVER;

@@ -226,12 +226,12 @@ fn c011_as_many_options_as_the_program_takes_are_not_too_many_for_the_engine() {
 }
 
 #[test]
-fn what_the_fast_path_answers_the_engine_would_have_sent() {
+fn c117_what_the_fast_path_answers_the_engine_would_have_sent() {
     throw(None);
 }
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
-fn what_the_kernel_answers_the_engine_would_have_sent() {
+fn c117_what_the_kernel_answers_the_engine_would_have_sent() {
     throw(Some(support::program(1024)));
 }

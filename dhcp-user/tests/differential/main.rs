@@ -6,6 +6,7 @@ mod cast;
 mod generated;
 mod malformed;
 mod networks;
+mod options;
 
 mod pitfalls;
 mod sides;

@@ -53,7 +53,7 @@ fn renewal_of(actor: &Actor, address: Ipv4Addr) -> RequestFrame {
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
-fn boot_clock_is_not_compared_with_unix_time() {
+fn c063_c109_boot_clock_is_not_compared_with_unix_time() {
     let (world, mut program, _) = world();
     let mut sides = world.sides(Nanos::now());
     for expired in world.of(Past::Expired) {
@@ -88,7 +88,7 @@ fn boot_clock_is_not_compared_with_unix_time() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
-fn server_id_requested_address_and_ciaddr_are_checked() {
+fn c039_c049_c054_server_id_requested_address_and_ciaddr_are_checked() {
     let (world, mut program, now) = world();
     for bound in world.of(Past::Bound) {
         let mut sides = world.sides(now);
@@ -121,7 +121,7 @@ fn server_id_requested_address_and_ciaddr_are_checked() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
-fn a_renewal_is_acknowledged_for_the_clients_own_address_only() {
+fn c054_a_renewal_is_acknowledged_for_the_clients_own_address_only() {
     let (world, mut program, now) = world();
     let clients: Vec<_> = world
         .of(Past::Bound)
@@ -145,7 +145,7 @@ fn a_renewal_is_acknowledged_for_the_clients_own_address_only() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
-fn a_frame_that_is_handed_on_is_as_it_was() {
+fn c037_c091_a_frame_that_is_handed_on_is_as_it_was() {
     let mut program = support::program(1024);
     let mut handed_on = 0;
     for case in cases(Nanos::now().0) {
@@ -202,7 +202,8 @@ fn options_are_found_by_walking_not_at_fixed_offsets() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
-fn no_fragments_no_ip_options_no_wrong_checksums_and_nothing_of_the_request_in_replies() {
+fn c004_c083_c089_no_fragments_no_ip_options_no_wrong_checksums_and_nothing_of_the_request_in_replies()
+ {
     let (world, mut program, now) = world();
     let bound = world.of(Past::Bound).next().unwrap();
     let mut sides = world.sides(now);
@@ -242,7 +243,7 @@ fn no_fragments_no_ip_options_no_wrong_checksums_and_nothing_of_the_request_in_r
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
-fn what_the_kernel_acknowledged_the_controller_does_not_give_away() {
+fn c062_c118_what_the_kernel_acknowledged_the_controller_does_not_give_away() {
     let mut program = support::program(1024);
     let now = cast::now();
     let mut sides = Sides::new(&networks::config(), cast::ago(now, 80));
@@ -275,7 +276,7 @@ fn what_the_kernel_acknowledged_the_controller_does_not_give_away() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
-fn a_deleted_lease_leaves_no_entry_that_answers() {
+fn c061_a_deleted_lease_leaves_no_entry_that_answers() {
     let (world, mut program, now) = world();
     let mut ended = 0;
     for bound in world.of(Past::Bound) {

@@ -3,7 +3,11 @@
 use std::net::Ipv4Addr;
 
 use dhcp_common::{abi::ClientKey, wire::option};
-use dhcp_user::{config::Pool, engine::Counter, live::LeaseState};
+use dhcp_user::{
+    config::{Pool, Subnet},
+    engine::Counter,
+    live::LeaseState,
+};
 
 use crate::support::*;
 
@@ -234,5 +238,64 @@ fn offers_are_held_for_less_time_as_the_pool_empties() {
         world.ask(&discover(client));
         let expires = world.live.get(&ip(9 + client)).unwrap().expires;
         assert_eq!(expires.since(world.now).as_secs(), hold, "client {client}");
+    }
+}
+
+#[test]
+fn c015_without_identifier_type_and_address_of_the_hardware_are_the_client() {
+    let mut world = World::new();
+    let changed = |offset: usize, value| {
+        let mut message = discover(1);
+        message.payload[offset] = value;
+        message
+    };
+    world.expect_offer(&discover(1), ip(10));
+    // Behind the length there is nothing, whatever stands there.
+    world.expect_offer(&changed(43, 9), ip(10));
+    world.expect_offer(&changed(1, 6), ip(11));
+    world.expect_offer(&changed(2, 5), ip(12));
+}
+
+#[test]
+fn c016_an_identifier_of_iaid_and_duid_outlives_a_network_card() {
+    let id = |iaid: u8| [255, 0, 0, 0, iaid, 0, 3, 0, 1, 2, 0, 0, 0, 0, 7];
+    let with = |message: Message, iaid| message.option(option::CLIENT_ID, &id(iaid));
+    let mut world = World::new();
+    world.expect_offer(&with(discover(1), 1), ip(10));
+    world.expect_ack(&with(selecting(1, ip(10)), 1), ip(10));
+    world.expect_ack(&with(renewing(2, ip(10)), 1), ip(10));
+    world.expect_offer(&with(discover(2), 1), ip(10));
+    world.expect_offer(&with(discover(1), 2), ip(11));
+}
+
+#[test]
+fn m08_the_server_identifier_is_ours_in_the_subnet_or_the_one_configured() {
+    let subnet_of = |prefix: &str, [a, b, c]: [u8; 3], server_id| Subnet {
+        prefix: prefix.parse().unwrap(),
+        pools: vec![Pool::new([a, b, c, 10].into(), [a, b, c, 12].into())],
+        server_id,
+        ..subnet()
+    };
+    let ours = Ipv4Addr::new(192, 0, 2, 1);
+    let networks = vec![
+        (NETWORK, subnet()),
+        (8, subnet_of("192.0.2.0/24", [192, 0, 2], None)),
+        (9, subnet_of("10.8.0.0/24", [10, 8, 0], None)),
+        (10, subnet_of("10.9.0.0/24", [10, 9, 0], Some(ours))),
+    ];
+    let mut world = World::with_config(config(networks), 100);
+    for (message, expected) in [
+        (discover(1), SERVER),
+        (discover(2).relayed([192, 0, 2, 254].into()), ours),
+        // None of ours is there: one that the relay agent reaches.
+        (discover(3).relayed([10, 8, 0, 254].into()), SERVER),
+        (discover(4).relayed([10, 9, 0, 254].into()), ours),
+    ] {
+        let reply = world.ask(&message);
+        assert_eq!(
+            reply.option(option::SERVER_ID),
+            Some(expected.octets().to_vec())
+        );
+        assert_eq!(reply.egress.source, expected);
     }
 }

@@ -102,6 +102,27 @@ fn m23_a_class_gives_its_options_and_times_and_the_later_one_wins() {
 }
 
 #[test]
+fn m23_vendor_options_are_those_of_the_very_vendor_class() {
+    const VENDOR_OPTIONS: u8 = 43;
+    let mut world = world(vec![Class {
+        options: vec![OptionValue {
+            code: VENDOR_OPTIONS,
+            data: vec![1, 1, 7],
+        }],
+        ..class(vendor("Phone 7"))
+    }]);
+    for (name, expected) in [
+        (&b"Phone 7"[..], Some(vec![1, 1, 7])),
+        (b"Phone 77", None),
+        (b"Phone", None),
+        (b"phone 7", None),
+    ] {
+        let offer = world.ask(&discover(1).option(option::VENDOR_CLASS, name));
+        assert_eq!(offer.option(VENDOR_OPTIONS), expected, "{name:?}");
+    }
+}
+
+#[test]
 fn m23_the_kernel_gets_an_answer_for_each_class() {
     let mut world = world(vec![Class {
         options: vec![domain("phones")],

@@ -123,7 +123,7 @@ fn m13_a_lease_that_ended_is_acknowledged_again_while_its_address_is_free() {
 }
 
 #[test]
-fn c074_c075_a_release_frees_the_address_and_is_not_answered() {
+fn c074_c075_m16_a_release_frees_the_address_and_is_not_answered() {
     let mut world = World::new();
     world.lease(1);
     world.kernel.close(&key(1));
@@ -172,64 +172,6 @@ fn c074_nobody_releases_the_lease_of_another() {
     world.lease(1);
     world.expect_silence(&release(2, ip(10)), Counter::ReleaseMismatch);
     assert_eq!(world.state(ip(10)), Some(LeaseState::Bound));
-}
-
-#[test]
-fn c069_c072_c073_a_declined_address_is_out_of_service_for_a_time() {
-    let mut world = World::new();
-    world.lease(1);
-    world.kernel.close(&key(1));
-    assert_eq!(world.ask_all(&decline(1, ip(10))), []);
-    assert_eq!(world.recorded(ip(10)), Some(RecordState::Quarantined));
-    assert_eq!(world.published(1), None);
-    world.expect_offer(&discover(1), ip(11));
-    world.pass(secs(DECLINE_SECS));
-    assert_eq!(
-        (world.state(ip(10)), world.recorded(ip(10))),
-        (None, None),
-        "and no affinity"
-    );
-}
-
-#[test]
-fn an_offered_address_can_be_declined() {
-    let mut world = World::new();
-    world.ask(&discover(1));
-    assert_eq!(world.ask_all(&decline(1, ip(10))), []);
-    assert_eq!(world.state(ip(10)), Some(LeaseState::Quarantined));
-}
-
-#[test]
-fn c071_nobody_declines_the_address_of_another_nor_for_another_server() {
-    let wrong = [
-        decline(2, ip(10)),
-        decline(2, ip(12)),
-        Message::new(1, message_type::DECLINE).requested(ip(10)),
-        Message::new(1, message_type::DECLINE)
-            .requested(ip(10))
-            .server_id(OTHER_SERVER),
-        Message::new(1, message_type::DECLINE).server_id(SERVER),
-    ];
-    for message in wrong {
-        let mut world = World::new();
-        world.lease(1);
-        world.expect_silence(&message, Counter::DeclineMismatch);
-        assert_eq!(world.state(ip(10)), Some(LeaseState::Bound));
-    }
-}
-
-#[test]
-fn a_quarantine_that_is_not_committed_is_committed_later() {
-    let mut world = World::new();
-    world.lease(1);
-    world.store_fails = true;
-    world.message(&decline(1, ip(10)));
-    world.commit();
-    assert_eq!(world.recorded(ip(10)), Some(RecordState::Bound));
-    world.store_fails = false;
-    // It comes due while the fence is still under way, and once more after that.
-    world.pass(secs(2));
-    assert_eq!(world.recorded(ip(10)), Some(RecordState::Quarantined));
 }
 
 #[test]
@@ -338,7 +280,7 @@ fn a_horizon_event_of_a_former_epoch_or_slot_is_nobodys() {
 }
 
 #[test]
-fn a_lease_without_a_place_in_the_map_works_without_it() {
+fn c119_a_lease_without_a_place_in_the_map_works_without_it() {
     let mut world = World::with_config(config(vec![(NETWORK, subnet())]), 1);
     world.lease(1);
     world.lease(2);

@@ -1,6 +1,9 @@
 //! From the offer to the lease, or to the offer not taken.
 
-use dhcp_common::abi::{BindingState, NS_PER_SEC};
+use dhcp_common::{
+    abi::{BindingState, NS_PER_SEC},
+    wire::{message_type, option},
+};
 use dhcp_user::{engine::Counter, live::LeaseState};
 
 use crate::support::*;
@@ -58,7 +61,7 @@ fn m13_an_expired_offer_is_still_acknowledged_while_the_address_is_free() {
 }
 
 #[test]
-fn c044_an_expired_offer_that_another_has_taken_is_naked() {
+fn c044_m13_an_expired_offer_that_another_has_taken_is_naked() {
     let mut world = World::new();
     world.ask(&discover(1));
     world.pass(secs(OFFER_SECS));
@@ -148,4 +151,47 @@ fn a_conflict_in_the_store_is_a_nak_and_the_address_is_set_aside() {
     world.expect_nak(&selecting(1, ip(10)));
     assert_eq!(world.state(ip(10)), Some(LeaseState::Quarantined));
     world.expect_offer(&discover(1), ip(11));
+}
+
+#[test]
+fn c045_the_ack_says_what_the_offer_said() {
+    let asked = |message: Message| {
+        message
+            .option(option::PARAMETER_LIST, &[6, 3, 1])
+            .option(option::CLIENT_ID, &[0, 5])
+    };
+    let mut world = World::new();
+    let offer = world.ask(&asked(discover(1)));
+    let ack = world.ask(&asked(selecting(1, offer.yiaddr())));
+    assert_eq!(ack.yiaddr(), offer.yiaddr());
+    let mut expected = offer.options();
+    assert_eq!(
+        expected[0],
+        (option::MESSAGE_TYPE, vec![message_type::OFFER])
+    );
+    expected[0].1 = vec![message_type::ACK];
+    assert_eq!(ack.options(), expected);
+}
+
+#[test]
+fn m12_a_request_finds_its_offer_whatever_its_transaction_is() {
+    let mut world = World::new();
+    let request = |xid: u8| {
+        let mut message = selecting(1, ip(10));
+        message.payload[4..8].fill(xid);
+        message
+    };
+    world.expect_offer(&discover(1), ip(10));
+    world.message(&request(0xaa));
+    world.message(&request(0xbb));
+    assert_eq!(world.commits.len(), 1);
+    world.sent.clear();
+    world.settle();
+    assert_eq!(world.sent.len(), 1);
+    for xid in [0xaa, 0xcc] {
+        let ack = world.ask(&request(xid));
+        assert_eq!(ack.message_type(), message_type::ACK);
+        assert_eq!((ack.yiaddr(), &ack.payload[4..8]), (ip(10), &[xid; 4][..]));
+    }
+    assert_eq!((world.commits.len(), world.live.len()), (0, 1));
 }

@@ -29,7 +29,7 @@ pub fn with_options(options: Vec<(u8, Vec<u8>)>) -> World {
 }
 
 #[test]
-fn c031_an_offer_has_what_it_must() {
+fn c031_c106_an_offer_has_what_it_must() {
     let reply = World::new().ask(&discover(1));
     assert_eq!(reply.codes(), codes_after_required(&[1, 3, 6]));
     assert_eq!(reply.option(54), Some(SERVER.octets().to_vec()));
@@ -79,7 +79,7 @@ fn c080_an_ack_keeps_ciaddr_and_an_offer_does_not() {
 }
 
 #[test]
-fn c085_to_c088_where_offers_and_acks_go() {
+fn c085_c086_c087_c088_where_offers_and_acks_go() {
     let cases = [
         (discover(1), ip(10), mac(1), 68),
         (
@@ -207,7 +207,7 @@ fn m18_an_inform_without_ciaddr_goes_to_where_it_came_from() {
 }
 
 #[test]
-fn c018_c019_c102_c103_the_echoes_come_last_and_only_when_sent() {
+fn c018_c019_c102_c103_m26_the_echoes_come_last_and_only_when_sent() {
     let mut world = World::new();
     let message = discover(1)
         .relayed(SERVER)
@@ -305,6 +305,21 @@ fn c100_classless_routes_replace_router_and_static_routes_where_asked_for_and_se
         codes(400, list(&[1, 3, 33, ROUTES])),
         codes_after_required(&[1, 3, 33]),
         "does not fit"
+    );
+}
+
+#[test]
+fn m22_the_older_code_of_routes_is_sent_to_who_lists_it() {
+    const MS_ROUTES: u8 = 249;
+    let codes = |list: &[u8]| {
+        let options = vec![(ROUTES, vec![0; 5]), (MS_ROUTES, vec![0; 5])];
+        let message = discover(1).option(option::PARAMETER_LIST, list);
+        with_options(options).ask(&message).codes()
+    };
+    assert_eq!(codes(&[1, ROUTES]), codes_after_required(&[1, ROUTES]));
+    assert_eq!(
+        codes(&[1, MS_ROUTES]),
+        codes_after_required(&[1, MS_ROUTES])
     );
 }
 

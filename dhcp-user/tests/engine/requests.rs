@@ -22,7 +22,7 @@ fn expect_refusal(payload: &[u8], counter: Counter) {
 }
 
 #[test]
-fn malformed_messages_get_no_answer_and_leave_no_state() {
+fn c002_c003_c005_c006_c007_c008_m05_malformed_messages_get_no_answer_and_leave_no_state() {
     let good = discover(1).end().payload;
     let changed = |offset: usize, value: u8| {
         let mut payload = good.clone();
@@ -149,7 +149,7 @@ fn c010_parts_of_an_option_are_joined_in_order() {
 }
 
 #[test]
-fn c034_a_server_identifier_makes_it_selecting() {
+fn c034_m11_a_server_identifier_makes_it_selecting() {
     let mut world = World::new();
     world.lease(1);
     let odd = [
@@ -170,7 +170,7 @@ fn c038_a_request_of_no_state_is_silence() {
 }
 
 #[test]
-fn c052_c054_c055_an_active_lease_is_acknowledged_in_every_state() {
+fn c035_c052_c054_c055_c056_an_active_lease_is_acknowledged_in_every_state() {
     let mut world = World::new();
     world.lease(1);
     for message in [
@@ -280,4 +280,52 @@ fn c105_relay_information_is_taken_from_relay_agents() {
         world.ask(&message).option(option::RELAY_INFO),
         Some(vec![1, 1, 7])
     );
+}
+
+#[test]
+fn c036_where_it_was_sent_to_tells_renewing_from_rebinding() {
+    let mut world = World::new();
+    world.expect_silence(&rebinding(1, ip(11)), Counter::UnknownClient);
+    // What a relay agent sends to us, its client has broadcast.
+    let relayed = rebinding(1, ip(11)).relayed(ip(254));
+    world.expect_silence(&relayed, Counter::UnknownClient);
+    world.expect_ack(&renewing(1, ip(11)), ip(11));
+}
+
+#[test]
+fn m03_seconds_and_hops_change_nothing() {
+    let changed = |mut message: Message, hops, secs: u16| {
+        message.payload[3] = hops;
+        message.payload[8..10].copy_from_slice(&secs.to_be_bytes());
+        message
+    };
+    let mut world = World::new();
+    for message in [
+        discover(1),
+        selecting(1, ip(10)),
+        renewing(1, ip(10)),
+        init_reboot(1, ip(10)).relayed(ip(254)),
+        init_reboot(1, ip(11)),
+    ] {
+        let plain = world.ask(&message);
+        for (hops, secs) in [(0, 1), (1, 0), (16, 60), (255, 0xffff)] {
+            assert_eq!(world.ask(&changed(message.clone(), hops, secs)), plain);
+        }
+    }
+}
+
+#[test]
+fn m15_a_renewal_may_come_with_relay_information_or_without() {
+    let mut world = World::new();
+    world.lease(1);
+    let relay_info = [1, 2, 0xca, 0xfe];
+    for request in [renewing(1, ip(10)), rebinding(1, ip(10))] {
+        let request = request.relayed(ip(254));
+        let with = request.clone().option(option::RELAY_INFO, &relay_info);
+        for (request, echo) in [(request, None), (with, Some(relay_info.to_vec()))] {
+            let ack = world.ask(&request);
+            assert_eq!(ack.message_type(), message_type::ACK);
+            assert_eq!(ack.option(option::RELAY_INFO), echo);
+        }
+    }
 }

@@ -43,7 +43,7 @@ fn c120_a_lease_that_the_kernel_extended_alone_is_not_cut_short() {
 }
 
 #[test]
-fn after_a_reboot_the_map_is_built_from_the_store_and_leases_are_kept_to_their_horizon() {
+fn c120_after_a_reboot_the_map_is_built_from_the_store_and_leases_are_kept_to_their_horizon() {
     let mut world = World::new();
     world.lease(1);
     let horizon = world.store[&ip(10)].horizon;

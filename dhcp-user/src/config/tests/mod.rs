@@ -147,7 +147,7 @@ fn network_ids_are_those_of_every_other_start() {
 }
 
 #[test]
-fn options_have_the_octets_of_their_rfcs() {
+fn c100_options_have_the_octets_of_their_rfcs() {
     let text = subnet(
         "\
 [subnet.options]
@@ -182,7 +182,7 @@ classless-static-routes = ['0.0.0.0/0 via 10.0.0.1', '10.17.0.0/16 via 10.0.0.2'
             option(15, b"example.net"),
             // RFC 1035 §4.1.4: the second name ends with a pointer to the first one's tail.
             option(119, b"\x01a\x07example\x03net\x00\x01b\xc0\x02"),
-            // c100: RFC 3442 §3, significant octets only.
+            // RFC 3442: significant octets only.
             option(
                 121,
                 &[
@@ -406,4 +406,35 @@ fn a_hundred_thousand_reservations_are_checked_in_two_seconds() {
         "{:?}",
         start.elapsed()
     );
+}
+
+#[test]
+fn c106_a_lease_is_renewed_at_half_and_rebound_at_seven_eighths_unless_told_otherwise() {
+    let times = |lines: &str| {
+        let lease = good(&subnet(lines)).networks[0].subnets[0].lease;
+        (lease.lease_secs, lease.renewal_secs, lease.rebinding_secs)
+    };
+    assert_eq!(times("lease-time = '8h'"), (28_800, 14_400, 25_200));
+    let own = "lease-time = '1h'\nrenewal-time = '10m'\nrebinding-time = '20m'";
+    assert_eq!(times(own), (3600, 600, 1200));
+    let endless = "lease-time = 'infinite'";
+    assert_eq!(times(endless), (u32::MAX, u32::MAX, u32::MAX));
+    for wrong in [
+        "renewal-time = '20m'\nrebinding-time = '20m'",
+        "renewal-time = '30m'\nrebinding-time = '20m'",
+        "rebinding-time = '1h'",
+    ] {
+        let text = subnet(&format!("lease-time = '1h'\n{wrong}"));
+        assert!(parse(&text).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn m25_a_captive_portal_is_its_address_and_nothing_behind_it() {
+    let text = subnet("options = { captive-portal = 'https://portal.example/api' }");
+    let option = OptionValue {
+        code: 114,
+        data: b"https://portal.example/api".to_vec(),
+    };
+    assert_eq!(good(&text).networks[0].subnets[0].options, [option]);
 }

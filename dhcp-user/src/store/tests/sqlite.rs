@@ -128,7 +128,7 @@ fn a_conflict_leaves_the_other_changes_of_its_commit() {
 }
 
 #[test]
-fn a_commit_that_fails_leaves_nothing_and_may_be_tried_again() {
+fn c120_a_commit_that_fails_leaves_nothing_and_may_be_tried_again() {
     let (directory, mut store) = store();
     let other = Connection::open(directory.path().join("leases.db")).unwrap();
     other
