@@ -4,6 +4,7 @@
 pub mod build;
 pub mod cleanup;
 pub mod command;
+pub mod conformance;
 pub mod demo;
 pub mod lab;
 pub mod setup;
