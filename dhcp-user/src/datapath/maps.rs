@@ -44,6 +44,7 @@ pub struct Maps {
     relays: LpmTrie<MapData, RelayKey, NetworkRef>,
     outcomes: Arc<Outcomes>,
     slow: XskMap<MapData>,
+    barrier: Barrier,
 }
 
 impl std::fmt::Debug for Maps {
@@ -90,6 +91,7 @@ impl Maps {
             relays: take(ebpf, map::RELAYS)?,
             outcomes: Arc::new(Outcomes(take(ebpf, map::OUTCOMES)?)),
             slow: take(ebpf, map::SLOW)?,
+            barrier: Barrier::new()?,
         })
     }
 
@@ -167,7 +169,7 @@ impl Maps {
         self.templates.publish(key, template)
     }
 
-    /// Removes the rendered answers of an earlier run that `keep` does not name, and returns when no
+    /// Removes the rendered answers that `keep` does not name, and returns when no
     /// program run copies from one any more: only then may their places serve others.
     ///
     /// # Errors
@@ -175,13 +177,12 @@ impl Maps {
     pub fn retain_templates(
         &mut self,
         keep: impl FnMut(&TemplateKey) -> bool,
-        barrier: &Barrier,
     ) -> Result<(), DatapathError> {
         let removed = self
             .templates
             .remove_unless(keep)
             .map_err(at(map::TEMPLATE_INDEX))?;
-        barrier.wait().map_err(DatapathError::Fence)?;
+        self.barrier.wait().map_err(DatapathError::Fence)?;
         self.templates.reuse(removed);
         Ok(())
     }
@@ -191,11 +192,7 @@ impl Maps {
     ///
     /// # Errors
     /// Some may be missing, or left.
-    pub fn sync_links(
-        &mut self,
-        wanted: &[(LinkKey, Link)],
-        barrier: &Barrier,
-    ) -> Result<(), DatapathError> {
+    pub fn sync_links(&mut self, wanted: &[(LinkKey, Link)]) -> Result<(), DatapathError> {
         let present: Result<Vec<_>, _> = self.links.iter().collect();
         let (put, stale) = differences(present.map_err(at(map::LINKS))?, wanted);
         for (key, link) in put {
@@ -205,12 +202,12 @@ impl Maps {
                 .insert(key, link, BPF_ANY)
                 .map_err(at(map::LINKS))?;
             if replaces {
-                barrier.wait().map_err(DatapathError::Fence)?;
+                self.barrier.wait().map_err(DatapathError::Fence)?;
             }
         }
         for key in stale {
             self.links.remove(&key).map_err(at(map::LINKS))?;
-            barrier.wait().map_err(DatapathError::Fence)?;
+            self.barrier.wait().map_err(DatapathError::Fence)?;
         }
         Ok(())
     }

@@ -101,7 +101,7 @@ counters! {
     TemplatePublished = "template_published";
     /// One that an earlier run has published.
     TemplateAdopted = "template_adopted";
-    /// A shape of request that stays on the slow path, for the map of templates is full.
+    /// The map of templates was full, and has been cleared for what comes in now.
     TemplatesFull = "templates_full";
     /// Leases whose horizon was extended for the kernel.
     HorizonExtended = "horizon_extended";

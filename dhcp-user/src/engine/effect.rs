@@ -113,6 +113,8 @@ pub enum Effect {
         key: TemplateKey,
         template: Box<Template>,
     },
+    /// All but the NAKs out of `TEMPLATES`, to make room. A failure is harmless.
+    ForgetTemplates,
     /// A BOOTP message, to be framed and sent.
     Send { egress: Egress, payload: Vec<u8> },
     /// The answer to an operator.

@@ -2,7 +2,10 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use dhcp_common::abi::{Binding, BindingState, ClientKey, MAX_TEMPLATES, Template, TemplateKey};
+use dhcp_common::{
+    abi::{Binding, BindingState, ClientKey, MAX_TEMPLATES, Template, TemplateKey},
+    wire::message_type,
+};
 
 use super::{
     Context, Counter, Effect, Engine, Held, NO_SLOT, profile::Profile, protocol::Party,
@@ -126,7 +129,8 @@ impl Engine {
         let nowhere = Ipv4Addr::UNSPECIFIED;
         let rendered_from = self
             .networks
-            .for_shape(&profile, party.classes, &request.shape);
+            .for_shape(&profile, party.classes, &request.shape)
+            .into_owned();
         for answer in [Answer::Offer(nowhere), Answer::Ack(nowhere)] {
             let key = TemplateKey {
                 fingerprint,
@@ -137,8 +141,9 @@ impl Engine {
                 continue;
             }
             let rendered = template::template(answer, &rendered_from, &request.shape, fingerprint);
-            add_template(rendered, self.templates.len(), &self.counters, cx)
-                .map(|key| self.templates.insert(key));
+            if let Some((key, template)) = rendered {
+                self.add_template(key, template, cx);
+            }
         }
     }
 
@@ -157,34 +162,29 @@ impl Engine {
         let Some(profile) = self.profile(address, &held.client) else {
             return;
         };
-        let rendered = template::nak(profile);
-        if rendered
-            .as_ref()
-            .is_some_and(|(key, _)| self.templates.contains(key))
+        if let Some((key, template)) = template::nak(profile)
+            && !self.templates.contains(&key)
         {
-            return;
+            self.add_template(key, template, cx);
         }
-        add_template(rendered, self.templates.len(), &self.counters, cx)
-            .map(|key| self.templates.insert(key));
     }
-}
 
-/// The key of what was published. The map takes no more than it holds; what is left out stays on the
-/// slow path.
-fn add_template(
-    rendered: Option<(TemplateKey, Box<Template>)>,
-    published: usize,
-    counters: &super::Counters,
-    cx: &mut Context<'_>,
-) -> Option<TemplateKey> {
-    let (key, template) = rendered?;
-    if published >= MAX_TEMPLATES as usize {
-        counters.count(Counter::TemplatesFull);
-        return None;
+    /// A client that varies its options can fill any map. When this one is full all shapes make room: those
+    /// in use come back with their next request. A NAK stays, for it is published with its lease.
+    fn add_template(&mut self, key: TemplateKey, template: Box<Template>, cx: &mut Context<'_>) {
+        if self.templates.len() >= MAX_TEMPLATES as usize {
+            self.count(Counter::TemplatesFull);
+            self.templates
+                .retain(|key| key.reply == u32::from(message_type::NAK));
+            if self.templates.len() >= MAX_TEMPLATES as usize {
+                return;
+            }
+            cx.out.push(Effect::ForgetTemplates);
+        }
+        self.templates.insert(key);
+        cx.out.push(Effect::PublishTemplate { key, template });
+        self.count(Counter::TemplatePublished);
     }
-    cx.out.push(Effect::PublishTemplate { key, template });
-    counters.count(Counter::TemplatePublished);
-    Some(key)
 }
 
 const fn middle(from: Nanos, to: Nanos) -> Nanos {

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use dhcp_common::abi::ClientKey;
+use dhcp_common::{
+    abi::{ClientKey, TemplateKey},
+    wire::message_type,
+};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     sync::{mpsc, oneshot},
@@ -300,6 +303,12 @@ impl Controller {
                 Effect::PublishTemplate { key, template } => {
                     if let Err(error) = self.parts.maps.publish_template(&key, &template) {
                         tracing::warn!(%error, "requests of this shape stay with the controller");
+                    }
+                }
+                Effect::ForgetTemplates => {
+                    let is_nak = |key: &TemplateKey| key.reply == u32::from(message_type::NAK);
+                    if let Err(error) = self.parts.maps.retain_templates(is_nak) {
+                        tracing::warn!(%error, "new shapes of requests stay with the controller");
                     }
                 }
                 Effect::Send { egress, payload } => self.send(&egress, &payload),

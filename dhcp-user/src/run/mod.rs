@@ -103,10 +103,8 @@ async fn serve(config: Arc<Config>) -> anyhow::Result<()> {
     );
     datapath
         .maps
-        .retain_templates(|key| engine.adopt_template(*key), &datapath.barrier)?;
-    datapath
-        .maps
-        .sync_links(&links::kernel_links(&ports), &datapath.barrier)?;
+        .retain_templates(|key| engine.adopt_template(*key))?;
+    datapath.maps.sync_links(&links::kernel_links(&ports))?;
     datapath
         .maps
         .sync_relays(&links::relays(&config, &link_table))?;

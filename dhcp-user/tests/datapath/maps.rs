@@ -73,16 +73,16 @@ fn the_program_is_told_whether_it_may_answer() {
 fn links_and_relays_are_kept_as_wanted() {
     lab::run(|lab| {
         let mut datapath = Datapath::open(&options(lab)).unwrap();
-        let (maps, barrier) = (&mut datapath.maps, &datapath.barrier);
+        let maps = &mut datapath.maps;
         let link_key = |ifindex| LinkKey {
             ifindex,
             outer: 0,
             inner: 0,
         };
         let link = |id| link([2, 0, 0, 0, 0, id]);
-        maps.sync_links(&[(link_key(1), link(1)), (link_key(2), link(2))], barrier)
+        maps.sync_links(&[(link_key(1), link(1)), (link_key(2), link(2))])
             .unwrap();
-        maps.sync_links(&[(link_key(2), link(9)), (link_key(3), link(3))], barrier)
+        maps.sync_links(&[(link_key(2), link(9)), (link_key(3), link(3))])
             .unwrap();
         let prefix = |text: &str| text.parse::<ipnet::Ipv4Net>().unwrap();
         let other = NetworkRef { id: 2, flags: 0 };
@@ -165,7 +165,7 @@ fn templates_are_never_changed_in_place_and_found_again_after_a_restart() {
         drop(datapath);
         let mut datapath = Datapath::open(&options(lab)).unwrap();
         let maps = &mut datapath.maps;
-        maps.retain_templates(|key| *key == template_key(2), &datapath.barrier)
+        maps.retain_templates(|key| *key == template_key(2))
             .unwrap();
         for (n, secs) in [(2, 10), (3, 11)] {
             maps.publish_template(&template_key(n), &template(secs))
@@ -197,8 +197,7 @@ fn a_template_without_a_free_place_is_refused_and_the_others_stay() {
         let expected: Vec<_> = fitting.iter().map(|key| (*key, template(7))).collect();
         assert_eq!(published_templates(lab), expected);
 
-        maps.retain_templates(|key| *key != fitting[1], &datapath.barrier)
-            .unwrap();
+        maps.retain_templates(|key| *key != fitting[1]).unwrap();
         maps.publish_template(&one_more, &template(8)).unwrap();
         assert_eq!(published_templates(lab).len(), fitting.len());
     });

@@ -65,7 +65,7 @@ fn wire_up(lab: &Lab) -> Wire {
     };
     datapath
         .maps
-        .sync_links(&[(key, link(SERVER_MAC))], &datapath.barrier)
+        .sync_links(&[(key, link(SERVER_MAC))])
         .unwrap();
     datapath.maps.register_slow(0, &socket).unwrap();
     datapath.links.attach(&interface, false).unwrap();

@@ -1,7 +1,7 @@
 //! The templates that the kernel replays answers from.
 
 use dhcp_common::{
-    abi::Template,
+    abi::{MAX_TEMPLATES, Template},
     checksum, fingerprint,
     wire::{self, message_type, option},
 };
@@ -118,4 +118,29 @@ fn the_same_configuration_gives_the_same_profiles_and_another_gives_others() {
     for changed in [times, options, server] {
         assert_ne!(profile(changed), profile(subnet()));
     }
+}
+
+#[test]
+fn a_client_that_varies_its_options_does_not_keep_others_from_the_kernel() {
+    let mut world = World::new();
+    world.lease(1);
+    world.command(1, dhcp_user::engine::Command::Revoke(ip(10)));
+    world.settle();
+    let naks = |world: &World| {
+        let replies = world.kernel.templates.keys().map(|(_, _, reply)| *reply);
+        replies
+            .filter(|reply| *reply == u32::from(message_type::NAK))
+            .count()
+    };
+    assert_eq!(naks(&world), 1);
+    for n in 0..=MAX_TEMPLATES {
+        let shape = (n as u16).to_be_bytes();
+        world.ask(&discover(2).option(option::PARAMETER_LIST, &[1, shape[0], shape[1]]));
+        assert!(world.kernel.templates.len() <= MAX_TEMPLATES as usize);
+    }
+    assert!(world.count(Counter::TemplatesFull) >= 1);
+    assert_eq!(naks(&world), 1, "it is published with its lease only");
+    let before = world.kernel.templates.len();
+    world.ask(&discover(3).option(option::PARAMETER_LIST, &[6, 3]));
+    assert_eq!(world.kernel.templates.len(), before + 2);
 }

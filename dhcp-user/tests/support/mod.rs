@@ -147,6 +147,11 @@ impl World {
                     assert!(earlier.is_none(), "a template is published once");
                     "template"
                 }
+                Effect::ForgetTemplates => {
+                    let is_nak = |reply: u32| reply == u32::from(message_type::NAK);
+                    self.kernel.templates.retain(|key, _| is_nak(key.2));
+                    "forget"
+                }
                 Effect::Send { egress, payload } => {
                     self.sent.push(Received { egress, payload });
                     "send"
