@@ -1,7 +1,7 @@
 //! Rendered answers, and where they are found.
 
 use super::{TEMPLATE_CELLS, TEMPLATE_WAYS};
-use crate::wire::Be32;
+use crate::wire::{Be32, message_type};
 
 /// What a template is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -16,6 +16,10 @@ pub struct TemplateKey {
 }
 
 impl TemplateKey {
+    pub const fn is_nak(&self) -> bool {
+        self.reply == message_type::NAK as u32
+    }
+
     /// The first of the [`TEMPLATE_WAYS`] elements of `TEMPLATE_INDEX` where this key may stand.
     #[inline(always)]
     pub const fn first_cell(&self) -> u32 {

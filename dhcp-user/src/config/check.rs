@@ -15,6 +15,7 @@ use dhcp_common::{
     abi::{self, Limit},
     wire,
 };
+use ipnet::Ipv4Net;
 
 use super::{
     Config, Host, Interface, Link, Problem, Problems, Server, class,
@@ -375,6 +376,17 @@ pub(super) fn address(node: &Node<'_>) -> Option<Ipv4Addr> {
         node.refuse("not an IPv4 address; give one such as \"10.0.0.1\"");
     }
     address
+}
+
+/// Notes bits behind a prefix. `rest` is what the value has after it.
+pub(super) fn has_no_host_bits(node: &Node<'_>, prefix: Ipv4Net, rest: &str) -> bool {
+    let right = prefix.trunc();
+    if prefix != right {
+        node.refuse(format_args!(
+            "has bits set behind its prefix; give \"{right}{rest}\""
+        ));
+    }
+    prefix == right
 }
 
 /// The server's own addresses as far as they are known, and which interface has them.

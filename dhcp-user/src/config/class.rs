@@ -6,7 +6,7 @@ use super::{
     Class, Classes, Condition, Field, Pattern, boot,
     check::replace,
     options::parse_hex,
-    raw::{Node, Section, nearest},
+    raw::{Node, Section, each, nearest},
     times::Settings,
 };
 
@@ -97,12 +97,7 @@ impl Named {
         if fields.is_empty() {
             node.refuse("no condition; give one such as { vendor-class = \"PXEClient*\" }");
         }
-        // All of them are looked at, although one that is wrong spoils the rest.
-        let conditions: Vec<_> = fields
-            .into_iter()
-            .map(|(key, node)| self.field(key, &node, depth))
-            .collect();
-        let conditions: Option<_> = conditions.into_iter().collect();
+        let conditions = each(fields, |(key, node)| self.field(key, &node, depth));
         Some(Condition::All(conditions?))
     }
 
@@ -150,12 +145,6 @@ impl Named {
 fn patterns(node: &Node<'_>) -> Option<Vec<Pattern>> {
     let nodes = node.one_or_list("strings such as \"PXEClient*\"");
     each(&nodes, pattern)
-}
-
-/// What is made of all nodes. All are looked at, although one that is wrong spoils the rest.
-fn each<'a, T>(nodes: &[Node<'a>], read: impl FnMut(&Node<'a>) -> Option<T>) -> Option<Vec<T>> {
-    let values: Vec<_> = nodes.iter().map(read).collect();
-    values.into_iter().collect()
 }
 
 fn pattern(node: &Node<'_>) -> Option<Pattern> {

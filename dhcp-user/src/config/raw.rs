@@ -319,6 +319,16 @@ impl<'a> Section<'a> {
     }
 }
 
+/// What is made of all nodes. Each is looked at, so that each problem is noted, although one that is wrong
+/// spoils the rest.
+pub fn each<N, T>(
+    nodes: impl IntoIterator<Item = N>,
+    read: impl FnMut(N) -> Option<T>,
+) -> Option<Vec<T>> {
+    let values: Vec<_> = nodes.into_iter().map(read).collect();
+    values.into_iter().collect()
+}
+
 /// The known name that was most likely meant.
 pub fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     known

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Network, Pool, Subnet,
-    check::{host_address, replace},
+    check::{has_no_host_bits, host_address, replace},
     class::Named,
     raw::{Node, Section, nearest},
     reservation,
@@ -292,14 +292,7 @@ fn read_prefix(node: &Node<'_>) -> Option<Ipv4Net> {
         ));
         return None;
     }
-    if prefix != prefix.trunc() {
-        node.refuse(format_args!(
-            "has bits set behind its prefix; give \"{}\"",
-            prefix.trunc()
-        ));
-        return None;
-    }
-    Some(prefix)
+    has_no_host_bits(node, prefix, "").then_some(prefix)
 }
 
 /// The addresses that hosts on a subnet can have: all but the first and the last one (RFC 1122

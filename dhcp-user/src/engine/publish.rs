@@ -2,10 +2,7 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use dhcp_common::{
-    abi::{Binding, BindingState, ClientKey, MAX_TEMPLATES, Template, TemplateKey},
-    wire::message_type,
-};
+use dhcp_common::abi::{Binding, BindingState, ClientKey, MAX_TEMPLATES, Template, TemplateKey};
 
 use super::{
     Context, Counter, Effect, Engine, Held, NO_SLOT, profile::Profile, protocol::Party,
@@ -174,8 +171,7 @@ impl Engine {
     fn add_template(&mut self, key: TemplateKey, template: Box<Template>, cx: &mut Context<'_>) {
         if self.templates.len() >= MAX_TEMPLATES as usize {
             self.count(Counter::TemplatesFull);
-            self.templates
-                .retain(|key| key.reply == u32::from(message_type::NAK));
+            self.templates.retain(TemplateKey::is_nak);
             if self.templates.len() >= MAX_TEMPLATES as usize {
                 return;
             }

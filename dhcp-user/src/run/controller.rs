@@ -10,10 +10,7 @@ use std::{
     time::Duration,
 };
 
-use dhcp_common::{
-    abi::{ClientKey, TemplateKey},
-    wire::message_type,
-};
+use dhcp_common::abi::{ClientKey, TemplateKey};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     sync::{mpsc, oneshot},
@@ -306,8 +303,7 @@ impl Controller {
                     }
                 }
                 Effect::ForgetTemplates => {
-                    let is_nak = |key: &TemplateKey| key.reply == u32::from(message_type::NAK);
-                    if let Err(error) = self.parts.maps.retain_templates(is_nak) {
+                    if let Err(error) = self.parts.maps.retain_templates(TemplateKey::is_nak) {
                         tracing::warn!(%error, "new shapes of requests stay with the controller");
                     }
                 }

@@ -11,7 +11,6 @@ use std::{
 use dhcp_common::{
     abi::{ClientKey, EventKind, Grant},
     outcome::Outcome,
-    wire::message_type,
 };
 use dhcp_ebpf::fixtures::{
     host::{HostFrame, HostTables},
@@ -180,8 +179,7 @@ impl Sides {
                     self.tables.templates.insert(key, *template);
                 }
                 Effect::ForgetTemplates => {
-                    let is_nak = |reply: u32| reply == u32::from(message_type::NAK);
-                    self.tables.templates.retain(|key, _| is_nak(key.reply));
+                    self.tables.templates.retain(|key, _| key.is_nak());
                 }
                 Effect::Send { egress, payload } => {
                     let mut octets = vec![0xee; 4096];

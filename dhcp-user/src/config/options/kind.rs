@@ -9,7 +9,10 @@ use dhcproto::{
 use ipnet::Ipv4Net;
 
 use super::numbered::{addresses, by_enterprise, class_data, encapsulated, value};
-use crate::config::{check::address, raw::Node};
+use crate::config::{
+    check::{address, has_no_host_bits},
+    raw::{Node, each},
+};
 
 /// How a value is written, and what it is on the wire.
 #[derive(Clone, Copy)]
@@ -201,9 +204,7 @@ pub(super) fn all<T>(
         node.refuse(format_args!("give a list of {of}, or leave the option out"));
         return None;
     }
-    // Each item is looked at, so that each problem is noted, before the first bad one ends it.
-    let values: Vec<_> = items.iter().map(read).collect();
-    values.into_iter().collect()
+    each(&items, read)
 }
 
 pub(super) fn text(node: &Node<'_>) -> Option<Vec<u8>> {
@@ -291,14 +292,7 @@ fn filter(node: &Node<'_>) -> Option<(Ipv4Addr, Ipv4Addr)> {
         node.refuse("not a prefix; give one such as \"10.2.0.0/16\"");
         return None;
     };
-    if prefix != prefix.trunc() {
-        node.refuse(format_args!(
-            "has bits set behind its prefix; give \"{}\"",
-            prefix.trunc()
-        ));
-        return None;
-    }
-    Some((prefix.addr(), prefix.netmask()))
+    has_no_host_bits(node, prefix, "").then(|| (prefix.addr(), prefix.netmask()))
 }
 
 fn route(node: &Node<'_>) -> Option<(Ipv4Net, Ipv4Addr)> {
@@ -308,14 +302,7 @@ fn route(node: &Node<'_>) -> Option<(Ipv4Net, Ipv4Addr)> {
         node.refuse("not a route; give one such as \"10.2.0.0/16 via 10.0.0.254\"");
         return None;
     };
-    if to != to.trunc() {
-        node.refuse(format_args!(
-            "has bits set behind its prefix; give \"{} via {via}\"",
-            to.trunc()
-        ));
-        return None;
-    }
-    Some((to, via))
+    has_no_host_bits(node, to, &format!(" via {via}")).then_some((to, via))
 }
 
 fn node_type(node: &Node<'_>) -> Option<Vec<u8>> {
