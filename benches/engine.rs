@@ -168,10 +168,10 @@ fn engine(criterion: &mut Criterion) {
 fn pool(criterion: &mut Criterion) {
     const SIZE: u32 = 1 << 20;
     let first = u32::from(Ipv4Addr::new(10, 16, 0, 0));
-    let range = Range::new(first.into(), (first + SIZE - 1).into());
+    let ranges = [Range::new(first.into(), (first + SIZE - 1).into())];
     let mut group = criterion.benchmark_group("pool, take and give back");
     for percent in [0, 50, 99] {
-        let mut pool = Pool::new(&[range], []);
+        let mut pool = Pool::new(&ranges, []);
         for _ in 0..SIZE / 100 * percent {
             pool.take_any().expect("the pool is not empty yet");
         }

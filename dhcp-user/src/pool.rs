@@ -43,9 +43,12 @@ impl Range {
 
 impl Pool {
     /// The addresses of `pools` (ascending, disjoint) but those that are reserved.
-    pub fn new(pools: &[config::Pool], reserved: impl IntoIterator<Item = Ipv4Addr>) -> Self {
+    pub fn new<'a>(
+        pools: impl IntoIterator<Item = &'a config::Pool>,
+        reserved: impl IntoIterator<Item = Ipv4Addr>,
+    ) -> Self {
         let ranges: Vec<_> = pools
-            .iter()
+            .into_iter()
             .map(|pool| {
                 let first = u64::from(u32::from(pool.first));
                 Range {

@@ -7,8 +7,6 @@ use super::{
     raw::{Node, Section},
 };
 
-pub(super) const KNOWN: [&str; 3] = ["next-server", "boot-file", "server-name"];
-
 /// The longest that one option holds.
 const MAX_OCTETS: usize = 255;
 

@@ -3,19 +3,17 @@
 use std::collections::HashMap;
 
 use super::{
-    Class, Classes, Condition, Field, Pattern, boot,
+    Class, Classes, Condition, Field, Overrides, Pattern,
     check::replace,
     options::parse_hex,
     raw::{Node, Section, each, nearest},
-    times::Settings,
+    times,
 };
 
 /// As many as bits in a [`Classes`].
 const MAX_CLASSES: usize = Classes::BITS as usize;
 /// Conditions inside conditions.
 const MAX_DEPTH: u32 = 8;
-
-const SETTINGS: [&str; 4] = ["lease-time", "renewal-time", "rebinding-time", "options"];
 
 /// The classes of a file, and which bit each name has.
 #[derive(Default)]
@@ -42,13 +40,11 @@ impl Named {
     fn add(&mut self, node: &Node<'_>) {
         let known: Vec<_> = ["name", "when", "refuse"]
             .into_iter()
-            .chain(SETTINGS)
-            .chain(boot::KNOWN)
+            .chain(times::OVERRIDES)
             .collect();
         let Some(section) = node.section(&known) else {
             return;
         };
-        let settings = Settings::read(&section);
         let mut refuse = false;
         replace(&mut refuse, section.get("refuse"), Node::boolean);
         let when = section
@@ -69,9 +65,7 @@ impl Named {
             name: name.unwrap_or_default(),
             when: when.unwrap_or(Condition::Any(Vec::new())),
             refuse,
-            lease: settings.own_lease_times(&section),
-            options: settings.options(&Settings::default()),
-            boot: settings.boot(&Settings::default()),
+            overrides: Overrides::read(&section),
         });
     }
 

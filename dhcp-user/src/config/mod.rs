@@ -21,6 +21,7 @@ pub mod check;
 mod class;
 mod host;
 mod options;
+mod pool;
 mod problem;
 mod raw;
 mod reservation;
@@ -53,11 +54,16 @@ pub struct Class {
     pub when: Condition,
     /// Whether such clients get no answer.
     pub refuse: bool,
-    /// Instead of the subnet's, but for the horizon.
+    pub overrides: Overrides,
+}
+
+/// What a pool, a class or a reservation says instead of what its subnet does. The reservation is the
+/// nearest to a client, then the later of its classes, then the pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// But for the horizon, which stays the subnet's.
     pub lease: Option<LeaseTimes>,
-    /// Before those of the subnet.
     pub options: Vec<OptionValue>,
-    /// Before what the subnet says, and after what a reservation says.
     pub boot: Boot,
 }
 
@@ -166,21 +172,23 @@ pub struct Subnet {
     pub reservations: Vec<Arc<Reservation>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
     pub first: Ipv4Addr,
     pub last: Ipv4Addr,
     /// For members of one of these only; none: for everybody.
     pub classes: Classes,
+    pub overrides: Overrides,
 }
 
 impl Pool {
-    /// A pool for everybody.
-    pub const fn new(first: Ipv4Addr, last: Ipv4Addr) -> Self {
+    /// A pool for everybody, without overrides.
+    pub fn new(first: Ipv4Addr, last: Ipv4Addr) -> Self {
         Self {
             first,
             last,
             classes: 0,
+            overrides: Overrides::default(),
         }
     }
 }
@@ -244,8 +252,7 @@ pub struct Reservation {
     pub address: Ipv4Addr,
     /// Sent as option 12.
     pub host_name: Option<String>,
-    /// Before what the subnet says.
-    pub boot: Boot,
+    pub overrides: Overrides,
 }
 
 impl Config {

@@ -10,11 +10,12 @@ use ipnet::Ipv4Net;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Boot, Network, Reservation, boot,
+    Network, Overrides, Reservation,
     check::{address, replace},
     options,
+    pool::{Taken, usable},
     raw::{Node, Section},
-    subnet::{Taken, usable},
+    times,
 };
 
 /// The longest name that the DNS has (RFC 1035 §2.3.4, less the length octets at both ends).
@@ -31,7 +32,7 @@ pub(super) fn read(
     let mut addresses = HashMap::new();
     let mut reservations = Vec::new();
     let own = ["hardware-address", "client-id", "address", "host-name"];
-    let known: Vec<_> = own.into_iter().chain(boot::KNOWN).collect();
+    let known: Vec<_> = own.into_iter().chain(times::OVERRIDES).collect();
     for node in section.tables("reservation") {
         let Some(section) = node.section(&known) else {
             continue;
@@ -72,7 +73,7 @@ pub(super) fn read(
                 client_text,
                 address,
                 host_name,
-                boot: Boot::read(&section),
+                overrides: Overrides::read(&section),
             }));
         }
     }

@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use dhcp_common::wire::INFINITE_SECS;
 
 use super::{
-    Boot, LeaseTimes, OptionValue, options,
+    Boot, LeaseTimes, OptionValue, Overrides, options,
     raw::{Node, Section},
 };
 
@@ -24,6 +24,19 @@ pub(super) const KNOWN: [&str; 15] = [
     "authoritative",
     "rapid-commit",
     MATCH_CLIENT_ID,
+    "options",
+    "next-server",
+    "boot-file",
+    "server-name",
+];
+
+/// What stands in a pool, a class or a reservation.
+pub(super) const OVERRIDES: [&str; 9] = [
+    "lease-time",
+    "min-lease-time",
+    "max-lease-time",
+    "renewal-time",
+    "rebinding-time",
     "options",
     "next-server",
     "boot-file",
@@ -168,16 +181,6 @@ impl<'a> Settings<'a> {
         times
     }
 
-    /// The times of a class, where it sets any; the horizon is the subnet's.
-    pub fn own_lease_times(&self, section: &Section<'_>) -> Option<LeaseTimes> {
-        if self.lease.is_none() && (self.renewal.is_some() || self.rebinding.is_some()) {
-            section.refuse("says when to renew but not for how long; add `lease-time = \"1h\"`");
-        }
-        self.lease
-            .as_ref()
-            .map(|_| self.lease_times(&Settings::default()))
-    }
-
     pub fn offer_time(&self, defaults: &Settings<'_>) -> Duration {
         self.offer_time
             .or(defaults.offer_time)
@@ -216,6 +219,31 @@ impl<'a> Settings<'a> {
         let inherited = defaults.options.iter();
         let inherited = inherited.filter(|option| !own.contains(&option.code));
         self.options.iter().chain(inherited).cloned().collect()
+    }
+}
+
+impl Overrides {
+    pub(super) fn read(section: &Section<'_>) -> Self {
+        let settings = Settings::read(section);
+        let nothing = Settings::default();
+        let of_lease = [
+            &settings.min_lease,
+            &settings.max_lease,
+            &settings.renewal,
+            &settings.rebinding,
+        ];
+        let has_lease = settings.lease.is_some();
+        if let Some(time) = of_lease.into_iter().flatten().next()
+            && !has_lease
+        {
+            let what = "depends on how long a lease is; add `lease-time = \"1h\"`";
+            time.node.refuse(what);
+        }
+        Self {
+            lease: has_lease.then(|| settings.lease_times(&nothing)),
+            options: settings.options(&nothing),
+            boot: settings.boot(&nothing),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ pub fn of(classes: &[Class], shape: &Shape) -> Classes {
 }
 
 /// The classes in a set, in the order of the configuration.
-pub fn members(classes: &[Class], set: Classes) -> impl DoubleEndedIterator<Item = &Class> {
+pub fn members(classes: &[Class], set: Classes) -> impl Iterator<Item = &Class> {
     classes
         .iter()
         .enumerate()

@@ -208,10 +208,7 @@ impl Engine {
     fn terms(&self, address: Ipv4Addr, held: &Held, request: &Request) -> Option<LeaseTimes> {
         let profile = self.profile(address, &held.client)?;
         let (classes, _) = self.networks.classes_of(&request.shape);
-        let terms = self
-            .networks
-            .for_shape(profile, classes, &request.shape)
-            .lease;
+        let terms = self.networks.terms(profile, classes, &request.shape).lease;
         self.update(address, |lease| lease.terms = Some(terms));
         Some(terms)
     }

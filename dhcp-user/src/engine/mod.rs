@@ -17,6 +17,7 @@ mod fences;
 mod horizons;
 mod leases;
 mod links;
+mod network;
 mod networks;
 mod offers;
 mod profile;

@@ -1,251 +1,23 @@
-//! The subnets that are served, and whose an address in them may be.
+//! All networks that are served, and which one a request is about.
 
 use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     net::Ipv4Addr,
     sync::Arc,
-    time::Duration,
 };
 
-use dhcp_common::abi::ClientKey;
 use ipnet::Ipv4Net;
-
 use sha2::{Digest, Sha256};
 
 use super::{
     classes,
     counters::Counter,
     links::LinkTable,
-    profile::{Ids, Profile},
+    network::{Network, Subnet},
+    profile::{Ids, Profile, Terms},
     request::{Request, Shape},
 };
-use crate::{
-    config::{self, Class, Classes, Config, LeaseTimes},
-    pool::Pool,
-};
-
-/// A subnet with its pool.
-#[derive(Debug)]
-pub struct Subnet {
-    pub prefix: Ipv4Net,
-    pub lease: LeaseTimes,
-    pub offer_time: Duration,
-    pub decline_time: Duration,
-    pub authoritative: bool,
-    /// The pool for everybody, and then one for each set of classes.
-    pools: Vec<ClassPool>,
-}
-
-#[derive(Debug)]
-struct ClassPool {
-    /// None: for everybody.
-    classes: Classes,
-    pool: Pool,
-    profile: Arc<Profile>,
-}
-
-impl ClassPool {
-    const fn is_for(&self, classes: Classes) -> bool {
-        self.classes == 0 || self.classes & classes != 0
-    }
-}
-
-impl Subnet {
-    /// The pool that an address is in, or else the one for everybody.
-    fn pool_of(&self, address: Ipv4Addr) -> &ClassPool {
-        let mut pools = self.pools.iter();
-        pools
-            .find(|pool| pool.pool.contains(address))
-            .unwrap_or(&self.pools[0])
-    }
-
-    /// Free addresses and all, of the pool that an address is in.
-    pub fn fill(&self, address: Ipv4Addr) -> &Pool {
-        &self.pool_of(address).pool
-    }
-
-    fn take_any(&mut self, classes: Classes) -> Option<Ipv4Addr> {
-        // One's own before everybody's.
-        let pools = self.pools.iter_mut().rev();
-        pools
-            .filter(|pool| pool.is_for(classes))
-            .find_map(|pool| pool.pool.take_any())
-    }
-}
-
-/// The subnets that share a link.
-#[derive(Debug)]
-pub struct Network {
-    pub id: u32,
-    /// Whether option 61 is looked at.
-    pub match_client_id: bool,
-    /// At least one, each named by its index.
-    subnets: Vec<Subnet>,
-    reservations: HashMap<ClientKey, Reserved>,
-    reserved_for: HashMap<Ipv4Addr, ClientKey>,
-}
-
-#[derive(Debug)]
-struct Reserved {
-    address: Ipv4Addr,
-    profile: Arc<Profile>,
-}
-
-impl Network {
-    fn new(network: &config::Network) -> Self {
-        Self {
-            id: network.id,
-            match_client_id: network.match_client_id,
-            subnets: Vec::new(),
-            reservations: HashMap::new(),
-            reserved_for: HashMap::new(),
-        }
-    }
-
-    fn add(
-        &mut self,
-        subnet: &config::Subnet,
-        server_id: Ipv4Addr,
-        classes: [u8; 32],
-        ids: &mut Ids,
-    ) {
-        let of_pool =
-            |pools, ids: &mut Ids| Arc::new(Profile::new(subnet, server_id, pools, classes, ids));
-        let profile = of_pool(0, ids);
-        for reservation in &subnet.reservations {
-            let own = profile.for_reservation(reservation, ids).map(Arc::new);
-            let profile = own.unwrap_or_else(|| Arc::clone(&profile));
-            let address = reservation.address;
-            self.reserved_for.insert(address, reservation.client);
-            self.reservations
-                .insert(reservation.client, Reserved { address, profile });
-        }
-        // Everybody's pool is always there, and first.
-        let mut ranges = BTreeMap::from([(0, Vec::new())]);
-        for pool in &subnet.pools {
-            ranges
-                .entry(pool.classes)
-                .or_insert_with(Vec::new)
-                .push(*pool);
-        }
-        let pools = ranges.into_iter().map(|(classes, ranges)| ClassPool {
-            classes,
-            pool: Pool::new(
-                &ranges,
-                subnet.reservations.iter().map(|reserved| reserved.address),
-            ),
-            profile: match classes {
-                0 => Arc::clone(&profile),
-                classes => of_pool(classes, ids),
-            },
-        });
-        self.subnets.push(Subnet {
-            prefix: subnet.prefix,
-            lease: subnet.lease,
-            offer_time: subnet.offer_time,
-            decline_time: subnet.decline_time,
-            authoritative: subnet.authoritative,
-            pools: pools.collect(),
-        });
-    }
-
-    /// Index of the subnet that an address lies in.
-    pub fn index_of(&self, address: Ipv4Addr) -> Option<usize> {
-        self.subnets
-            .iter()
-            .position(|subnet| subnet.prefix.contains(&address))
-    }
-
-    pub fn subnet(&self, index: usize) -> Option<&Subnet> {
-        self.subnets.get(index)
-    }
-
-    /// The subnet that an address lies in.
-    pub fn subnet_of(&self, address: Ipv4Addr) -> Option<&Subnet> {
-        self.subnet(self.index_of(address)?)
-    }
-
-    fn subnet_of_mut(&mut self, address: Ipv4Addr) -> Option<&mut Subnet> {
-        let index = self.index_of(address)?;
-        self.subnets.get_mut(index)
-    }
-
-    /// The address reserved for a client.
-    pub fn reservation(&self, client: &ClientKey) -> Option<Ipv4Addr> {
-        self.reservations
-            .get(client)
-            .map(|reserved| reserved.address)
-    }
-
-    /// What a client's answers are made from, on a subnet and about an address.
-    pub fn profile(
-        &self,
-        client: &ClientKey,
-        index: usize,
-        address: Ipv4Addr,
-    ) -> Option<&Arc<Profile>> {
-        let subnet = self.subnets.get(index)?;
-        let reserved = self.reservations.get(client);
-        let reserved = reserved.filter(|reserved| subnet.prefix.contains(&reserved.address));
-        Some(reserved.map_or_else(
-            || &subnet.pool_of(address).profile,
-            |reserved| &reserved.profile,
-        ))
-    }
-
-    /// Whether the configuration lets this client have this address, whatever its classes.
-    pub fn may_have(&self, client: &ClientKey, address: Ipv4Addr) -> bool {
-        self.may_have_in(client, Classes::MAX, address)
-    }
-
-    /// Whether the configuration lets this client have this address.
-    pub fn may_have_in(&self, client: &ClientKey, classes: Classes, address: Ipv4Addr) -> bool {
-        match self.reserved_for.get(&address) {
-            Some(owner) => owner == client,
-            None => self.subnet_of(address).is_some_and(|subnet| {
-                let pool = subnet.pool_of(address);
-                pool.is_for(classes) && pool.pool.contains(address)
-            }),
-        }
-    }
-
-    /// Whether the address may be given to any client.
-    pub fn is_in_pool(&self, address: Ipv4Addr) -> bool {
-        self.subnet_of(address)
-            .is_some_and(|subnet| subnet.pool_of(address).pool.contains(address))
-    }
-
-    /// Takes a certain address out of its pool; `false` if it is not free.
-    pub fn take(&mut self, address: Ipv4Addr) -> bool {
-        self.pools_of_mut(address)
-            .any(|pool| pool.pool.take(address))
-    }
-
-    /// Takes an address for a client of these classes from the subnet at `first` or, if that has none,
-    /// from another one.
-    pub fn take_any(&mut self, first: usize, classes: Classes) -> Option<Ipv4Addr> {
-        let address = self.subnets.get_mut(first)?.take_any(classes);
-        address.or_else(|| {
-            let mut subnets = self.subnets.iter_mut();
-            subnets.find_map(|subnet| subnet.take_any(classes))
-        })
-    }
-
-    pub fn give_back(&mut self, address: Ipv4Addr) {
-        for pool in self.pools_of_mut(address) {
-            pool.pool.give_back(address);
-        }
-    }
-
-    /// The pools in whose ranges an address may lie.
-    fn pools_of_mut(&mut self, address: Ipv4Addr) -> impl Iterator<Item = &mut ClassPool> {
-        self.subnet_of_mut(address)
-            .into_iter()
-            .flat_map(|subnet| &mut subnet.pools)
-            .filter(move |pool| pool.pool.contains(address))
-    }
-}
+use crate::config::{self, Class, Classes, Config};
 
 /// All subnets, found by id and by the addresses in them.
 #[derive(Debug)]
@@ -289,23 +61,15 @@ impl Networks {
     }
 
     /// What a client of these classes is answered from who asks so.
-    pub fn for_shape<'a>(
-        &self,
-        profile: &'a Profile,
-        set: Classes,
-        shape: &Shape,
-    ) -> Cow<'a, Profile> {
-        let mut profile = Cow::Borrowed(profile);
-        if set != 0 {
-            profile = Cow::Owned(profile.with_classes(classes::members(&self.classes, set)));
-        }
+    pub fn terms(&self, profile: &Profile, set: Classes, shape: &Shape) -> Arc<Terms> {
+        let mut terms = profile.terms(classes::members(&self.classes, set));
         if let Some(secs) = shape.lease_secs {
-            let lease = profile.lease.requested(secs);
-            if lease != profile.lease {
-                profile.to_mut().lease = lease;
+            let lease = terms.lease.requested(secs);
+            if lease != terms.lease {
+                Arc::make_mut(&mut terms).lease = lease;
             }
         }
-        profile
+        terms
     }
 
     pub fn has_profile(&self, id: u32) -> bool {
@@ -332,9 +96,9 @@ impl Networks {
             .by_id
             .entry(network.id)
             .or_insert_with(|| Network::new(network));
+        let index = network.add(subnet, server_id, classes, &mut self.profile_ids);
         self.by_prefix
-            .insert(subnet.prefix.trunc(), (network.id, network.subnets.len()));
-        network.add(subnet, server_id, classes, &mut self.profile_ids);
+            .insert(subnet.prefix.trunc(), (network.id, index));
     }
 
     pub fn get(&self, id: u32) -> Option<&Network> {

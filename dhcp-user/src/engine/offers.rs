@@ -20,14 +20,12 @@ const FULL_POOL_DIVISOR: u32 = 10;
 /// How long an offer is held: the configured time while at least half of the pool is free, from there
 /// on less in proportion, down to a tenth when nothing is free; never under [`MIN_HOLD`], or the
 /// configured time if that is shorter.
-fn hold(offer_time: Duration, pool: &Pool) -> Duration {
+fn hold(offer_time: Duration, pool: Option<&Pool>) -> Duration {
     /// Parts in which the way from half to full is counted.
     const STEPS: u64 = 1000;
     let least = offer_time / FULL_POOL_DIVISOR;
-    let free = (pool.free() * 2 * STEPS)
-        .checked_div(pool.size())
-        .unwrap_or(STEPS)
-        .min(STEPS);
+    let free = pool.and_then(|pool| (pool.free() * 2 * STEPS).checked_div(pool.size()));
+    let free = free.unwrap_or(STEPS).min(STEPS);
     let scaled = least + (offer_time - least) * free as u32 / STEPS as u32;
     scaled.max(MIN_HOLD.min(offer_time))
 }
@@ -216,20 +214,27 @@ mod tests {
         let mut held = Vec::new();
         for taken in 0..=100 {
             if [0, 50, 75, 100].contains(&taken) {
-                held.push(hold(secs(60), &pool));
+                held.push(hold(secs(60), Some(&pool)));
             }
             pool.take_any();
         }
         assert_eq!(held, [secs(60), secs(60), secs(33), secs(6)]);
-        assert_eq!(hold(secs(10), &pool), secs(2), "not under the minimum");
-        assert_eq!(hold(secs(1), &pool), secs(1), "not over what is configured");
+        assert_eq!(
+            hold(secs(10), Some(&pool)),
+            secs(2),
+            "not under the minimum"
+        );
+        assert_eq!(
+            hold(secs(1), Some(&pool)),
+            secs(1),
+            "not over what is configured"
+        );
     }
 
     #[test]
-    fn a_subnet_of_reservations_only_holds_offers_too() {
-        assert_eq!(
-            hold(Duration::from_secs(60), &Pool::new(&[], [])),
-            Duration::from_secs(60)
-        );
+    fn a_reserved_address_is_held_as_if_all_were_free() {
+        let time = Duration::from_secs(60);
+        assert_eq!(hold(time, None), time);
+        assert_eq!(hold(time, Some(&Pool::new(&[], []))), time);
     }
 }

@@ -5,90 +5,27 @@ use std::{collections::HashSet, net::Ipv4Addr, sync::Arc};
 use dhcp_common::wire::option;
 use sha2::{Digest, Sha256};
 
-use crate::config::{Boot, Class, Classes, LeaseTimes, OptionValue, Reservation, Subnet};
+use crate::config::{
+    Boot, Class, Classes, LeaseTimes, OptionValue, Overrides, Reservation, Subnet,
+};
 
 /// Part of every profile's id. Raised whenever [`super::reply`] would encode other octets from the same
 /// profile and request: templates of an earlier program may still stand in the kernel's map.
-const RENDERING: u32 = 3;
+const RENDERING: u32 = 4;
 
-/// One for each subnet, one more for each set of its pools that is for certain classes, and one for each
-/// reservation that says more than an address. What classes give on top is not part of it: a template is found by profile
-/// and fingerprint, and the fingerprint covers all that classes are told by.
+/// What a client is told, and for how long it may have its address.
 #[derive(Clone, Debug)]
-pub struct Profile {
-    /// Derived from all the rest: the same after a restart, another after a change.
-    pub id: u32,
+pub struct Terms {
     pub server_id: Ipv4Addr,
     pub mask: Ipv4Addr,
-    /// Whether no OFFER is published for requests with option 80.
-    pub rapid_commit: bool,
     pub lease: LeaseTimes,
     pub options: Arc<[OptionValue]>,
-    pub boot: Boot,
-    /// What of that a reservation says, which no class changes.
-    reserved_boot: Boot,
+    pub boot: Arc<Boot>,
     /// Option 12 of a reservation.
-    pub host_name: Option<String>,
-    pools: Classes,
-    classes: [u8; 32],
+    pub host_name: Option<Arc<str>>,
 }
 
-impl Profile {
-    /// `pools` are the classes for which the addresses are, and `classes` a digest of all of them.
-    pub fn new(
-        subnet: &Subnet,
-        server_id: Ipv4Addr,
-        pools: Classes,
-        classes: [u8; 32],
-        ids: &mut Ids,
-    ) -> Self {
-        let mut profile = Self {
-            id: 0,
-            server_id,
-            mask: subnet.prefix.netmask(),
-            rapid_commit: subnet.rapid_commit,
-            lease: subnet.lease,
-            options: subnet.options.as_slice().into(),
-            boot: subnet.boot.clone(),
-            reserved_boot: Boot::default(),
-            host_name: None,
-            pools,
-            classes,
-        };
-        profile.id = ids.draw(profile.digest());
-        profile
-    }
-
-    /// For one answer to a relay agent that stands for the server (RFC 5107). It has the same id, under
-    /// which nothing of it may be published.
-    pub fn with_server_id(&self, server_id: Ipv4Addr) -> Self {
-        Self {
-            server_id,
-            options: Arc::clone(&self.options),
-            boot: self.boot.clone(),
-            reserved_boot: self.reserved_boot.clone(),
-            host_name: self.host_name.clone(),
-            ..*self
-        }
-    }
-
-    /// `None` where the reservation's client is told the same as any other.
-    pub fn for_reservation(&self, reservation: &Reservation, ids: &mut Ids) -> Option<Self> {
-        if reservation.host_name.is_none() && reservation.boot == Boot::default() {
-            return None;
-        }
-        let mut profile = Self {
-            id: 0,
-            options: Arc::clone(&self.options),
-            boot: reservation.boot.over(&self.boot),
-            reserved_boot: reservation.boot.clone(),
-            host_name: reservation.host_name.clone(),
-            ..*self
-        };
-        profile.id = ids.draw(profile.digest());
-        Some(profile)
-    }
-
+impl Terms {
     /// The value of an option of the configuration. The boot file and the server's name are options too,
     /// for a client that asks for them (RFC 2132 §9.4, §9.5).
     pub fn option(&self, code: u8) -> Option<&[u8]> {
@@ -103,96 +40,128 @@ impl Profile {
             .or_else(|| boot.as_deref().map(str::as_bytes))
     }
 
-    /// With what the classes of a client give: over the subnet's, and the later class over the earlier.
-    pub fn with_classes<'a>(&self, classes: impl DoubleEndedIterator<Item = &'a Class>) -> Self {
-        let mut options: Vec<OptionValue> = Vec::new();
-        let mut lease = None;
-        let mut boot = self.reserved_boot.clone();
-        let mut add = |more: &[OptionValue]| {
-            for option in more {
-                if options.iter().all(|other| other.code != option.code) {
-                    options.push(option.clone());
-                }
-            }
-        };
-        for class in classes.rev() {
-            add(&class.options);
-            lease = lease.or(class.lease);
-            boot = boot.over(&class.boot);
+    /// With what stands nearer to the client put over it.
+    fn under(self: Arc<Self>, overrides: &Overrides) -> Arc<Self> {
+        let Overrides {
+            lease,
+            options,
+            boot,
+        } = overrides;
+        if *overrides == Overrides::default() {
+            return self;
         }
-        add(&self.options);
-        Self {
-            options: options.into(),
+        let is_inherited =
+            |option: &&OptionValue| options.iter().all(|own| own.code != option.code);
+        let inherited = self.options.iter().filter(is_inherited);
+        Arc::new(Self {
             lease: LeaseTimes {
                 horizon_leases: self.lease.horizon_leases,
                 ..lease.unwrap_or(self.lease)
             },
-            boot: boot.over(&self.boot),
-            reserved_boot: self.reserved_boot.clone(),
+            options: options.iter().chain(inherited).cloned().collect(),
+            boot: Arc::new(boot.over(&self.boot)),
             host_name: self.host_name.clone(),
             ..*self
+        })
+    }
+}
+
+/// Terms before it is known of which classes a request is. There is one for each kind of pool of a subnet,
+/// and one for each reservation that says more than an address.
+///
+/// What classes give is not part of it: a template is found by profile and fingerprint, and the fingerprint
+/// covers all that classes are told by.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Derived from all the rest: the same after a restart, another after a change.
+    pub id: u32,
+    /// Whether no OFFER is published for requests with option 80.
+    pub rapid_commit: bool,
+    /// The subnet's under the pool's; what classes say goes over it.
+    pool: Arc<Terms>,
+    /// What no class changes.
+    reservation: Option<Arc<Reservation>>,
+    /// What clients of no class are told.
+    terms: Arc<Terms>,
+}
+
+impl Profile {
+    /// Of the pools for some classes, or for all clients, that have the same overrides. `digest` is one of
+    /// all classes.
+    pub fn of_pool(
+        subnet: &Subnet,
+        server_id: Ipv4Addr,
+        classes: Classes,
+        overrides: &Overrides,
+        digest: [u8; 32],
+        ids: &mut Ids,
+    ) -> Self {
+        let terms = Arc::new(Terms {
+            server_id,
+            mask: subnet.prefix.netmask(),
+            lease: subnet.lease,
+            options: subnet.options.as_slice().into(),
+            boot: Arc::new(subnet.boot.clone()),
+            host_name: None,
+        });
+        let terms = terms.under(overrides);
+        // Debug names all parts of a value, and two that print alike are alike.
+        let parts = format!(
+            "{:?}",
+            (RENDERING, &terms, subnet.rapid_commit, classes, digest)
+        );
+        Self {
+            id: ids.draw(&parts),
+            rapid_commit: subnet.rapid_commit,
+            pool: Arc::clone(&terms),
+            reservation: None,
+            terms,
         }
     }
 
-    /// Every part with its length before it, so that no two profiles give the same input.
-    fn digest(&self) -> u32 {
-        let LeaseTimes {
-            lease_secs,
-            renewal_secs,
-            rebinding_secs,
-            range,
+    /// `None` where the reservation's client is told the same as any other.
+    pub fn of_reservation(&self, reservation: &Arc<Reservation>, ids: &mut Ids) -> Option<Self> {
+        let Reservation {
+            host_name,
+            overrides,
             ..
-        } = self.lease;
-        let mut hash = Sha256::new();
-        let numbers = [
-            RENDERING,
-            self.server_id.into(),
-            self.mask.into(),
-            self.rapid_commit.into(),
-            lease_secs,
-            renewal_secs,
-            rebinding_secs,
-        ];
-        for number in numbers {
-            hash.update(number.to_be_bytes());
+        } = &**reservation;
+        if host_name.is_none() && *overrides == Overrides::default() {
+            return None;
         }
-        for bound in range.into_iter().flatten() {
-            hash.update(bound.to_be_bytes());
+        let parts = format!("{:?}", (self.id, host_name, overrides));
+        Some(Self {
+            id: ids.draw(&parts),
+            rapid_commit: self.rapid_commit,
+            pool: Arc::clone(&self.pool),
+            terms: reserved(Arc::clone(&self.pool), reservation),
+            reservation: Some(Arc::clone(reservation)),
+        })
+    }
+
+    /// What clients of these classes are told, the later class over the earlier.
+    pub fn terms<'a>(&self, classes: impl Iterator<Item = &'a Class>) -> Arc<Terms> {
+        let mut classes = classes.peekable();
+        if classes.peek().is_none() {
+            return Arc::clone(&self.terms);
         }
-        for option in self.options.iter() {
-            hash.update([option.code]);
-            hash.update((option.data.len() as u64).to_be_bytes());
-            hash.update(&option.data);
+        let pool = Arc::clone(&self.pool);
+        let terms = classes.fold(pool, |terms, class| terms.under(&class.overrides));
+        match &self.reservation {
+            Some(reservation) => reserved(terms, reservation),
+            None => terms,
         }
-        if let Some(name) = &self.host_name {
-            hash.update([option::PAD]);
-            hash.update((name.len() as u64).to_be_bytes());
-            hash.update(name);
-        }
-        hash.update(self.pools.to_be_bytes());
-        hash.update(self.classes);
-        let Boot {
-            next_server,
-            file,
-            server_name,
-        } = &self.boot;
-        // Codes that no option of the configuration has, END and two that the server alone sends.
-        if let Some(address) = next_server {
-            hash.update([option::END]);
-            hash.update(address.octets());
-        }
-        for (mark, text) in [
-            (option::MESSAGE_TYPE, file),
-            (option::SERVER_ID, server_name),
-        ] {
-            if let Some(text) = text {
-                hash.update([mark]);
-                hash.update((text.len() as u64).to_be_bytes());
-                hash.update(text);
-            }
-        }
-        let [a, b, c, d, ..] = <[u8; 32]>::from(hash.finalize());
-        u32::from_be_bytes([a, b, c, d])
+    }
+}
+
+fn reserved(terms: Arc<Terms>, reservation: &Reservation) -> Arc<Terms> {
+    let terms = terms.under(&reservation.overrides);
+    match &reservation.host_name {
+        Some(name) => Arc::new(Terms {
+            host_name: Some(name.as_str().into()),
+            ..Terms::clone(&terms)
+        }),
+        None => terms,
     }
 }
 
@@ -206,7 +175,12 @@ impl Ids {
         self.0.contains(&id)
     }
 
-    fn draw(&mut self, digest: u32) -> u32 {
+    fn draw(&mut self, parts: &str) -> u32 {
+        let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(parts));
+        self.first_free(u32::from_be_bytes([a, b, c, d]))
+    }
+
+    fn first_free(&mut self, digest: u32) -> u32 {
         let mut id = digest;
         while !self.0.insert(id) {
             id = id.wrapping_add(1);
@@ -223,7 +197,7 @@ mod tests {
     fn equal_digests_get_ids_of_their_own() {
         let mut ids = Ids::default();
         assert_eq!(
-            [7, 7, 8, u32::MAX, u32::MAX].map(|digest| ids.draw(digest)),
+            [7, 7, 8, u32::MAX, u32::MAX].map(|digest| ids.first_free(digest)),
             [7, 8, 9, u32::MAX, 0]
         );
     }

@@ -368,10 +368,8 @@ impl Engine {
         let profile = network
             .profile(&party.client, index, address)
             .ok_or(Counter::UnknownNetwork)?;
-        let profile = self
-            .networks
-            .for_shape(profile, party.classes, &request.shape);
-        let reply = reply::encode(answer, &profile, request)?;
+        let terms = self.networks.terms(profile, party.classes, &request.shape);
+        let reply = reply::encode(answer, &terms, request)?;
         if reply.relay_info_left_out {
             self.count(Counter::RelayInfoLeftOut);
         }

@@ -124,10 +124,7 @@ impl Engine {
         let is_rapid = profile.rapid_commit && request.shape.rapid_commit;
         let is_offer = |answer| matches!(answer, Answer::Offer(_));
         let nowhere = Ipv4Addr::UNSPECIFIED;
-        let rendered_from = self
-            .networks
-            .for_shape(&profile, party.classes, &request.shape)
-            .into_owned();
+        let terms = self.networks.terms(&profile, party.classes, &request.shape);
         for answer in [Answer::Offer(nowhere), Answer::Ack(nowhere)] {
             let key = TemplateKey {
                 fingerprint,
@@ -137,7 +134,8 @@ impl Engine {
             if (is_rapid && is_offer(answer)) || self.templates.contains(&key) {
                 continue;
             }
-            let rendered = template::template(answer, &rendered_from, &request.shape, fingerprint);
+            let rendered =
+                template::template(answer, profile.id, &terms, &request.shape, fingerprint);
             if let Some((key, template)) = rendered {
                 self.add_template(key, template, cx);
             }

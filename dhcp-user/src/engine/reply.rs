@@ -1,6 +1,6 @@
 //! From a decision to the octets of a reply (RFC 2131 §4.3.1, tables 3 and 4).
 //!
-//! The options before the echoes depend on profile, shape and kind of answer alone; that is what makes
+//! The options before the echoes depend on terms, shape and kind of answer alone; that is what makes
 //! a template of them ([`super::template`]).
 
 use std::net::Ipv4Addr;
@@ -12,7 +12,7 @@ use self::options::split;
 use super::{
     counters::Counter,
     effect::Egress,
-    profile::Profile,
+    profile::Terms,
     request::{MessageType as RequestType, Request},
 };
 
@@ -70,8 +70,8 @@ impl Answer {
     }
 
     /// The next server to boot from, which a NAK has none of (RFC 2131 table 3).
-    pub fn siaddr(self, profile: &Profile) -> Ipv4Addr {
-        let next_server = profile.boot.next_server.filter(|_| !self.is_nak());
+    pub fn siaddr(self, terms: &Terms) -> Ipv4Addr {
+        let next_server = terms.boot.next_server.filter(|_| !self.is_nak());
         next_server.unwrap_or(Ipv4Addr::UNSPECIFIED)
     }
 
@@ -100,12 +100,15 @@ pub struct Reply {
 ///
 /// # Errors
 /// The reply does not fit into what the client takes.
-pub fn encode(answer: Answer, profile: &Profile, request: &Request) -> Result<Reply, Counter> {
-    let egress = egress(answer, profile, request);
+pub fn encode(answer: Answer, terms: &Terms, request: &Request) -> Result<Reply, Counter> {
+    let egress = egress(answer, terms, request);
     // The answer leaves from our own address all the same. No template is made from this.
     let named = request.relay.server_id_override;
-    let named = named.map(|server_id| profile.with_server_id(server_id));
-    let profile = named.as_ref().unwrap_or(profile);
+    let named = named.map(|server_id| Terms {
+        server_id,
+        ..terms.clone()
+    });
+    let terms = named.as_ref().unwrap_or(terms);
     let echoes = echoes(answer, request);
     let mut relay_info = echo(option::RELAY_INFO, request.relay_info.as_deref());
     let room = request
@@ -115,19 +118,19 @@ pub fn encode(answer: Answer, profile: &Profile, request: &Request) -> Result<Re
     let mut fields = None;
     let mut relay_info_left_out = false;
     if let Some(rest) = room.checked_sub(echoes.len() + relay_info.len()) {
-        fields = render(answer, profile, &request.shape, rest);
+        fields = render(answer, terms, &request.shape, rest);
     }
     if fields.is_none() && !relay_info.is_empty() {
         relay_info = Vec::new();
         relay_info_left_out = true;
         if let Some(rest) = room.checked_sub(echoes.len()) {
-            fields = render(answer, profile, &request.shape, rest);
+            fields = render(answer, terms, &request.shape, rest);
         }
     }
     let fields = fields.ok_or(Counter::ReplyTooLarge)?;
 
     let mut payload = Vec::with_capacity(wire::BOOTP_DEFAULT_MAX_LEN);
-    payload.extend_from_slice(&head(answer, profile, request));
+    payload.extend_from_slice(&head(answer, terms, request));
     payload.extend_from_slice(&fields.sname);
     payload.extend_from_slice(&fields.file);
     payload.extend_from_slice(&wire::MAGIC_COOKIE.get().to_be_bytes());
@@ -158,7 +161,7 @@ fn echoes(answer: Answer, request: &Request) -> Vec<u8> {
 }
 
 /// `op` to `chaddr`: the request's, all 16 octets of `chaddr` among them, but for what table 3 sets.
-fn head(answer: Answer, profile: &Profile, request: &Request) -> [u8; wire::BOOTP_HEAD_LEN] {
+fn head(answer: Answer, terms: &Terms, request: &Request) -> [u8; wire::BOOTP_HEAD_LEN] {
     const HOPS: usize = 3;
     const SECS: std::ops::Range<usize> = 8..10;
     const FLAGS: std::ops::Range<usize> = 10..12;
@@ -171,7 +174,7 @@ fn head(answer: Answer, profile: &Profile, request: &Request) -> [u8; wire::BOOT
     // The other bits are reserved, and zero in what a server sends (RFC 2131 §2, figure 2).
     let flags = request.flags & wire::FLAG_BROADCAST;
     head[FLAGS].copy_from_slice(&flags.to_be_bytes());
-    head[SIADDR].copy_from_slice(&answer.siaddr(profile).octets());
+    head[SIADDR].copy_from_slice(&answer.siaddr(terms).octets());
     head[YIADDR].copy_from_slice(&answer.yiaddr().octets());
     match answer {
         Answer::Ack(_) | Answer::Inform => {}
@@ -188,13 +191,13 @@ fn head(answer: Answer, profile: &Profile, request: &Request) -> [u8; wire::BOOT
 }
 
 /// RFC 2131 §4.1, and for INFORM §4.3.5.
-fn egress(answer: Answer, profile: &Profile, request: &Request) -> Egress {
+fn egress(answer: Answer, terms: &Terms, request: &Request) -> Egress {
     let ingress = &request.ingress;
     let to = |destination, destination_mac, destination_port| Egress {
         ifindex: ingress.ifindex,
         tags: ingress.tags,
         destination_mac,
-        source: profile.server_id,
+        source: terms.server_id,
         destination,
         destination_port,
     };

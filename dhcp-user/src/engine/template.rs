@@ -7,7 +7,7 @@ use dhcp_common::{
 };
 
 use super::{
-    profile::Profile,
+    profile::{Profile, Terms},
     reply::{self, Answer, NakReason},
     request::Shape,
 };
@@ -31,7 +31,8 @@ const NAK_SHAPE: Shape = Shape {
 pub fn nak(profile: &Profile) -> Option<(TemplateKey, Box<Template>)> {
     template(
         Answer::Nak(NakReason::Revoked),
-        profile,
+        profile.id,
+        &profile.terms(std::iter::empty()),
         &NAK_SHAPE,
         NO_FINGERPRINT,
     )
@@ -42,7 +43,8 @@ pub fn nak(profile: &Profile) -> Option<(TemplateKey, Box<Template>)> {
 /// the answer is too long for the map, or returns what names one machine.
 pub fn template(
     answer: Answer,
-    profile: &Profile,
+    profile: u32,
+    terms: &Terms,
     shape: &Shape,
     fingerprint: [u64; 2],
 ) -> Option<(TemplateKey, Box<Template>)> {
@@ -51,7 +53,7 @@ pub fn template(
     if shape.machine_id.is_some() {
         return None;
     }
-    let fields = reply::render(answer, profile, shape, room)?;
+    let fields = reply::render(answer, terms, shape, room)?;
     let len = OPTIONS + fields.options.len();
     let padded_len = (len + 1).max(wire::BOOTP_MIN_LEN - wire::BOOTP_HEAD_LEN);
     let mut image = [0; IMAGE_LEN];
@@ -63,7 +65,7 @@ pub fn template(
     let reply = answer.message_type();
     let key = TemplateKey {
         fingerprint,
-        profile: profile.id,
+        profile,
         reply: u32::from(reply),
     };
     let template = Template {
@@ -73,10 +75,10 @@ pub fn template(
         lease_secs: if reply == message_type::NAK {
             0
         } else {
-            profile.lease.lease_secs
+            terms.lease.lease_secs
         },
-        server_id: profile.server_id.into(),
-        siaddr: answer.siaddr(profile).into(),
+        server_id: terms.server_id.into(),
+        siaddr: answer.siaddr(terms).into(),
         max_len: u16::try_from(shape.max_len).ok()?,
         reserved: 0,
         image,

@@ -12,8 +12,8 @@ use dhcp_ebpf::fixtures::{
 };
 use dhcp_user::{
     config::{
-        self, Boot, Class, Condition, Config, Field, LeaseTimes, OptionValue, Pattern, Pool,
-        Reservation, Server, Subnet,
+        self, Boot, Class, Condition, Config, Field, LeaseTimes, OptionValue, Overrides, Pattern,
+        Pool, Reservation, Server, Subnet,
     },
     engine::{Link, LinkTable},
     run::links::{reference, relays},
@@ -72,6 +72,16 @@ fn subnet(prefix: &str, [first, last]: [Ipv4Addr; 2], lease_secs: u32) -> Subnet
     }
 }
 
+fn boots(file: String) -> Overrides {
+    Overrides {
+        boot: Boot {
+            file: Some(file),
+            ..Boot::default()
+        },
+        ..Overrides::default()
+    }
+}
+
 /// Of some of the vendor classes that generated requests have: one with options and
 /// times of its own, one refused.
 fn classes() -> Vec<Class> {
@@ -85,24 +95,22 @@ fn classes() -> Vec<Class> {
             }],
         ),
         refuse: false,
-        lease: None,
-        options: Vec::new(),
-        boot: Boot::default(),
+        overrides: Overrides::default(),
     };
     vec![
         Class {
-            lease: Some(lease(LEASE_SECS / 2)),
-            options: vec![OptionValue {
-                code: 15,
-                data: b"windows.example".to_vec(),
-            }],
+            overrides: Overrides {
+                lease: Some(lease(LEASE_SECS / 2)),
+                options: vec![OptionValue {
+                    code: 15,
+                    data: b"windows.example".to_vec(),
+                }],
+                ..Overrides::default()
+            },
             ..class("MSFT")
         },
         Class {
-            boot: Boot {
-                file: Some("boot/pxe.0".to_owned()),
-                ..Boot::default()
-            },
+            overrides: boots("boot/pxe.0".to_owned()),
             ..class("PXEClient")
         },
         Class {
@@ -124,10 +132,8 @@ pub fn config() -> Config {
             client_text: "test".into(),
             address: Ipv4Addr::new(10, 0, 0, last),
             host_name: host_name.map(str::to_owned),
-            boot: Boot {
-                file: host_name.map(|name| format!("boot/{name}.efi")),
-                ..Boot::default()
-            },
+            overrides: host_name
+                .map_or_else(Overrides::default, |name| boots(format!("boot/{name}.efi"))),
         })
     };
     direct.boot = Boot {

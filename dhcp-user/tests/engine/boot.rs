@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use dhcp_common::wire::{FILE_LEN, SNAME_LEN, message_type, option};
 use dhcp_user::{
-    config::{Boot, Class, Condition, OptionValue, Reservation, Subnet},
+    config::{Boot, Class, Condition, OptionValue, Overrides, Reservation, Subnet},
     engine::Command,
 };
 
@@ -126,7 +126,7 @@ fn what_a_field_has_no_room_for_is_an_option_for_everybody() {
 fn a_reservation_boots_from_its_own_file() {
     let mut subnet = booting();
     let mut own = Reservation::clone(&reservation(key(1), ip(12), None));
-    own.boot.file = Some("own.efi".to_owned());
+    own.overrides.boot.file = Some("own.efi".to_owned());
     subnet.reservations = vec![own.into()];
     let mut world = World::with(subnet);
     assert_eq!(
@@ -147,18 +147,19 @@ fn a_reservation_boots_from_its_own_file() {
 fn c101_the_boot_file_is_chosen_by_architecture_but_a_reservations_stays() {
     let mut subnet = booting();
     let mut own = Reservation::clone(&reservation(key(1), ip(12), None));
-    own.boot.file = Some("own.efi".to_owned());
+    own.overrides.boot.file = Some("own.efi".to_owned());
     subnet.reservations = vec![own.into()];
     let mut config = config(vec![(NETWORK, subnet)]);
     config.classes = vec![Class {
         name: "bios".into(),
         when: Condition::Architecture(vec![0]),
         refuse: false,
-        lease: None,
-        options: Vec::new(),
-        boot: Boot {
-            file: Some("pxelinux.0".to_owned()),
-            ..Boot::default()
+        overrides: Overrides {
+            boot: Boot {
+                file: Some("pxelinux.0".to_owned()),
+                ..Boot::default()
+            },
+            ..Overrides::default()
         },
     }];
     let mut world = World::with_config(config, 100);

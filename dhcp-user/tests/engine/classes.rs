@@ -2,7 +2,7 @@
 
 use dhcp_common::{abi::BindingState, wire::option};
 use dhcp_user::{
-    config::{Boot, Class, Condition, Field, LeaseTimes, OptionValue, Pattern, Pool},
+    config::{Class, Condition, Field, LeaseTimes, OptionValue, Overrides, Pattern, Pool},
     engine::Counter,
 };
 
@@ -25,9 +25,7 @@ fn class(when: Condition) -> Class {
         name: "test".into(),
         when,
         refuse: false,
-        lease: None,
-        options: Vec::new(),
-        boot: Boot::default(),
+        overrides: Overrides::default(),
     }
 }
 
@@ -35,6 +33,13 @@ fn domain(name: &str) -> OptionValue {
     OptionValue {
         code: DOMAIN_NAME,
         data: name.into(),
+    }
+}
+
+fn options(options: &[OptionValue]) -> Overrides {
+    Overrides {
+        options: options.to_vec(),
+        ..Overrides::default()
     }
 }
 
@@ -68,18 +73,20 @@ fn m23_a_class_gives_its_options_and_times_and_the_later_one_wins() {
     };
     let mut world = world(vec![
         Class {
-            options: vec![
-                domain("phones"),
-                OptionValue {
-                    code: 6,
-                    data: vec![9; 4],
-                },
-            ],
-            lease: Some(lease),
+            overrides: Overrides {
+                lease: Some(lease),
+                ..options(&[
+                    domain("phones"),
+                    OptionValue {
+                        code: 6,
+                        data: vec![9; 4],
+                    },
+                ])
+            },
             ..class(vendor("Phone*"))
         },
         Class {
-            options: vec![domain("seven")],
+            overrides: options(&[domain("seven")]),
             ..class(vendor("Phone 7"))
         },
     ]);
@@ -105,10 +112,10 @@ fn m23_a_class_gives_its_options_and_times_and_the_later_one_wins() {
 fn m23_vendor_options_are_those_of_the_very_vendor_class() {
     const VENDOR_OPTIONS: u8 = 43;
     let mut world = world(vec![Class {
-        options: vec![OptionValue {
+        overrides: options(&[OptionValue {
             code: VENDOR_OPTIONS,
             data: vec![1, 1, 7],
-        }],
+        }]),
         ..class(vendor("Phone 7"))
     }]);
     for (name, expected) in [
@@ -125,7 +132,7 @@ fn m23_vendor_options_are_those_of_the_very_vendor_class() {
 #[test]
 fn m23_the_kernel_gets_an_answer_for_each_class() {
     let mut world = world(vec![Class {
-        options: vec![domain("phones")],
+        overrides: options(&[domain("phones")]),
         ..class(vendor("Phone*"))
     }]);
     world.lease(1);
@@ -201,7 +208,7 @@ fn conditions_are_told_by_all_any_not_and_earlier_classes() {
         Condition::Is(Field::UserClass, vec![Pattern { octets, is_prefix }])
     };
     let named = |name: &str, when| Class {
-        options: vec![domain(name)],
+        overrides: options(&[domain(name)]),
         ..class(when)
     };
     let uefi = Condition::Architecture(vec![7, 9]);
@@ -246,7 +253,7 @@ fn after_a_change_of_classes_no_answer_of_before_is_adopted() {
     world.lease(1);
     let before = world.published(1).expect("it is leased");
     let mut config = world.config.clone();
-    config.classes[0].options.push(domain("phones"));
+    config.classes[0].overrides = options(&[domain("phones")]);
     world.restart_with(config);
     world.settle();
     let after = world.published(1).expect("it is leased");

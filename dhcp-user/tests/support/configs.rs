@@ -7,7 +7,7 @@ use dhcp_common::{
     wire::option,
 };
 use dhcp_user::config::{
-    Boot, Config, LeaseTimes, Network, OptionValue, Pool, Reservation, Server, Subnet,
+    Boot, Config, LeaseTimes, Network, OptionValue, Overrides, Pool, Reservation, Server, Subnet,
 };
 
 use super::*;
@@ -87,6 +87,6 @@ pub fn reservation(
         client_text: "test".into(),
         address,
         host_name: host_name.map(str::to_owned),
-        boot: Boot::default(),
+        overrides: Overrides::default(),
     })
 }

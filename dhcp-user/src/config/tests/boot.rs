@@ -26,7 +26,7 @@ fn each_boot_setting_comes_from_the_nearest_table_that_has_it() {
     found.sort_by_key(|subnet| subnet.prefix);
     assert_eq!(found[0].boot, boot(1, "lan.0", "a.example"));
     assert_eq!(found[1].boot, boot(2, "campus.efi", "b.example"));
-    let own = &found[0].reservations[0].boot;
+    let own = &found[0].reservations[0].overrides.boot;
     assert_eq!(own.over(&found[0].boot), boot(1, "own.efi", "a.example"));
 }
 

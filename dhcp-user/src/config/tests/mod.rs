@@ -9,7 +9,7 @@ use std::{
 use dhcp_common::abi::{ClientKey, Limit};
 use dhcp_common::wire::INFINITE_SECS;
 
-use super::{Config, LeaseTimes, OptionValue, Pool, Problems, Subnet, check};
+use super::{Config, LeaseTimes, OptionValue, Overrides, Pool, Problems, Subnet, check};
 
 mod boot;
 mod options;
@@ -295,7 +295,7 @@ refuse = true
         [false, false, true]
     );
     assert_eq!(
-        first.lease,
+        first.overrides.lease,
         Some(LeaseTimes {
             lease_secs: 120,
             renewal_secs: 60,
@@ -304,7 +304,10 @@ refuse = true
             range: None,
         })
     );
-    assert_eq!((uefi.lease, first.options.len()), (None, 1));
+    assert_eq!(
+        (uefi.overrides.lease, first.overrides.options.len()),
+        (None, 1)
+    );
     let printed = format!("{:?} {:?} {:?}", uefi.when, first.when, late.when);
     let expected = "\
 All([Is(VendorClass, [Pattern { octets: [80, 88, 69, 67, 108, 105, 101, 110, 116], is_prefix: true }, \
@@ -318,6 +321,32 @@ All([Any([All([In(1)]), All([Architecture([11])])])])";
         .map(|pool| pool.classes)
         .collect();
     assert_eq!(classes, [0, 0b110]);
+}
+
+#[test]
+fn pools_and_reservations_say_what_their_clients_get() {
+    let text = subnet(
+        "\
+pools = ['10.0.0.10-10.0.0.19', { range = '10.0.0.20-10.0.0.29', lease-time = '2m', options = { mtu = 1400 } }]
+[[subnet.reservation]]
+client-id = '0102'
+address = '10.0.0.5'
+next-server = '10.0.0.9'
+lease-time = 'infinite'
+",
+    );
+    let config = good(&text);
+    let subnet = &config.networks[0].subnets[0];
+    let secs = |overrides: &Overrides| overrides.lease.map(|lease| lease.lease_secs);
+    let [plain, own] = &*subnet.pools else {
+        panic!("{:?}", subnet.pools)
+    };
+    assert_eq!(plain.overrides, Overrides::default());
+    assert_eq!((own.classes, secs(&own.overrides)), (0, Some(120)));
+    assert_eq!(own.overrides.options[0].data, [5, 120]);
+    let reserved = &subnet.reservations[0].overrides;
+    assert_eq!(secs(reserved), Some(INFINITE_SECS));
+    assert_eq!(reserved.boot.next_server, Some([10, 0, 0, 9].into()));
 }
 
 #[test]

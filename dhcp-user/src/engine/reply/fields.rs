@@ -3,7 +3,7 @@
 use dhcp_common::wire::{FILE_LEN, SNAME_LEN, option};
 
 use super::{
-    super::{profile::Profile, request::Shape},
+    super::{profile::Terms, request::Shape},
     Answer,
     options::{Encoded, Routes, lists, options},
 };
@@ -19,10 +19,10 @@ pub struct Fields {
 
 /// What the answer says but for addresses and echoes, options at the end left out that `room` has no
 /// place for. `None` where even the first ones do not fit.
-pub fn render(answer: Answer, profile: &Profile, shape: &Shape, room: usize) -> Option<Fields> {
+pub fn render(answer: Answer, terms: &Terms, shape: &Shape, room: usize) -> Option<Fields> {
     let place = |routes| {
-        let options = options(answer, profile, shape, routes);
-        fit(boot_fields(answer, profile), options, room)
+        let options = options(answer, terms, shape, routes);
+        fit(boot_fields(answer, terms), options, room)
     };
     let (fields, sent) = place(Routes::Classless)?;
     let has_routes = sent.contains(&option::CLASSLESS_ROUTES);
@@ -34,7 +34,7 @@ pub fn render(answer: Answer, profile: &Profile, shape: &Shape, room: usize) -> 
 }
 
 /// The two fields as the configuration fills them; a NAK has nothing in them (RFC 2131 table 3).
-fn boot_fields(answer: Answer, profile: &Profile) -> Fields {
+fn boot_fields(answer: Answer, terms: &Terms) -> Fields {
     let mut fields = Fields {
         sname: [0; SNAME_LEN],
         file: [0; FILE_LEN],
@@ -43,7 +43,7 @@ fn boot_fields(answer: Answer, profile: &Profile) -> Fields {
     if !answer.is_nak() {
         let Boot {
             file, server_name, ..
-        } = &profile.boot;
+        } = &*terms.boot;
         fill(&mut fields.sname, server_name.as_deref());
         fill(&mut fields.file, file.as_deref());
     }

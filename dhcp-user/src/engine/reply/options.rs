@@ -8,7 +8,7 @@ use dhcproto::{
 
 use super::{
     super::{
-        profile::Profile,
+        profile::Terms,
         request::{BootClass, Shape},
     },
     Answer, fields,
@@ -57,7 +57,7 @@ pub(super) struct Encoded {
 /// lists, in its order, or without a list all that is configured.
 pub(super) fn options(
     answer: Answer,
-    profile: &Profile,
+    terms: &Terms,
     shape: &Shape,
     routes: Routes,
 ) -> Vec<Encoded> {
@@ -65,14 +65,14 @@ pub(super) fn options(
         required(&DhcpOption::MessageType(MessageType::from(
             answer.message_type(),
         ))),
-        required(&DhcpOption::ServerIdentifier(profile.server_id)),
+        required(&DhcpOption::ServerIdentifier(terms.server_id)),
     ];
     if let Answer::Nak(reason) = answer {
         options.push(required(&DhcpOption::Message(reason.text().to_owned())));
         return options;
     }
     if answer != Answer::Inform {
-        let lease = &profile.lease;
+        let lease = &terms.lease;
         options.extend([
             required(&DhcpOption::AddressLeaseTime(lease.lease_secs)),
             required(&DhcpOption::Renewal(lease.renewal_secs)),
@@ -80,19 +80,19 @@ pub(super) fn options(
         ]);
     }
     let mut seen = [false; 256];
-    for option in firmware(profile, shape) {
+    for option in firmware(terms, shape) {
         seen[usize::from(option.code)] = true;
         options.push(option);
     }
-    let has_routes = lists(shape, option::CLASSLESS_ROUTES)
-        && profile.option(option::CLASSLESS_ROUTES).is_some();
-    for code in order(profile, shape, seen) {
+    let has_routes =
+        lists(shape, option::CLASSLESS_ROUTES) && terms.option(option::CLASSLESS_ROUTES).is_some();
+    for code in order(terms, shape, seen) {
         let is_replaced = match routes {
             Routes::Classless => has_routes && matches!(code, option::ROUTER | STATIC_ROUTES),
             Routes::Classful => code == option::CLASSLESS_ROUTES,
         };
         if !is_replaced {
-            options.extend(configured(profile, shape, code));
+            options.extend(configured(terms, shape, code));
         }
     }
     options
@@ -100,12 +100,12 @@ pub(super) fn options(
 
 /// What a client that boots from the network wants back, listed or not: its class, where there is
 /// something to boot from (UEFI §24.7), and the machine's id (RFC 4578 §2.3).
-fn firmware(profile: &Profile, shape: &Shape) -> Vec<Encoded> {
+fn firmware(terms: &Terms, shape: &Shape) -> Vec<Encoded> {
     let mut options = Vec::new();
     if let Some(class) = BootClass::of(shape)
-        && profile.option(option::BOOTFILE_NAME).is_some()
+        && terms.option(option::BOOTFILE_NAME).is_some()
     {
-        let class = profile.option(option::VENDOR_CLASS).unwrap_or(class.name());
+        let class = terms.option(option::VENDOR_CLASS).unwrap_or(class.name());
         options.push(optional(option::VENDOR_CLASS, class));
     }
     if let Some(id) = &shape.machine_id {
@@ -124,17 +124,17 @@ pub(super) fn lists(shape: &Shape, code: u8) -> bool {
 /// Codes in the order in which they are sent, each once, but for those seen before. The mask goes before
 /// the router (RFC 2132 §3.3), and first where the client does not list it. What to boot from is sent in
 /// any case, in an option if its field has no room for it.
-fn order(profile: &Profile, shape: &Shape, mut seen: [bool; 256]) -> Vec<u8> {
+fn order(terms: &Terms, shape: &Shape, mut seen: [bool; 256]) -> Vec<u8> {
     let mut wanted: Vec<u8> = match &shape.parameters {
         Some(list) => list.to_vec(),
         None => {
-            let configured = profile.options.iter().map(|option| option.code);
+            let configured = terms.options.iter().map(|option| option.code);
             configured
                 .filter(|code| !ONLY_LISTED.contains(code))
                 .collect()
         }
     };
-    wanted.extend(fields::without_room(&profile.boot));
+    wanted.extend(fields::without_room(&terms.boot));
     let mut codes = Vec::with_capacity(wanted.len() + 1);
     if !wanted.contains(&option::SUBNET_MASK) {
         codes.push(option::SUBNET_MASK);
@@ -152,21 +152,21 @@ fn order(profile: &Profile, shape: &Shape, mut seen: [bool; 256]) -> Vec<u8> {
     codes
 }
 
-/// The value that a client of this profile gets for a code, if there is any.
-fn configured(profile: &Profile, shape: &Shape, code: u8) -> Option<Encoded> {
+/// The value that a client of these terms gets for a code, if there is any.
+fn configured(terms: &Terms, shape: &Shape, code: u8) -> Option<Encoded> {
     if code == option::SUBNET_MASK {
-        return Some(optional(code, &profile.mask.octets()));
+        return Some(optional(code, &terms.mask.octets()));
     }
     if NOT_CONFIGURED.contains(&code) {
         return None;
     }
-    if let (option::HOST_NAME, Some(name)) = (code, &profile.host_name) {
+    if let (option::HOST_NAME, Some(name)) = (code, &terms.host_name) {
         return Some(optional(code, name.as_bytes()));
     }
-    let mut data = profile.option(code);
+    let mut data = terms.option(code);
     // For clients that know classless routes by this code alone; others get them once.
     if code == option::MS_CLASSLESS_ROUTES && !lists(shape, option::CLASSLESS_ROUTES) {
-        data = data.or_else(|| profile.option(option::CLASSLESS_ROUTES));
+        data = data.or_else(|| terms.option(option::CLASSLESS_ROUTES));
     }
     Some(optional(code, data?))
 }

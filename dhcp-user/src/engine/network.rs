@@ -1,0 +1,260 @@
+//! One network: its subnets and pools, and whose an address in them may be.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::Ipv4Addr,
+    sync::Arc,
+    time::Duration,
+};
+
+use dhcp_common::abi::ClientKey;
+use ipnet::Ipv4Net;
+
+use super::profile::{Ids, Profile};
+use crate::{
+    config::{self, Classes, LeaseTimes, Overrides},
+    pool::Pool,
+};
+
+/// A subnet with its pools.
+#[derive(Debug)]
+pub struct Subnet {
+    pub prefix: Ipv4Net,
+    pub lease: LeaseTimes,
+    pub offer_time: Duration,
+    pub decline_time: Duration,
+    pub authoritative: bool,
+    /// Of addresses that are in no pool.
+    profile: Arc<Profile>,
+    /// In the order in which a client takes from them: its own before everybody's, and then that of the
+    /// file.
+    pools: Vec<KindOfPool>,
+}
+
+/// The ranges that are for the same clients and give them the same.
+#[derive(Debug)]
+struct KindOfPool {
+    /// None: for everybody.
+    classes: Classes,
+    pool: Pool,
+    profile: Arc<Profile>,
+}
+
+impl KindOfPool {
+    const fn is_for(&self, classes: Classes) -> bool {
+        self.classes == 0 || self.classes & classes != 0
+    }
+}
+
+impl Subnet {
+    fn pool_of(&self, address: Ipv4Addr) -> Option<&KindOfPool> {
+        self.pools.iter().find(|pool| pool.pool.contains(address))
+    }
+
+    fn profile_of(&self, address: Ipv4Addr) -> &Arc<Profile> {
+        self.pool_of(address)
+            .map_or(&self.profile, |pool| &pool.profile)
+    }
+
+    /// Free addresses and all, of the pool that an address is in.
+    pub fn fill(&self, address: Ipv4Addr) -> Option<&Pool> {
+        Some(&self.pool_of(address)?.pool)
+    }
+
+    fn take_any(&mut self, classes: Classes) -> Option<Ipv4Addr> {
+        let pools = self.pools.iter_mut();
+        pools
+            .filter(|pool| pool.is_for(classes))
+            .find_map(|pool| pool.pool.take_any())
+    }
+}
+
+/// The subnets that share a link.
+#[derive(Debug)]
+pub struct Network {
+    pub id: u32,
+    /// Whether option 61 is looked at.
+    pub match_client_id: bool,
+    /// At least one, each named by its index.
+    subnets: Vec<Subnet>,
+    /// Subnets by their first address; they are disjoint.
+    by_first: BTreeMap<Ipv4Addr, usize>,
+    reservations: HashMap<ClientKey, Reserved>,
+    reserved_for: HashMap<Ipv4Addr, ClientKey>,
+}
+
+#[derive(Debug)]
+struct Reserved {
+    address: Ipv4Addr,
+    profile: Arc<Profile>,
+}
+
+impl Network {
+    pub fn new(network: &config::Network) -> Self {
+        Self {
+            id: network.id,
+            match_client_id: network.match_client_id,
+            subnets: Vec::new(),
+            by_first: BTreeMap::new(),
+            reservations: HashMap::new(),
+            reserved_for: HashMap::new(),
+        }
+    }
+
+    /// Adds a subnet, and returns its index. `digest` is one of all classes.
+    pub fn add(
+        &mut self,
+        subnet: &config::Subnet,
+        server_id: Ipv4Addr,
+        digest: [u8; 32],
+        ids: &mut Ids,
+    ) -> usize {
+        let of_pool = |classes, overrides: &Overrides, ids: &mut Ids| {
+            Profile::of_pool(subnet, server_id, classes, overrides, digest, ids)
+        };
+        let profile = Arc::new(of_pool(0, &Overrides::default(), ids));
+        let kinds = kinds_of_pools(&subnet.pools);
+        let reserved = || subnet.reservations.iter().map(|reserved| reserved.address);
+        let pools = kinds.into_iter().map(|(classes, overrides, ranges)| {
+            let is_plain = classes == 0 && *overrides == Overrides::default();
+            KindOfPool {
+                classes,
+                pool: Pool::new(ranges, reserved()),
+                profile: if is_plain {
+                    Arc::clone(&profile)
+                } else {
+                    Arc::new(of_pool(classes, overrides, ids))
+                },
+            }
+        });
+        let index = self.subnets.len();
+        let pools = pools.collect();
+        self.by_first.insert(subnet.prefix.network(), index);
+        self.subnets.push(Subnet {
+            prefix: subnet.prefix,
+            lease: subnet.lease,
+            offer_time: subnet.offer_time,
+            decline_time: subnet.decline_time,
+            authoritative: subnet.authoritative,
+            profile: Arc::clone(&profile),
+            pools,
+        });
+        for reservation in &subnet.reservations {
+            let own = profile.of_reservation(reservation, ids).map(Arc::new);
+            let profile = own.unwrap_or_else(|| Arc::clone(&profile));
+            let address = reservation.address;
+            self.reserved_for.insert(address, reservation.client);
+            self.reservations
+                .insert(reservation.client, Reserved { address, profile });
+        }
+        index
+    }
+
+    /// Index of the subnet that an address lies in.
+    pub fn index_of(&self, address: Ipv4Addr) -> Option<usize> {
+        let (_, index) = self.by_first.range(..=address).next_back()?;
+        let subnet = self.subnets.get(*index)?;
+        subnet.prefix.contains(&address).then_some(*index)
+    }
+
+    pub fn subnet(&self, index: usize) -> Option<&Subnet> {
+        self.subnets.get(index)
+    }
+
+    /// The subnet that an address lies in.
+    pub fn subnet_of(&self, address: Ipv4Addr) -> Option<&Subnet> {
+        self.subnet(self.index_of(address)?)
+    }
+
+    fn subnet_of_mut(&mut self, address: Ipv4Addr) -> Option<&mut Subnet> {
+        let index = self.index_of(address)?;
+        self.subnets.get_mut(index)
+    }
+
+    /// The address reserved for a client.
+    pub fn reservation(&self, client: &ClientKey) -> Option<Ipv4Addr> {
+        self.reservations
+            .get(client)
+            .map(|reserved| reserved.address)
+    }
+
+    /// What a client's answers are made from, on a subnet and about an address.
+    pub fn profile(
+        &self,
+        client: &ClientKey,
+        index: usize,
+        address: Ipv4Addr,
+    ) -> Option<&Arc<Profile>> {
+        let subnet = self.subnets.get(index)?;
+        let reserved = self.reservations.get(client);
+        let reserved = reserved.filter(|reserved| subnet.prefix.contains(&reserved.address));
+        Some(reserved.map_or_else(|| subnet.profile_of(address), |reserved| &reserved.profile))
+    }
+
+    /// Whether the configuration lets this client have this address, whatever its classes.
+    pub fn may_have(&self, client: &ClientKey, address: Ipv4Addr) -> bool {
+        self.may_have_in(client, Classes::MAX, address)
+    }
+
+    /// Whether the configuration lets this client have this address.
+    pub fn may_have_in(&self, client: &ClientKey, classes: Classes, address: Ipv4Addr) -> bool {
+        match self.reserved_for.get(&address) {
+            Some(owner) => owner == client,
+            None => self
+                .pool_of(address)
+                .is_some_and(|pool| pool.is_for(classes)),
+        }
+    }
+
+    /// Whether the address may be given to any client.
+    pub fn is_in_pool(&self, address: Ipv4Addr) -> bool {
+        self.pool_of(address).is_some()
+    }
+
+    fn pool_of(&self, address: Ipv4Addr) -> Option<&KindOfPool> {
+        self.subnet_of(address)?.pool_of(address)
+    }
+
+    /// Takes a certain address out of its pool; `false` if it is not free.
+    pub fn take(&mut self, address: Ipv4Addr) -> bool {
+        self.pool_of_mut(address)
+            .is_some_and(|pool| pool.pool.take(address))
+    }
+
+    /// Takes an address for a client of these classes from the subnet at `first` or, if that has none,
+    /// from another one.
+    pub fn take_any(&mut self, first: usize, classes: Classes) -> Option<Ipv4Addr> {
+        let address = self.subnets.get_mut(first)?.take_any(classes);
+        address.or_else(|| {
+            let mut subnets = self.subnets.iter_mut();
+            subnets.find_map(|subnet| subnet.take_any(classes))
+        })
+    }
+
+    pub fn give_back(&mut self, address: Ipv4Addr) {
+        if let Some(pool) = self.pool_of_mut(address) {
+            pool.pool.give_back(address);
+        }
+    }
+
+    fn pool_of_mut(&mut self, address: Ipv4Addr) -> Option<&mut KindOfPool> {
+        let pools = &mut self.subnet_of_mut(address)?.pools;
+        pools.iter_mut().find(|pool| pool.pool.contains(address))
+    }
+}
+
+/// Classes, overrides and ranges of each kind of pool, those for certain classes first.
+fn kinds_of_pools(pools: &[config::Pool]) -> Vec<(Classes, &Overrides, Vec<&config::Pool>)> {
+    let mut kinds: Vec<(Classes, &Overrides, Vec<_>)> = Vec::new();
+    for pool in pools {
+        let same = |(classes, overrides, _): &&mut (Classes, &Overrides, Vec<_>)| {
+            *classes == pool.classes && **overrides == pool.overrides
+        };
+        match kinds.iter_mut().find(same) {
+            Some((.., ranges)) => ranges.push(pool),
+            None => kinds.push((pool.classes, &pool.overrides, vec![pool])),
+        }
+    }
+    kinds.sort_by_key(|(classes, ..)| *classes == 0);
+    kinds
+}
