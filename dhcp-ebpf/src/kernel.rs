@@ -437,7 +437,11 @@ impl Tables for Maps {
     #[inline(always)]
     fn sum_options(&self, packet: &Packet, offset: usize, len: usize) -> u64 {
         let offset = opaque(offset) & (Options::CAPACITY - 1);
-        let len = opaque(len) & 0xff;
+        let len = opaque(len);
+        // What is left of the longest option by whole words.
+        if len > 2 + 255 {
+            return 0;
+        }
         // SAFETY: an option at any offset below the capacity is inside, see `packet::SLACK`.
         unsafe {
             sum_of(
