@@ -60,6 +60,13 @@ impl Fingerprint {
     pub fn finish(self) -> [u64; 2] {
         self.lanes
     }
+
+    /// Half of it, and never zero: two inputs chosen without sight of the key agree with a probability of
+    /// about 2^-32. Enough where that makes a client keep for a while what it was told where it was before.
+    #[inline(always)]
+    pub fn digest(self) -> u64 {
+        self.lanes[0] | 1
+    }
 }
 
 #[inline(always)]
@@ -67,6 +74,36 @@ fn product(word: u64, key: u64) -> u64 {
     let low = (word as u32).wrapping_add(key as u32);
     let high = ((word >> 32) as u32).wrapping_add((key >> 32) as u32);
     u64::from(low) * u64::from(high)
+}
+
+/// A digest of one option, as it stands in a request if that has it once; never zero. The controller's
+/// counterpart of [`Fingerprint::digest`].
+pub fn of_option(code: u8, value: &[u8], key: &[u64; KEY_WORDS]) -> u64 {
+    // Longer ones come in parts (RFC 3396), and those no program takes.
+    let value = value.get(..u8::MAX.into()).unwrap_or(value);
+    let mut octets = [0; 8 * words_of(u8::MAX as usize)];
+    octets[0] = code;
+    octets[1] = value.len() as u8;
+    octets[2..2 + value.len()].copy_from_slice(value);
+    let (words, _) = octets.as_chunks();
+    let mut fingerprint = Fingerprint::default();
+    let words = words.iter().take(words_of(value.len()));
+    for (word, keys) in words.zip(key.windows(2)) {
+        fingerprint.mix(u64::from_le_bytes(*word), [keys[0], keys[1]]);
+    }
+    fingerprint.digest()
+}
+
+/// A digest of a hardware address: `htype`, `hlen`, and the octets of `chaddr` in use, in little-endian order.
+#[inline(always)]
+pub fn of_hardware(htype: u8, hlen: u8, chaddr: [u64; 2], key: &[u64; KEY_WORDS]) -> u32 {
+    let mut fingerprint = Fingerprint::default();
+    fingerprint.mix(chaddr[0], [key[0], key[1]]);
+    fingerprint.mix(chaddr[1], [key[1], key[2]]);
+    let kind = u64::from(htype) | u64::from(hlen) << 8;
+    fingerprint.mix(kind, [key[2], key[3]]);
+    let digest = fingerprint.digest();
+    (digest ^ digest >> 32) as u32
 }
 
 /// The fingerprint of a whole options field, or `None` where it is longer than [`MAX_WORDS`] or not
@@ -127,6 +164,34 @@ mod tests {
         for options in different {
             assert_ne!(of_options(options, &key()), Some(base), "{options:?}");
         }
+    }
+
+    #[test]
+    fn m27_a_digest_tells_options_and_hardware_addresses_apart() {
+        fn all_differ(digests: &[u64]) {
+            for (i, digest) in digests.iter().enumerate() {
+                assert_ne!(*digest, 0);
+                assert!(!digests[..i].contains(digest), "{i}");
+            }
+        }
+        let octets: [u8; 40] = core::array::from_fn(|i| i as u8);
+        let of_option = |value: &[u8]| of_option(82, value, &key());
+        all_differ(&core::array::from_fn::<_, 41, _>(|len| {
+            of_option(&octets[..len])
+        }));
+        all_differ(&[
+            of_option(&[0; 7]),
+            of_option(&octets[..7]),
+            of_option(&[1; 7]),
+        ]);
+        let of_hardware = |htype, hlen, chaddr| of_hardware(htype, hlen, chaddr, &key()).into();
+        all_differ(&[
+            of_hardware(1, 6, [1, 0]),
+            of_hardware(6, 6, [1, 0]),
+            of_hardware(1, 7, [1, 0]),
+            of_hardware(1, 16, [1, 1]),
+            of_hardware(1, 6, [2, 0]),
+        ]);
     }
 
     #[test]

@@ -84,6 +84,8 @@ outcomes! {
     BeyondHorizon = Slow, "beyond_horizon";
     /// The client names another address than the one published for it.
     AddressMismatch = Slow, "address_mismatch";
+    /// The request came from another port of a relay agent, or from other hardware, than the answers are for.
+    OtherOrigin = Slow, "other_origin";
     /// RELEASE, DECLINE, INFORM or a type of message that only the controller knows.
     MessageType = Slow, "message_type";
     /// The client has released or declined, and the controller has not yet said what follows.

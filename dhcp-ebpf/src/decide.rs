@@ -3,14 +3,14 @@
 
 use dhcp_common::{
     abi::{
-        Binding, BindingState, ClientKey, Event, EventKind, FOREVER_NS, Grant, NS_PER_SEC,
+        Binding, BindingState, ClientKey, Event, EventKind, FOREVER_NS, Grant, Meta, NS_PER_SEC,
         Template, TemplateKey,
     },
     outcome::Outcome,
     wire::{Be32, INFINITE_SECS, message_type},
 };
 
-use crate::{ingress::Ingress, parse::Scratch, tables::Tables};
+use crate::{ingress::Ingress, origin, parse::Scratch, tables::Tables};
 
 /// An answer, checked in all but its length.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,8 @@ enum Claim {
 pub fn decide<'a, T: Tables>(
     ingress: &Ingress<'_>,
     message: u8,
-    scratch: &Scratch,
+    meta: &Meta,
+    scratch: &mut Scratch,
     tables: &'a T,
 ) -> Result<Answer<'a>, Outcome> {
     if !matches!(message, message_type::DISCOVER | message_type::REQUEST) {
@@ -63,6 +64,7 @@ pub fn decide<'a, T: Tables>(
     }
     let binding = binding(&scratch.client, tables)?;
     let state = BindingState::from_raw(binding.state).ok_or(Outcome::Torn)?;
+    origin::check(&binding, meta, scratch)?;
     if message == message_type::DISCOVER {
         return discover(scratch, &binding, state, tables);
     }
@@ -182,21 +184,13 @@ fn template<'a, T: Tables>(
     reply: u8,
     tables: &'a T,
 ) -> Result<&'a Template, Outcome> {
-    let key = TemplateKey {
-        fingerprint: scratch.walk.fingerprint(),
-        profile: binding.profile,
-        reply: u32::from(reply),
-    };
+    let key = TemplateKey::new(scratch.walk.fingerprint(), binding.profile, reply);
     tables.template(&key).ok_or(Outcome::NoTemplate)
 }
 
 #[inline(always)]
 fn nak<'a, T: Tables>(binding: &Binding, tables: &'a T) -> Result<Answer<'a>, Outcome> {
-    let key = TemplateKey {
-        fingerprint: [0; 2],
-        profile: binding.profile,
-        reply: u32::from(message_type::NAK),
-    };
+    let key = TemplateKey::new([0; 2], binding.profile, message_type::NAK);
     Ok(Answer {
         outcome: Outcome::Naked,
         template: tables.template(&key).ok_or(Outcome::NoTemplate)?,

@@ -22,6 +22,7 @@ pub mod fixtures;
 pub mod frame;
 pub mod ingress;
 pub mod limit;
+pub mod origin;
 pub mod packet;
 pub mod parse;
 pub mod reply;

@@ -17,7 +17,8 @@ use dhcp_common::{
 use crate::{
     frame::Frame,
     ingress::Ingress,
-    packet::{FIXED_UDP_LEN, Options, Packet, first_octets, opaque},
+    origin::Digest,
+    packet::{BootpHead, FIXED_UDP_LEN, Options, Packet, first_octets, opaque},
     tables::{Rounds, Tables, repeat},
 };
 
@@ -88,6 +89,8 @@ pub struct Scratch {
     pub walk: Walk,
     /// For [`crate::packet::forgotten`].
     pub number: usize,
+    /// For [`crate::origin`].
+    pub digest: Digest,
     /// Who asks, once that is known.
     pub client: ClientKey,
 }
@@ -298,16 +301,21 @@ fn client_key(network: NetworkRef, scratch: &Scratch) -> Result<ClientKey, Outco
         return Ok(key);
     }
     let bootp = &scratch.packet.head.bootp;
-    let hlen = usize::from(bootp.hlen);
-    let chaddr = bootp.chaddr.map(|word| u64::from(u32::from_le(word)));
-    let id = [
-        first_octets(chaddr[0] | chaddr[1] << 32, hlen),
-        first_octets(chaddr[2] | chaddr[3] << 32, hlen.saturating_sub(8)),
-        0,
-        0,
-    ];
+    let [low, high] = chaddr_words(bootp);
+    let id = [low, high, 0, 0];
     let key = ClientKey::from_words(network, Identity::Hardware, bootp.htype, bootp.hlen, id);
     Ok(key)
+}
+
+/// The octets of `chaddr` in use, the rest zero, in little-endian order.
+#[inline(always)]
+pub fn chaddr_words(bootp: &BootpHead) -> [u64; 2] {
+    let hlen = usize::from(bootp.hlen);
+    let chaddr = bootp.chaddr.map(|word| u64::from(u32::from_le(word)));
+    [
+        first_octets(chaddr[0] | chaddr[1] << 32, hlen),
+        first_octets(chaddr[2] | chaddr[3] << 32, hlen.saturating_sub(8)),
+    ]
 }
 
 #[inline(always)]

@@ -97,7 +97,7 @@ fn answer<F: Frame, T: Tables>(
     if meta.flags & META_SLOW_ONLY != 0 {
         return Err(Outcome::SlowOnly);
     }
-    let answer = decide::decide(ingress, message, scratch, tables)?;
+    let answer = decide::decide(ingress, message, meta, scratch, tables)?;
     reply::reply(frame, ingress, scratch, &answer, tables)?;
     if let Some(promise) = answer.promise {
         promise.keep(tables);

@@ -2,7 +2,9 @@
 
 #[cfg(doc)]
 use super::TemplateKey;
-use super::{ClientKey, FOREVER_NS};
+use super::{ClientKey, FOREVER_NS, PROFILE_BITS};
+#[cfg(doc)]
+use crate::fingerprint;
 use crate::wire::Be32;
 
 /// State of a [`Binding`].
@@ -29,6 +31,12 @@ impl BindingState {
     }
 }
 
+/// In [`Binding::flags`]: the answers are only for requests with the same `htype` and `chaddr`.
+pub const BINDING_CHECKS_HARDWARE: u8 = 1;
+/// In [`Binding::flags`]: the answers are only for requests with the same option 82; a unicast one without
+/// any passes, for it has gone past the relay agent (RFC 2131 §4.3.2).
+pub const BINDING_CHECKS_RELAY_INFO: u8 = 2;
+
 /// Value of `LEASES`: what the controller has decided for a client, and made durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
@@ -41,12 +49,17 @@ pub struct Binding {
     /// Index into `GRANTS`.
     pub slot: u32,
     /// Which rendered answers are this client's, see [`TemplateKey`].
-    pub profile: u32,
+    pub profile: u64,
     /// [`BindingState`].
     pub state: u8,
-    pub reserved: u8,
+    /// See the `BINDING_CHECKS_*` constants.
+    pub flags: u8,
     /// Which use of the slot this is; a grant with another epoch is of a former one.
     pub epoch: u16,
+    /// [`fingerprint::of_hardware`] of the client that the answers are for, if that is checked.
+    pub hardware: u32,
+    /// [`fingerprint::of_option`] of its option 82, or zero without one, if that is checked.
+    pub relay_info: u64,
     /// The end of the lease, or of the offer, when this was published; a grant may have extended it.
     pub expires_ns: u64,
     /// The horizon: until then the address is this client's on disk, and no ACK may promise more.
@@ -66,7 +79,9 @@ impl Binding {
             key.id[2],
             key.id[3],
             self.address.raw() as u64 | (self.slot as u64) << 32,
-            self.profile as u64 | (self.state as u64) << 32 | (self.epoch as u64) << 48,
+            self.profile | (self.state as u64) << PROFILE_BITS,
+            self.epoch as u64 | (self.flags as u64) << 16 | (self.hardware as u64) << 32,
+            self.relay_info,
             self.expires_ns,
             self.durable_until_ns,
         ];
@@ -167,7 +182,9 @@ mod tests {
             slot: 3,
             profile: 4,
             state: BindingState::Bound as u8,
-            reserved: 0,
+            flags: 0,
+            hardware: 5,
+            relay_info: 6,
             epoch: 9,
             expires_ns: 1_000,
             durable_until_ns: 2_000,
@@ -180,12 +197,15 @@ mod tests {
         assert!(sealed.is_sealed_for(&key()));
         let other = ClientKey::client_id(8, &[1, 2, 3, 4, 5, 6, 7, 8, 9]).unwrap();
         assert!(!sealed.is_sealed_for(&other));
-        let changes: [fn(&mut Binding); 7] = [
+        let changes: [fn(&mut Binding); 10] = [
             |b| b.address = Be32::new(1),
             |b| b.slot += 1,
             |b| b.profile += 1,
             |b| b.state = BindingState::Offered as u8,
             |b| b.epoch += 1,
+            |b| b.flags += 1,
+            |b| b.hardware += 1,
+            |b| b.relay_info += 1,
             |b| b.expires_ns += 1,
             |b| b.durable_until_ns += 1,
         ];

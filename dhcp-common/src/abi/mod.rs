@@ -20,7 +20,7 @@ pub use template::*;
 use crate::{fingerprint, wire::Be32};
 
 /// Version of everything in this module.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// Names of the maps, and of their pins.
 pub mod map {
@@ -132,7 +132,7 @@ layout! {
     Meta: 8 + 8 * fingerprint::KEY_WORDS + 32, align 8;
     Limit: 16, align 8;
     ClientKey: 40, align 8;
-    Binding: 40, align 8;
+    Binding: 56, align 8;
     Grant: 16, align 8;
     TemplateKey: 24, align 8;
     TemplateCell: 32, align 8;

@@ -9,23 +9,41 @@ use crate::wire::{Be32, message_type};
 pub struct TemplateKey {
     /// See [`crate::fingerprint`]; zero for a NAK, which is the same for every request.
     pub fingerprint: [u64; 2],
-    /// Drawn by the controller for each set of answers; never used again for another.
-    pub profile: u32,
-    /// Message type of the reply.
-    pub reply: u32,
+    /// The profile, and above its [`PROFILE_BITS`] the message type of the reply.
+    answer: u64,
 }
 
+/// A profile names a set of answers: a digest of all that they are made from, of so many bits that no two
+/// sets, of one configuration or of one after the other, have the same.
+pub const PROFILE_BITS: u32 = 56;
+
 impl TemplateKey {
+    #[inline(always)]
+    pub const fn new(fingerprint: [u64; 2], profile: u64, reply: u8) -> Self {
+        Self {
+            fingerprint,
+            answer: profile | (reply as u64) << PROFILE_BITS,
+        }
+    }
+
+    pub const fn profile(&self) -> u64 {
+        self.answer & ((1 << PROFILE_BITS) - 1)
+    }
+
+    /// Message type of the reply.
+    pub const fn reply(&self) -> u8 {
+        (self.answer >> PROFILE_BITS) as u8
+    }
+
     pub const fn is_nak(&self) -> bool {
-        self.reply == message_type::NAK as u32
+        self.reply() == message_type::NAK
     }
 
     /// The first of the [`TEMPLATE_WAYS`] elements of `TEMPLATE_INDEX` where this key may stand.
     #[inline(always)]
     pub const fn first_cell(&self) -> u32 {
         // Fibonacci hashing; fingerprints are keyed, so that nobody can aim at a cell.
-        let what = self.profile as u64 | (self.reply as u64) << 32;
-        let hash = (self.fingerprint[0] ^ what).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let hash = (self.fingerprint[0] ^ self.answer).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let set = hash >> (u64::BITS - (TEMPLATE_CELLS / TEMPLATE_WAYS).ilog2());
         set as u32 * TEMPLATE_WAYS
     }

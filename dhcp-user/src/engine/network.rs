@@ -10,7 +10,7 @@ use std::{
 use dhcp_common::abi::ClientKey;
 use ipnet::Ipv4Net;
 
-use super::profile::{Ids, Profile};
+use super::profile::Profile;
 use crate::{
     config::{self, Classes, LeaseTimes, Overrides},
     pool::Pool,
@@ -102,31 +102,22 @@ impl Network {
     }
 
     /// Adds a subnet, and returns its index. `digest` is one of all classes.
-    pub fn add(
-        &mut self,
-        subnet: &config::Subnet,
-        server_id: Ipv4Addr,
-        digest: [u8; 32],
-        ids: &mut Ids,
-    ) -> usize {
-        let of_pool = |classes, overrides: &Overrides, ids: &mut Ids| {
-            Profile::of_pool(subnet, server_id, classes, overrides, digest, ids)
+    pub fn add(&mut self, subnet: &config::Subnet, server_id: Ipv4Addr, digest: [u8; 32]) -> usize {
+        let of_pool = |classes, overrides: &Overrides| {
+            Arc::new(Profile::of_pool(
+                subnet, server_id, classes, overrides, digest,
+            ))
         };
-        let profile = Arc::new(of_pool(0, &Overrides::default(), ids));
+        let profile = of_pool(0, &Overrides::default());
         let kinds = kinds_of_pools(&subnet.pools);
         let reserved = || subnet.reservations.iter().map(|reserved| reserved.address);
-        let pools = kinds.into_iter().map(|(classes, overrides, ranges)| {
-            let is_plain = classes == 0 && *overrides == Overrides::default();
-            KindOfPool {
+        let pools = kinds
+            .into_iter()
+            .map(|(classes, overrides, ranges)| KindOfPool {
                 classes,
                 pool: Pool::new(ranges, reserved()),
-                profile: if is_plain {
-                    Arc::clone(&profile)
-                } else {
-                    Arc::new(of_pool(classes, overrides, ids))
-                },
-            }
-        });
+                profile: of_pool(classes, overrides),
+            });
         let index = self.subnets.len();
         let pools = pools.collect();
         self.by_first.insert(subnet.prefix.network(), index);
@@ -140,7 +131,7 @@ impl Network {
             pools,
         });
         for reservation in &subnet.reservations {
-            let own = profile.of_reservation(reservation, ids).map(Arc::new);
+            let own = profile.of_reservation(reservation).map(Arc::new);
             let profile = own.unwrap_or_else(|| Arc::clone(&profile));
             let address = reservation.address;
             self.reserved_for.insert(address, reservation.client);
@@ -155,6 +146,16 @@ impl Network {
         let (_, index) = self.by_first.range(..=address).next_back()?;
         let subnet = self.subnets.get(*index)?;
         subnet.prefix.contains(&address).then_some(*index)
+    }
+
+    /// All that answers are made from.
+    pub fn profiles(&self) -> impl Iterator<Item = &Arc<Profile>> {
+        let of_subnets = self.subnets.iter().flat_map(|subnet| {
+            let of_pools = subnet.pools.iter().map(|pool| &pool.profile);
+            of_pools.chain([&subnet.profile])
+        });
+        let reserved = self.reservations.values();
+        of_subnets.chain(reserved.map(|reserved| &reserved.profile))
     }
 
     pub fn subnet(&self, index: usize) -> Option<&Subnet> {

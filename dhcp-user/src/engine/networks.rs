@@ -14,7 +14,7 @@ use super::{
     counters::Counter,
     links::LinkTable,
     network::{Network, Subnet},
-    profile::{Ids, Profile, Terms},
+    profile::{Profile, Terms},
     request::{Request, Shape},
 };
 use crate::config::{self, Class, Classes, Config};
@@ -29,7 +29,8 @@ pub struct Networks {
     prefix_lens: BTreeSet<u8>,
     links: LinkTable,
     ours: HashSet<Ipv4Addr>,
-    profile_ids: Ids,
+    /// Ids of all profiles that answers are made from.
+    profiles: HashSet<u64>,
 }
 
 impl Networks {
@@ -41,13 +42,15 @@ impl Networks {
             prefix_lens: BTreeSet::new(),
             ours: links.addresses().collect(),
             links,
-            profile_ids: Ids::default(),
+            profiles: HashSet::new(),
         };
         // Debug names all parts of a value, and two that print alike are alike.
         let digest = Sha256::digest(format!("{:?}", config.classes)).into();
         for (network, subnet) in config.subnets() {
             networks.add(network, subnet, digest);
         }
+        let all = networks.by_id.values().flat_map(Network::profiles);
+        networks.profiles = all.map(|profile| profile.id).collect();
         networks
     }
 
@@ -72,8 +75,8 @@ impl Networks {
         terms
     }
 
-    pub fn has_profile(&self, id: u32) -> bool {
-        self.profile_ids.contains(id)
+    pub fn has_profile(&self, id: u64) -> bool {
+        self.profiles.contains(&id)
     }
 
     fn add(&mut self, network: &config::Network, subnet: &config::Subnet, classes: [u8; 32]) {
@@ -96,7 +99,7 @@ impl Networks {
             .by_id
             .entry(network.id)
             .or_insert_with(|| Network::new(network));
-        let index = network.add(subnet, server_id, classes, &mut self.profile_ids);
+        let index = network.add(subnet, server_id, classes);
         self.by_prefix
             .insert(subnet.prefix.trunc(), (network.id, index));
     }

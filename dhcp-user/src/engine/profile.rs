@@ -1,8 +1,8 @@
 //! What the answers to a set of clients are made from.
 
-use std::{collections::HashSet, net::Ipv4Addr, sync::Arc};
+use std::{net::Ipv4Addr, sync::Arc};
 
-use dhcp_common::wire::option;
+use dhcp_common::{abi::PROFILE_BITS, wire::option};
 use sha2::{Digest, Sha256};
 
 use crate::config::{
@@ -74,7 +74,7 @@ impl Terms {
 #[derive(Clone, Debug)]
 pub struct Profile {
     /// Derived from all the rest: the same after a restart, another after a change.
-    pub id: u32,
+    pub id: u64,
     /// Whether no OFFER is published for requests with option 80.
     pub rapid_commit: bool,
     /// The subnet's under the pool's; what classes say goes over it.
@@ -94,7 +94,6 @@ impl Profile {
         classes: Classes,
         overrides: &Overrides,
         digest: [u8; 32],
-        ids: &mut Ids,
     ) -> Self {
         let terms = Arc::new(Terms {
             server_id,
@@ -111,7 +110,7 @@ impl Profile {
             (RENDERING, &terms, subnet.rapid_commit, classes, digest)
         );
         Self {
-            id: ids.draw(&parts),
+            id: id(&parts),
             rapid_commit: subnet.rapid_commit,
             pool: Arc::clone(&terms),
             reservation: None,
@@ -120,7 +119,7 @@ impl Profile {
     }
 
     /// `None` where the reservation's client is told the same as any other.
-    pub fn of_reservation(&self, reservation: &Arc<Reservation>, ids: &mut Ids) -> Option<Self> {
+    pub fn of_reservation(&self, reservation: &Arc<Reservation>) -> Option<Self> {
         let Reservation {
             host_name,
             overrides,
@@ -131,7 +130,7 @@ impl Profile {
         }
         let parts = format!("{:?}", (self.id, host_name, overrides));
         Some(Self {
-            id: ids.draw(&parts),
+            id: id(&parts),
             rapid_commit: self.rapid_commit,
             pool: Arc::clone(&self.pool),
             terms: reserved(Arc::clone(&self.pool), reservation),
@@ -165,40 +164,11 @@ fn reserved(terms: Arc<Terms>, reservation: &Reservation) -> Arc<Terms> {
     }
 }
 
-/// The ids in use. Of 32 bits two may well be equal among many reservations; the later one in the order
-/// of the configuration then gets the next number.
-#[derive(Debug, Default)]
-pub struct Ids(HashSet<u32>);
-
-impl Ids {
-    pub fn contains(&self, id: u32) -> bool {
-        self.0.contains(&id)
-    }
-
-    fn draw(&mut self, parts: &str) -> u32 {
-        let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(parts));
-        self.first_free(u32::from_be_bytes([a, b, c, d]))
-    }
-
-    fn first_free(&mut self, digest: u32) -> u32 {
-        let mut id = digest;
-        while !self.0.insert(id) {
-            id = id.wrapping_add(1);
-        }
-        id
-    }
+fn id(parts: &str) -> u64 {
+    let [octets @ .., _] = *Sha256::digest(parts).first_chunk::<8>().unwrap_or(&[0; 8]);
+    octets
+        .iter()
+        .fold(0, |id, octet| id << 8 | u64::from(*octet))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn equal_digests_get_ids_of_their_own() {
-        let mut ids = Ids::default();
-        assert_eq!(
-            [7, 7, 8, u32::MAX, u32::MAX].map(|digest| ids.first_free(digest)),
-            [7, 8, 9, u32::MAX, 0]
-        );
-    }
-}
+const _: () = assert!(PROFILE_BITS == 56, "seven octets of the digest");

@@ -50,8 +50,10 @@ impl Engine {
             slot,
             profile,
             state: state as u8,
-            reserved: 0,
+            flags: 0,
             epoch,
+            hardware: 0,
+            relay_info: 0,
             expires_ns: expires.0,
             durable_until_ns: durable_until.0,
         };
@@ -91,7 +93,7 @@ impl Engine {
         Some((slot, epoch))
     }
 
-    pub(super) fn profile_id(&self, address: Ipv4Addr, held: &Held) -> Option<u32> {
+    pub(super) fn profile_id(&self, address: Ipv4Addr, held: &Held) -> Option<u64> {
         Some(self.profile(address, &held.client)?.id)
     }
 
@@ -126,11 +128,7 @@ impl Engine {
         let nowhere = Ipv4Addr::UNSPECIFIED;
         let terms = self.networks.terms(&profile, party.classes, &request.shape);
         for answer in [Answer::Offer(nowhere), Answer::Ack(nowhere)] {
-            let key = TemplateKey {
-                fingerprint,
-                profile: profile.id,
-                reply: u32::from(answer.message_type()),
-            };
+            let key = TemplateKey::new(fingerprint, profile.id, answer.message_type());
             if (is_rapid && is_offer(answer)) || self.templates.contains(&key) {
                 continue;
             }
@@ -145,7 +143,7 @@ impl Engine {
     /// Whether a rendered answer that an earlier run has published is what this engine would publish; it
     /// then counts as published.
     pub fn adopt_template(&mut self, key: TemplateKey) -> bool {
-        let is_current = self.networks.has_profile(key.profile);
+        let is_current = self.networks.has_profile(key.profile());
         if is_current {
             self.templates.insert(key);
             self.count(Counter::TemplateAdopted);

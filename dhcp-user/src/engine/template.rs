@@ -43,7 +43,7 @@ pub fn nak(profile: &Profile) -> Option<(TemplateKey, Box<Template>)> {
 /// the answer is too long for the map, or returns what names one machine.
 pub fn template(
     answer: Answer,
-    profile: u32,
+    profile: u64,
     terms: &Terms,
     shape: &Shape,
     fingerprint: [u64; 2],
@@ -63,11 +63,7 @@ pub fn template(
     image[OPTIONS - 4..OPTIONS].copy_from_slice(&wire::MAGIC_COOKIE.get().to_be_bytes());
     image[OPTIONS..len].copy_from_slice(&fields.options);
     let reply = answer.message_type();
-    let key = TemplateKey {
-        fingerprint,
-        profile,
-        reply: u32::from(reply),
-    };
+    let key = TemplateKey::new(fingerprint, profile, reply);
     let template = Template {
         sum: u32::try_from(checksum::sum(&image[..len])).ok()?,
         len: u16::try_from(len).ok()?,

@@ -44,8 +44,10 @@ fn binding(client: u32) -> Binding {
         slot: client,
         profile: 1,
         state: BindingState::Bound as u8,
-        reserved: 0,
+        flags: 0,
         epoch: 1,
+        hardware: 0,
+        relay_info: 0,
         expires_ns: 1,
         durable_until_ns: 2,
     }

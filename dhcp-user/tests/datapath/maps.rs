@@ -124,11 +124,7 @@ fn links_and_relays_are_kept_as_wanted() {
 }
 
 fn template_key(n: u64) -> TemplateKey {
-    TemplateKey {
-        fingerprint: [n, 2],
-        profile: 3,
-        reply: 5,
-    }
+    TemplateKey::new([n, 2], 3, 5)
 }
 
 /// All templates that the program can find.

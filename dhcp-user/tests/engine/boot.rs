@@ -77,7 +77,7 @@ fn c066_a_nak_says_nothing_to_boot_from() {
         .kernel
         .templates
         .iter()
-        .find(|((_, _, reply), _)| *reply == u32::from(message_type::NAK))
+        .find(|((_, _, reply), _)| *reply == message_type::NAK)
         .map(|(_, template)| template)
         .expect("the kernel has the NAK");
     assert!(template.siaddr.is_zero());
@@ -232,7 +232,7 @@ fn c117_templates_carry_what_to_boot_from() {
     for ((_, _, reply), template) in &world.kernel.templates {
         assert_eq!(template.siaddr, NEXT_SERVER.into());
         let mut expected = offer.payload[44..].to_vec();
-        expected[198] = *reply as u8;
+        expected[198] = *reply;
         assert_eq!(template.image[..expected.len()], expected);
     }
 }

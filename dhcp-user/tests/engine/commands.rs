@@ -149,7 +149,7 @@ fn c060_a_revoked_lease_is_naked_by_both_paths() {
             BindingState::Revoked as u8
         );
         let binding = world.published(1).unwrap();
-        let nak = (binding.profile, [0, 0], u32::from(message_type::NAK));
+        let nak = (binding.profile, [0, 0], message_type::NAK);
         assert!(world.kernel.templates.contains_key(&nak));
         let position = |name| world.effects.iter().rposition(|effect| *effect == name);
         assert!(

@@ -36,7 +36,7 @@ fn c110_the_binding_is_committed_then_acknowledged() {
     assert_eq!(world.state(ip(10)), Some(LeaseState::Bound));
     assert_eq!(world.recorded(ip(10)), Some(RecordState::Bound));
     let kinds = world.kernel.templates.keys().map(|(.., reply)| *reply);
-    assert_eq!(kinds.collect::<Vec<_>>(), [u32::from(message_type::ACK)]);
+    assert_eq!(kinds.collect::<Vec<_>>(), [message_type::ACK]);
 
     // Again, in every state that the client may be in.
     world.expect_ack(&rapid(discover(1)), ip(10));

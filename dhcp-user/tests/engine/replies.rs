@@ -423,7 +423,7 @@ fn c099_c103_c117_an_overloaded_answer_is_a_template_and_relay_information_stays
         .kernel
         .templates
         .iter()
-        .find(|((_, _, kind), _)| *kind == u32::from(message_type::OFFER))
+        .find(|((_, _, kind), _)| *kind == message_type::OFFER)
         .map(|(_, template)| template)
         .expect("the kernel has it");
     let len = usize::from(template.len);

@@ -36,7 +36,7 @@ fn c117_a_template_replays_the_answer_octet_for_octet() {
         for ((_, of, reply), template) in &world.kernel.templates {
             assert_eq!(*of, fingerprint);
             let mut expected = offer.payload.clone();
-            expected[242] = *reply as u8;
+            expected[242] = *reply;
             assert_eq!(replay(template, &offer.payload[..44], &echoes), expected);
             let len = usize::from(template.len);
             assert_eq!(
@@ -63,7 +63,7 @@ fn c117_the_kernels_nak_is_the_engines() {
         .kernel
         .templates
         .iter()
-        .find(|((_, _, reply), _)| *reply == u32::from(message_type::NAK))
+        .find(|((_, _, reply), _)| *reply == message_type::NAK)
         .unwrap();
     assert_eq!(*fingerprint, [0, 0]);
     assert_eq!(template.lease_secs, 0);
@@ -128,9 +128,7 @@ fn a_client_that_varies_its_options_does_not_keep_others_from_the_kernel() {
     world.settle();
     let naks = |world: &World| {
         let replies = world.kernel.templates.keys().map(|(_, _, reply)| *reply);
-        replies
-            .filter(|reply| *reply == u32::from(message_type::NAK))
-            .count()
+        replies.filter(|reply| *reply == message_type::NAK).count()
     };
     assert_eq!(naks(&world), 1);
     for n in 0..=MAX_TEMPLATES {

@@ -12,7 +12,7 @@ use super::*;
 pub struct Kernel {
     pub grants: HashMap<u32, Grant>,
     pub leases: BTreeMap<ClientKey, Binding>,
-    pub templates: BTreeMap<(u32, [u64; 2], u32), Template>,
+    pub templates: BTreeMap<(u64, [u64; 2], u8), Template>,
 }
 
 impl Grants for Kernel {

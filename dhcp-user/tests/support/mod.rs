@@ -15,7 +15,7 @@ use std::{
 };
 
 use dhcp_common::{
-    abi::{Binding, LinkKey, NS_PER_SEC, TemplateKey},
+    abi::{Binding, LinkKey, NS_PER_SEC},
     fingerprint::KEY_WORDS,
     wire::message_type,
 };
@@ -131,25 +131,15 @@ impl World {
                     self.fences.push_back(fence);
                     "withdraw"
                 }
-                Effect::PublishTemplate {
-                    key:
-                        TemplateKey {
-                            fingerprint,
-                            profile,
-                            reply,
-                        },
-                    template,
-                } => {
-                    let earlier = self
-                        .kernel
-                        .templates
-                        .insert((profile, fingerprint, reply), *template);
+                Effect::PublishTemplate { key, template } => {
+                    let key = (key.profile(), key.fingerprint, key.reply());
+                    let earlier = self.kernel.templates.insert(key, *template);
                     assert!(earlier.is_none(), "a template is published once");
                     "template"
                 }
                 Effect::ForgetTemplates => {
-                    let is_nak = |reply: u32| reply == u32::from(message_type::NAK);
-                    self.kernel.templates.retain(|key, _| is_nak(key.2));
+                    let templates = &mut self.kernel.templates;
+                    templates.retain(|key, _| key.2 == message_type::NAK);
                     "forget"
                 }
                 Effect::Send { egress, payload } => {

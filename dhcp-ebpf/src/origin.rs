@@ -1,0 +1,112 @@
+//! Whether a request came from where the published answers are for.
+//!
+//! Some configurations choose by hardware address or by what a relay agent says of the client's port. The
+//! fingerprint covers neither, or each client would be a shape of its own; the binding says instead for which
+//! of them it was published.
+
+use dhcp_common::{
+    abi::{BINDING_CHECKS_HARDWARE, BINDING_CHECKS_RELAY_INFO, Binding, Meta},
+    fingerprint::{self, Fingerprint, KEY_WORDS, MAX_WORDS},
+    outcome::Outcome,
+};
+
+use crate::{
+    packet::{Options, Packet, opaque},
+    parse::{Scratch, Span, chaddr_words},
+    tables::{Rounds, repeat},
+};
+
+/// Words a round.
+const STEPS: usize = 8;
+/// Rounds for the longest option.
+const MAX_ROUNDS: u32 = (fingerprint::words_of(u8::MAX as usize)).div_ceil(STEPS) as u32;
+
+#[inline(always)]
+pub fn check(binding: &Binding, meta: &Meta, scratch: &mut Scratch) -> Result<(), Outcome> {
+    let key = &meta.fingerprint_key;
+    if binding.flags & BINDING_CHECKS_HARDWARE != 0 {
+        let bootp = &scratch.packet.head.bootp;
+        let chaddr = chaddr_words(bootp);
+        let found = fingerprint::of_hardware(bootp.htype, bootp.hlen, chaddr, key);
+        if found != binding.hardware {
+            return Err(Outcome::OtherOrigin);
+        }
+    }
+    if binding.flags & BINDING_CHECKS_RELAY_INFO != 0 {
+        let relay_info = scratch.walk.relay_info;
+        let found = if relay_info.is_present() {
+            digest(relay_info, key, scratch)
+        } else if has_gone_past_the_relay(&scratch.packet) {
+            return Ok(());
+        } else {
+            0
+        };
+        if found != binding.relay_info {
+            return Err(Outcome::OtherOrigin);
+        }
+    }
+    Ok(())
+}
+
+/// What a client sends to our own address comes without a relay agent's words (RFC 2131 §4.3.2).
+#[inline(always)]
+fn has_gone_past_the_relay(packet: &Packet) -> bool {
+    packet.head.bootp.giaddr.is_zero() && !packet.head.ip.is_broadcast()
+}
+
+/// See [`fingerprint::of_option`].
+#[inline(always)]
+fn digest(span: Span, key: &[u64; KEY_WORDS], scratch: &mut Scratch) -> u64 {
+    scratch.digest = Digest {
+        offset: span.offset,
+        left: span.len,
+        ..Digest::default()
+    };
+    repeat(
+        MAX_ROUNDS,
+        &mut DigestWalk {
+            options: &scratch.packet.options,
+            key,
+            digest: &mut scratch.digest,
+        },
+    );
+    scratch.digest.fingerprint.digest()
+}
+
+/// A digest under way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Digest {
+    offset: usize,
+    left: usize,
+    /// Position of the next word.
+    position: usize,
+    fingerprint: Fingerprint,
+}
+
+struct DigestWalk<'a> {
+    options: &'a Options,
+    key: &'a [u64; KEY_WORDS],
+    digest: &'a mut Digest,
+}
+
+impl Rounds for DigestWalk<'_> {
+    #[inline(always)]
+    fn round(&mut self) -> bool {
+        const { assert!(MAX_WORDS.is_power_of_two()) };
+        for _ in 0..STEPS {
+            let digest = &mut *self.digest;
+            if digest.left == 0 {
+                return false;
+            }
+            let word = self.options.word(digest.offset, 0, digest.left);
+            let at = opaque(digest.position) & (MAX_WORDS - 1);
+            digest
+                .fingerprint
+                .mix(word, [self.key[at], self.key[at + 1]]);
+            digest.offset += 8;
+            digest.position += 1;
+            digest.left = digest.left.saturating_sub(8);
+        }
+        true
+    }
+}
