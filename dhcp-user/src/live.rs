@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 use dashmap::DashMap;
 use dhcp_common::abi::ClientKey;
 
-use crate::{clock::Nanos, config::LeaseTimes, store::Hardware};
+use crate::{clock::Nanos, config::LeaseTimes, store::Origin};
 
 /// By address.
 pub type Live = DashMap<Ipv4Addr, Lease>;
@@ -50,11 +50,7 @@ impl LeaseState {
 pub struct Lease {
     pub client: ClientKey,
     pub state: LeaseState,
-    pub hardware: Hardware,
-    /// Option 61 in full, for people.
-    pub client_id: Option<Box<[u8]>>,
-    /// Option 12, for people.
-    pub host_name: Option<Box<str>>,
+    pub origin: Origin,
     pub since: Nanos,
     /// As last known; the kernel may have granted more, see `GRANTS`.
     pub expires: Nanos,

@@ -27,7 +27,7 @@ use dhcp_user::{
     config::check,
     datapath::host::Interface,
     store::{
-        Applied, Hardware, Record, RecordState, Store as _, WallChange,
+        Applied, Hardware, Origin, Record, RecordState, Store as _, WallChange,
         sqlite::SqliteStore,
         wall::{self, Sample, Wall},
     },
@@ -78,9 +78,11 @@ fn fill(path: &Path, network: u32) {
             address: fleet::address(n),
             client: client.expect("six octets fit"),
             state: RecordState::Bound,
-            hardware,
-            client_id: None,
-            host_name: Some(format!("client-{n}").into()),
+            origin: Origin {
+                hardware,
+                host_name: Some(format!("client-{n}").into()),
+                ..Origin::default()
+            },
             since: now,
             expires: now.plus_lease(3600),
             horizon: now.plus_lease(3 * 3600),

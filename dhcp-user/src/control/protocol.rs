@@ -75,6 +75,8 @@ pub struct LeaseRow {
     /// Option 61 in hexadecimal, with colons.
     pub client_id: Option<String>,
     pub host_name: Option<String>,
+    /// Option 82 in hexadecimal, with colons.
+    pub relay_info: Option<String>,
     /// RFC 3339.
     pub since: String,
     /// RFC 3339, or `infinite`. With what the kernel has granted since the controller last looked.

@@ -22,7 +22,7 @@ use crate::{
     clock::Nanos,
     engine::effect::{Command, CommandOutcome},
     live::{Lease, LeaseState, Live},
-    store::Hardware,
+    store::{Hardware, Origin},
 };
 
 const HOUR: u64 = 3_600_000_000_000;
@@ -125,13 +125,16 @@ impl TestServer {
         let lease = Lease {
             client: ClientKey::hardware(9, 1, &chaddr[..6]).unwrap(),
             state,
-            hardware: Hardware {
-                htype: 1,
-                len: 6,
-                chaddr,
+            origin: Origin {
+                hardware: Hardware {
+                    htype: 1,
+                    len: 6,
+                    chaddr,
+                },
+                client_id: (number == 5).then(|| [1, 0xab].into()),
+                host_name: (number == 5).then(|| "prin\u{1b}ter".into()),
+                relay_info: (number == 5).then(|| [1, 1, 7].into()),
             },
-            client_id: (number == 5).then(|| [1, 0xab].into()),
-            host_name: (number == 5).then(|| "prin\u{1b}ter".into()),
             since: Nanos::now(),
             expires,
             durable_until: expires,
@@ -223,6 +226,7 @@ fn a_lease_is_shown_until_when_the_kernel_has_granted_it() {
     assert!((3590..3600).contains(&off), "{off}");
     assert_eq!(rows[0].hardware_address, "02:00:00:00:00:05");
     assert_eq!(rows[0].client_id.as_deref(), Some("01:ab"));
+    assert_eq!(rows[0].relay_info.as_deref(), Some("01:01:07"));
     assert_eq!((rows[0].network, rows[0].hardware_type), (9, 1));
 }
 

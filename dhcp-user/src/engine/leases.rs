@@ -66,9 +66,7 @@ impl Engine {
         };
         let horizon = horizon(expires, &lease);
         self.update(address, |lease| {
-            lease.hardware = request.hardware;
-            lease.client_id.clone_from(&request.client_id);
-            lease.host_name.clone_from(&request.host_name);
+            lease.origin = request.origin();
             if lease.state == LeaseState::Offered {
                 lease.since = cx.now;
             }

@@ -143,9 +143,7 @@ impl Engine {
             Lease {
                 client: party.client,
                 state: LeaseState::Offered,
-                hardware: request.hardware,
-                client_id: request.client_id.clone(),
-                host_name: request.host_name.clone(),
+                origin: request.origin(),
                 since: cx.now,
                 expires: cx.now,
                 durable_until: Nanos::default(),

@@ -15,7 +15,7 @@ use dhcproto::v4::borrowed;
 use sha2::{Digest, Sha256};
 
 use super::{counters::Counter, effect::Ingress, relay_info::RelayInfo};
-use crate::store::Hardware;
+use crate::store::{Hardware, Origin};
 
 /// More options than any client sends, and than the program takes: what it answers is answered here
 /// too. A message with more is dropped.
@@ -201,6 +201,16 @@ impl Request {
         };
         ClientKey::client_id(network, id)
             .unwrap_or_else(|| ClientKey::client_id_digest(network, Sha256::digest(id).into()))
+    }
+
+    /// What is kept of it with a lease.
+    pub fn origin(&self) -> Origin {
+        Origin {
+            hardware: self.hardware,
+            client_id: self.client_id.clone(),
+            host_name: self.host_name.clone(),
+            relay_info: self.relay_info.clone(),
+        }
     }
 
     /// Whether the client sent it to our own address, as it does in RENEWING. A relay agent sends all

@@ -8,7 +8,7 @@ use super::{Context, Effect, Engine, Grants, Held, NO_SLOT};
 use crate::{
     clock::Nanos,
     live::{Lease, LeaseState},
-    store::{Hardware, Record, RecordState},
+    store::{Origin, Record, RecordState},
 };
 
 /// Times go to the store in UTC and come back a little different; a horizon that has moved by less is
@@ -84,9 +84,7 @@ impl Engine {
         let lease = Lease {
             client: record.client,
             state,
-            hardware: record.hardware,
-            client_id: record.client_id,
-            host_name: record.host_name,
+            origin: record.origin,
             since: record.since,
             expires,
             durable_until: record.horizon,
@@ -191,9 +189,7 @@ impl Engine {
         let lease = Lease {
             client,
             state: LeaseState::Forgotten,
-            hardware: Hardware::default(),
-            client_id: None,
-            host_name: None,
+            origin: Origin::default(),
             since: cx.now,
             expires,
             durable_until: Nanos::default(),

@@ -44,18 +44,26 @@ pub struct Record {
     pub address: Ipv4Addr,
     pub client: ClientKey,
     pub state: RecordState,
-    /// The hardware address that the client last sent: `htype` and `chaddr`.
-    pub hardware: Hardware,
-    /// Option 61 in full, for people.
-    pub client_id: Option<Box<[u8]>>,
-    /// Option 12, for people.
-    pub host_name: Option<Box<str>>,
+    pub origin: Origin,
     /// When the client got the address.
     pub since: Nanos,
     /// The end of the lease as far as the controller knew.
     pub expires: Nanos,
     /// Until then the address is this client's, whatever happens.
     pub horizon: Nanos,
+}
+
+/// What a client last said of itself when it was given its lease, and its relay agent of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// `htype` and `chaddr`.
+    pub hardware: Hardware,
+    /// Option 61 in full, for people.
+    pub client_id: Option<Box<[u8]>>,
+    /// Option 12, for people.
+    pub host_name: Option<Box<str>>,
+    /// Option 82.
+    pub relay_info: Option<Box<[u8]>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

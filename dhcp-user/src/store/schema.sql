@@ -10,7 +10,8 @@ CREATE TABLE lease (
     host_name TEXT,
     since     INTEGER NOT NULL,
     expires   INTEGER NOT NULL,
-    horizon   INTEGER NOT NULL
+    horizon   INTEGER NOT NULL,
+    relay_info BLOB                -- option 82, as the lease was last asked for
 ) STRICT;
 
 -- The one anchor of the server's clocks.
@@ -36,6 +37,7 @@ SELECT
     lower(hex(chaddr)) AS hardware,
     lower(hex(client_id)) AS client_id,
     host_name,
+    lower(hex(relay_info)) AS relay_info,
     datetime(since / 1000000000, 'unixepoch') AS since,
     CASE expires WHEN 9223372036854775807 THEN 'infinite' ELSE datetime(expires / 1000000000, 'unixepoch') END AS expires,
     CASE horizon WHEN 9223372036854775807 THEN 'infinite' ELSE datetime(horizon / 1000000000, 'unixepoch') END AS horizon

@@ -19,14 +19,14 @@ use rusqlite::{
 };
 
 use super::{
-    Applied, CommitError, Hardware, Record, RecordState, Store, WallChange, WallRecord,
+    Applied, CommitError, Hardware, Origin, Record, RecordState, Store, WallChange, WallRecord,
     wall::{Anchor, Utc},
 };
 use crate::clock::Nanos;
 
 /// `xdhc`, in the header of the file.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"xdhc");
-const SCHEMA_VERSION: i32 = 1;
+const SCHEMA_VERSION: i32 = 2;
 const SCHEMA: &str = include_str!("schema.sql");
 /// <https://sqlite.org/fileformat.html#the_database_header>
 const HEADER_LEN: usize = 100;
@@ -36,17 +36,17 @@ const HEADER_APPLICATION_ID: usize = 68;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 const PUT: &str = "\
-INSERT INTO lease (address, client, state, htype, chaddr, client_id, host_name, since, expires, horizon)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+INSERT INTO lease (address, client, state, htype, chaddr, client_id, host_name, relay_info, since, expires, horizon)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
 ON CONFLICT (address) DO UPDATE SET
     client = excluded.client, state = excluded.state, htype = excluded.htype, chaddr = excluded.chaddr,
-    client_id = excluded.client_id, host_name = excluded.host_name, since = excluded.since,
-    expires = excluded.expires, horizon = excluded.horizon
-WHERE lease.client = excluded.client OR lease.state = ?11";
+    client_id = excluded.client_id, host_name = excluded.host_name, relay_info = excluded.relay_info,
+    since = excluded.since, expires = excluded.expires, horizon = excluded.horizon
+WHERE lease.client = excluded.client OR lease.state = ?12";
 const REMOVE: &str = "DELETE FROM lease WHERE address = ?1 AND client = ?2";
 const EXISTS: &str = "SELECT 1 FROM lease WHERE address = ?1";
 const LOAD: &str = "\
-SELECT address, client, state, htype, chaddr, client_id, host_name, since, expires, horizon FROM lease";
+SELECT address, client, state, htype, chaddr, client_id, host_name, since, expires, horizon, relay_info FROM lease";
 const SHIFT: &str = "\
 UPDATE lease SET
     since = CASE since WHEN ?2 THEN ?2 ELSE since + ?1 END,
@@ -193,7 +193,7 @@ fn open_checked(path: &Path) -> Result<Connection, OpenError> {
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
         .map_err(damaged)?;
-    let found = connection
+    let found: i32 = connection
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .map_err(damaged)?;
     if found > SCHEMA_VERSION {
@@ -218,7 +218,20 @@ fn open_checked(path: &Path) -> Result<Connection, OpenError> {
     connection
         .pragma_update(None, "synchronous", "FULL")
         .map_err(damaged)?;
+    if found < SCHEMA_VERSION {
+        upgrade(&connection).map_err(damaged)?;
+    }
     Ok(connection)
+}
+
+/// From schema 1, the only other one there has been. All of it, or nothing.
+fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch("ALTER TABLE lease ADD COLUMN relay_info BLOB; DROP VIEW leases")?;
+    let view = SCHEMA.find("CREATE VIEW").and_then(|at| SCHEMA.get(at..));
+    transaction.execute_batch(view.unwrap_or_default())?;
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    transaction.commit()
 }
 
 fn failed(error: rusqlite::Error) -> CommitError {
@@ -288,14 +301,16 @@ fn apply(transaction: &Transaction<'_>, change: &WallChange) -> rusqlite::Result
                 expires,
                 horizon,
             } = &**put;
+            let origin = &record.origin;
             transaction.prepare_cached(PUT)?.execute(params![
                 u32::from(record.address),
                 record.client.to_octets(),
                 state_number(record.state),
-                record.hardware.htype,
-                record.hardware.octets(),
-                record.client_id,
-                record.host_name,
+                origin.hardware.htype,
+                origin.hardware.octets(),
+                origin.client_id,
+                origin.host_name,
+                origin.relay_info,
                 since.0,
                 expires.0,
                 horizon.0,
@@ -360,14 +375,18 @@ fn record(
         .copy_from_slice(chaddr);
     let client_id: Option<Vec<u8>> = row.get(5)?;
     let host_name: Option<String> = row.get(6)?;
+    let relay_info: Option<Vec<u8>> = row.get(10)?;
     Ok(WallRecord {
         record: Record {
             address,
             client: ClientKey::from_octets(&client).ok_or("a client key of no known kind")?,
             state: state_of(state).ok_or_else(|| format!("a state {state} that is not known"))?,
-            hardware,
-            client_id: client_id.map(Vec::into_boxed_slice),
-            host_name: host_name.map(String::into_boxed_str),
+            origin: Origin {
+                hardware,
+                client_id: client_id.map(Vec::into_boxed_slice),
+                host_name: host_name.map(String::into_boxed_str),
+                relay_info: relay_info.map(Vec::into_boxed_slice),
+            },
             since: Nanos::default(),
             expires: Nanos::default(),
             horizon: Nanos::default(),

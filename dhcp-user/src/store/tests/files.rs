@@ -124,11 +124,11 @@ fn a_store_of_a_newer_version_is_refused_and_left_alone() {
     let message = refusal(|path| {
         make_store(path);
         let connection = Connection::open(path).unwrap();
-        connection.pragma_update(None, "user_version", 2).unwrap();
+        connection.pragma_update(None, "user_version", 3).unwrap();
     });
     assert_eq!(
         message,
-        "DIR/leases.db: written by a newer xdhcpd (schema 2, this one knows 1); run that version, or put a backup from before the upgrade in its place"
+        "DIR/leases.db: written by a newer xdhcpd (schema 3, this one knows 2); run that version, or put a backup from before the upgrade in its place"
     );
 }
 
@@ -192,4 +192,39 @@ fn c120_what_was_committed_before_a_kill_is_there_afterwards() {
     fs::copy(path.with_extension("db-wal"), copy.with_extension("db-wal")).unwrap();
     assert_eq!(all(&mut SqliteStore::open(&copy).unwrap()), all(&mut store));
     assert_eq!(all(&mut store)[7].record.state, RecordState::Former);
+}
+
+#[test]
+fn a_store_of_the_first_schema_is_upgraded_in_place() {
+    let (directory, mut store) = store();
+    let path = directory.path().join("leases.db");
+    store
+        .commit(&[put(5, client(1), RecordState::Bound)])
+        .unwrap();
+    let before = all(&mut store);
+    drop(store);
+    let first = Connection::open(&path).unwrap();
+    first
+        .execute_batch(
+            "DROP VIEW leases; ALTER TABLE lease DROP COLUMN relay_info;
+             CREATE VIEW leases AS SELECT address FROM lease; PRAGMA user_version = 1",
+        )
+        .unwrap();
+    drop(first);
+
+    let mut upgraded = SqliteStore::open(&path).unwrap();
+    assert_eq!(all(&mut upgraded), before);
+    let mut change = record(address(6), client(2), RecordState::Bound);
+    change.record.origin.relay_info = Some([1, 1, 7].into());
+    let change = WallChange::Put(Box::new(change));
+    assert_eq!(upgraded.commit(&[change]).unwrap(), [Applied::Done]);
+    let other = Connection::open(&path).unwrap();
+    let relay_info: String = other
+        .query_row(
+            "SELECT relay_info FROM leases WHERE address = '10.0.0.6'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(relay_info, "010107");
 }

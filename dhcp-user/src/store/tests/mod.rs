@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use dhcp_common::abi::ClientKey;
 
 use super::{
-    Applied, Hardware, Record, RecordState, Store, WallChange, WallRecord, sqlite::SqliteStore,
-    wall::Utc,
+    Applied, Hardware, Origin, Record, RecordState, Store, WallChange, WallRecord,
+    sqlite::SqliteStore, wall::Utc,
 };
 use crate::clock::Nanos;
 
@@ -31,13 +31,14 @@ fn record(address: Ipv4Addr, client: ClientKey, state: RecordState) -> WallRecor
             address,
             client,
             state,
-            hardware: Hardware {
-                htype: 1,
-                len: 6,
-                chaddr,
+            origin: Origin {
+                hardware: Hardware {
+                    htype: 1,
+                    len: 6,
+                    chaddr,
+                },
+                ..Origin::default()
             },
-            client_id: None,
-            host_name: None,
             since: Nanos(0),
             expires: Nanos(0),
             horizon: Nanos(0),

@@ -19,15 +19,16 @@ const STATES: [RecordState; 5] = [
 fn c046_a_commit_that_has_returned_is_there_for_another_connection() {
     let (directory, mut store) = store();
     let mut change = record(address(5), client(1), RecordState::Bound);
-    change.record.client_id = Some([1, 0xab].into());
-    change.record.host_name = Some("printer".into());
+    change.record.origin.client_id = Some([1, 0xab].into());
+    change.record.origin.host_name = Some("printer".into());
+    change.record.origin.relay_info = Some([1, 1, 7].into());
     store.commit(&[WallChange::Put(Box::new(change))]).unwrap();
 
     let path = directory.path().join("leases.db");
     let other = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-    let row: [String; 8] = other
+    let row: [String; 9] = other
         .query_row("SELECT * FROM leases", [], |row| {
-            let columns: Result<Vec<_>, _> = (0..8).map(|i| row.get(i)).collect();
+            let columns: Result<Vec<_>, _> = (0..9).map(|i| row.get(i)).collect();
             Ok(columns?.try_into().unwrap())
         })
         .unwrap();
@@ -39,6 +40,7 @@ fn c046_a_commit_that_has_returned_is_there_for_another_connection() {
             "020000000001",
             "01ab",
             "printer",
+            "010107",
             "2023-11-14 22:13:20",
             "2023-11-14 23:13:20",
             "infinite"
@@ -225,6 +227,7 @@ fn any_record() -> impl Strategy<Value = WallRecord> {
     let people = (
         prop::option::of(prop::collection::vec(any::<u8>(), 0..=255)),
         prop::option::of(any::<String>()),
+        prop::option::of(prop::collection::vec(any::<u8>(), 0..=255)),
     );
     let times = [any::<i64>(), any::<i64>(), any::<i64>()];
     (
@@ -241,16 +244,19 @@ fn any_record() -> impl Strategy<Value = WallRecord> {
                 client,
                 state,
                 hardware,
-                (client_id, host_name),
+                (client_id, host_name, relay_info),
                 [since, expires, horizon],
             )| WallRecord {
                 record: Record {
                     address: address.into(),
                     client,
                     state,
-                    hardware,
-                    client_id: client_id.map(Vec::into_boxed_slice),
-                    host_name: host_name.map(String::into_boxed_str),
+                    origin: Origin {
+                        hardware,
+                        client_id: client_id.map(Vec::into_boxed_slice),
+                        host_name: host_name.map(String::into_boxed_str),
+                        relay_info: relay_info.map(Vec::into_boxed_slice),
+                    },
                     since: Nanos(0),
                     expires: Nanos(0),
                     horizon: Nanos(0),
