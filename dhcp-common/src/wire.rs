@@ -179,8 +179,14 @@ pub mod option {
     pub const END: u8 = 255;
 }
 
-/// Sub-options of option 82 that change the answer; the rest are only echoed.
+/// Sub-options of option 82 that are looked at; the rest are only echoed.
 pub mod relay_suboption {
+    /// RFC 3046 §3.1.
+    pub const CIRCUIT_ID: u8 = 1;
+    /// RFC 3046 §3.2.
+    pub const REMOTE_ID: u8 = 2;
+    /// RFC 3993.
+    pub const SUBSCRIBER_ID: u8 = 6;
     /// RFC 3527.
     pub const LINK_SELECTION: u8 = 5;
     /// RFC 5107.

@@ -1,11 +1,13 @@
 //! Classes of clients: whom they take in, and what those get.
 
-use std::collections::HashMap;
+use std::{cell::Cell, collections::HashMap};
+
+use dhcp_common::wire::MAX_HLEN;
 
 use super::{
     Class, Classes, Condition, Field, Overrides, Pattern,
     check::replace,
-    options::parse_hex,
+    options::{parse_hex, text_or_hex},
     raw::{Node, Section, each, nearest},
     times,
 };
@@ -14,12 +16,17 @@ use super::{
 const MAX_CLASSES: usize = Classes::BITS as usize;
 /// Conditions inside conditions.
 const MAX_DEPTH: u32 = 8;
+/// Conditions on where a request comes from, in all classes: as many as bits in a
+/// [`Marks`](crate::engine::Marks).
+const MAX_OF_ORIGIN: usize = u64::BITS as usize;
 
 /// The classes of a file, and which bit each name has.
 #[derive(Default)]
 pub(super) struct Named {
     pub classes: Vec<Class>,
     by_name: HashMap<String, Classes>,
+    /// Conditions on where a request comes from, so far.
+    of_origin: Cell<usize>,
 }
 
 impl Named {
@@ -81,6 +88,10 @@ impl Named {
             "vendor-class",
             "user-class",
             "architecture",
+            "hardware-address",
+            "circuit-id",
+            "remote-id",
+            "subscriber-id",
             "class",
             "all",
             "any",
@@ -104,6 +115,10 @@ impl Named {
             "vendor-class" => Condition::Is(Field::VendorClass, patterns(node)?),
             "user-class" => Condition::Is(Field::UserClass, patterns(node)?),
             "architecture" => Condition::Architecture(architectures(node)?),
+            "hardware-address" => self.of_origin(Field::HardwareAddress, node)?,
+            "circuit-id" => self.of_origin(Field::CircuitId, node)?,
+            "remote-id" => self.of_origin(Field::RemoteId, node)?,
+            "subscriber-id" => self.of_origin(Field::SubscriberId, node)?,
             "class" => Condition::In(self.named(node)?),
             "all" => Condition::All(list()?),
             "any" => Condition::Any(list()?),
@@ -111,6 +126,21 @@ impl Named {
             // Noted by `section`.
             _ => return None,
         })
+    }
+
+    /// A condition on where a request comes from.
+    fn of_origin(&self, field: Field, node: &Node<'_>) -> Option<Condition> {
+        self.of_origin.set(self.of_origin.get() + 1);
+        if self.of_origin.get() == MAX_OF_ORIGIN + 1 {
+            node.refuse(format_args!(
+                "one condition too many on hardware addresses and option 82; at most {MAX_OF_ORIGIN} stand in all classes, each for any number of values"
+            ));
+        }
+        let patterns = match field {
+            Field::HardwareAddress => hardware_patterns(node),
+            _ => patterns(node),
+        };
+        Some(Condition::Is(field, patterns?))
     }
 
     /// The bits of one class or of a list of them.
@@ -147,11 +177,7 @@ fn pattern(node: &Node<'_>) -> Option<Pattern> {
         Some(prefix) => (prefix, true),
         None => (text, false),
     };
-    let octets = match text.strip_prefix("hex:") {
-        Some(hex) => parse_hex(hex),
-        None => Some(text.as_bytes().to_vec()),
-    };
-    let octets = octets.filter(|octets| !octets.is_empty());
+    let octets = text_or_hex(text);
     if octets.is_none() {
         node.refuse(
             "nothing to compare with; give \"MSFT 5.0\", \"PXEClient*\" for all that begins so, or octets as \"hex:0102\"",
@@ -160,6 +186,28 @@ fn pattern(node: &Node<'_>) -> Option<Pattern> {
     Some(Pattern {
         octets: octets?,
         is_prefix,
+    })
+}
+
+/// Hardware addresses, or what they begin with.
+fn hardware_patterns(node: &Node<'_>) -> Option<Vec<Pattern>> {
+    let nodes = node.one_or_list("hardware addresses such as \"02:00:00:*\"");
+    each(&nodes, |node| {
+        let text = node.string("02:00:00:*")?;
+        let (text, is_prefix) = match text.strip_suffix('*') {
+            Some(prefix) => (prefix.strip_suffix([':', '-']).unwrap_or(prefix), true),
+            None => (text, false),
+        };
+        let octets = parse_hex(text).filter(|octets| octets.len() <= usize::from(MAX_HLEN));
+        if octets.is_none() {
+            node.refuse(format_args!(
+                "not a hardware address; give up to {MAX_HLEN} octets such as \"02:00:00:00:00:01\", or \"02:00:00:*\" for all that begin so"
+            ));
+        }
+        Some(Pattern {
+            octets: octets?,
+            is_prefix,
+        })
     })
 }
 

@@ -67,8 +67,7 @@ pub struct Overrides {
     pub boot: Boot,
 }
 
-/// Whom a class takes in. Only by what the fingerprint of a request covers: the program replays an
-/// answer to all that ask alike.
+/// Whom a class takes in.
 #[derive(Clone, Debug)]
 pub enum Condition {
     All(Vec<Condition>),
@@ -88,9 +87,29 @@ pub enum Field {
     VendorClass,
     /// Option 77, whole or any of its parts (RFC 3004 §4).
     UserClass,
+    /// `chaddr`.
+    HardwareAddress,
+    /// Sub-option 1 of option 82 (RFC 3046 §3.1).
+    CircuitId,
+    /// Sub-option 2 (RFC 3046 §3.2).
+    RemoteId,
+    /// Sub-option 6 (RFC 3993).
+    SubscriberId,
 }
 
-#[derive(Clone, Debug)]
+impl Field {
+    /// Whether it tells where a request comes from, and not how it asks. The fingerprint, by which the
+    /// program finds its answers, covers only that; a binding says for which origin it was published.
+    pub const fn is_of_origin(self) -> bool {
+        self.is_of_relay_info() || matches!(self, Self::HardwareAddress)
+    }
+
+    pub const fn is_of_relay_info(self) -> bool {
+        matches!(self, Self::CircuitId | Self::RemoteId | Self::SubscriberId)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     pub octets: Vec<u8>,
     /// Whether more may follow.
@@ -245,14 +264,28 @@ pub struct OptionValue {
 
 #[derive(Clone, Debug)]
 pub struct Reservation {
-    /// Whom it is for: a key on this subnet's network.
-    pub client: ClientKey,
-    /// The identifier as the file has it, for messages.
-    pub client_text: String,
+    pub owner: Owner,
     pub address: Ipv4Addr,
     /// Sent as option 12.
     pub host_name: Option<String>,
     pub overrides: Overrides,
+}
+
+/// Whom a reservation is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// A key on the subnet's network.
+    Client(ClientKey),
+    /// Whoever is at a port of a relay agent.
+    Port(Port),
+}
+
+/// What a relay agent calls the port at which a client is (RFC 3046 §3.1, §3.2): at least one of both. Where it
+/// says more than is given here it is the port all the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Port {
+    pub circuit_id: Option<Vec<u8>>,
+    pub remote_id: Option<Vec<u8>>,
 }
 
 impl Config {

@@ -10,7 +10,7 @@ use ipnet::Ipv4Net;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Network, Overrides, Reservation,
+    Network, Overrides, Owner, Port, Reservation,
     check::{address, replace},
     options,
     pool::{Taken, usable},
@@ -21,23 +21,30 @@ use super::{
 /// The longest name that the DNS has (RFC 1035 §2.3.4, less the length octets at both ends).
 const MAX_HOST_NAME: usize = 253;
 
-/// The reservations of one subnet. `clients` are those that have one on its network already, with the line.
+/// The reservations of one subnet. `owners` are those that have one on its network already, with the line.
 pub(super) fn read(
     section: &Section<'_>,
     network: &Network,
     prefix: Ipv4Net,
     taken: Taken<'_>,
-    clients: &mut HashMap<ClientKey, usize>,
+    owners: &mut HashMap<Owner, usize>,
 ) -> Vec<Arc<Reservation>> {
     let mut addresses = HashMap::new();
     let mut reservations = Vec::new();
-    let own = ["hardware-address", "client-id", "address", "host-name"];
+    let own = [
+        "hardware-address",
+        "client-id",
+        "circuit-id",
+        "remote-id",
+        "address",
+        "host-name",
+    ];
     let known: Vec<_> = own.into_iter().chain(times::OVERRIDES).collect();
     for node in section.tables("reservation") {
         let Some(section) = node.section(&known) else {
             continue;
         };
-        let client = client(&section, network.id);
+        let owner = owner(&section, network.id);
         let address = section
             .require("address", "\"10.0.0.5\"")
             .and_then(|node| Some((reserved_address(&node, prefix, taken)?, node)));
@@ -52,7 +59,7 @@ pub(super) fn read(
                 "reserved already in line {line}; give each address to one client"
             ));
         }
-        if let Some((client, _, node)) = &client
+        if let Some((Owner::Client(client), node)) = &owner
             && client.identity() != Identity::Hardware
             && !network.match_client_id
         {
@@ -60,17 +67,20 @@ pub(super) fn read(
                 "nobody is known by it with `match-client-id = false`; give a `hardware-address`",
             );
         }
-        if let Some((client, _, node)) = &client
-            && let Some(line) = clients.insert(*client, node.line())
+        if let Some((owner, node)) = &owner
+            && let Some(line) = owners.insert(owner.clone(), node.line())
         {
+            let (what, each) = match owner {
+                Owner::Client(_) => ("client", "each client"),
+                Owner::Port(_) => ("port", "each"),
+            };
             node.refuse(format_args!(
-                "this client has a reservation on this network in line {line}; give each client one address"
+                "this {what} has a reservation on this network in line {line}; give {each} one address"
             ));
         }
-        if let (Some((client, client_text, _)), Some((address, _))) = (client, address) {
+        if let (Some((owner, _)), Some((address, _))) = (owner, address) {
             reservations.push(Arc::new(Reservation {
-                client,
-                client_text,
+                owner,
                 address,
                 host_name,
                 overrides: Overrides::read(&section),
@@ -80,25 +90,53 @@ pub(super) fn read(
     reservations
 }
 
-fn client<'a>(section: &Section<'a>, network: u32) -> Option<(ClientKey, String, Node<'a>)> {
-    let (node, key) = match (section.get("hardware-address"), section.get("client-id")) {
-        (Some(node), None) => {
+/// Whom a reservation is for, and the field that says so.
+fn owner<'a>(section: &Section<'a>, network: u32) -> Option<(Owner, Node<'a>)> {
+    let [hardware, client_id, circuit_id, remote_id] =
+        ["hardware-address", "client-id", "circuit-id", "remote-id"].map(|key| section.get(key));
+    match (hardware, client_id, circuit_id, remote_id) {
+        (Some(node), None, None, None) => {
             let key = hardware_key(&node, network)?;
-            (node, key)
+            Some((Owner::Client(key), node))
         }
-        (None, Some(node)) => {
+        (None, Some(node), None, None) => {
             let key = client_id_key(&node, network)?;
-            (node, key)
+            Some((Owner::Client(key), node))
+        }
+        (None, None, Some(circuit), remote) => {
+            let (circuit_id, remote_id) = (agent_id(&circuit), remote.as_ref().map(agent_id));
+            let port = Port {
+                circuit_id: Some(circuit_id?),
+                remote_id: remote_id.map_or(Some(None), |id| id.map(Some))?,
+            };
+            Some((Owner::Port(port), circuit))
+        }
+        (None, None, None, Some(remote)) => {
+            let port = Port {
+                circuit_id: None,
+                remote_id: Some(agent_id(&remote)?),
+            };
+            Some((Owner::Port(port), remote))
         }
         _ => {
             section.refuse(
-                "give either `hardware-address = \"02:00:00:00:00:01\"` or `client-id = \"01:02:00:00:00:00:01\"`",
+                "give either `hardware-address = \"02:00:00:00:00:01\"` or `client-id = \"01:02:00:00:00:00:01\"`, or for whoever is at a port of a relay agent one or both of `circuit-id = \"eth 0/1/7\"` and `remote-id = \"hex:0200000000aa\"`",
             );
-            return None;
+            None
         }
-    };
-    let text = node.string("")?.to_owned();
-    Some((key, text, node))
+    }
+}
+
+/// A sub-option of option 82, whose length is one octet.
+fn agent_id(node: &Node<'_>) -> Option<Vec<u8>> {
+    let octets = options::text_or_hex(node.string("eth 0/1/7")?);
+    let octets = octets.filter(|octets| octets.len() <= 255);
+    if octets.is_none() {
+        node.refuse(
+            "not what a relay agent can send; give 1 to 255 octets, as text such as \"eth 0/1/7\" or as \"hex:0004002a0107\"",
+        );
+    }
+    octets
 }
 
 fn hardware_key(node: &Node<'_>, network: u32) -> Option<ClientKey> {

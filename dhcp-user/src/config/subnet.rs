@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use dhcp_common::abi::{ClientKey, MAX_SUBNETS};
+use dhcp_common::abi::MAX_SUBNETS;
 use ipnet::Ipv4Net;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Network, Subnet,
+    Network, Owner, Subnet,
     check::{has_no_host_bits, host_address, replace},
     class::Named,
     pool::{self, Ours, Taken, refuse_overlaps},
@@ -28,8 +28,8 @@ struct Draft<'a> {
     node: Node<'a>,
     /// Whether it has a table of its own, which subnets name.
     is_shared: bool,
-    /// Where each client's reservation stands.
-    clients: HashMap<ClientKey, usize>,
+    /// Where each reservation stands.
+    owners: HashMap<Owner, usize>,
 }
 
 pub(super) fn networks(root: &Section<'_>, ours: &Ours, classes: &Named) -> Vec<Network> {
@@ -109,7 +109,7 @@ impl<'a> Drafts<'a> {
             settings,
             node,
             is_shared,
-            clients: HashMap::new(),
+            owners: HashMap::new(),
         });
         index
     }
@@ -190,7 +190,7 @@ fn subnet<'a>(
     }
     draft.network.match_client_id = settings.match_client_id(inherited);
     let reservations =
-        reservation::read(&section, &draft.network, prefix, taken, &mut draft.clients);
+        reservation::read(&section, &draft.network, prefix, taken, &mut draft.owners);
     draft.network.subnets.push(Subnet {
         prefix,
         pools: pools.unwrap_or_default(),

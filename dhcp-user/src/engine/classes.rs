@@ -1,26 +1,107 @@
-//! Which classes a request is of.
+//! Which classes a request is of, and where it comes from as far as that decides.
 
-use super::request::Shape;
+use super::{relay_info::AgentIds, request::Shape};
 use crate::config::{Class, Classes, Condition, Field, Pattern};
 
-/// The classes of a request, in which each condition may refer to those before it.
-pub fn of(classes: &[Class], shape: &Shape) -> Classes {
-    classes.iter().enumerate().fold(0, |found, (index, class)| {
-        found | Classes::from(holds(&class.when, shape, found)) << index
-    })
+/// Which of the conditions on the origin of a request hold, a bit for each in the order of the configuration.
+pub type Marks = u64;
+
+/// Where a request comes from: what classes are told by, and the fingerprint does not cover.
+#[derive(Clone, Copy, Debug)]
+pub struct Whence<'a> {
+    /// The octets of `chaddr` in use.
+    pub hardware: &'a [u8],
+    pub agent: AgentIds<'a>,
 }
 
-/// The classes in a set, in the order of the configuration.
-pub fn members(classes: &[Class], set: Classes) -> impl Iterator<Item = &Class> {
-    classes
-        .iter()
-        .enumerate()
-        .filter(move |(index, _)| set >> index & 1 != 0)
-        .map(|(_, class)| class)
+/// All classes, in the order of the configuration.
+#[derive(Debug)]
+pub struct ClassTable {
+    classes: Vec<Class>,
+    of_origin: Vec<(Field, Vec<Pattern>)>,
 }
 
-fn holds(condition: &Condition, shape: &Shape, found: Classes) -> bool {
-    let inner = |condition: &Condition| holds(condition, shape, found);
+impl ClassTable {
+    pub fn new(classes: &[Class]) -> Self {
+        let mut of_origin = Vec::new();
+        for class in classes {
+            collect(&class.when, &mut of_origin);
+        }
+        Self {
+            classes: classes.to_vec(),
+            of_origin,
+        }
+    }
+
+    /// The classes of a request, in which each condition may refer to those before it.
+    pub fn of(&self, shape: &Shape, whence: Whence<'_>) -> Classes {
+        let classes = self.classes.iter().enumerate();
+        classes.fold(0, |found, (index, class)| {
+            let holds = holds(&class.when, shape, whence, found);
+            found | Classes::from(holds) << index
+        })
+    }
+
+    /// The classes in a set, in the order of the configuration.
+    pub fn members(&self, set: Classes) -> impl Iterator<Item = &Class> {
+        self.classes
+            .iter()
+            .enumerate()
+            .filter(move |(index, _)| set >> index & 1 != 0)
+            .map(|(_, class)| class)
+    }
+
+    /// With these and its shape the classes of a request are known.
+    pub fn marks(&self, whence: Whence<'_>) -> Marks {
+        let of_origin = self.of_origin.iter().enumerate();
+        of_origin.fold(0, |marks, (index, (field, patterns))| {
+            marks | Marks::from(whence.fits(*field, patterns)) << index
+        })
+    }
+
+    /// Whether anything depends on what relay agents say.
+    pub fn look_at_relay_info(&self) -> bool {
+        let mut fields = self.of_origin.iter();
+        fields.any(|(field, _)| field.is_of_relay_info())
+    }
+
+    /// Whether anything depends on hardware addresses.
+    pub fn look_at_hardware(&self) -> bool {
+        let mut fields = self.of_origin.iter();
+        fields.any(|(field, _)| *field == Field::HardwareAddress)
+    }
+}
+
+fn collect(condition: &Condition, of_origin: &mut Vec<(Field, Vec<Pattern>)>) {
+    match condition {
+        Condition::All(conditions) | Condition::Any(conditions) => {
+            for condition in conditions {
+                collect(condition, of_origin);
+            }
+        }
+        Condition::Not(condition) => collect(condition, of_origin),
+        Condition::Is(field, patterns) if field.is_of_origin() => {
+            of_origin.push((*field, patterns.clone()));
+        }
+        Condition::Is(..) | Condition::Architecture(_) | Condition::In(_) => {}
+    }
+}
+
+impl Whence<'_> {
+    fn fits(&self, field: Field, patterns: &[Pattern]) -> bool {
+        let value = match field {
+            Field::HardwareAddress => Some(self.hardware),
+            Field::CircuitId => self.agent.circuit,
+            Field::RemoteId => self.agent.remote,
+            Field::SubscriberId => self.agent.subscriber,
+            Field::VendorClass | Field::UserClass => None,
+        };
+        fits(patterns, value)
+    }
+}
+
+fn holds(condition: &Condition, shape: &Shape, whence: Whence<'_>, found: Classes) -> bool {
+    let inner = |condition: &Condition| holds(condition, shape, whence, found);
     match condition {
         Condition::All(conditions) => conditions.iter().all(inner),
         Condition::Any(conditions) => conditions.iter().any(inner),
@@ -38,6 +119,7 @@ fn holds(condition: &Condition, shape: &Shape, found: Classes) -> bool {
             fits(patterns, whole)
                 || user_classes(whole.unwrap_or_default()).any(|class| fits(patterns, Some(class)))
         }
+        Condition::Is(field, patterns) => whence.fits(*field, patterns),
     }
 }
 

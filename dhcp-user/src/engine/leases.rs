@@ -93,7 +93,7 @@ impl Engine {
             .terms(address, &held, &request)
             .ok_or(Counter::UnknownNetwork)?;
         let granted = cx.now.plus_lease(lease.lease_secs);
-        if granted > held.durable_until {
+        if granted > held.durable_until || self.has_moved(address, &request) {
             return self.bind(address, request, cx);
         }
         let expires = granted.max(self.effective_expiry(&held, cx));
@@ -204,9 +204,10 @@ impl Engine {
 
     /// The times that a client gets who asks so, kept with its lease.
     fn terms(&self, address: Ipv4Addr, held: &Held, request: &Request) -> Option<LeaseTimes> {
-        let profile = self.profile(address, &held.client)?;
-        let (classes, _) = self.networks.classes_of(&request.shape);
-        let terms = self.networks.terms(profile, classes, &request.shape).lease;
+        let party = self.party_of(address, held, request);
+        let profile = self.profile(address, party.reserved)?;
+        let terms = self.networks.terms(profile, party.classes, &request.shape);
+        let terms = terms.lease;
         self.update(address, |lease| lease.terms = Some(terms));
         Some(terms)
     }

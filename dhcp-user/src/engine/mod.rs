@@ -20,6 +20,7 @@ mod links;
 mod network;
 mod networks;
 mod offers;
+mod place;
 mod profile;
 mod protocol;
 mod publish;
@@ -41,17 +42,18 @@ use dhcp_common::{
     fingerprint,
 };
 
+pub use self::{
+    classes::Marks,
+    counters::{Counter, Counters},
+    effect::{Command, CommandId, CommandOutcome, Effect, Egress, FenceId, Grants, Ingress, Input},
+    links::{Link, LinkTable},
+    slots::NO_SLOT,
+};
 use self::{
     commits::{Item, Work},
     fences::Fence,
     networks::Networks,
     slots::Slots,
-};
-pub use self::{
-    counters::{Counter, Counters},
-    effect::{Command, CommandId, CommandOutcome, Effect, Egress, FenceId, Grants, Ingress, Input},
-    links::{Link, LinkTable},
-    slots::NO_SLOT,
 };
 use crate::{
     clock::Nanos,

@@ -10,9 +10,9 @@ use std::{
 use dhcp_common::abi::ClientKey;
 use ipnet::Ipv4Net;
 
-use super::profile::Profile;
+use super::{profile::Profile, relay_info::AgentIds};
 use crate::{
-    config::{self, Classes, LeaseTimes, Overrides},
+    config::{self, Classes, LeaseTimes, Overrides, Owner, Port, Reservation},
     pool::Pool,
 };
 
@@ -79,14 +79,11 @@ pub struct Network {
     subnets: Vec<Subnet>,
     /// Subnets by their first address; they are disjoint.
     by_first: BTreeMap<Ipv4Addr, usize>,
-    reservations: HashMap<ClientKey, Reserved>,
-    reserved_for: HashMap<Ipv4Addr, ClientKey>,
-}
-
-#[derive(Debug)]
-struct Reserved {
-    address: Ipv4Addr,
-    profile: Arc<Profile>,
+    reservations: HashMap<Owner, Ipv4Addr>,
+    /// Whether some of them are for ports of relay agents.
+    reserves_ports: bool,
+    /// What the client is told for whom an address is reserved.
+    reserved: HashMap<Ipv4Addr, Arc<Profile>>,
 }
 
 impl Network {
@@ -97,7 +94,8 @@ impl Network {
             subnets: Vec::new(),
             by_first: BTreeMap::new(),
             reservations: HashMap::new(),
-            reserved_for: HashMap::new(),
+            reserves_ports: false,
+            reserved: HashMap::new(),
         }
     }
 
@@ -133,10 +131,10 @@ impl Network {
         for reservation in &subnet.reservations {
             let own = profile.of_reservation(reservation).map(Arc::new);
             let profile = own.unwrap_or_else(|| Arc::clone(&profile));
-            let address = reservation.address;
-            self.reserved_for.insert(address, reservation.client);
-            self.reservations
-                .insert(reservation.client, Reserved { address, profile });
+            let Reservation { owner, address, .. } = &**reservation;
+            self.reserved.insert(*address, profile);
+            self.reservations.insert(owner.clone(), *address);
+            self.reserves_ports |= matches!(owner, Owner::Port(_));
         }
         index
     }
@@ -154,8 +152,7 @@ impl Network {
             let of_pools = subnet.pools.iter().map(|pool| &pool.profile);
             of_pools.chain([&subnet.profile])
         });
-        let reserved = self.reservations.values();
-        of_subnets.chain(reserved.map(|reserved| &reserved.profile))
+        of_subnets.chain(self.reserved.values())
     }
 
     pub fn subnet(&self, index: usize) -> Option<&Subnet> {
@@ -172,39 +169,58 @@ impl Network {
         self.subnets.get_mut(index)
     }
 
-    /// The address reserved for a client.
-    pub fn reservation(&self, client: &ClientKey) -> Option<Ipv4Addr> {
-        self.reservations
-            .get(client)
-            .map(|reserved| reserved.address)
+    /// Whether what relay agents say decides who gets which address.
+    pub const fn reserves_ports(&self) -> bool {
+        self.reserves_ports
     }
 
-    /// What a client's answers are made from, on a subnet and about an address.
+    /// The address reserved for a client: for itself, or else for whoever is at its port. A port that is
+    /// named by both of its ids is meant rather than one that is named by one.
+    pub fn reservation(&self, client: &ClientKey, relay_info: Option<&[u8]>) -> Option<Ipv4Addr> {
+        let own = self.reservations.get(&Owner::Client(*client));
+        if own.is_some() || !self.reserves_ports {
+            return own.copied();
+        }
+        let AgentIds {
+            circuit, remote, ..
+        } = AgentIds::parse(relay_info?);
+        let named = [(circuit, remote), (circuit, None), (None, remote)];
+        named.into_iter().find_map(|(circuit, remote)| {
+            let port = Port {
+                circuit_id: circuit.map(<[u8]>::to_vec),
+                remote_id: remote.map(<[u8]>::to_vec),
+            };
+            self.reservations.get(&Owner::Port(port)).copied()
+        })
+    }
+
+    /// What the answers are made from, on a subnet and about an address, to a client for which another or
+    /// the same one is reserved.
     pub fn profile(
         &self,
-        client: &ClientKey,
+        reserved: Option<Ipv4Addr>,
         index: usize,
         address: Ipv4Addr,
     ) -> Option<&Arc<Profile>> {
         let subnet = self.subnets.get(index)?;
-        let reserved = self.reservations.get(client);
-        let reserved = reserved.filter(|reserved| subnet.prefix.contains(&reserved.address));
-        Some(reserved.map_or_else(|| subnet.profile_of(address), |reserved| &reserved.profile))
+        let reserved = reserved.filter(|reserved| subnet.prefix.contains(reserved));
+        let reserved = reserved.and_then(|reserved| self.reserved.get(&reserved));
+        Some(reserved.unwrap_or_else(|| subnet.profile_of(address)))
     }
 
-    /// Whether the configuration lets this client have this address, whatever its classes.
-    pub fn may_have(&self, client: &ClientKey, address: Ipv4Addr) -> bool {
-        self.may_have_in(client, Classes::MAX, address)
-    }
-
-    /// Whether the configuration lets this client have this address.
-    pub fn may_have_in(&self, client: &ClientKey, classes: Classes, address: Ipv4Addr) -> bool {
-        match self.reserved_for.get(&address) {
-            Some(owner) => owner == client,
-            None => self
-                .pool_of(address)
-                .is_some_and(|pool| pool.is_for(classes)),
+    /// Whether the configuration lets a client of these classes, for which an address may be reserved, have
+    /// an address.
+    pub fn may_have(
+        &self,
+        reserved: Option<Ipv4Addr>,
+        classes: Classes,
+        address: Ipv4Addr,
+    ) -> bool {
+        if self.reserved.contains_key(&address) {
+            return reserved == Some(address);
         }
+        let pool = self.pool_of(address);
+        pool.is_some_and(|pool| pool.is_for(classes))
     }
 
     /// Whether the address may be given to any client.

@@ -10,20 +10,20 @@ use ipnet::Ipv4Net;
 use sha2::{Digest, Sha256};
 
 use super::{
-    classes,
+    classes::ClassTable,
     counters::Counter,
     links::LinkTable,
     network::{Network, Subnet},
     profile::{Profile, Terms},
     request::{Request, Shape},
 };
-use crate::config::{self, Class, Classes, Config};
+use crate::config::{self, Classes, Config};
 
 /// All subnets, found by id and by the addresses in them.
 #[derive(Debug)]
 pub struct Networks {
     by_id: HashMap<u32, Network>,
-    classes: Vec<Class>,
+    classes: ClassTable,
     /// Network, and index in it.
     by_prefix: HashMap<Ipv4Net, (u32, usize)>,
     prefix_lens: BTreeSet<u8>,
@@ -37,7 +37,7 @@ impl Networks {
     pub fn new(config: &Config, links: LinkTable) -> Self {
         let mut networks = Self {
             by_id: HashMap::new(),
-            classes: config.classes.clone(),
+            classes: ClassTable::new(&config.classes),
             by_prefix: HashMap::new(),
             prefix_lens: BTreeSet::new(),
             ours: links.addresses().collect(),
@@ -54,18 +54,18 @@ impl Networks {
         networks
     }
 
-    /// The classes that a request is of, and whether they get no answer.
-    pub fn classes_of(&self, shape: &Shape) -> (Classes, bool) {
-        let set = classes::of(&self.classes, shape);
-        (
-            set,
-            classes::members(&self.classes, set).any(|class| class.refuse),
-        )
+    pub const fn classes(&self) -> &ClassTable {
+        &self.classes
+    }
+
+    /// Whether members of some of these classes get no answer.
+    pub fn is_refused(&self, set: Classes) -> bool {
+        self.classes.members(set).any(|class| class.refuse)
     }
 
     /// What a client of these classes is answered from who asks so.
     pub fn terms(&self, profile: &Profile, set: Classes, shape: &Shape) -> Arc<Terms> {
-        let mut terms = profile.terms(classes::members(&self.classes, set));
+        let mut terms = profile.terms(self.classes.members(set));
         if let Some(secs) = shape.lease_secs {
             let lease = terms.lease.requested(secs);
             if lease != terms.lease {
@@ -73,6 +73,11 @@ impl Networks {
             }
         }
         terms
+    }
+
+    /// Takes note of a profile that stands in the kernel's map and depends on where its client is.
+    pub fn note_profile(&mut self, id: u64) {
+        self.profiles.insert(id);
     }
 
     pub fn has_profile(&self, id: u64) -> bool {

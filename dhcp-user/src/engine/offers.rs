@@ -56,6 +56,7 @@ impl Engine {
             };
         }
         if state == Some(LeaseState::Offered) {
+            self.update(address, |lease| lease.origin = request.origin());
             self.rearm_offer(address, cx);
         }
         self.send(Answer::Offer(address), party, &request, cx)?;
@@ -68,7 +69,7 @@ impl Engine {
     fn commits_rapidly(&self, address: Ipv4Addr, party: &Party, request: &Request) -> bool {
         request.shape.rapid_commit
             && self
-                .profile(address, &party.client)
+                .profile(address, party.reserved)
                 .is_some_and(|profile| profile.rapid_commit)
     }
 
@@ -76,8 +77,8 @@ impl Engine {
     fn kept_for(&mut self, party: &Party, cx: &mut Context<'_>) -> Option<Ipv4Addr> {
         let (address, held) = self.current(&party.client)?;
         let network = self.networks.get(party.network)?;
-        let moves = network
-            .reservation(&party.client)
+        let moves = party
+            .reserved
             .is_some_and(|reserved| reserved != address && !self.live.contains_key(&reserved));
         match held.state {
             LeaseState::Revoked => {
@@ -86,7 +87,7 @@ impl Engine {
                 None
             }
             LeaseState::Quarantined => None,
-            _ if moves || !network.may_have_in(&party.client, party.classes, address) => {
+            _ if moves || !network.may_have(party.reserved, party.classes, address) => {
                 self.abandon(address, &held, cx);
                 None
             }
@@ -111,7 +112,7 @@ impl Engine {
     /// Reservation, former address, requested address, any.
     fn take_for(&mut self, party: &Party, request: &Request) -> Option<Ipv4Addr> {
         let network = self.networks.get_mut(party.network)?;
-        if let Some(reserved) = network.reservation(&party.client)
+        if let Some(reserved) = party.reserved
             && !self.live.contains_key(&reserved)
         {
             return Some(reserved);
@@ -124,8 +125,7 @@ impl Engine {
             .into_iter()
             .flatten()
             .find(|address| {
-                network.may_have_in(&party.client, party.classes, *address)
-                    && network.take(*address)
+                network.may_have(party.reserved, party.classes, *address) && network.take(*address)
             })
             .or_else(|| network.take_any(party.subnet, party.classes))
     }

@@ -5,6 +5,7 @@ use std::{net::Ipv4Addr, sync::Arc};
 use dhcp_common::{abi::PROFILE_BITS, wire::option};
 use sha2::{Digest, Sha256};
 
+use super::classes::Marks;
 use crate::config::{
     Boot, Class, Classes, LeaseTimes, OptionValue, Overrides, Reservation, Subnet,
 };
@@ -116,6 +117,13 @@ impl Profile {
             reservation: None,
             terms,
         }
+    }
+
+    /// The number of the answers to requests from an origin with these marks.
+    pub const fn id_for(&self, marks: Marks) -> u64 {
+        // Fibonacci hashing: without marks it is the profile's own.
+        let spread = marks.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.id ^ (spread ^ spread >> 32) >> (u64::BITS - PROFILE_BITS)
     }
 
     /// `None` where the reservation's client is told the same as any other.

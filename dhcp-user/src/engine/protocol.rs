@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use dhcp_common::abi::ClientKey;
 
 use super::{
-    Context, Counter, Engine, Held, Ingress,
+    Context, Counter, Engine, Held, Ingress, Marks,
     endings::Ending,
     reply::{self, Answer, NakReason},
     request::{MessageType, Request},
@@ -61,6 +61,9 @@ pub(super) struct Party {
     /// Index of the subnet by which the network is known.
     pub subnet: usize,
     pub classes: Classes,
+    pub marks: Marks,
+    /// The address that is reserved for it there.
+    pub reserved: Option<Ipv4Addr>,
 }
 
 impl Engine {
@@ -88,13 +91,11 @@ impl Engine {
         if !network.match_client_id && request.hardware.len == 0 {
             return Err(Counter::NoIdentity);
         }
-        let (classes, is_refused) = self.networks.classes_of(&request.shape);
-        let party = Party {
-            client: request.client(network.id, network.match_client_id),
-            network: network.id,
-            subnet,
-            classes,
-        };
+        let client = request.client(network.id, network.match_client_id);
+        if request.has_gone_past_the_relay() {
+            request.port = self.port_of(&client);
+        }
+        let party = self.party(client, subnet, &request);
         let intent = self.intent(&request)?;
         let standing = match intent {
             I::Selecting(address)
@@ -108,7 +109,7 @@ impl Engine {
         // What a client gives back is taken from anybody, and whose lease is revoked must hear of it: the
         // program tells it so whatever its class.
         let is_ending = matches!(intent, I::Decline(_) | I::Release(_)) || standing == S::Revoked;
-        if is_refused && !is_ending {
+        if self.networks.is_refused(party.classes) && !is_ending {
             return Err(Counter::ClassRefused);
         }
         // Whether to speak of an address that this client may have from another server.
@@ -217,7 +218,7 @@ impl Engine {
         if network.subnet_of(address).is_none() {
             return Standing::OffNetwork;
         }
-        let may_have = network.may_have_in(&party.client, party.classes, address)
+        let may_have = network.may_have(party.reserved, party.classes, address)
             && !self.has_better(party, address);
         match self.held(address) {
             Some(held) if held.client != party.client => Standing::Unavailable,
@@ -238,19 +239,35 @@ impl Engine {
         }
     }
 
+    fn party(&self, client: ClientKey, subnet: usize, request: &Request) -> Party {
+        let classes = self.networks.classes();
+        let whence = request.whence();
+        let network = client.network();
+        Party {
+            client,
+            network,
+            subnet,
+            classes: classes.of(&request.shape, whence),
+            marks: classes.marks(whence),
+            reserved: self
+                .networks
+                .get(network)
+                .and_then(|network| network.reservation(&client, request.port.as_deref())),
+        }
+    }
+
     /// Whom an address is held for.
     pub(super) fn party_of(&self, address: Ipv4Addr, held: &Held, request: &Request) -> Party {
-        let network = held.client.network();
-        let index = self
-            .networks
-            .get(network)
-            .and_then(|network| network.index_of(address));
-        Party {
-            client: held.client,
-            network,
-            subnet: index.unwrap_or(0),
-            classes: self.networks.classes_of(&request.shape).0,
-        }
+        let network = self.networks.get(held.client.network());
+        let index = network.and_then(|network| network.index_of(address));
+        self.party(held.client, index.unwrap_or(0), request)
+    }
+
+    /// Option 82 that the client's lease was given with.
+    fn port_of(&self, client: &ClientKey) -> Option<Box<[u8]>> {
+        let lease = self.live.get(self.by_client.get(client)?)?;
+        let is_its = lease.client == *client;
+        lease.origin.relay_info.clone().filter(|_| is_its)
     }
 
     /// Whether clients unknown on this subnet are told so.
@@ -287,11 +304,7 @@ impl Engine {
 
     /// Whether another address is reserved for the client, and it can have it now.
     fn has_better(&self, party: &Party, address: Ipv4Addr) -> bool {
-        let reserved = self
-            .networks
-            .get(party.network)
-            .and_then(|network| network.reservation(&party.client));
-        reserved.is_some_and(|reserved| {
+        party.reserved.is_some_and(|reserved| {
             reserved != address
                 && self.held(reserved).is_none_or(|held| {
                     held.client == party.client && held.state != LeaseState::Quarantined
@@ -366,7 +379,7 @@ impl Engine {
         let address = answer.about(request);
         let index = network.index_of(address).unwrap_or(party.subnet);
         let profile = network
-            .profile(&party.client, index, address)
+            .profile(party.reserved, index, address)
             .ok_or(Counter::UnknownNetwork)?;
         let terms = self.networks.terms(profile, party.classes, &request.shape);
         let reply = reply::encode(answer, &terms, request)?;

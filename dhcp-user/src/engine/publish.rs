@@ -2,13 +2,13 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use dhcp_common::abi::{Binding, BindingState, ClientKey, MAX_TEMPLATES, Template, TemplateKey};
+use dhcp_common::abi::{Binding, BindingState, MAX_TEMPLATES, Template, TemplateKey};
 
 use super::{
     Context, Counter, Effect, Engine, Held, NO_SLOT, profile::Profile, protocol::Party,
     reply::Answer, request::Request, slots::fresh_epoch, template,
 };
-use crate::{clock::Nanos, live::LeaseState};
+use crate::{clock::Nanos, config::Classes, live::LeaseState};
 
 impl Engine {
     /// Publishes a binding as it now is, if the kernel may answer from it. While an earlier entry is on
@@ -38,22 +38,22 @@ impl Engine {
         let Some((slot, epoch)) = self.slot_for(address, &held, cx) else {
             return self.count(Counter::TableFull);
         };
-        let Some(profile) = self.profile_id(address, &held) else {
+        let Some(place) = self.place(address) else {
             return;
         };
         if state == BindingState::Revoked {
-            self.publish_nak_template(address, &held, cx);
+            self.publish_nak_template(address, cx);
         }
         let binding = Binding {
             seal: 0,
             address: address.into(),
             slot,
-            profile,
+            profile: place.profile,
             state: state as u8,
-            flags: 0,
+            flags: place.flags,
             epoch,
-            hardware: 0,
-            relay_info: 0,
+            hardware: place.hardware,
+            relay_info: place.relay_info,
             expires_ns: expires.0,
             durable_until_ns: durable_until.0,
         };
@@ -68,16 +68,13 @@ impl Engine {
     /// Not an address that the configuration has taken away, or that its client is to exchange: the
     /// kernel would go on answering.
     pub(super) fn is_publishable(&self, address: Ipv4Addr, held: &Held) -> bool {
+        let reserved = self.reserved_for(address);
         self.by_client.get(&held.client) == Some(&address)
             && self
                 .networks
                 .get(held.client.network())
-                .is_some_and(|network| {
-                    network.may_have(&held.client, address)
-                        && network
-                            .reservation(&held.client)
-                            .is_none_or(|reserved| reserved == address)
-                })
+                .is_some_and(|network| network.may_have(reserved, Classes::MAX, address))
+            && reserved.is_none_or(|reserved| reserved == address)
     }
 
     fn slot_for(&mut self, address: Ipv4Addr, held: &Held, cx: &Context<'_>) -> Option<(u32, u16)> {
@@ -93,14 +90,14 @@ impl Engine {
         Some((slot, epoch))
     }
 
-    pub(super) fn profile_id(&self, address: Ipv4Addr, held: &Held) -> Option<u64> {
-        Some(self.profile(address, &held.client)?.id)
-    }
-
     /// What the answers about an address are made from.
-    pub(super) fn profile(&self, address: Ipv4Addr, client: &ClientKey) -> Option<&Arc<Profile>> {
+    pub(super) fn profile(
+        &self,
+        address: Ipv4Addr,
+        reserved: Option<Ipv4Addr>,
+    ) -> Option<&Arc<Profile>> {
         let (network, index) = self.networks.containing(address)?;
-        network.profile(client, index, address)
+        network.profile(reserved, index, address)
     }
 
     pub(super) fn is_closed(&self, held: &Held, cx: &Context<'_>) -> bool {
@@ -119,21 +116,21 @@ impl Engine {
         let Some(fingerprint) = request.fingerprint else {
             return;
         };
-        let Some(profile) = self.profile(address, &party.client).cloned() else {
+        let Some(profile) = self.profile(address, party.reserved).cloned() else {
             return;
         };
+        let id = profile.id_for(party.marks);
         // Such a DISCOVER is to be committed here, and not repeated an OFFER.
         let is_rapid = profile.rapid_commit && request.shape.rapid_commit;
         let is_offer = |answer| matches!(answer, Answer::Offer(_));
         let nowhere = Ipv4Addr::UNSPECIFIED;
         let terms = self.networks.terms(&profile, party.classes, &request.shape);
         for answer in [Answer::Offer(nowhere), Answer::Ack(nowhere)] {
-            let key = TemplateKey::new(fingerprint, profile.id, answer.message_type());
+            let key = TemplateKey::new(fingerprint, id, answer.message_type());
             if (is_rapid && is_offer(answer)) || self.templates.contains(&key) {
                 continue;
             }
-            let rendered =
-                template::template(answer, profile.id, &terms, &request.shape, fingerprint);
+            let rendered = template::template(answer, id, &terms, &request.shape, fingerprint);
             if let Some((key, template)) = rendered {
                 self.add_template(key, template, cx);
             }
@@ -151,11 +148,14 @@ impl Engine {
         is_current
     }
 
-    fn publish_nak_template(&mut self, address: Ipv4Addr, held: &Held, cx: &mut Context<'_>) {
-        let Some(profile) = self.profile(address, &held.client) else {
+    fn publish_nak_template(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
+        let Some(place) = self.place(address) else {
             return;
         };
-        if let Some((key, template)) = template::nak(profile)
+        let Some(profile) = self.profile(address, self.reserved_for(address)) else {
+            return;
+        };
+        if let Some((key, template)) = template::nak(profile, place.profile)
             && !self.templates.contains(&key)
         {
             self.add_template(key, template, cx);

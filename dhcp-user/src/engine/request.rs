@@ -14,7 +14,12 @@ use dhcp_common::{
 use dhcproto::v4::borrowed;
 use sha2::{Digest, Sha256};
 
-use super::{counters::Counter, effect::Ingress, relay_info::RelayInfo};
+use super::{
+    classes::Whence,
+    counters::Counter,
+    effect::Ingress,
+    relay_info::{AgentIds, RelayInfo},
+};
 use crate::store::{Hardware, Origin};
 
 /// More options than any client sends, and than the program takes: what it answers is answered here
@@ -53,6 +58,9 @@ pub struct Request {
     pub client_id: Option<Box<[u8]>>,
     /// Option 82, as it is echoed.
     pub relay_info: Option<Box<[u8]>>,
+    /// Option 82 that tells where the client is: that of a message which has gone past the relay agent is
+    /// the one that its lease was given with.
+    pub port: Option<Box<[u8]>>,
     /// What counts of it.
     pub relay: RelayInfo,
     /// Option 118; only where it is honoured.
@@ -167,6 +175,7 @@ impl Request {
                 .as_deref()
                 .map(RelayInfo::parse)
                 .unwrap_or_default(),
+            port: relay_info.clone(),
             relay_info,
             subnet_selection,
             host_name: options
@@ -209,7 +218,25 @@ impl Request {
             hardware: self.hardware,
             client_id: self.client_id.clone(),
             host_name: self.host_name.clone(),
-            relay_info: self.relay_info.clone(),
+            relay_info: self.port.clone(),
+        }
+    }
+
+    /// Whether it was sent to our own address, past any relay agent that would say where the client is
+    /// (RFC 2131 §4.3.2).
+    pub fn has_gone_past_the_relay(&self) -> bool {
+        self.relay_info.is_none() && self.is_unicast()
+    }
+
+    /// Where it comes from.
+    pub fn whence(&self) -> Whence<'_> {
+        Whence {
+            hardware: self.hardware.octets(),
+            agent: self
+                .port
+                .as_deref()
+                .map(AgentIds::parse)
+                .unwrap_or_default(),
         }
     }
 

@@ -7,6 +7,7 @@ use dhcp_common::abi::{Binding, BindingState, ClientKey, NS_PER_SEC};
 use super::{Context, Effect, Engine, Grants, Held, NO_SLOT};
 use crate::{
     clock::Nanos,
+    config::Classes,
     live::{Lease, LeaseState},
     store::{Origin, Record, RecordState},
 };
@@ -33,15 +34,16 @@ impl Engine {
         let mut formers = Vec::new();
         for record in records {
             if record.state.is_free() {
-                formers.push((record.expires, record.address, record.client));
+                let relay_info = record.origin.relay_info;
+                formers.push((record.expires, record.address, record.client, relay_info));
             } else {
                 self.restore_lease(record, &published);
             }
         }
         // In the order in which they became free, for the pool gives out the longest free one first.
         formers.sort_unstable();
-        for (_, address, client) in formers {
-            self.restore_former(address, client);
+        for (_, address, client, relay_info) in formers {
+            self.restore_former(address, client, relay_info.as_deref());
         }
         for (client, binding) in &published {
             self.adopt(*client, binding, cx);
@@ -114,11 +116,12 @@ impl Engine {
         }
     }
 
-    fn restore_former(&mut self, address: Ipv4Addr, client: ClientKey) {
+    fn restore_former(&mut self, address: Ipv4Addr, client: ClientKey, relay_info: Option<&[u8]>) {
         let Some(network) = self.networks.containing_mut(address) else {
             return;
         };
-        if self.live.contains_key(&address) || !network.may_have(&client, address) {
+        let reserved = network.reservation(&client, relay_info);
+        if self.live.contains_key(&address) || !network.may_have(reserved, Classes::MAX, address) {
             return;
         }
         if network.take(address) {
@@ -227,12 +230,15 @@ impl Engine {
         let binding = published.get(&held.client).filter(|_| held.slot != NO_SLOT);
         let is_right = binding.is_some_and(|binding| {
             binding.state == state as u8
-                && Some(binding.profile) == self.profile_id(address, &held)
+                && self
+                    .place(address)
+                    .is_some_and(|place| place.is_of(binding))
                 && binding.durable_until_ns.abs_diff(held.durable_until.0) < CLOCK_DRIFT_NS
                 && !self.is_closed(&held, cx)
         });
         match binding {
             Some(binding) if is_right => {
+                self.networks.note_profile(binding.profile);
                 let durable_until = Nanos(binding.durable_until_ns);
                 self.update(address, |lease| lease.durable_until = durable_until);
             }

@@ -28,10 +28,10 @@ const NAK_SHAPE: Shape = Shape {
 };
 
 /// The kernel's NAK: it is for revoked leases only.
-pub fn nak(profile: &Profile) -> Option<(TemplateKey, Box<Template>)> {
+pub fn nak(profile: &Profile, id: u64) -> Option<(TemplateKey, Box<Template>)> {
     template(
         Answer::Nak(NakReason::Revoked),
-        profile.id,
+        id,
         &profile.terms(std::iter::empty()),
         &NAK_SHAPE,
         NO_FINGERPRINT,

@@ -18,7 +18,7 @@ use dhcp_user::{
 };
 
 use crate::{
-    networks::{LEASE_SECS, PRINTER, RESERVED, THIRD, config},
+    networks::{LEASE_SECS, PRINTER, RESERVED, THIRD, config, ports, reserved_port},
     sides::{Sides, Snapshot},
 };
 
@@ -63,6 +63,7 @@ fn actor(n: u8, client_id: Option<Vec<u8>>, giaddr: Option<Ipv4Addr>, tag: Optio
         address: Ipv4Addr::UNSPECIFIED,
         tags: tag.map(|id| [0x8100, id]).into_iter().collect(),
         giaddr,
+        relay_info: None,
         server: if tag == Some(300) { THIRD } else { SERVER },
     }
 }
@@ -72,6 +73,9 @@ fn sent(actor: &Actor, kind: u8) -> RequestFrame {
     request.tags.clone_from(&actor.tags);
     if let Some(id) = &actor.client_id {
         request = request.option(option::CLIENT_ID, id);
+    }
+    if let Some(relay_info) = &actor.relay_info {
+        request = request.option(option::RELAY_INFO, relay_info);
     }
     match actor.giaddr {
         Some(giaddr) => request.relayed(giaddr, RELAY_MAC, (SERVER_MAC, actor.server)),
@@ -98,6 +102,7 @@ pub fn rebooting(actor: &Actor) -> RequestFrame {
 pub fn renewing(actor: &Actor) -> RequestFrame {
     let direct = Actor {
         giaddr: None,
+        relay_info: None,
         ..actor.clone()
     };
     sent(&direct, message_type::REQUEST).with(|r| {
@@ -334,6 +339,7 @@ impl World {
                 vec![[0x8100, 1], [0x8100, 2], [0x8100, 3]],
             ],
             addresses: theirs.chain(others).collect(),
+            ports: ports().into(),
         }
     }
 }
@@ -361,5 +367,22 @@ fn everybody() -> Vec<(Past, Actor)> {
         (Past::Bound, actor(206, Some(vec![9; 41]), None, Some(300))),
         (Past::Bound, actor(203, Some(vec![1; 40]), None, None)),
     ]);
+    // At ports by which they are of a class, or have an address reserved, or neither.
+    let at = |n, port, giaddr, tag| Actor {
+        relay_info: Some(port),
+        ..actor(n, Some(vec![n; 7]), giaddr, tag)
+    };
+    for (n, port) in (220..).zip(ports()) {
+        actors.extend([
+            (Past::Bound, at(n, port.clone(), Some(RELAY), None)),
+            (Past::Bound, at(n + 10, port.clone(), None, Some(100))),
+        ]);
+        if port != reserved_port() {
+            actors.extend([
+                (Past::Offered, at(n + 20, port.clone(), Some(RELAY), None)),
+                (Past::Revoked, at(n + 30, port, None, Some(100))),
+            ]);
+        }
+    }
     actors
 }

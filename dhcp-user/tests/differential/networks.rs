@@ -12,8 +12,8 @@ use dhcp_ebpf::fixtures::{
 };
 use dhcp_user::{
     config::{
-        self, Boot, Class, Condition, Config, Field, LeaseTimes, OptionValue, Overrides, Pattern,
-        Pool, Reservation, Server, Subnet,
+        self, Boot, Class, Condition, Config, Field, LeaseTimes, OptionValue, Overrides, Owner,
+        Pattern, Pool, Reservation, Server, Subnet,
     },
     engine::{Link, LinkTable},
     run::links::{reference, relays},
@@ -97,7 +97,26 @@ fn classes() -> Vec<Class> {
         refuse: false,
         overrides: Overrides::default(),
     };
+    let of_origin = |name: &str, field, octets: &[u8]| Class {
+        when: Condition::Is(
+            field,
+            vec![Pattern {
+                octets: octets.to_vec(),
+                is_prefix: true,
+            }],
+        ),
+        overrides: Overrides {
+            options: vec![OptionValue {
+                code: 15,
+                data: name.into(),
+            }],
+            ..Overrides::default()
+        },
+        ..class(name)
+    };
     vec![
+        of_origin("business.example", Field::CircuitId, b"biz"),
+        of_origin("own.example", Field::HardwareAddress, &mac(9)[..5]),
         Class {
             overrides: Overrides {
                 lease: Some(lease(LEASE_SECS / 2)),
@@ -120,6 +139,23 @@ fn classes() -> Vec<Class> {
     ]
 }
 
+const RESERVED_CIRCUIT: &[u8] = b"eth 0/1/7";
+
+/// Option 82 from the port that has an address reserved.
+pub fn reserved_port() -> Vec<u8> {
+    [&[1, RESERVED_CIRCUIT.len() as u8], RESERVED_CIRCUIT].concat()
+}
+
+/// Option 82 as it decides: of two ports of a class, of one that has an address reserved, of none of these.
+pub fn ports() -> [Vec<u8>; 4] {
+    [
+        b"\x01\x05biz 1".to_vec(),
+        b"\x02\x02me\x01\x05biz 2".to_vec(),
+        reserved_port(),
+        b"\x01\x05eth 1\x06\x00".to_vec(),
+    ]
+}
+
 pub fn config() -> Config {
     let mut direct = subnet(
         "10.0.0.0/24",
@@ -128,8 +164,7 @@ pub fn config() -> Config {
     );
     let reserve = |n: u8, last, host_name: Option<&str>| {
         Arc::new(Reservation {
-            client: ClientKey::hardware(DIRECT, HTYPE_ETHERNET, &mac(n)).unwrap(),
-            client_text: "test".into(),
+            owner: Owner::Client(ClientKey::hardware(DIRECT, HTYPE_ETHERNET, &mac(n)).unwrap()),
             address: Ipv4Addr::new(10, 0, 0, last),
             host_name: host_name.map(str::to_owned),
             overrides: host_name
@@ -151,6 +186,15 @@ pub fn config() -> Config {
         LEASE_SECS,
     );
     relayed.rapid_commit = true;
+    relayed.reservations = vec![Arc::new(Reservation {
+        owner: Owner::Port(config::Port {
+            circuit_id: Some(RESERVED_CIRCUIT.to_vec()),
+            remote_id: None,
+        }),
+        address: Ipv4Addr::new(10, 9, 2, 7),
+        host_name: None,
+        overrides: boots("boot/port.efi".to_owned()),
+    })];
     let infinite = subnet(
         "10.3.0.0/24",
         [[10, 3, 0, 100], [10, 3, 0, 199]].map(Ipv4Addr::from),

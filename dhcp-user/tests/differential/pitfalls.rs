@@ -13,7 +13,7 @@ use dhcp_ebpf::fixtures::{
     program::{PASS, Program, XDP_TX},
     request::{RequestFrame, UdpChecksum},
     strategies::Actor,
-    world::{OTHER_SERVER, SECOND},
+    world::{OTHER_SERVER, SECOND, mac},
 };
 use dhcp_user::{
     clock::Nanos,
@@ -162,10 +162,14 @@ fn c037_c091_a_frame_that_is_handed_on_is_as_it_was() {
     // The latest refusal there is: the reply would be too large for the client, found after all else.
     let world = World::new(cast::now());
     let mut sides = world.sides(Nanos::now());
-    let bound = world.of(Past::Bound).find(|a| a.giaddr.is_some()).unwrap();
-    let long = cast::discover(bound)
-        .option(option::RELAY_INFO, &[&[1, 250][..], &[7; 250]].concat())
-        .with(|r| r.options[1].1 = vec![1, 3, 43, 119]);
+    let relayed = world.of(Past::Bound).find(|a| a.giaddr.is_some()).unwrap();
+    let mut bound = Actor {
+        mac: mac(240),
+        relay_info: Some([&[1, 250][..], &[7; 250]].concat()),
+        ..relayed.clone()
+    };
+    sides.lease(&mut bound);
+    let long = cast::discover(&bound).with(|r| r.options[1].1 = vec![1, 3, 43, 119]);
     let replies = sides.answers_to(&long.frame());
     assert_eq!(replies.len(), 1);
     let run = sides.kernel(&mut program, &long.frame());

@@ -104,9 +104,6 @@ impl Sides {
             answers: Vec::new(),
         };
         sides.tables.now_ns = now.0;
-        for key in sides.tables.templates.keys() {
-            assert!(sides.engine.adopt_template(*key), "of the same profiles");
-        }
         let published = sides.tables.leases.clone();
         let mut effects = Vec::new();
         sides.engine.restore(
@@ -116,6 +113,9 @@ impl Sides {
             &KernelSide(&sides.tables),
             &mut effects,
         );
+        for key in sides.tables.templates.keys() {
+            assert!(sides.engine.adopt_template(*key), "of the same profiles");
+        }
         sides.carry_out(effects);
         sides
     }

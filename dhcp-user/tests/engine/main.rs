@@ -13,6 +13,7 @@ mod invariants;
 mod lengths;
 mod lifecycle;
 mod offers;
+mod origins;
 mod overrides;
 mod rapid;
 mod relays;

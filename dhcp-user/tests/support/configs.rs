@@ -7,7 +7,8 @@ use dhcp_common::{
     wire::option,
 };
 use dhcp_user::config::{
-    Boot, Config, LeaseTimes, Network, OptionValue, Overrides, Pool, Reservation, Server, Subnet,
+    Boot, Config, LeaseTimes, Network, OptionValue, Overrides, Owner, Pool, Reservation, Server,
+    Subnet,
 };
 
 use super::*;
@@ -83,8 +84,7 @@ pub fn reservation(
     host_name: Option<&str>,
 ) -> Arc<Reservation> {
     Arc::new(Reservation {
-        client,
-        client_text: "test".into(),
+        owner: Owner::Client(client),
         address,
         host_name: host_name.map(str::to_owned),
         overrides: Overrides::default(),

@@ -1,5 +1,13 @@
 //! Octets in hexadecimal.
 
+/// The octets of a text as it stands, or of hexadecimal digits behind `hex:`; `None` for none at all.
+pub fn text_or_hex(text: &str) -> Option<Vec<u8>> {
+    match text.strip_prefix("hex:") {
+        Some(hex) => parse_hex(hex),
+        None => (!text.is_empty()).then(|| text.as_bytes().to_vec()),
+    }
+}
+
 /// With or without `:` or `-` between all of them; `None` for none at all.
 pub fn parse_hex(text: &str) -> Option<Vec<u8>> {
     let octet = |digits: &[u8]| {

@@ -12,7 +12,7 @@ mod kind;
 mod names;
 mod numbered;
 
-pub(super) use self::hex::parse_hex;
+pub(super) use self::hex::{parse_hex, text_or_hex};
 use self::names::{NAMED, Named, refusal};
 
 /// The longest value taken: larger replies than this leave no Ethernet in one frame.

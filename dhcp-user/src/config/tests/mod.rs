@@ -9,7 +9,9 @@ use std::{
 use dhcp_common::abi::{ClientKey, Limit};
 use dhcp_common::wire::INFINITE_SECS;
 
-use super::{Config, LeaseTimes, OptionValue, Overrides, Pool, Problems, Subnet, check};
+use super::{
+    Config, LeaseTimes, OptionValue, Overrides, Owner, Pool, Port, Problems, Subnet, check,
+};
 
 mod boot;
 mod options;
@@ -80,14 +82,18 @@ fn the_example_is_good_and_means_what_its_comments_say() {
     let clients: Vec<_> = lan.subnets[0]
         .reservations
         .iter()
-        .map(|r| r.client)
+        .map(|r| r.owner.clone())
         .collect();
     let duid = [0xff, 0, 0, 0, 1, 0, 3, 0, 1, 2, 0, 0, 0, 0, 2];
     assert_eq!(
         clients,
         [
-            ClientKey::hardware(lan.id, 1, &[2, 0, 0, 0, 0, 1]).unwrap(),
-            ClientKey::client_id(lan.id, &duid).unwrap(),
+            Owner::Client(ClientKey::hardware(lan.id, 1, &[2, 0, 0, 0, 0, 1]).unwrap()),
+            Owner::Client(ClientKey::client_id(lan.id, &duid).unwrap()),
+            Owner::Port(Port {
+                circuit_id: Some(b"eth 0/1/7".to_vec()),
+                remote_id: None,
+            }),
         ]
     );
     let codes: Vec<_> = lan.subnets[0]
@@ -284,10 +290,13 @@ options = {{ tftp-server-name = 'boot' }}
 name = 'late'
 when.any = [{{ class = 'uefi' }}, {{ architecture = 11 }}]
 refuse = true
+[[class]]
+name = 'here'
+when = {{ hardware-address = ['02:00:5E:*', '02-00'], circuit-id = 'eth*', remote-id = 'hex:0001', subscriber-id = 'me' }}
 "
     );
     let config = good(&text);
-    let [uefi, first, late] = &*config.classes else {
+    let [uefi, first, late, here] = &*config.classes else {
         panic!("{:?}", config.classes)
     };
     assert_eq!(
@@ -308,12 +317,19 @@ refuse = true
         (uefi.overrides.lease, first.overrides.options.len()),
         (None, 1)
     );
-    let printed = format!("{:?} {:?} {:?}", uefi.when, first.when, late.when);
+    let printed = format!(
+        "{:?} {:?} {:?} {:?}",
+        uefi.when, first.when, late.when, here.when
+    );
     let expected = "\
 All([Is(VendorClass, [Pattern { octets: [80, 88, 69, 67, 108, 105, 101, 110, 116], is_prefix: true }, \
 Pattern { octets: [1, 2], is_prefix: false }]), Architecture([7, 9])]) \
 All([All([All([In(1)]), All([Not(All([Is(UserClass, [Pattern { octets: [105, 80, 88, 69], is_prefix: false }])]))])])]) \
-All([Any([All([In(1)]), All([Architecture([11])])])])";
+All([Any([All([In(1)]), All([Architecture([11])])])]) \
+All([Is(HardwareAddress, [Pattern { octets: [2, 0, 94], is_prefix: true }, Pattern { octets: [2, 0], is_prefix: false }]), \
+Is(CircuitId, [Pattern { octets: [101, 116, 104], is_prefix: true }]), \
+Is(RemoteId, [Pattern { octets: [0, 1], is_prefix: false }]), \
+Is(SubscriberId, [Pattern { octets: [109, 101], is_prefix: false }])])";
     assert_eq!(printed, expected);
     let classes: Vec<_> = config.networks[0].subnets[0]
         .pools
@@ -402,7 +418,7 @@ fn m04_m05_client_identifiers_are_keyed_as_clients_send_them() {
     let keys: Vec<_> = network.subnets[0]
         .reservations
         .iter()
-        .map(|r| r.client)
+        .map(|r| r.owner.clone())
         .collect();
     assert_eq!(
         keys,
@@ -411,6 +427,7 @@ fn m04_m05_client_identifiers_are_keyed_as_clients_send_them() {
             ClientKey::hardware(network.id, 1, &[2, 0, 0, 0, 0, 1]).unwrap(),
             ClientKey::client_id_digest(network.id, digest),
         ]
+        .map(Owner::Client)
     );
 }
 

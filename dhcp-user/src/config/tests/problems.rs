@@ -73,6 +73,10 @@ fn each_problem_names_place_field_value_and_remedy() {
             "x.toml:5:52: subnet[0].pools[0].classes = 'phone': no such class here; did you mean \"phones\"?\nx.toml:8:10: class[0].when.vendor-clas: unknown field; did you mean `vendor-class`?",
         ),
         (
+            "[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'\n[[class]]\nname = 'a'\nwhen = { hardware-address = ['*', '02:00:5e:00:00:01:*'], circuit-id = 'hex:' }",
+            "x.toml:7:30: class[0].when.hardware-address[0] = '*': not a hardware address; give up to 16 octets such as \"02:00:00:00:00:01\", or \"02:00:00:*\" for all that begin so\nx.toml:7:72: class[0].when.circuit-id = 'hex:': nothing to compare with; give \"MSFT 5.0\", \"PXEClient*\" for all that begins so, or octets as \"hex:0102\"",
+        ),
+        (
             "[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'\n[[class]]\nname = 'a'\nwhen = { class = 'b', architecture = 70000, vendor-class = '*', user-class = 5 }\nrenewal-time = '1h'\n[[class]]\nname = 'b'\nwhen = {}\n[[class]]\nname = 'b'\nwhen.vendor-class = 'hex:0'",
             "x.toml:7:18: class[0].when.class = 'b': no such class here; add `[[class]]` with `name = \"b\"` before what refers to it\nx.toml:7:38: class[0].when.architecture = 70000: out of range; give a number from 0 to 65535\nx.toml:7:60: class[0].when.vendor-class = '*': nothing to compare with; give \"MSFT 5.0\", \"PXEClient*\" for all that begins so, or octets as \"hex:0102\"\nx.toml:7:78: class[0].when.user-class = 5: wrong type (integer); give a string such as \"PXEClient*\"\nx.toml:8:16: class[0].renewal-time = '1h': depends on how long a lease is; add `lease-time = \"1h\"`\nx.toml:11:8: class[1].when: no condition; give one such as { vendor-class = \"PXEClient*\" }\nx.toml:13:8: class[2].name = 'b': another class has this name; give each its own\nx.toml:14:21: class[2].when.vendor-class = 'hex:0': nothing to compare with; give \"MSFT 5.0\", \"PXEClient*\" for all that begins so, or octets as \"hex:0102\"",
         ),
@@ -198,12 +202,20 @@ fn each_problem_names_place_field_value_and_remedy() {
             "x.toml:6:20: subnet[0].reservation[0].hardware-address = '02:00:00:00:01': not an Ethernet address; give six octets such as \"02:00:00:00:00:01\"\nx.toml:7:11: subnet[0].reservation[0].address = '10.0.0.255': no host of the subnet 10.0.0.0/24 can have it; give an address between 10.0.0.1 and 10.0.0.254",
         ),
         (
+            "[[subnet.reservation]]\ncircuit-id = ''\nremote-id = 'hex:0'\naddress = '10.0.0.5'",
+            "x.toml:6:14: subnet[0].reservation[0].circuit-id = '': not what a relay agent can send; give 1 to 255 octets, as text such as \"eth 0/1/7\" or as \"hex:0004002a0107\"\nx.toml:7:13: subnet[0].reservation[0].remote-id = 'hex:0': not what a relay agent can send; give 1 to 255 octets, as text such as \"eth 0/1/7\" or as \"hex:0004002a0107\"",
+        ),
+        (
+            "[[subnet.reservation]]\ncircuit-id = 'a'\naddress = '10.0.0.5'\n[[subnet.reservation]]\ncircuit-id = 'hex:61'\naddress = '10.0.0.6'",
+            "x.toml:9:14: subnet[0].reservation[1].circuit-id = 'hex:61': this port has a reservation on this network in line 6; give each one address",
+        ),
+        (
             "[[subnet.reservation]]\nclient-id = '01'",
             "x.toml:5:1: subnet[0].reservation[0]: `address` is missing; add `address = \"10.0.0.5\"`, with your own value\nx.toml:6:13: subnet[0].reservation[0].client-id = '01': not a client identifier; give 2 to 255 octets such as \"01:02:00:00:00:00:01\"",
         ),
         (
             "[[subnet.reservation]]\naddress = '10.0.0.5'\nhost-name = 'a_b'",
-            "x.toml:5:1: subnet[0].reservation[0]: give either `hardware-address = \"02:00:00:00:00:01\"` or `client-id = \"01:02:00:00:00:00:01\"`\nx.toml:7:13: subnet[0].reservation[0].host-name = 'a_b': not a host name (RFC 1123 §2.1); give letters, digits and inner hyphens, such as \"printer-2\"",
+            "x.toml:5:1: subnet[0].reservation[0]: give either `hardware-address = \"02:00:00:00:00:01\"` or `client-id = \"01:02:00:00:00:00:01\"`, or for whoever is at a port of a relay agent one or both of `circuit-id = \"eth 0/1/7\"` and `remote-id = \"hex:0200000000aa\"`\nx.toml:7:13: subnet[0].reservation[0].host-name = 'a_b': not a host name (RFC 1123 §2.1); give letters, digits and inner hyphens, such as \"printer-2\"",
         ),
         (
             "[[subnet.reservation]]\nclient-id = '0102'\naddress = '10.0.0.5'\n[[subnet.reservation]]\nclient-id = '01:02'\naddress = '10.0.0.5'",
@@ -288,4 +300,22 @@ proptest! {
     ) {
         let _ = parse(&format!("[[interface]]\nname='e'\n[[subnet]]\nprefix='10.0.0.0/24'\n[[subnet]]\n{field} = {value}"));
     }
+}
+
+#[test]
+fn as_many_conditions_on_the_origin_as_are_told_apart() {
+    let text = |count: usize| {
+        let conditions: Vec<_> = (0..count)
+            .map(|n| format!("{{ circuit-id = '{n}' }}"))
+            .collect();
+        let conditions = conditions.join(", ");
+        format!(
+            "{}[[class]]\nname = 'a'\nwhen.any = [{conditions}]\n",
+            subnet("")
+        )
+    };
+    super::good(&text(64));
+    let problems = parse(&text(65)).expect_err("one too many");
+    let expected = "class[0].when.any[64].circuit-id = '64': one condition too many on hardware addresses and option 82; at most 64 stand in all classes, each for any number of values";
+    assert!(problems.to_string().contains(expected), "{problems}");
 }
