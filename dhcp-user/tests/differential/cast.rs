@@ -56,7 +56,12 @@ const PASTS: [Past; 10] = [
 ];
 
 /// A client that shall be bound, with what it sends.
-fn actor(n: u8, client_id: Option<Vec<u8>>, giaddr: Option<Ipv4Addr>, tag: Option<u16>) -> Actor {
+pub fn actor(
+    n: u8,
+    client_id: Option<Vec<u8>>,
+    giaddr: Option<Ipv4Addr>,
+    tag: Option<u16>,
+) -> Actor {
     Actor {
         mac: mac(n),
         client_id,

@@ -2,12 +2,12 @@
 //! the same state.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod both;
 mod cast;
 mod generated;
 mod malformed;
 mod networks;
 mod options;
-
 mod pitfalls;
 mod sides;
 #[path = "../support/program.rs"]

@@ -15,9 +15,9 @@ use crate::{
 
 const ROUTES: u8 = 121;
 
-/// Codes and values of a reply to an untagged client, in the order sent.
-fn options(reply: &[u8]) -> Vec<(u8, Vec<u8>)> {
-    let mut rest = &reply[14 + 28 + 240..];
+/// Codes and values of a reply to an actor, in the order sent.
+pub fn options_of(actor: &Actor, reply: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let mut rest = &reply[14 + 4 * actor.tags.len() + 28 + 240..];
     let mut options = Vec::new();
     while rest[0] != option::END {
         let (option, after) = rest.split_at(2 + usize::from(rest[1]));
@@ -74,7 +74,7 @@ fn c031_c045_c093_c094_c095_c096_c100_c106_the_kernel_sends_what_was_asked_for()
             let run = sides.kernel(&mut program, &octets);
             assert_eq!(run.outcome.action(), Action::Transmit, "{:?}", run.outcome);
             assert_eq!(answers, std::slice::from_ref(&run.frame), "{list:?}");
-            let options = options(&run.frame);
+            let options = options_of(bound, &run.frame);
             let codes: Vec<_> = options.iter().map(|(code, _)| *code).collect();
             assert_eq!(
                 codes,
