@@ -22,7 +22,7 @@ use dhcp_user::{
 use crate::{
     cast::{self, actor, kind, stranger, yiaddr},
     networks::{self, LEASE_SECS, PRINTER, THIRD},
-    options::options_of,
+    options::{listing, options_of},
     sides::Sides,
     support,
 };
@@ -84,16 +84,6 @@ impl Both {
         }
         answers.remove(0)
     }
-}
-
-fn listing(request: RequestFrame, list: &[u8]) -> RequestFrame {
-    request.with(|r| {
-        let wanted = r
-            .options
-            .iter_mut()
-            .find(|(code, _)| *code == option::PARAMETER_LIST);
-        wanted.unwrap().1 = list.to_vec();
-    })
 }
 
 /// All values of a code in a reply.

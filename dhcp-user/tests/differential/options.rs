@@ -35,14 +35,17 @@ fn requests(bound: &Actor, list: &[u8]) -> [RequestFrame; 4] {
         cast::rebooting(bound),
         cast::renewing(bound),
     ]
-    .map(|request| {
-        request.with(|r| {
-            let wanted = r
-                .options
-                .iter_mut()
-                .find(|(code, _)| *code == option::PARAMETER_LIST);
-            wanted.unwrap().1 = list.to_vec();
-        })
+    .map(|request| listing(request, list))
+}
+
+/// A request with another list of parameters.
+pub fn listing(request: RequestFrame, list: &[u8]) -> RequestFrame {
+    request.with(|r| {
+        let wanted = r
+            .options
+            .iter_mut()
+            .find(|(code, _)| *code == option::PARAMETER_LIST);
+        wanted.unwrap().1 = list.to_vec();
     })
 }
 

@@ -9,6 +9,7 @@ mod deleted;
 mod horizon;
 mod mistaken;
 mod offers;
+mod ports;
 mod refused;
 mod relay;
 mod restart;
