@@ -20,7 +20,7 @@ use ipnet::Ipv4Net;
 use super::{
     Config, Host, Interface, Link, Problem, Problems, Server, class,
     raw::{Document, Node, Section},
-    subnet,
+    requesters, subnet,
 };
 
 /// A name as `SO_BINDTODEVICE` and the rest of the kernel take it: IFNAMSIZ less the final zero.
@@ -97,6 +97,7 @@ fn server(node: Option<Node<'_>>) -> Server {
         fast_path: true,
         client_limit: Limit::per_second(20, 40),
         relay_limit: Limit::per_second(20_000, 40_000),
+        leasequery: Vec::new(),
     };
     let known = [
         "store",
@@ -107,6 +108,7 @@ fn server(node: Option<Node<'_>>) -> Server {
         "fast-path",
         "client-limit",
         "relay-limit",
+        "leasequery",
     ];
     let Some(section) = node.and_then(|node| node.section(&known)) else {
         return server;
@@ -140,6 +142,11 @@ fn server(node: Option<Node<'_>>) -> Server {
     replace(&mut server.max_leases, section.get("max-leases"), |node| {
         node.integer(1..=MAX_LEASES)
     });
+    replace(
+        &mut server.leasequery,
+        section.get("leasequery"),
+        requesters::read,
+    );
     server
 }
 

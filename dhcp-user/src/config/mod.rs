@@ -24,6 +24,7 @@ mod options;
 mod pool;
 mod problem;
 mod raw;
+mod requesters;
 mod reservation;
 mod subnet;
 #[cfg(test)]
@@ -132,6 +133,8 @@ pub struct Server {
     pub fast_path: bool,
     pub client_limit: Limit,
     pub relay_limit: Limit,
+    /// Relay agents that may ask about leases (RFC 4388), by `giaddr`. Empty: nobody may.
+    pub leasequery: Vec<Ipv4Net>,
 }
 
 /// An interface to attach to. Whether it exists is found out when it is attached, and by

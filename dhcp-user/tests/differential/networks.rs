@@ -211,6 +211,7 @@ pub fn config() -> Config {
             fast_path: true,
             client_limit: meta().client_limit,
             relay_limit: meta().relay_limit,
+            leasequery: Vec::new(),
         },
         interfaces: Vec::new(),
         classes: classes(),

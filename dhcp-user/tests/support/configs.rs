@@ -63,6 +63,7 @@ pub fn shared(networks: Vec<(u32, Vec<Subnet>)>) -> Config {
             fast_path: true,
             client_limit: limit,
             relay_limit: limit,
+            leasequery: Vec::new(),
         },
         interfaces: Vec::new(),
         classes: Vec::new(),

@@ -46,6 +46,7 @@ fn the_example_is_good_and_means_what_its_comments_say() {
     assert_eq!(config.server.max_leases, 131_072);
     assert_eq!(config.server.client_limit, Limit::per_second(20, 40));
     assert_eq!(config.server.relay_limit, Limit::per_second(20_000, 40_000));
+    assert_eq!(config.server.leasequery, []);
 
     let [interface] = &*config.interfaces else {
         panic!("{:?}", config.interfaces)
@@ -483,4 +484,13 @@ fn m25_a_captive_portal_is_its_address_and_nothing_behind_it() {
         data: b"https://portal.example/api".to_vec(),
     };
     assert_eq!(good(&text).networks[0].subnets[0].options, [option]);
+}
+
+#[test]
+fn c115_those_who_may_ask_are_addresses_and_prefixes() {
+    let text = format!("[server]\nleasequery = ['10.9.0.1', '10.8.0.0/16']\n{GOOD}");
+    let permitted = good(&text).server.leasequery;
+    let expected = ["10.9.0.1/32", "10.8.0.0/16"].map(|prefix| prefix.parse().unwrap());
+    assert_eq!(permitted, expected);
+    assert_eq!(good(GOOD).server.leasequery, [], "nobody by default");
 }

@@ -29,6 +29,14 @@ fn each_problem_names_place_field_value_and_remedy() {
             "x.toml:2:14: server.max-leases = '5': wrong type (string); give a number from 1 to 16777216\nx.toml:3:9: server.store = 'leases.db': not an absolute path; a service has no working directory to start from, so begin with `/`",
         ),
         (
+            "[server]\nleasequery = ['10.9.0.1/16', '10.9.0.0/33', 'relay', '0.0.0.0', '10.9.0.1', '10.9.0.1/32', 7]\n[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'",
+            "x.toml:2:15: server.leasequery[0] = '10.9.0.1/16': has bits set behind its prefix; give \"10.9.0.0/16\"\nx.toml:2:30: server.leasequery[1] = '10.9.0.0/33': not a prefix; give one such as \"10.8.0.0/16\"\nx.toml:2:45: server.leasequery[2] = 'relay': not an IPv4 address; give one such as \"10.0.0.1\"\nx.toml:2:54: server.leasequery[3] = '0.0.0.0': not an address that a host on a network can have; give one such as \"10.0.0.1\"\nx.toml:2:77: server.leasequery[5] = '10.9.0.1/32': given already in line 2; leave one out\nx.toml:2:92: server.leasequery[6] = 7: wrong type (integer); give a string such as \"10.9.0.1\"",
+        ),
+        (
+            "[server]\nleasequery = '10.9.0.1'\n[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'",
+            "x.toml:2:14: server.leasequery = '10.9.0.1': wrong type (string); give a list of addresses and prefixes",
+        ),
+        (
             "[[interface]]\nname = 'e'\n[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'",
             "x.toml:4:8: interface[1].name = 'e': named already in line 2; describe each interface once",
         ),
