@@ -132,6 +132,11 @@ pub mod message_type {
     pub const NAK: u8 = 6;
     pub const RELEASE: u8 = 7;
     pub const INFORM: u8 = 8;
+    /// RFC 4388 §6.1, as the next three.
+    pub const LEASEQUERY: u8 = 10;
+    pub const LEASE_UNASSIGNED: u8 = 11;
+    pub const LEASE_UNKNOWN: u8 = 12;
+    pub const LEASE_ACTIVE: u8 = 13;
     /// The last one assigned (RFC 7724 §6.2); what lies above is malformed.
     pub const LAST_ASSIGNED: u8 = 18;
 }
@@ -164,6 +169,10 @@ pub mod option {
     pub const FQDN: u8 = 81;
     /// RFC 3046.
     pub const RELAY_INFO: u8 = 82;
+    /// RFC 4388 §6.1.
+    pub const CLIENT_LAST_TRANSACTION_TIME: u8 = 91;
+    /// RFC 4388 §6.1.
+    pub const ASSOCIATED_IP: u8 = 92;
     /// RFC 4578 §2.1.
     pub const ARCHITECTURE: u8 = 93;
     /// RFC 4578 §2.3.

@@ -29,6 +29,10 @@ counters! {
     Naked = "naked";
     /// ACK to an INFORM.
     Informed = "informed";
+    /// Answers to LEASEQUERY (RFC 4388 §6.4).
+    LeaseActive = "lease_active";
+    LeaseUnassigned = "lease_unassigned";
+    LeaseUnknown = "lease_unknown";
     Released = "released";
     Declined = "declined";
     /// An offer freed because its client chose another server.
@@ -85,6 +89,12 @@ counters! {
     DeclineMismatch = "decline_mismatch";
     /// An INFORM without any address to answer to.
     InformNowhere = "inform_nowhere";
+    /// A LEASEQUERY without `giaddr`, which is where its answer would go (RFC 4388 §6.4.3).
+    LeasequeryNowhere = "leasequery_nowhere";
+    /// A LEASEQUERY of a relay agent that the configuration does not permit to ask.
+    LeasequeryRefused = "leasequery_refused";
+    /// A LEASEQUERY not for exactly one of address, hardware address and client identifier (RFC 4388 §6.3).
+    OddLeasequery = "odd_leasequery";
     /// The reply does not fit even with all that may be left out.
     ReplyTooLarge = "reply_too_large";
     /// A reply without option 82, which did not fit (RFC 3046 §2.2).

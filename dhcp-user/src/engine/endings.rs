@@ -163,6 +163,7 @@ impl Engine {
         let Some((_, lease)) = self.live.remove(&address) else {
             return;
         };
+        self.requesters.forget(address);
         self.timers.cancel(address);
         self.work.remove(&address);
         let is_current = self.by_client.get(&lease.client) == Some(&address);

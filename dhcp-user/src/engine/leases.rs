@@ -74,6 +74,7 @@ impl Engine {
                 lease.state = LeaseState::Committing;
             }
         });
+        self.requesters.note(address, &request.origin());
         self.timers.cancel(address);
         self.work_mut(address).request = Some((Box::new(request), cx.now));
         let purpose = Purpose::Bind { expires, horizon };

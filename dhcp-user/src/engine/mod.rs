@@ -15,6 +15,7 @@ pub mod effect;
 mod endings;
 mod fences;
 mod horizons;
+mod leasequery;
 mod leases;
 mod links;
 mod network;
@@ -52,6 +53,7 @@ pub use self::{
 use self::{
     commits::{Item, Work},
     fences::Fence,
+    leasequery::Requesters,
     networks::Networks,
     slots::Slots,
 };
@@ -90,6 +92,7 @@ pub struct Engine {
     by_client: HashMap<ClientKey, Ipv4Addr>,
     /// Whose each free address was last.
     formers: HashMap<Ipv4Addr, ClientKey>,
+    requesters: Requesters,
     timers: Timers,
     slots: Slots,
     /// What is under way, by address; most leases have nothing.
@@ -130,6 +133,7 @@ impl Engine {
             live: setup.live,
             by_client: HashMap::new(),
             formers: HashMap::new(),
+            requesters: Requesters::new(setup.config.server.leasequery.clone()),
             timers: Timers::default(),
             slots: Slots::new(setup.max_slots.min(NO_SLOT - 1)),
             work: HashMap::new(),

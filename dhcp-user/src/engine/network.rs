@@ -223,6 +223,11 @@ impl Network {
         pool.is_some_and(|pool| pool.is_for(classes))
     }
 
+    /// Whether the address may be given to some client.
+    pub fn is_leased_out(&self, address: Ipv4Addr) -> bool {
+        self.is_in_pool(address) || self.reserved.contains_key(&address)
+    }
+
     /// Whether the address may be given to any client.
     pub fn is_in_pool(&self, address: Ipv4Addr) -> bool {
         self.pool_of(address).is_some()

@@ -12,12 +12,13 @@ use sha2::{Digest, Sha256};
 use super::{
     classes::ClassTable,
     counters::Counter,
+    effect::Ingress,
     links::LinkTable,
     network::{Network, Subnet},
     profile::{Profile, Terms},
     request::{Request, Shape},
 };
-use crate::config::{self, Classes, Config};
+use crate::config::{self, Classes, Config, LeaseTimes, OptionValue, Overrides};
 
 /// All subnets, found by id and by the addresses in them.
 #[derive(Debug)]
@@ -140,6 +141,41 @@ impl Networks {
     /// Whether an address names this server: any of ours, on whichever link (RFC 2131 §4.1).
     pub fn is_ours(&self, address: Ipv4Addr) -> bool {
         self.ours.contains(&address)
+    }
+
+    /// The address of ours that an answer to a relay agent's own question comes from: the one that was
+    /// asked, or the first of the link.
+    pub fn answering(&self, ingress: &Ingress) -> Option<Ipv4Addr> {
+        if self.is_ours(ingress.destination) {
+            return Some(ingress.destination);
+        }
+        self.links.get(ingress)?.addresses.first().copied()
+    }
+
+    /// What a client is told whatever its classes: options that a class may change are left out.
+    pub fn certain_terms(&self, profile: &Profile) -> Arc<Terms> {
+        let mut terms = profile.terms(std::iter::empty());
+        for class in self.classes.members(Classes::MAX) {
+            let Overrides { options, boot, .. } = &class.overrides;
+            let is_certain =
+                |option: &&OptionValue| options.iter().all(|other| other.code != option.code);
+            let terms = Arc::make_mut(&mut terms);
+            terms.options = terms.options.iter().filter(is_certain).cloned().collect();
+            let certain = Arc::make_mut(&mut terms.boot);
+            certain.file = certain.file.take().filter(|_| boot.file.is_none());
+            let name = certain.server_name.take();
+            certain.server_name = name.filter(|_| boot.server_name.is_none());
+        }
+        terms
+    }
+
+    /// The times that a client gets whatever its classes and whatever it asks for, if they are the same.
+    pub fn certain_times(&self, profile: &Profile) -> Option<LeaseTimes> {
+        let mut classes = self.classes.members(Classes::MAX);
+        let times = profile.terms(std::iter::empty()).lease;
+        let is_certain =
+            times.range.is_none() && classes.all(|class| class.overrides.lease.is_none());
+        is_certain.then_some(times)
     }
 
     /// Whether option 118 of a request counts: where it is allowed to, and where no relay agent has

@@ -84,6 +84,9 @@ impl Engine {
         if request.relay.is_broken {
             self.count(Counter::BrokenRelayInfo);
         }
+        if request.message_type == MessageType::LeaseQuery {
+            return self.leasequery(&request, cx);
+        }
         if !self.networks.honours_subnet_selection(&request) {
             request.subnet_selection = None;
         }
@@ -208,6 +211,8 @@ impl Engine {
             (MessageType::Release, Some(false), ..) => Ok(Intent::Release(Ipv4Addr::UNSPECIFIED)),
             (MessageType::Release, ..) => Ok(Intent::Release(request.ciaddr)),
             (MessageType::Inform, ..) => Ok(Intent::Inform),
+            // No client's: it is about leases, and not to change one.
+            (MessageType::LeaseQuery, ..) => Err(Counter::OddRequest),
         }
     }
 

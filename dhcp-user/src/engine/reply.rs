@@ -3,12 +3,12 @@
 //! The options before the echoes depend on terms, shape and kind of answer alone; that is what makes
 //! a template of them ([`super::template`]).
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, ops::Range};
 
 use dhcp_common::wire::{self, message_type, option};
 
 pub use self::fields::render;
-use self::options::split;
+use self::{fields::Fields, options::split};
 use super::{
     counters::Counter,
     effect::Egress,
@@ -17,9 +17,16 @@ use super::{
 };
 
 mod fields;
+pub mod leasequery;
 mod options;
 
-const YIADDR: std::ops::Range<usize> = 16..20;
+const HOPS: usize = 3;
+const SECS: Range<usize> = 8..10;
+const FLAGS: Range<usize> = 10..12;
+const CIADDR: Range<usize> = 12..16;
+const YIADDR: Range<usize> = 16..20;
+const SIADDR: Range<usize> = 20..24;
+
 /// What a client is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -127,23 +134,26 @@ pub fn encode(answer: Answer, terms: &Terms, request: &Request) -> Result<Reply,
             fields = render(answer, terms, &request.shape, rest);
         }
     }
-    let fields = fields.ok_or(Counter::ReplyTooLarge)?;
+    let mut fields = fields.ok_or(Counter::ReplyTooLarge)?;
+    fields.options.extend(echoes);
+    fields.options.extend(relay_info);
+    Ok(Reply {
+        egress,
+        payload: message(&head(answer, terms, request), &fields),
+        relay_info_left_out,
+    })
+}
 
+fn message(head: &[u8; wire::BOOTP_HEAD_LEN], fields: &Fields) -> Vec<u8> {
     let mut payload = Vec::with_capacity(wire::BOOTP_DEFAULT_MAX_LEN);
-    payload.extend_from_slice(&head(answer, terms, request));
+    payload.extend_from_slice(head);
     payload.extend_from_slice(&fields.sname);
     payload.extend_from_slice(&fields.file);
     payload.extend_from_slice(&wire::MAGIC_COOKIE.get().to_be_bytes());
     payload.extend_from_slice(&fields.options);
-    payload.extend_from_slice(&echoes);
-    payload.extend_from_slice(&relay_info);
     payload.push(option::END);
     payload.resize(payload.len().max(wire::BOOTP_MIN_LEN), 0);
-    Ok(Reply {
-        egress,
-        payload,
-        relay_info_left_out,
-    })
+    payload
 }
 
 /// What an answer has before option 82 for this client alone, and no template has.
@@ -162,11 +172,6 @@ fn echoes(answer: Answer, request: &Request) -> Vec<u8> {
 
 /// `op` to `chaddr`: the request's, all 16 octets of `chaddr` among them, but for what table 3 sets.
 fn head(answer: Answer, terms: &Terms, request: &Request) -> [u8; wire::BOOTP_HEAD_LEN] {
-    const HOPS: usize = 3;
-    const SECS: std::ops::Range<usize> = 8..10;
-    const FLAGS: std::ops::Range<usize> = 10..12;
-    const CIADDR: std::ops::Range<usize> = 12..16;
-    const SIADDR: std::ops::Range<usize> = 20..24;
     let mut head = request.head;
     head[0] = wire::BOOTREPLY;
     head[HOPS] = 0;

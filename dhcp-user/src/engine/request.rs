@@ -29,7 +29,7 @@ pub const MAX_OPTIONS: usize = 192;
 /// A reply is never longer than fits into one Ethernet frame, whatever the client says it takes.
 const MAX_REPLY_LEN: usize = wire::ETHERNET_MTU - wire::IPV4_LEN - wire::UDP_LEN;
 
-/// Message types that clients send and this server serves.
+/// Message types that clients and relay agents send and this server serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageType {
     Discover,
@@ -37,6 +37,7 @@ pub enum MessageType {
     Decline,
     Release,
     Inform,
+    LeaseQuery,
 }
 
 /// A well-formed message of a client. Owned, for a REQUEST waits for its commit.
@@ -153,7 +154,8 @@ impl Request {
         let relay_info = options.joined(option::RELAY_INFO);
         let subnet_selection = options.joined(option::SUBNET_SELECTION);
         let is_slow = options.overloaded || subnet_selection.is_some();
-        if client_id.is_none() && message.hlen() == 0 {
+        let names_nobody = client_id.is_none() && message.hlen() == 0;
+        if names_nobody && message_type != MessageType::LeaseQuery {
             return Err(Counter::NoIdentity);
         }
         Ok(Self {
@@ -321,6 +323,7 @@ impl<'a> Options<'a> {
             message_type::DECLINE => Ok(MessageType::Decline),
             message_type::RELEASE => Ok(MessageType::Release),
             message_type::INFORM => Ok(MessageType::Inform),
+            message_type::LEASEQUERY => Ok(MessageType::LeaseQuery),
             0 | message_type::OFFER | message_type::ACK | message_type::NAK => {
                 Err(Counter::BadMessageType)
             }

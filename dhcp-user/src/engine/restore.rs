@@ -83,6 +83,7 @@ impl Engine {
         if state != LeaseState::Quarantined && self.is_preferred(&record, state) {
             self.by_client.insert(record.client, address);
         }
+        self.requesters.note(address, &record.origin);
         let lease = Lease {
             client: record.client,
             state,

@@ -10,6 +10,7 @@ mod commands;
 mod declines;
 mod fences;
 mod invariants;
+mod leasequery;
 mod lengths;
 mod lifecycle;
 mod offers;

@@ -53,7 +53,7 @@ fn c002_c003_c005_c006_c007_c008_m05_malformed_messages_get_no_answer_and_leave_
         (without_type(&[53, 1, 19, 255]), Counter::BadMessageType),
         (without_type(&[53, 1, 9, 255]), Counter::UnservedMessageType),
         (
-            without_type(&[53, 1, 10, 255]),
+            without_type(&[53, 1, 14, 255]),
             Counter::UnservedMessageType,
         ),
         (

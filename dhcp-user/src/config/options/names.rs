@@ -193,7 +193,9 @@ pub(super) fn refusal(code: u8) -> Option<&'static str> {
         option::RAPID_COMMIT => "set `rapid-commit`",
         option::FQDN => "the server answers it to what the client sent (RFC 4702)",
         90 => "authentication is not served (RFC 3118)",
-        91 | 92 | 151..=157 => "it belongs to LEASEQUERY (RFC 4388, RFC 6926)",
+        option::CLIENT_LAST_TRANSACTION_TIME | option::ASSOCIATED_IP | 151..=157 => {
+            "it belongs to LEASEQUERY (RFC 4388, RFC 6926)"
+        }
         116 => "address auto-configuration is answered by the server alone (RFC 2563)",
         option::SUBNET_SELECTION => "only relay agents and clients send it (RFC 3011)",
         _ => return None,

@@ -17,6 +17,14 @@ pub struct Fields {
     pub options: Vec<u8>,
 }
 
+impl Fields {
+    pub const EMPTY: Self = Self {
+        sname: [0; SNAME_LEN],
+        file: [0; FILE_LEN],
+        options: Vec::new(),
+    };
+}
+
 /// What the answer says but for addresses and echoes, options at the end left out that `room` has no
 /// place for. `None` where even the first ones do not fit.
 pub fn render(answer: Answer, terms: &Terms, shape: &Shape, room: usize) -> Option<Fields> {
@@ -35,11 +43,7 @@ pub fn render(answer: Answer, terms: &Terms, shape: &Shape, room: usize) -> Opti
 
 /// The two fields as the configuration fills them; a NAK has nothing in them (RFC 2131 table 3).
 fn boot_fields(answer: Answer, terms: &Terms) -> Fields {
-    let mut fields = Fields {
-        sname: [0; SNAME_LEN],
-        file: [0; FILE_LEN],
-        options: Vec::new(),
-    };
+    let mut fields = Fields::EMPTY;
     if !answer.is_nak() {
         let Boot {
             file, server_name, ..
@@ -75,7 +79,7 @@ pub(super) fn without_room(boot: &Boot) -> impl Iterator<Item = u8> {
 
 /// The fields with the options, and the codes of those. Where the options field has no room for all and
 /// a field is unused, that one takes options too, if so more of them are sent (RFC 2131 §4.1).
-fn fit(fields: Fields, options: Vec<Encoded>, room: usize) -> Option<(Fields, Vec<u8>)> {
+pub(super) fn fit(fields: Fields, options: Vec<Encoded>, room: usize) -> Option<(Fields, Vec<u8>)> {
     let mut len = 0;
     let alone = options.iter().take_while(|option| {
         len += option.octets.len();

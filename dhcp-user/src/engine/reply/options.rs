@@ -153,7 +153,7 @@ fn order(terms: &Terms, shape: &Shape, mut seen: [bool; 256]) -> Vec<u8> {
 }
 
 /// The value that a client of these terms gets for a code, if there is any.
-fn configured(terms: &Terms, shape: &Shape, code: u8) -> Option<Encoded> {
+pub(super) fn configured(terms: &Terms, shape: &Shape, code: u8) -> Option<Encoded> {
     if code == option::SUBNET_MASK {
         return Some(optional(code, &terms.mask.octets()));
     }
@@ -181,7 +181,15 @@ fn required(option: &DhcpOption) -> Encoded {
     }
 }
 
-fn optional(code: u8, data: &[u8]) -> Encoded {
+/// One that is never left out, of a few octets.
+pub(super) fn octets(code: u8, data: &[u8]) -> Encoded {
+    Encoded {
+        is_required: true,
+        ..optional(code, data)
+    }
+}
+
+pub(super) fn optional(code: u8, data: &[u8]) -> Encoded {
     Encoded {
         code,
         is_required: false,

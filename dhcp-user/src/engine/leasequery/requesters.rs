@@ -1,0 +1,97 @@
+//! Who may ask, and the leases that are asked for by client.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    hash::{BuildHasher as _, RandomState},
+    net::Ipv4Addr,
+};
+
+use ipnet::Ipv4Net;
+
+use crate::store::{Hardware, Origin};
+
+/// More addresses of one client are not looked at: nobody could be told of them in one message, and a
+/// host that takes leases under many names does not get to slow this server down.
+const MAX_ADDRESSES: usize = 256;
+
+/// What a client is asked for by, on whichever network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Identity<'a> {
+    Hardware(&'a Hardware),
+    ClientId(&'a [u8]),
+}
+
+impl<'a> Identity<'a> {
+    /// A hardware address of zeros is none, whatever its length.
+    pub fn hardware(origin: &'a Origin) -> Option<Self> {
+        let hardware = &origin.hardware;
+        let is_given = hardware.octets().iter().any(|octet| *octet != 0);
+        is_given.then_some(Self::Hardware(hardware))
+    }
+
+    pub fn client_id(origin: &'a Origin) -> Option<Self> {
+        origin.client_id.as_deref().map(Self::ClientId)
+    }
+
+    /// Whether whoever got a lease has said that it is this one.
+    pub fn is_of(self, origin: &'a Origin) -> bool {
+        [Self::hardware(origin), Self::client_id(origin)].contains(&Some(self))
+    }
+}
+
+/// The relay agents that may ask, and, if there are any, all leases by their clients: a question names
+/// no network.
+///
+/// It holds hashes for identities. Of two that share one both are found, and [`Identity::is_of`] tells.
+#[derive(Debug)]
+pub struct Requesters {
+    permitted: Vec<Ipv4Net>,
+    hasher: RandomState,
+    addresses: BTreeSet<(u64, Ipv4Addr)>,
+    /// The hashes under which an address is noted.
+    noted: HashMap<Ipv4Addr, [Option<u64>; 2]>,
+}
+
+impl Requesters {
+    pub fn new(permitted: Vec<Ipv4Net>) -> Self {
+        Self {
+            permitted,
+            hasher: RandomState::new(),
+            addresses: BTreeSet::new(),
+            noted: HashMap::new(),
+        }
+    }
+
+    pub fn may_ask(&self, giaddr: Ipv4Addr) -> bool {
+        let mut permitted = self.permitted.iter();
+        permitted.any(|requesters| requesters.contains(&giaddr))
+    }
+
+    /// Notes who has a lease, in place of who had it.
+    pub fn note(&mut self, address: Ipv4Addr, origin: &Origin) {
+        if self.permitted.is_empty() {
+            return;
+        }
+        self.forget(address);
+        let identities = [Identity::hardware(origin), Identity::client_id(origin)];
+        let hashes = identities.map(|identity| Some(self.hasher.hash_one(identity?)));
+        for hash in hashes.into_iter().flatten() {
+            self.addresses.insert((hash, address));
+        }
+        self.noted.insert(address, hashes);
+    }
+
+    pub fn forget(&mut self, address: Ipv4Addr) {
+        for hash in self.noted.remove(&address).into_iter().flatten().flatten() {
+            self.addresses.remove(&(hash, address));
+        }
+    }
+
+    /// Addresses that a client may have.
+    pub fn addresses(&self, identity: Identity<'_>) -> impl Iterator<Item = Ipv4Addr> {
+        let hash = self.hasher.hash_one(identity);
+        let all = (hash, Ipv4Addr::UNSPECIFIED)..=(hash, Ipv4Addr::BROADCAST);
+        let addresses = self.addresses.range(all).take(MAX_ADDRESSES);
+        addresses.map(|(_, address)| *address)
+    }
+}
