@@ -17,6 +17,8 @@ use crate::{
     control::protocol::{LeaseRow, Stats},
 };
 
+mod requests;
+
 /// One value as JSON, and a line's end.
 pub fn json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
@@ -238,14 +240,9 @@ impl Refusal {
 }
 
 pub fn stats(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
-    let share = match stats.kernel_share {
-        Some(share) => format!("{:.1} %", share * 100.0),
-        None => "nothing answered yet".to_owned(),
-    };
     let mut facts = table(&["SERVER", ""]);
     facts.add_row(["version", &stats.version]);
     facts.add_row(["up for", &seconds(stats.uptime_secs)]);
-    facts.add_row(["answered by the kernel", &share]);
     facts.add_row([
         "answers that the kernel can replay",
         &stats.templates.to_string(),
@@ -276,6 +273,7 @@ pub fn stats(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
         ),
     ]);
     write(&facts, out)?;
+    requests::requests(&stats.kernel, out)?;
 
     let mut pools = table(&["SUBNET", "USED", "SIZE"]);
     for pool in &stats.pools {
@@ -290,21 +288,26 @@ pub fn stats(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out)?;
         write(&pools, out)?;
     }
-    counters("LEASES", &stats.leases, out)?;
-    counters("KERNEL", &stats.kernel, out)?;
-    counters("CONTROLLER", &stats.engine, out)
+    counters("LEASES", &counted(&stats.leases), out)?;
+    counters("CONTROLLER", &counted(&stats.engine), out)
 }
 
 /// Those that have counted something, the largest first.
-fn counters(title: &str, counters: &BTreeMap<String, u64>, out: &mut dyn Write) -> io::Result<()> {
-    let mut counted: Vec<_> = counters.iter().filter(|(_, count)| **count > 0).collect();
+fn counted(counters: &BTreeMap<String, u64>) -> Vec<(&str, u64)> {
+    let counted = counters.iter().filter(|(_, count)| **count > 0);
+    let counted = counted.map(|(label, count)| (label.as_str(), *count));
+    let mut counted: Vec<_> = counted.collect();
+    counted.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counted
+}
+
+fn counters(title: &str, counted: &[(&str, u64)], out: &mut dyn Write) -> io::Result<()> {
     if counted.is_empty() {
         return Ok(());
     }
-    counted.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     let mut table = table(&[title, "COUNT"]);
     for (label, count) in counted {
-        table.add_row([label.clone(), count.to_string()]);
+        table.add_row([(*label).to_owned(), count.to_string()]);
     }
     numbers(&mut table, &[1]);
     writeln!(out)?;

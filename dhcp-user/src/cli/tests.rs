@@ -214,7 +214,7 @@ fn delete_and_revoke_say_what_they_did() {
 }
 
 #[test]
-fn stats_show_what_has_counted() {
+fn stats_show_who_answered_and_why_the_kernel_did_not() {
     let server = serve();
     let outcome = ask(&server, &["stats"]);
     assert_eq!(
@@ -223,20 +223,45 @@ fn stats_show_what_has_counted() {
 SERVER
 version                             1.2.3
 up for                              1m 30s
-answered by the kernel              87.5 %
 answers that the kernel can replay  0
 slow-path sockets                   0
 commits                             0 of 0 changes
 commits failed, refused             0, 0
 last, longest commit                0s, 0s
 
-KERNEL          COUNT
-acked_renewing      7
+REQUESTS                COUNT    SHARE
+answered by the kernel    700  87.50 %
+  acked_renewing          600  75.00 %
+  offered                 100  12.50 %
+left to the controller    100  12.50 %
+  unknown_client           60   7.50 %
+  no_template              40   5.00 %
+
+DROPPED  COUNT
+bad_op       4
+limited      3
+
+PASSED ON TO THE HOST  COUNT
+not_dhcp                5000
+
+CONTROLLER  COUNT
+offered        60
 "
     );
     let json = ask(&server, &["stats", "--json"]);
     let value: serde_json::Value = serde_json::from_str(&json.out).unwrap();
-    assert_eq!(value["kernel"]["acked_renewing"], 7);
+    assert_eq!(value["kernel_share"], 0.875);
+    assert_eq!(value["kernel"]["acked_renewing"], 600);
+    assert_eq!(value["kernel"]["no_end"], 0, "all are there");
+    assert_eq!(value["engine"]["acked"], 0);
+}
+
+#[test]
+fn stats_of_a_server_that_nobody_has_asked_say_so() {
+    let mut out = Vec::new();
+    super::output::stats(&crate::control::protocol::Stats::default(), &mut out).unwrap();
+    let out = String::from_utf8(out).unwrap();
+    assert!(out.ends_with("\n\nNo request has come yet.\n"), "{out}");
 }
 
 #[test]

@@ -94,7 +94,7 @@ pub struct Stats {
     /// Packets by [`dhcp_common::outcome::Outcome::label`].
     pub kernel: BTreeMap<String, u64>,
     pub engine: BTreeMap<String, u64>,
-    /// Of all requests that were answered, how many the kernel answered; `None` before the first one.
+    /// Of all requests that were taken, how many the kernel answered by itself; `None` before the first one.
     pub kernel_share: Option<f64>,
     /// By [`crate::live::LeaseState::label`].
     pub leases: BTreeMap<String, u64>,

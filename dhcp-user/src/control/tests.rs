@@ -102,7 +102,21 @@ pub fn stats() -> Stats {
     Stats {
         version: "1.2.3".to_owned(),
         uptime_secs: 90,
-        kernel: [("acked_renewing".to_owned(), 7), ("naked".to_owned(), 0)].into(),
+        kernel: [
+            ("acked_renewing", 600),
+            ("offered", 100),
+            ("naked", 0),
+            ("unknown_client", 60),
+            ("no_template", 40),
+            ("closed", 0),
+            ("limited", 3),
+            ("bad_op", 4),
+            ("no_end", 0),
+            ("not_dhcp", 5000),
+        ]
+        .map(|(label, count)| (label.to_owned(), count))
+        .into(),
+        engine: [("offered".to_owned(), 60), ("acked".to_owned(), 0)].into(),
         kernel_share: Some(0.875),
         ..Stats::default()
     }

@@ -24,14 +24,6 @@ pub struct StatsSource {
     pub sockets: usize,
 }
 
-/// What the engine answered with.
-const ANSWERS: [Counter; 4] = [
-    Counter::Offered,
-    Counter::Acked,
-    Counter::Naked,
-    Counter::Informed,
-];
-
 impl StatsSource {
     pub fn into_fn(self) -> impl Fn() -> Stats + Send + Sync {
         move || self.gather()
@@ -49,7 +41,7 @@ impl StatsSource {
         Stats {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_secs: self.started.elapsed().as_secs(),
-            kernel_share: self.kernel_share(&kernel),
+            kernel_share: kernel_share(&kernel),
             kernel: kernel
                 .iter()
                 .map(|(outcome, count)| (outcome.label().to_owned(), *count))
@@ -66,20 +58,6 @@ impl StatsSource {
             interfaces: self.interfaces(),
             slow_path_sockets: self.sockets as u64,
         }
-    }
-
-    fn kernel_share(&self, kernel: &[(Outcome, u64)]) -> Option<f64> {
-        let by_kernel: u64 = kernel
-            .iter()
-            .filter(|(outcome, _)| outcome.action() == Action::Transmit)
-            .map(|(_, count)| count)
-            .sum();
-        let by_engine: u64 = ANSWERS
-            .iter()
-            .map(|counter| self.engine.get(*counter))
-            .sum();
-        let all = by_kernel + by_engine;
-        (all != 0).then(|| by_kernel as f64 / all as f64)
     }
 
     fn pools(&self) -> Vec<PoolUse> {
@@ -127,4 +105,34 @@ impl StatsSource {
 
 fn size(pool: &Pool) -> u64 {
     u64::from(u32::from(pool.last) - u32::from(pool.first)) + 1
+}
+
+fn kernel_share(kernel: &[(Outcome, u64)]) -> Option<f64> {
+    let counted = |action| {
+        let counted = kernel
+            .iter()
+            .filter(|(outcome, _)| outcome.action() == action);
+        counted.map(|(_, count)| count).sum::<u64>()
+    };
+    let by_kernel = counted(Action::Transmit);
+    let all = by_kernel + counted(Action::Slow);
+    (all != 0).then(|| by_kernel as f64 / all as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_is_of_the_requests_that_were_taken() {
+        let counted = [
+            (Outcome::AckedRenewing, 5),
+            (Outcome::Offered, 2),
+            (Outcome::NoTemplate, 1),
+            (Outcome::Limited, 90),
+            (Outcome::NotDhcp, 900),
+        ];
+        assert_eq!(kernel_share(&counted), Some(0.875));
+        assert_eq!(kernel_share(&counted[3..]), None);
+    }
 }
