@@ -7,6 +7,7 @@ mod clients;
 mod decline;
 mod deleted;
 mod horizon;
+mod leasequery;
 mod mistaken;
 mod offers;
 mod ports;

@@ -95,3 +95,57 @@ impl Requesters {
         addresses.map(|(_, address)| *address)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+
+    fn origin(client: u8, client_id: Option<&[u8]>) -> Origin {
+        let mut chaddr = [0; 16];
+        chaddr[5] = client;
+        Origin {
+            hardware: Hardware {
+                htype: 1,
+                len: 6,
+                chaddr,
+            },
+            client_id: client_id.map(Into::into),
+            ..Origin::default()
+        }
+    }
+
+    fn permitting(requesters: &[&str]) -> Requesters {
+        let requesters = requesters.iter().map(|prefix| prefix.parse().unwrap());
+        Requesters::new(requesters.collect())
+    }
+
+    #[test]
+    fn a_lease_is_found_under_the_last_names_of_its_client_only() {
+        let mut requesters = permitting(&["10.9.0.1/32"]);
+        let (first, second) = (origin(1, Some(b"id")), origin(2, None));
+        let find = |requesters: &Requesters, identity: Option<Identity<'_>>| {
+            let addresses = requesters.addresses(identity.unwrap());
+            addresses.collect::<Vec<_>>()
+        };
+        requesters.note(ADDRESS, &first);
+        assert_eq!(find(&requesters, Identity::hardware(&first)), [ADDRESS]);
+        assert_eq!(find(&requesters, Identity::client_id(&first)), [ADDRESS]);
+        requesters.note(ADDRESS, &second);
+        assert_eq!(find(&requesters, Identity::hardware(&first)), [ADDRESS; 0]);
+        assert_eq!(find(&requesters, Identity::client_id(&first)), [ADDRESS; 0]);
+        assert_eq!(find(&requesters, Identity::hardware(&second)), [ADDRESS]);
+        requesters.forget(ADDRESS);
+        assert_eq!(find(&requesters, Identity::hardware(&second)), [ADDRESS; 0]);
+        assert!(requesters.addresses.is_empty() && requesters.noted.is_empty());
+    }
+
+    #[test]
+    fn c115_nothing_is_kept_where_nobody_may_ask() {
+        let mut requesters = permitting(&[]);
+        requesters.note(ADDRESS, &origin(1, Some(b"id")));
+        assert!(requesters.addresses.is_empty() && requesters.noted.is_empty());
+        assert!(!requesters.may_ask(ADDRESS));
+    }
+}
