@@ -1,6 +1,7 @@
 //! Where a client is, as far as its answers depend on it: what a binding is published for.
 //!
-//! Classes and reservations may look at hardware addresses and at what relay agents say. The fingerprint covers
+//! Classes and reservations may look at hardware addresses and at what relay agents say, and who asks about leases is
+//! told the last of both (RFC 4388 §6.7). The fingerprint covers
 //! neither, so that a binding says for which of them its answers are (`dhcp-ebpf/src/origin.rs` looks), and the
 //! number of the answers is one for each set of conditions that hold.
 
@@ -88,12 +89,14 @@ impl Engine {
 
     /// A client that is known by its hardware address has no other.
     fn checks_hardware(&self, client: &ClientKey) -> bool {
-        client.identity() != Identity::Hardware && self.networks.classes().look_at_hardware()
+        let matters = self.networks.classes().look_at_hardware() || self.requesters.are_any();
+        client.identity() != Identity::Hardware && matters
     }
 
     fn checks_relay_info(&self, client: &ClientKey) -> bool {
         let network = self.networks.get(client.network());
         self.networks.classes().look_at_relay_info()
+            || self.requesters.are_any()
             || network.is_some_and(super::network::Network::reserves_ports)
     }
 }

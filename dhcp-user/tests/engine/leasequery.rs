@@ -2,7 +2,10 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use dhcp_common::wire::{self, message_type, option, relay_suboption};
+use dhcp_common::{
+    abi::{BINDING_CHECKS_HARDWARE, BINDING_CHECKS_RELAY_INFO, ClientKey},
+    wire::{self, message_type, option, relay_suboption},
+};
 use dhcp_user::{
     config::{
         Class, Condition, Config, Field, LeaseTimes, OptionValue, Overrides, Pattern, Pool, Subnet,
@@ -433,6 +436,36 @@ fn m29_what_client_and_relay_agent_said_is_returned() {
     let reply = expect_active(&mut world, &query.ciaddr(near).relayed(REQUESTER), near);
     assert_eq!(reply.option(option::CLIENT_ID), None);
     assert_eq!(reply.option(option::RELAY_INFO), None);
+}
+
+#[test]
+fn m29_the_last_word_of_the_relay_agent_is_returned() {
+    let mut world = world();
+    let address = lease_far(&mut world, 2, &[1, 1, 7]);
+    let key = ClientKey::client_id(FAR_NETWORK, CLIENT_ID).expect("a short identifier");
+    let flags = world.kernel.leases[&key].flags;
+    assert_eq!(flags, BINDING_CHECKS_HARDWARE | BINDING_CHECKS_RELAY_INFO);
+    let extending = || rebinding(2, address).option(option::CLIENT_ID, CLIENT_ID);
+    // It goes past the relay agent, and then through another port.
+    let steps: [(Message, &[u8]); 2] = [
+        (extending().unicast(), &[1, 1, 7]),
+        (
+            extending()
+                .option(option::RELAY_INFO, &[1, 1, 8])
+                .relayed(FAR_AGENT),
+            &[1, 1, 8],
+        ),
+    ];
+    for (request, info) in steps {
+        world.expect_ack(&request, address);
+        let reply = expect_active(&mut world, &by_mac(2), address);
+        assert_eq!(reply.option(option::RELAY_INFO), Some(info.to_vec()));
+    }
+    assert_eq!(world.kernel.leases[&key].flags, flags);
+    assert_eq!(
+        world.store[&address].origin.relay_info.as_deref(),
+        Some(&[1, 1, 8][..])
+    );
 }
 
 #[test]

@@ -62,6 +62,10 @@ impl Requesters {
         }
     }
 
+    pub const fn are_any(&self) -> bool {
+        !self.permitted.is_empty()
+    }
+
     pub fn may_ask(&self, giaddr: Ipv4Addr) -> bool {
         let mut permitted = self.permitted.iter();
         permitted.any(|requesters| requesters.contains(&giaddr))
@@ -69,7 +73,7 @@ impl Requesters {
 
     /// Notes who has a lease, in place of who had it.
     pub fn note(&mut self, address: Ipv4Addr, origin: &Origin) {
-        if self.permitted.is_empty() {
+        if !self.are_any() {
             return;
         }
         self.forget(address);
