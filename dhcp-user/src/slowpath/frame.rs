@@ -47,7 +47,7 @@ pub fn parse(frame: &[u8], ifindex: u32) -> Result<(Ingress, Range<usize>), Outc
     Ok((ingress, message_at..message_at + message_len))
 }
 
-type Tags = [Option<[u8; wire::VLAN_TAG_LEN]>; wire::MAX_VLAN_TAGS];
+pub(super) type Tags = [Option<[u8; wire::VLAN_TAG_LEN]>; wire::MAX_VLAN_TAGS];
 
 /// The VLAN tags, and where the IPv4 header begins.
 fn tags(frame: &[u8], mut ether_type: u16) -> Result<(Tags, usize), Outcome> {
@@ -72,7 +72,7 @@ fn tags(frame: &[u8], mut ether_type: u16) -> Result<(Tags, usize), Outcome> {
     Ok((tags, at))
 }
 
-const fn is_tag(ether_type: u16) -> bool {
+pub(super) const fn is_tag(ether_type: u16) -> bool {
     matches!(ether_type, wire::ETHERTYPE_VLAN | wire::ETHERTYPE_QINQ)
 }
 
@@ -148,29 +148,27 @@ pub fn build(
     frame: &mut [u8],
 ) -> Result<usize, TooLarge> {
     let too_large = || TooLarge(message.len());
-    let datagram_len = u16::try_from(wire::UDP_LEN + message.len()).map_err(|_| too_large())?;
-    let ip = ip_header(egress, datagram_len).ok_or_else(too_large)?;
+    let ip = ip_header(
+        egress.source,
+        egress.destination,
+        IpNumber::UDP,
+        wire::UDP_LEN + message.len(),
+    );
+    let ip = ip.ok_or_else(too_large)?;
     let udp =
         UdpHeader::with_ipv4_checksum(wire::SERVER_PORT, egress.destination_port, &ip, message)
             .map_err(|_| too_large())?;
 
-    let mut types = egress.tags.iter().flatten().map(|tag| [tag[0], tag[1]]);
-    let first_type = types.next().unwrap_or(wire::ETHERTYPE_IPV4.to_be_bytes());
-    let ethernet = Ethernet2Header {
-        source: our_mac,
-        destination: egress.destination_mac,
-        ether_type: EtherType(u16::from_be_bytes(first_type)),
-    };
-    let mut writer = Writer {
-        free: frame,
-        written: 0,
-    };
+    let mut writer = Writer::new(frame);
+    writer
+        .put_link(
+            our_mac,
+            egress.destination_mac,
+            &egress.tags,
+            wire::ETHERTYPE_IPV4,
+        )
+        .ok_or_else(too_large)?;
     let mut write = |octets: &[u8]| writer.put(octets).ok_or_else(too_large);
-    write(&ethernet.to_bytes())?;
-    for [_, _, tci_high, tci_low] in egress.tags.iter().flatten() {
-        let [next_high, next_low] = types.next().unwrap_or(wire::ETHERTYPE_IPV4.to_be_bytes());
-        write(&[*tci_high, *tci_low, next_high, next_low])?;
-    }
     write(&ip.to_bytes())?;
     write(&udp.to_bytes())?;
     write(message)?;
@@ -178,13 +176,18 @@ pub fn build(
 }
 
 /// `None` where the datagram is too long for IPv4.
-fn ip_header(egress: &Egress, datagram_len: u16) -> Option<Ipv4Header> {
+pub(super) fn ip_header(
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+    protocol: IpNumber,
+    datagram_len: usize,
+) -> Option<Ipv4Header> {
     let mut ip = Ipv4Header::new(
-        datagram_len,
+        u16::try_from(datagram_len).ok()?,
         wire::REPLY_TTL,
-        IpNumber::UDP,
-        egress.source.octets(),
-        egress.destination.octets(),
+        protocol,
+        source.octets(),
+        destination.octets(),
     )
     .ok()?;
     // RFC 6864 §4.1: a datagram that is never fragmented may have any identification.
@@ -195,13 +198,43 @@ fn ip_header(egress: &Egress, datagram_len: u16) -> Option<Ipv4Header> {
 }
 
 /// What is written so far, and what is free.
-struct Writer<'a> {
+pub(super) struct Writer<'a> {
     free: &'a mut [u8],
-    written: usize,
+    pub written: usize,
 }
 
-impl Writer<'_> {
-    fn put(&mut self, octets: &[u8]) -> Option<()> {
+impl<'a> Writer<'a> {
+    pub const fn new(frame: &'a mut [u8]) -> Self {
+        Self {
+            free: frame,
+            written: 0,
+        }
+    }
+
+    /// The Ethernet header and VLAN tags before a packet of this type; `None` if there is no room.
+    pub fn put_link(
+        &mut self,
+        source: [u8; 6],
+        destination: [u8; 6],
+        tags: &Tags,
+        packet_type: u16,
+    ) -> Option<()> {
+        let mut types = tags.iter().flatten().map(|tag| [tag[0], tag[1]]);
+        let first_type = types.next().unwrap_or(packet_type.to_be_bytes());
+        let ethernet = Ethernet2Header {
+            source,
+            destination,
+            ether_type: EtherType(u16::from_be_bytes(first_type)),
+        };
+        self.put(&ethernet.to_bytes())?;
+        for [_, _, tci_high, tci_low] in tags.iter().flatten() {
+            let [next_high, next_low] = types.next().unwrap_or(packet_type.to_be_bytes());
+            self.put(&[*tci_high, *tci_low, next_high, next_low])?;
+        }
+        Some(())
+    }
+
+    pub fn put(&mut self, octets: &[u8]) -> Option<()> {
         let (head, rest) = std::mem::take(&mut self.free).split_at_mut_checked(octets.len())?;
         head.copy_from_slice(octets);
         self.free = rest;
