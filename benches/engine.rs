@@ -25,6 +25,7 @@ name = "eth1"
 addresses = ["10.0.0.1"]
 [[subnet]]
 prefix = "10.0.0.0/8"
+probe-time = "0s"
 pools = ["10.1.0.0-10.250.0.0"]
 options = { routers = ["10.0.0.1"], domain-name-servers = ["10.0.0.1"] }
 "#;

@@ -52,6 +52,7 @@ fn config(lab: &Lab, dir: &Path) -> String {
          name = \"srv\"\n\
          [[subnet]]\n\
          prefix = \"10.0.0.0/8\"\n\
+         probe-time = \"0s\"\n\
          pools = [\"10.16.0.0-10.31.255.255\"]\n\
          options = {{ routers = [\"10.0.0.1\"] }}\n",
         dir = dir.display(),

@@ -179,6 +179,9 @@ pub struct Subnet {
     pub lease: LeaseTimes,
     /// How long an offer is held while the pool is empty of leases; see `engine::offers`.
     pub offer_time: Duration,
+    /// How long it is listened for a host that has an address already before a client is offered it (RFC
+    /// 2131 §2.2); zero: not at all.
+    pub probe_time: Duration,
     /// How long a declined address is kept out of service.
     pub decline_time: Duration,
     /// Whether clients unknown here are told NAK (CONFORMANCE c050, c051, c059).
@@ -310,6 +313,12 @@ impl Config {
 
     pub fn network(&self, id: u32) -> Option<&Network> {
         self.networks.iter().find(|network| network.id == id)
+    }
+
+    /// Whether addresses of any subnet are probed before they are offered.
+    pub fn has_probes(&self) -> bool {
+        let mut subnets = self.subnets();
+        subnets.any(|(_, subnet)| !subnet.probe_time.is_zero())
     }
 
     /// All subnets, each with its network.

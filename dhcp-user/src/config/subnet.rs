@@ -196,6 +196,7 @@ fn subnet<'a>(
         pools: pools.unwrap_or_default(),
         lease: settings.lease_times(inherited),
         offer_time: settings.offer_time(inherited),
+        probe_time: settings.probe_time(inherited),
         decline_time: settings.decline_time(inherited),
         authoritative: settings.authoritative(inherited),
         rapid_commit: settings.rapid_commit(inherited),

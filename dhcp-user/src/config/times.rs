@@ -12,7 +12,7 @@ use super::{
 /// Of a whole network: the subnets of a shared one have no such setting of their own.
 pub(super) const MATCH_CLIENT_ID: &str = "match-client-id";
 
-pub(super) const KNOWN: [&str; 15] = [
+pub(super) const KNOWN: [&str; 16] = [
     "lease-time",
     "min-lease-time",
     "max-lease-time",
@@ -20,6 +20,7 @@ pub(super) const KNOWN: [&str; 15] = [
     "rebinding-time",
     "horizon-leases",
     "offer-time",
+    "probe-time",
     "decline-time",
     "authoritative",
     "rapid-commit",
@@ -46,6 +47,7 @@ pub(super) const OVERRIDES: [&str; 9] = [
 const DEFAULT_LEASE_SECS: u32 = 3600;
 const DEFAULT_HORIZON_LEASES: u32 = 2;
 const DEFAULT_OFFER_TIME: Duration = Duration::from_secs(60);
+const DEFAULT_PROBE_TIME: Duration = Duration::from_millis(500);
 const DEFAULT_DECLINE_TIME: Duration = Duration::from_secs(24 * 3600);
 /// A year as humantime counts it.
 const YEAR_SECS: u32 = 31_557_600;
@@ -54,6 +56,9 @@ const YEAR_SECS: u32 = 31_557_600;
 const MAX_LEASE_SECS: u32 = 10 * YEAR_SECS;
 const MAX_HORIZON_LEASES: i64 = 8;
 const MAX_OFFER_TIME: Duration = Duration::from_secs(3600);
+/// A host on the same wire needs less to answer, and a client asks again after about 4 s (RFC 2131 §4.1).
+const MIN_PROBE_TIME: Duration = Duration::from_millis(10);
+const MAX_PROBE_TIME: Duration = Duration::from_secs(10);
 const MAX_DECLINE_TIME: Duration = Duration::from_secs(YEAR_SECS as u64);
 
 /// What one table says; `None` where it says nothing.
@@ -66,6 +71,7 @@ pub(super) struct Settings<'a> {
     rebinding: Option<Seconds<'a>>,
     horizon_leases: Option<u32>,
     offer_time: Option<Duration>,
+    probe_time: Option<Duration>,
     decline_time: Option<Duration>,
     authoritative: Option<bool>,
     rapid_commit: Option<bool>,
@@ -97,6 +103,9 @@ impl<'a> Settings<'a> {
                 .get("horizon-leases")
                 .and_then(|node| node.integer(1..=MAX_HORIZON_LEASES)),
             offer_time: duration("offer-time", "60s", MAX_OFFER_TIME),
+            probe_time: section
+                .get("probe-time")
+                .and_then(|node| read_probe_time(&node)),
             decline_time: duration("decline-time", "24h", MAX_DECLINE_TIME),
             authoritative: section.get("authoritative").and_then(|node| node.boolean()),
             rapid_commit: section.get("rapid-commit").and_then(|node| node.boolean()),
@@ -122,6 +131,7 @@ impl<'a> Settings<'a> {
             rebinding: self.rebinding.or_else(|| parent.rebinding.clone()),
             horizon_leases: self.horizon_leases.or(parent.horizon_leases),
             offer_time: self.offer_time.or(parent.offer_time),
+            probe_time: self.probe_time.or(parent.probe_time),
             decline_time: self.decline_time.or(parent.decline_time),
             authoritative: self.authoritative.or(parent.authoritative),
             rapid_commit: self.rapid_commit.or(parent.rapid_commit),
@@ -185,6 +195,12 @@ impl<'a> Settings<'a> {
         self.offer_time
             .or(defaults.offer_time)
             .unwrap_or(DEFAULT_OFFER_TIME)
+    }
+
+    pub fn probe_time(&self, defaults: &Settings<'_>) -> Duration {
+        self.probe_time
+            .or(defaults.probe_time)
+            .unwrap_or(DEFAULT_PROBE_TIME)
     }
 
     pub fn decline_time(&self, defaults: &Settings<'_>) -> Duration {
@@ -294,17 +310,35 @@ impl<'a> Seconds<'a> {
     }
 }
 
-/// A time of whole seconds, at least one.
-fn read_duration(node: &Node<'_>, such_as: &str, max: Duration) -> Option<Duration> {
-    let duration = match humantime::parse_duration(node.string(such_as)?) {
-        Ok(duration) => duration,
+fn parse_duration(node: &Node<'_>, such_as: &str) -> Option<Duration> {
+    match humantime::parse_duration(node.string(such_as)?) {
+        Ok(duration) => Some(duration),
         Err(error) => {
             node.refuse(format_args!(
                 "not a time ({error}); give one such as {such_as:?}"
             ));
-            return None;
+            None
         }
-    };
+    }
+}
+
+/// No time is none at all: nothing is probed.
+fn read_probe_time(node: &Node<'_>) -> Option<Duration> {
+    let duration = parse_duration(node, "500ms")?;
+    if !duration.is_zero() && !(MIN_PROBE_TIME..=MAX_PROBE_TIME).contains(&duration) {
+        node.refuse(format_args!(
+            "out of range; give \"{}\" to \"{}\", or \"0s\" not to probe",
+            humantime::format_duration(MIN_PROBE_TIME),
+            humantime::format_duration(MAX_PROBE_TIME)
+        ));
+        return None;
+    }
+    Some(duration)
+}
+
+/// A time of whole seconds, at least one.
+fn read_duration(node: &Node<'_>, such_as: &str, max: Duration) -> Option<Duration> {
+    let duration = parse_duration(node, such_as)?;
     if duration.is_zero() || duration > max || duration.subsec_nanos() != 0 {
         node.refuse(format_args!(
             "out of range; give whole seconds from \"1s\" to \"{}\"",

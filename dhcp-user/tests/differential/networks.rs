@@ -53,6 +53,7 @@ fn subnet(prefix: &str, [first, last]: [Ipv4Addr; 2], lease_secs: u32) -> Subnet
         pools: vec![Pool::new(first, last)],
         lease: lease(lease_secs),
         offer_time: Duration::from_secs(60),
+        probe_time: Duration::ZERO,
         decline_time: Duration::from_secs(3600),
         authoritative: false,
         rapid_commit: false,

@@ -26,6 +26,7 @@ pub fn subnet() -> Subnet {
             range: None,
         },
         offer_time: secs(OFFER_SECS),
+        probe_time: Duration::ZERO,
         decline_time: secs(DECLINE_SECS),
         authoritative: false,
         rapid_commit: false,

@@ -70,6 +70,7 @@ fn the_example_is_good_and_means_what_its_comments_say() {
     );
     assert_eq!(guests.subnets[0].lease.rebinding_secs, 525);
     assert_eq!(lan.subnets[0].offer_time, Duration::from_secs(60));
+    assert_eq!(lan.subnets[0].probe_time, Duration::from_millis(500));
     assert_eq!(lan.subnets[0].decline_time, Duration::from_secs(86_400));
     assert!(!lan.subnets[0].authoritative && guests.subnets[0].authoritative);
     let pool = |first: [u8; 4], last: [u8; 4]| Pool::new(first.into(), last.into());
@@ -369,10 +370,10 @@ lease-time = 'infinite'
 #[test]
 fn the_nearest_setting_wins() {
     let text = format!(
-        "[defaults]\nlease-time = '2h'\noffer-time = '10s'\nauthoritative = true\nrapid-commit = true\n\
+        "[defaults]\nlease-time = '2h'\noffer-time = '10s'\nprobe-time = '2s'\nauthoritative = true\nrapid-commit = true\n\
          [defaults.options]\nrouters = ['10.0.0.1']\nmtu = 1400\n{GOOD}lease-time = 'infinite'\n\
          offer-time = '20s'\noptions = {{ mtu = 1500 }}\n[[subnet]]\nprefix = '10.0.1.0/24'\n\
-         authoritative = false\nrapid-commit = false\n"
+         probe-time = '0s'\nauthoritative = false\nrapid-commit = false\n"
     );
     let config = good(&text);
     let [first, second] = [
@@ -392,6 +393,10 @@ fn the_nearest_setting_wins() {
     assert_eq!(second.lease.lease_secs, 7200);
     assert_eq!(first.offer_time, Duration::from_secs(20));
     assert_eq!(second.offer_time, Duration::from_secs(10));
+    assert_eq!(first.probe_time, Duration::from_secs(2));
+    assert_eq!(second.probe_time, Duration::ZERO);
+    assert!(config.has_probes() && good(GOOD).has_probes());
+    assert!(!good(&format!("{GOOD}probe-time = '0ms'\n")).has_probes());
     assert!(first.authoritative && !second.authoritative);
     assert!(first.rapid_commit && !second.rapid_commit);
     assert!(!good(GOOD).networks[0].subnets[0].rapid_commit);

@@ -154,6 +154,14 @@ fn each_problem_names_place_field_value_and_remedy() {
             "x.toml:5:14: subnet[0].offer-time = '1500ms': out of range; give whole seconds from \"1s\" to \"1h\"",
         ),
         (
+            "probe-time = '5ms'",
+            "x.toml:5:14: subnet[0].probe-time = '5ms': out of range; give \"10ms\" to \"10s\", or \"0s\" not to probe",
+        ),
+        (
+            "probe-time = 0",
+            "x.toml:5:14: subnet[0].probe-time = 0: wrong type (integer); give a string such as \"500ms\"",
+        ),
+        (
             "horizon-leases = 0",
             "x.toml:5:18: subnet[0].horizon-leases = 0: out of range; give a number from 1 to 8",
         ),
@@ -298,7 +306,7 @@ proptest! {
     fn no_value_in_any_field_upsets_the_checker(
         field in proptest::sample::select(vec![
             "prefix", "name", "pools", "server-id", "lease-time", "renewal-time", "offer-time",
-            "decline-time", "horizon-leases", "authoritative", "rapid-commit", "match-client-id", "options", "reservation",
+            "probe-time", "decline-time", "horizon-leases", "authoritative", "rapid-commit", "match-client-id", "options", "reservation",
         ]),
         value in proptest::sample::select(vec![
             "''", "'-'", "'0.0.0.0-255.255.255.255'", "'0.0.0.0/0'", "'255.255.255.255/32'", "'é'",
