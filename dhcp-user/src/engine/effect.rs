@@ -23,12 +23,16 @@ pub struct Ingress {
 impl Ingress {
     /// VLAN ids, outer first, zero where there is no tag.
     pub fn vlans(&self) -> [u16; 2] {
-        self.tags.map(|tag| {
-            tag.map_or(0, |[_, _, high, low]| {
-                u16::from_be_bytes([high, low]) & dhcp_common::wire::VLAN_ID_MASK
-            })
-        })
+        vlan_ids(&self.tags)
     }
+}
+
+fn vlan_ids(tags: &[Option<[u8; 4]>; 2]) -> [u16; 2] {
+    tags.map(|tag| {
+        tag.map_or(0, |[_, _, high, low]| {
+            u16::from_be_bytes([high, low]) & dhcp_common::wire::VLAN_ID_MASK
+        })
+    })
 }
 
 /// Where a reply goes. The source MAC is the interface's; ports follow from `destination_port`.
@@ -41,6 +45,68 @@ pub struct Egress {
     pub source: Ipv4Addr,
     pub destination: Ipv4Addr,
     pub destination_port: u16,
+}
+
+/// A question whether a host has an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    pub address: Ipv4Addr,
+    pub ifindex: u32,
+    /// Those of the request that the address is probed for.
+    pub tags: [Option<[u8; 4]>; 2],
+    pub way: ProbeWay,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProbeWay {
+    /// ARP, from an address of ours; unspecified where none of ours is in the address's subnet (RFC 5227 §1.1).
+    Link { sender: Ipv4Addr },
+    /// ICMP echo, to the MAC address that the relay agent's request came from.
+    Relay { mac: [u8; 6], source: Ipv4Addr },
+}
+
+/// Who has answered a [`Probe`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProbeAnswer {
+    Arp {
+        address: Ipv4Addr,
+        ifindex: u32,
+        /// As [`Ingress::vlans`] has them.
+        vlans: [u16; 2],
+        mac: [u8; 6],
+    },
+    /// An echo of what we have sent, whichever way it came back.
+    Echo { address: Ipv4Addr },
+}
+
+impl ProbeAnswer {
+    pub const fn address(&self) -> Ipv4Addr {
+        match self {
+            Self::Arp { address, .. } | Self::Echo { address } => *address,
+        }
+    }
+
+    /// The host's, where it is known.
+    pub const fn mac(&self) -> Option<[u8; 6]> {
+        match self {
+            Self::Arp { mac, .. } => Some(*mac),
+            Self::Echo { .. } => None,
+        }
+    }
+}
+
+impl Probe {
+    /// Whether the answer is one to this probe: for ARP, it came on the same link.
+    pub fn is_answered_by(&self, answer: &ProbeAnswer) -> bool {
+        self.address == answer.address()
+            && match (self.way, answer) {
+                (ProbeWay::Link { .. }, ProbeAnswer::Arp { ifindex, vlans, .. }) => {
+                    self.ifindex == *ifindex && vlan_ids(&self.tags) == *vlans
+                }
+                (ProbeWay::Relay { .. }, ProbeAnswer::Echo { .. }) => true,
+                _ => false,
+            }
+    }
 }
 
 /// Names one withdrawn entry on its way through the fence.

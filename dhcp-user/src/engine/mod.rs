@@ -46,7 +46,10 @@ use dhcp_common::{
 pub use self::{
     classes::Marks,
     counters::{Counter, Counters},
-    effect::{Command, CommandId, CommandOutcome, Effect, Egress, FenceId, Grants, Ingress, Input},
+    effect::{
+        Command, CommandId, CommandOutcome, Effect, Egress, FenceId, Grants, Ingress, Input, Probe,
+        ProbeAnswer, ProbeWay,
+    },
     links::{Link, LinkTable},
     slots::NO_SLOT,
 };
