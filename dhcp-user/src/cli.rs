@@ -73,7 +73,7 @@ enum Command {
     /// Show leases, and take them away.
     #[command(subcommand)]
     Leases(Leases),
-    /// Show offers that no client has taken yet.
+    /// Show offers that no client has taken yet, and addresses that are probed before they are offered.
     #[command(subcommand)]
     Offers(Offers),
     /// Show what the running server and its kernel part have counted.

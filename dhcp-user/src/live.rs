@@ -15,6 +15,8 @@ pub type Live = DashMap<Ipv4Addr, Lease>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LeaseState {
+    /// Held for a client that is to be offered it, while hosts are asked whether one of them has it.
+    Probing,
     /// Held for a client that has not asked for it yet; not durable.
     Offered,
     /// The first commit is under way; nothing has been promised.
@@ -25,16 +27,22 @@ pub enum LeaseState {
     Forgotten,
     /// Revoked by the operator.
     Revoked,
-    /// Declined.
+    /// Declined, or found in use by a probe.
     Quarantined,
     /// On the way back to its pool: the fence has not passed yet.
     Withdrawn,
 }
 
 impl LeaseState {
+    /// Whether the client has not asked for the address yet.
+    pub const fn is_offer(self) -> bool {
+        matches!(self, Self::Probing | Self::Offered)
+    }
+
     /// The word in tables and JSON.
     pub const fn label(self) -> &'static str {
         match self {
+            Self::Probing => "probing",
             Self::Offered => "offered",
             Self::Committing => "committing",
             Self::Bound => "bound",

@@ -309,9 +309,9 @@ enum Wanted {
 impl Wanted {
     fn covers(&self, at: Ipv4Addr, lease: &Lease) -> bool {
         match self {
-            Self::Offers => lease.state == LeaseState::Offered,
+            Self::Offers => lease.state.is_offer(),
             Self::Leases { address, state } => {
-                lease.state != LeaseState::Offered
+                !lease.state.is_offer()
                     && address.is_none_or(|address| address == at)
                     && state
                         .as_ref()

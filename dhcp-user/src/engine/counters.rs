@@ -39,6 +39,12 @@ counters! {
     OfferDeclined = "offer_declined";
     /// An offer that was not taken in time.
     OfferExpired = "offer_expired";
+    /// A probe for a host that has the address which a client is to be offered.
+    Probed = "probed";
+    /// An address that somebody has who answered a probe; it is quarantined.
+    AddressInUse = "address_in_use";
+    /// An address offered without a probe, for as many as allowed were under way.
+    Unprobed = "unprobed";
     /// A lease that ended, its address free again.
     LeaseExpired = "lease_expired";
 
@@ -79,10 +85,13 @@ counters! {
     UnknownClient = "unknown_client";
     /// The configuration refuses its class.
     ClassRefused = "class_refused";
-    /// A REQUEST that came again while the first one is being committed.
+    /// A REQUEST that came again while the first one is being committed, or a DISCOVER whose address is
+    /// being probed.
     Retransmitted = "retransmitted";
     /// No address is free for the client.
     PoolEmpty = "pool_empty";
+    /// Somebody had every address that was probed for a DISCOVER.
+    ProbesGivenUp = "probes_given_up";
     /// A RELEASE that fits no lease.
     ReleaseMismatch = "release_mismatch";
     /// A DECLINE that fits no lease or offer.

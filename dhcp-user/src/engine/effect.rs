@@ -156,6 +156,8 @@ pub enum Input<'a> {
         slot: u32,
         epoch: u16,
     },
+    /// Somebody has answered [`Effect::Probe`].
+    ProbeAnswered(ProbeAnswer),
     Command {
         id: CommandId,
         command: Command,
@@ -183,6 +185,8 @@ pub enum Effect {
     ForgetTemplates,
     /// A BOOTP message, to be framed and sent.
     Send { egress: Egress, payload: Vec<u8> },
+    /// To be framed and sent; [`Input::ProbeAnswered`] follows if a host has the address.
+    Probe(Probe),
     /// The answer to an operator.
     Answer {
         id: CommandId,

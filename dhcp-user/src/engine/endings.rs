@@ -68,6 +68,7 @@ impl Engine {
             .map(|subnet| subnet.decline_time);
         let expires = cx.now.plus(time.unwrap_or_default());
         self.forget_client(address, held);
+        self.probes.forget(address);
         self.update(address, |lease| {
             lease.state = LeaseState::Quarantined;
             lease.expires = expires;
@@ -88,7 +89,7 @@ impl Engine {
         }
     }
 
-    fn commit_quarantine(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
+    pub(super) fn commit_quarantine(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
         if let Some(held) = self.held(address) {
             let until = held.expires;
             let state = RecordState::Quarantined;
@@ -194,6 +195,7 @@ impl Engine {
                 self.lapse(address, cx);
                 self.count(Counter::OfferExpired);
             }
+            LeaseState::Probing => self.probe_due(address, cx),
             LeaseState::Withdrawn => self.settle(address, cx),
             _ if is_busy => self.timers.arm(address, cx.now.plus(RETRY)),
             LeaseState::Committing => {}

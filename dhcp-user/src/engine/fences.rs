@@ -117,7 +117,10 @@ impl Engine {
             LeaseState::Withdrawn => self.settle(address, cx),
             LeaseState::Forgotten | LeaseState::Revoked => self.commit_command(address, cx),
             // Published by what follows the commit.
-            LeaseState::Committing | LeaseState::Offered | LeaseState::Quarantined => {}
+            LeaseState::Probing
+            | LeaseState::Committing
+            | LeaseState::Offered
+            | LeaseState::Quarantined => {}
         }
         self.answer_superseded(address, cx);
         self.tidy(address);

@@ -1,10 +1,10 @@
 //! How a lease begins and goes on; [`super::endings`] is how it ends.
 //!
 //! ```text
-//! offered ─► committing ─► bound ─► withdrawn ─► free
-//!                          │  ▲        │
-//!                          ▼  └────────┘ the kernel had granted more, or the client asked again
-//!              deleted, revoked, quarantined
+//! probing ─► offered ─► committing ─► bound ─► withdrawn ─► free
+//!    │                                │  ▲        │
+//!    ▼                                ▼  └────────┘ the kernel had granted more, or the client asked again
+//! quarantined             deleted, revoked, quarantined
 //! ```
 
 use std::net::Ipv4Addr;
@@ -128,6 +128,7 @@ impl Engine {
         let Some(held) = self.held(address) else {
             return;
         };
+        self.probes.forget(address);
         self.by_client.insert(held.client, address);
         if let Some(former) = self.formers.remove(&address)
             && former != held.client

@@ -22,6 +22,7 @@ mod network;
 mod networks;
 mod offers;
 mod place;
+mod probes;
 mod profile;
 mod protocol;
 mod publish;
@@ -58,6 +59,7 @@ use self::{
     fences::Fence,
     leasequery::Requesters,
     networks::Networks,
+    probes::Probes,
     slots::Slots,
 };
 use crate::{
@@ -104,6 +106,7 @@ pub struct Engine {
     tickets: HashMap<Ticket, Vec<Item>>,
     /// Leases whose horizon is to be extended. A set in order, so that effects are in order too.
     low: BTreeSet<Ipv4Addr>,
+    probes: Probes,
     templates: HashSet<TemplateKey>,
     counters: Arc<Counters>,
     last_ticket: u64,
@@ -143,6 +146,7 @@ impl Engine {
             fences: HashMap::new(),
             tickets: HashMap::new(),
             low: BTreeSet::new(),
+            probes: Probes::new(setup.config.has_probes()),
             templates: HashSet::new(),
             counters: Arc::default(),
             last_ticket: 0,
@@ -164,6 +168,7 @@ impl Engine {
             Input::Committed { ticket, result } => self.committed(ticket, result, cx),
             Input::Fenced(fence) => self.fenced(fence, cx),
             Input::HorizonLow { slot, epoch } => self.horizon_low(slot, epoch, cx),
+            Input::ProbeAnswered(answer) => self.probe_answered(&answer, cx),
             Input::Command { id, command } => self.command(id, command, cx),
         }
     }

@@ -22,6 +22,7 @@ pub struct Subnet {
     pub prefix: Ipv4Net,
     pub lease: LeaseTimes,
     pub offer_time: Duration,
+    pub probe_time: Duration,
     pub decline_time: Duration,
     pub authoritative: bool,
     /// Of addresses that are in no pool.
@@ -123,6 +124,7 @@ impl Network {
             prefix: subnet.prefix,
             lease: subnet.lease,
             offer_time: subnet.offer_time,
+            probe_time: subnet.probe_time,
             decline_time: subnet.decline_time,
             authoritative: subnet.authoritative,
             profile: Arc::clone(&profile),

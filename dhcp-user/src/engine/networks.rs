@@ -178,6 +178,16 @@ impl Networks {
         is_certain.then_some(times)
     }
 
+    /// Our address in the subnet of another one, on the link that a request came from.
+    pub fn our_address_beside(&self, request: &Request, other: Ipv4Addr) -> Ipv4Addr {
+        let ours = self.links.get(&request.ingress).into_iter();
+        let mut ours = ours.flat_map(|link| &link.addresses);
+        let subnet = self.subnet_of(other).map(|subnet| subnet.prefix);
+        ours.find(|address| subnet.is_some_and(|subnet| subnet.contains(*address)))
+            .copied()
+            .unwrap_or(Ipv4Addr::UNSPECIFIED)
+    }
+
     /// Whether option 118 of a request counts: where it is allowed to, and where no relay agent has
     /// selected the link (RFC 3527 §3).
     pub fn honours_subnet_selection(&self, request: &Request) -> bool {

@@ -37,17 +37,43 @@ impl Engine {
         request: Request,
         cx: &mut Context<'_>,
     ) -> Result<(), Counter> {
-        let address = match self.kept_for(party, cx) {
-            Some(address) => address,
-            None => {
-                let address = self.take_for(party, &request).ok_or_else(|| {
-                    tracing::warn!(network = party.network, client = ?party.client, "no free address");
-                    Counter::PoolEmpty
-                })?;
-                self.hold_offer(party, address, &request, cx);
-                address
+        match self.kept_for(party, cx) {
+            Some(address) if self.probes.is_under_way(address) => {
+                Err(self.wait_for_probe(address, party, request))
             }
-        };
+            Some(address) => self.offer(address, party, request, cx),
+            None => self.offer_new(party, request, 0, cx),
+        }
+    }
+
+    /// Offers an address that is not the client's yet, once it is known that nobody else has it. `in_use`
+    /// is how many turned out to be somebody's.
+    pub(super) fn offer_new(
+        &mut self,
+        party: &Party,
+        request: Request,
+        in_use: u32,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Counter> {
+        let address = self.take_for(party, &request).ok_or_else(|| {
+            tracing::warn!(network = party.network, client = ?party.client, "no free address");
+            Counter::PoolEmpty
+        })?;
+        self.hold_offer(party, address, &request, cx);
+        if self.is_to_be_probed(party, address, cx) {
+            return self.probe(address, party, request, in_use, cx);
+        }
+        self.offer(address, party, request, cx)
+    }
+
+    /// OFFER of an address that is held for the client, or ACK if that is what it asked for.
+    pub(super) fn offer(
+        &mut self,
+        address: Ipv4Addr,
+        party: &Party,
+        request: Request,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Counter> {
         let state = self.held(address).map(|held| held.state);
         if self.commits_rapidly(address, party, &request) {
             return match state {
@@ -102,7 +128,7 @@ impl Engine {
     /// The client gets another address. A mere offer of this one ends; a lease stays until its time,
     /// for the client may still use it.
     fn abandon(&mut self, address: Ipv4Addr, held: &super::Held, cx: &mut Context<'_>) {
-        if held.state == LeaseState::Offered {
+        if held.state.is_offer() {
             self.lapse(address, cx);
         } else {
             self.withdraw(address, cx);
@@ -187,10 +213,11 @@ impl Engine {
         Err(Counter::NotSelected)
     }
 
-    /// Ends an offer. Its address is free before the fence, unlike that of a lease: the kernel only
+    /// Ends an offer, or the probe before it. Its address is free before the fence, unlike that of a lease: the kernel only
     /// repeats OFFERs from such an entry, and whoever answers one with a REQUEST is answered here.
     /// Just the slot waits for the fence.
     pub(super) fn lapse(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
+        self.probes.cancel(address);
         self.withdraw(address, cx);
         let client = self.held(address).map(|held| held.client);
         let is_former = client.is_some() && self.formers.get(&address) == client.as_ref();

@@ -100,6 +100,9 @@ impl Engine {
         }
         let party = self.party(client, subnet, &request);
         let intent = self.intent(&request)?;
+        if !matches!(intent, I::Discover | I::Inform) {
+            self.cancel_probe(&party.client, cx);
+        }
         let standing = match intent {
             I::Selecting(address)
             | I::InitReboot(address)
@@ -232,6 +235,8 @@ impl Engine {
                 LeaseState::Quarantined => Standing::Unavailable,
                 LeaseState::Withdrawn if self.is_removed(address) => Standing::Unavailable,
                 _ if !may_have => Standing::Unavailable,
+                // Whoever sends what is looked at here has ended the probe.
+                LeaseState::Probing => Standing::NotGrantable,
                 LeaseState::Offered => Standing::Offered,
                 LeaseState::Committing => Standing::Committing,
                 LeaseState::Bound => Standing::Bound,
@@ -295,9 +300,8 @@ impl Engine {
 
     /// Whether the client has an address that is more than offered to it.
     fn has_lease(&self, client: &ClientKey) -> bool {
-        self.current(client).is_some_and(|(_, held)| {
-            !matches!(held.state, LeaseState::Offered | LeaseState::Committing)
-        })
+        self.current(client)
+            .is_some_and(|(_, held)| !held.state.is_offer() && held.state != LeaseState::Committing)
     }
 
     /// Whether the address is on its way to the pool because the client is not to have it again.

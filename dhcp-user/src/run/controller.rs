@@ -5,11 +5,13 @@ use std::{
     collections::{HashMap, VecDeque},
     future::poll_fn,
     io,
+    os::fd::AsRawFd,
     sync::Arc,
     task::Poll,
     time::Duration,
 };
 
+use anyhow::Context as _;
 use dhcp_common::abi::{ClientKey, TemplateKey};
 use tokio::{
     io::{Interest, unix::AsyncFd},
@@ -24,12 +26,15 @@ use crate::{
         KernelGrants, LinkMode, Maps,
         events::{Events, KernelEvent},
         fence::{Fence, Fenced},
+        host::Interface,
     },
     engine::{
-        Command, CommandId, CommandOutcome, Counters, Effect, Egress, Engine, FenceId, Input,
+        Command, CommandId, CommandOutcome, Counters, Effect, Engine, FenceId, Input, ProbeAnswer,
     },
     slowpath::{
-        frame,
+        frame::{self, TooLarge},
+        probe::Prober,
+        tap::Tap,
         xsk::{SendError, XskSocket},
     },
     store::committer::{Committed, Committer},
@@ -37,6 +42,8 @@ use crate::{
 
 /// Frames of one socket that are handled before others have their turn.
 const FRAMES_PER_TURN: u32 = 64;
+/// Answers to probes, likewise.
+const ANSWERS_PER_TURN: usize = 64;
 /// Results and commands that are taken in before others have their turn.
 const INPUTS_PER_TURN: usize = 1024;
 /// After what the kernel refused, or a device that was busy.
@@ -63,9 +70,17 @@ struct Slow {
     is_pending: bool,
 }
 
+/// Where answers to probes are heard.
+struct Heard {
+    ifindex: u32,
+    tap: AsyncFd<Tap>,
+}
+
 pub struct Controller {
     parts: Parts,
     slow: Vec<Slow>,
+    prober: Prober,
+    heard: Vec<Heard>,
     /// Operators that wait for an answer.
     operators: HashMap<CommandId, oneshot::Sender<CommandOutcome>>,
     last_command: u64,
@@ -79,6 +94,7 @@ pub struct Controller {
 /// What woke the loop.
 enum Wake {
     Frames(usize),
+    Answers(usize),
     Committed(Committed),
     Fenced(Vec<FenceId>),
     Events(Vec<KernelEvent>),
@@ -91,6 +107,8 @@ impl Controller {
         Self {
             parts,
             slow: Vec::new(),
+            prober: Prober::new(rand::random()),
+            heard: Vec::new(),
             operators: HashMap::new(),
             last_command: 0,
             stuck: VecDeque::new(),
@@ -138,11 +156,23 @@ impl Controller {
         Ok(())
     }
 
+    /// Listens for answers to the probes that leave through a port.
+    pub fn open_tap(&mut self, port: &Port) -> anyhow::Result<()> {
+        let Interface { ifindex, name, .. } = &port.interface;
+        let tap = Tap::open(*ifindex).and_then(Tap::watch);
+        self.heard.push(Heard {
+            ifindex: *ifindex,
+            tap: tap.with_context(|| format!("listening on {name} for answers to probes"))?,
+        });
+        Ok(())
+    }
+
     /// Runs until something fails that the controller cannot do without.
     pub async fn run(&mut self) -> anyhow::Result<()> {
         loop {
             match self.wake().await? {
                 Wake::Frames(index) => self.frames(index)?,
+                Wake::Answers(index) => self.answers(index),
                 Wake::Committed(result) => self.committed(result),
                 Wake::Fenced(fences) => {
                     for fence in fences {
@@ -173,7 +203,9 @@ impl Controller {
 
     async fn wake(&mut self) -> anyhow::Result<Wake> {
         let deadline = self.deadline();
-        let Self { parts, slow, .. } = self;
+        let Self {
+            parts, slow, heard, ..
+        } = self;
         let Parts {
             fenced,
             committed,
@@ -182,7 +214,8 @@ impl Controller {
             ..
         } = parts;
         Ok(tokio::select! {
-            index = readable(slow) => Wake::Frames(index?),
+            index = readable(slow.iter().map(|slow| &slow.socket)) => Wake::Frames(index?),
+            index = readable(heard.iter().map(|heard| &heard.tap)) => Wake::Answers(index?),
             Some(result) = committed.recv() => Wake::Committed(result),
             Some(fences) = fenced.recv() => Wake::Fenced(fences),
             events = events.next() => Wake::Events(events?),
@@ -250,6 +283,29 @@ impl Controller {
         }
     }
 
+    /// What has come in at one tap, up to a turn's share.
+    fn answers(&mut self, index: usize) {
+        let mut answers: Vec<ProbeAnswer> = Vec::new();
+        if let Some(Heard { ifindex, tap }) = self.heard.get(index) {
+            for _ in 0..ANSWERS_PER_TURN {
+                let received = tap.try_io(Interest::READABLE, |tap| {
+                    tap.receive(|frame, vlan| {
+                        answers.extend(self.prober.parse(frame, vlan, *ifindex));
+                    })
+                });
+                match received {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    // The interface may come up again.
+                    Err(error) => tracing::warn!(%error, ifindex, "probes are not answered"),
+                }
+            }
+        }
+        for answer in answers {
+            self.input(Input::ProbeAnswered(answer));
+        }
+    }
+
     /// One result, and those that are there with it.
     fn committed(&mut self, first: Committed) {
         let mut next = Some(first);
@@ -307,7 +363,15 @@ impl Controller {
                         tracing::warn!(%error, "new shapes of requests stay with the controller");
                     }
                 }
-                Effect::Send { egress, payload } => self.send(&egress, &payload),
+                Effect::Send { egress, payload } => {
+                    let build = |mac, octets: &mut _| frame::build(&egress, mac, &payload, octets);
+                    transmit(&mut self.slow, egress.ifindex, build);
+                }
+                Effect::Probe(probe) => {
+                    let prober = &self.prober;
+                    let build = |mac, octets: &mut _| prober.build(&probe, mac, octets);
+                    transmit(&mut self.slow, probe.ifindex, build);
+                }
                 Effect::Answer { id, outcome } => {
                     if let Some(operator) = self.operators.remove(&id) {
                         // Nobody listens any more if the command line was interrupted.
@@ -335,34 +399,33 @@ impl Controller {
             Err(_) => self.stuck.push_back((fence, key)),
         }
     }
+}
 
-    fn send(&mut self, egress: &Egress, payload: &[u8]) {
-        let slow = self
-            .slow
-            .iter_mut()
-            .find(|slow| slow.ifindex == egress.ifindex);
-        let Some(slow) = slow else {
-            return;
-        };
-        let mac = slow.mac;
-        let sent = slow
-            .socket
-            .get_mut()
-            .send(|octets| frame::build(egress, mac, payload, octets));
-        match sent {
-            Ok(()) => {}
-            // Counted by the socket; the client asks again.
-            Err(SendError::Full) => {}
-            Err(SendError::Build(error)) => tracing::warn!(%error, "a reply was not sent"),
-        }
+/// Has a frame written, from an interface's MAC address, and sent through it.
+fn transmit(
+    slow: &mut [Slow],
+    ifindex: u32,
+    build: impl FnOnce([u8; 6], &mut [u8]) -> Result<usize, TooLarge>,
+) {
+    let Some(slow) = slow.iter_mut().find(|slow| slow.ifindex == ifindex) else {
+        return;
+    };
+    let mac = slow.mac;
+    match slow.socket.get_mut().send(|octets| build(mac, octets)) {
+        Ok(()) => {}
+        // Counted by the socket; the client asks again.
+        Err(SendError::Full) => {}
+        Err(SendError::Build(error)) => tracing::warn!(%error, "a frame was not sent"),
     }
 }
 
 /// The first socket that has frames.
-async fn readable(slow: &[Slow]) -> io::Result<usize> {
+async fn readable<'a, T: AsRawFd + 'a>(
+    sockets: impl Iterator<Item = &'a AsyncFd<T>> + Clone,
+) -> io::Result<usize> {
     poll_fn(|cx| {
-        for (index, slow) in slow.iter().enumerate() {
-            if let Poll::Ready(ready) = slow.socket.poll_read_ready(cx) {
+        for (index, socket) in sockets.clone().enumerate() {
+            if let Poll::Ready(ready) = socket.poll_read_ready(cx) {
                 return Poll::Ready(ready.map(|_| index));
             }
         }

@@ -147,6 +147,9 @@ async fn serve(config: Arc<Config>) -> anyhow::Result<()> {
         );
         modes.push((port.interface.name.clone(), mode));
         controller.open_sockets(port, mode)?;
+        if config.has_probes() {
+            controller.open_tap(port)?;
+        }
     }
     datapath.links.settle()?;
     if let Some(log) = datapath.log {

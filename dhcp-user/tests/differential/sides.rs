@@ -187,6 +187,7 @@ impl Sides {
                     octets.truncate(len);
                     self.sent.push(octets);
                 }
+                Effect::Probe(probe) => panic!("{probe:?}, though it is switched off"),
                 Effect::Answer { outcome, .. } => self.answers.push(outcome),
             }
         }

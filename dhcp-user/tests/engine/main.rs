@@ -16,6 +16,7 @@ mod lifecycle;
 mod offers;
 mod origins;
 mod overrides;
+mod probing;
 mod rapid;
 mod relays;
 mod replies;

@@ -23,8 +23,8 @@ use dhcp_user::{
     clock::Nanos,
     config::{Config, Subnet},
     engine::{
-        Command, CommandId, CommandOutcome, Counter, Effect, Engine, FenceId, Input, Link,
-        LinkTable, Setup,
+        Command, CommandId, CommandOutcome, Counter, Effect, Engine, FenceId, Ingress, Input, Link,
+        LinkTable, Probe, ProbeAnswer, ProbeWay, Setup,
     },
     live::{LeaseState, Live},
     store::{Applied, Change, CommitError, Record, RecordState, Ticket},
@@ -43,6 +43,8 @@ pub const IFINDEX: u32 = 3;
 /// On its clients both options 82 and 118 are taken.
 pub const TRUSTED_VLAN: u16 = 118;
 pub const RELAY_MAC: [u8; 6] = [2, 0, 0, 0, 0xff, 1];
+/// No client of DHCP.
+pub const HOST_MAC: [u8; 6] = [2, 0, 0, 0, 0xff, 2];
 
 pub fn ip(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 0, 0, last)
@@ -62,6 +64,7 @@ pub struct World {
     pub commits: VecDeque<(Ticket, Vec<Change>)>,
     pub fences: VecDeque<FenceId>,
     pub sent: Vec<Received>,
+    pub probes: Vec<Probe>,
     pub answers: Vec<(CommandId, CommandOutcome)>,
     /// Names of the effects in their order, since it was last looked at.
     pub effects: Vec<&'static str>,
@@ -90,6 +93,7 @@ impl World {
             commits: VecDeque::new(),
             fences: VecDeque::new(),
             sent: Vec::new(),
+            probes: Vec::new(),
             answers: Vec::new(),
             effects: Vec::new(),
             store_fails: false,
@@ -145,6 +149,10 @@ impl World {
                 Effect::Send { egress, payload } => {
                     self.sent.push(Received { egress, payload });
                     "send"
+                }
+                Effect::Probe(probe) => {
+                    self.probes.push(probe);
+                    "probe"
                 }
                 Effect::Answer { id, outcome } => {
                     self.answers.push((id, outcome));
@@ -235,6 +243,14 @@ impl World {
     /// Time passes and nothing is done about it.
     pub fn sleep(&mut self, duration: Duration) {
         self.now = self.now.plus(duration);
+    }
+
+    /// A host that has an address answers the last probe for it.
+    pub fn host_answers(&mut self, address: Ipv4Addr) {
+        let mut probes = self.probes.iter().rev();
+        let probe = probes.find(|probe| probe.address == address);
+        let answer = answer(probe.expect("it has been probed"), HOST_MAC);
+        self.input(Input::ProbeAnswered(answer));
     }
 
     pub fn command(&mut self, id: u64, command: Command) {
@@ -336,6 +352,25 @@ impl World {
         self.engine
             .restore(records, published, self.now, &self.kernel, &mut out);
         self.carry_out(out);
+    }
+}
+
+/// What a host with this MAC address says to a probe.
+pub fn answer(probe: &Probe, mac: [u8; 6]) -> ProbeAnswer {
+    let Probe { address, .. } = *probe;
+    let tags = probe.tags;
+    match probe.way {
+        ProbeWay::Link { .. } => ProbeAnswer::Arp {
+            address,
+            ifindex: probe.ifindex,
+            vlans: Ingress {
+                tags,
+                ..discover(1).ingress
+            }
+            .vlans(),
+            mac,
+        },
+        ProbeWay::Relay { .. } => ProbeAnswer::Echo { address },
     }
 }
 
