@@ -13,7 +13,8 @@ use dhcproto::{
     v4::{DhcpOption, Message, MessageType, Opcode, OptionCode},
 };
 use etherparse::{
-    Ethernet2Header, LinkHeader, NetHeaders, PacketBuilder, PacketHeaders, TransportHeader,
+    ArpEthIpv4Packet, ArpOperation, ArpPacket, Ethernet2Header, LinkHeader, NetHeaders,
+    PacketBuilder, PacketHeaders, TransportHeader, VlanId,
 };
 use nix::{
     errno::Errno,
@@ -41,6 +42,7 @@ const LARGEST_FRAME: usize = 2048;
 pub struct RawClient {
     socket: OwnedFd,
     mac: [u8; 6],
+    vlan: Option<VlanId>,
 }
 
 /// The headers under a message.
@@ -121,6 +123,7 @@ impl RawClient {
         Ok(Self {
             socket: namespace.enter(|| open(CLIENT_INTERFACE))?,
             mac,
+            vlan: None,
         })
     }
 
@@ -129,6 +132,15 @@ impl RawClient {
     pub fn with_mac(mut self, mac: [u8; 6]) -> Self {
         self.mac = mac;
         self
+    }
+
+    /// The same client in a VLAN. What it receives it takes from any: the kernel takes tags out of frames.
+    ///
+    /// # Errors
+    /// There is no such VLAN.
+    pub fn in_vlan(mut self, id: u16) -> Result<Self> {
+        self.vlan = Some(VlanId::try_new(id)?);
+        Ok(self)
     }
 
     /// A request with a new transaction id, and nothing that is not in every request of this client.
@@ -201,12 +213,42 @@ impl RawClient {
         let mut payload = Vec::new();
         message.encode(&mut Encoder::new(&mut payload))?;
         payload.resize(payload.len().max(BOOTP_MIN_LEN), 0);
-        let builder = PacketBuilder::ethernet2(self.mac, path.destination_mac)
-            .ipv4(path.source.octets(), path.destination.octets(), 64)
-            .udp(path.source_port, path.destination_port);
-        let mut frame = Vec::with_capacity(builder.size(payload.len()));
-        builder.write(&mut frame, &payload)?;
-        send(self.socket.as_raw_fd(), &frame, MsgFlags::empty()).context("cannot send a frame")?;
+        let (source, destination) = (path.source.octets(), path.destination.octets());
+        let link = PacketBuilder::ethernet2(self.mac, path.destination_mac);
+        let ip = match self.vlan {
+            Some(vlan) => link.single_vlan(vlan).ipv4(source, destination, 64),
+            None => link.ipv4(source, destination, 64),
+        };
+        let datagram = ip.udp(path.source_port, path.destination_port);
+        let mut frame = Vec::with_capacity(datagram.size(payload.len()));
+        datagram.write(&mut frame, &payload)?;
+        self.send_frame(&frame)
+    }
+
+    /// Answers ARP for an address, as the host that has it.
+    ///
+    /// # Errors
+    /// It cannot be sent.
+    pub fn claim(&self, address: Ipv4Addr) -> Result<()> {
+        let arp = ArpPacket::from(ArpEthIpv4Packet {
+            operation: ArpOperation::REPLY,
+            sender_mac: self.mac,
+            sender_ipv4: address.octets(),
+            target_mac: MAC_BROADCAST,
+            target_ipv4: address.octets(),
+        });
+        let link = PacketBuilder::ethernet2(self.mac, MAC_BROADCAST);
+        let packet = match self.vlan {
+            Some(vlan) => link.single_vlan(vlan).arp(arp),
+            None => link.arp(arp),
+        };
+        let mut frame = Vec::with_capacity(packet.size());
+        packet.write(&mut frame)?;
+        self.send_frame(&frame)
+    }
+
+    fn send_frame(&self, frame: &[u8]) -> Result<()> {
+        send(self.socket.as_raw_fd(), frame, MsgFlags::empty()).context("cannot send a frame")?;
         Ok(())
     }
 

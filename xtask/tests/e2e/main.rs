@@ -11,6 +11,7 @@ mod leasequery;
 mod mistaken;
 mod offers;
 mod ports;
+mod probing;
 mod refused;
 mod relay;
 mod restart;
