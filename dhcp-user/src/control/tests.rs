@@ -197,6 +197,7 @@ fn leases_and_offers_are_listed_apart_in_order_and_filtered() {
         (9, LeaseState::Bound),
         (5, LeaseState::Bound),
         (6, LeaseState::Offered),
+        (7, LeaseState::Probing),
         (8, LeaseState::Quarantined),
     ] {
         server.add(number, state, expires);
@@ -210,12 +211,17 @@ fn leases_and_offers_are_listed_apart_in_order_and_filtered() {
         last_octets(&list(&server, &leases(Some([10, 0, 0, 8]), None))),
         [8]
     );
-    assert_eq!(list(&server, &leases(Some([10, 0, 0, 6]), None)), []);
+    for offer in [6, 7] {
+        let wanted = leases(Some([10, 0, 0, offer]), None);
+        assert_eq!(list(&server, &wanted), []);
+    }
     assert_eq!(
         list(&server, &leases(Some([10, 0, 0, 8]), Some("bound"))),
         []
     );
-    assert_eq!(last_octets(&list(&server, &Request::OffersList {})), [6]);
+    let offers = list(&server, &Request::OffersList {});
+    let states = offers.iter().map(|offer| &*offer.state);
+    assert_eq!(states.collect::<Vec<_>>(), ["offered", "probing"]);
 }
 
 #[test]
