@@ -61,7 +61,10 @@ impl Engine {
         })?;
         self.hold_offer(party, address, &request, cx);
         if self.is_to_be_probed(party, address, cx) {
-            return self.probe(address, party, request, in_use, cx);
+            if self.probes.has_room() {
+                return self.probe(address, party, request, in_use, cx);
+            }
+            self.count(Counter::Unprobed);
         }
         self.offer(address, party, request, cx)
     }

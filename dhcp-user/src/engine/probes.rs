@@ -64,15 +64,20 @@ impl Probes {
         }
     }
 
+    /// Whether one more address can be probed now.
+    pub fn has_room(&self) -> bool {
+        self.under_way.len() < MAX_UNDER_WAY
+    }
+
     pub fn is_under_way(&self, address: Ipv4Addr) -> bool {
         self.under_way.contains_key(&address)
     }
 
     fn note_quiet(&mut self, address: Ipv4Addr, now: Nanos) {
-        if self.quiet.len() == MAX_QUIET {
+        self.quiet.insert(address, now);
+        if self.quiet.len() > MAX_QUIET {
             self.quiet.pop_front();
         }
-        self.quiet.insert(address, now);
     }
 
     fn is_quiet(&self, address: Ipv4Addr, now: Nanos) -> bool {
@@ -98,18 +103,10 @@ impl Engine {
         address: Ipv4Addr,
         cx: &Context<'_>,
     ) -> bool {
-        if !self.probes.is_on
-            || self.probe_time(address).is_zero()
-            || self.formers.get(&address) == Some(&party.client)
-            || self.probes.is_quiet(address, cx.now)
-        {
-            return false;
-        }
-        let has_room = self.probes.under_way.len() < MAX_UNDER_WAY;
-        if !has_room {
-            self.count(Counter::Unprobed);
-        }
-        has_room
+        self.probes.is_on
+            && !self.probe_time(address).is_zero()
+            && self.formers.get(&address) != Some(&party.client)
+            && !self.probes.is_quiet(address, cx.now)
     }
 
     fn probe_time(&self, address: Ipv4Addr) -> Duration {
@@ -256,5 +253,26 @@ impl Engine {
         {
             self.lapse(address, cx);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_too_many_quiet_addresses_the_oldest_is_forgotten() {
+        let mut probes = Probes::new(true);
+        let address = |n: usize| Ipv4Addr::from_bits(n as u32);
+        for n in 0..MAX_QUIET {
+            probes.note_quiet(address(n), Nanos(n as u64));
+        }
+        // It is noted again, and so the newest.
+        probes.note_quiet(address(0), Nanos(MAX_QUIET as u64));
+        assert!(probes.is_quiet(address(1), Nanos(MAX_QUIET as u64)));
+        probes.note_quiet(address(MAX_QUIET), Nanos(MAX_QUIET as u64));
+        let quiet = [0, 1, 2].map(|n| probes.is_quiet(address(n), Nanos(MAX_QUIET as u64)));
+        assert_eq!(quiet, [true, false, true]);
+        assert_eq!(probes.quiet.len(), MAX_QUIET);
     }
 }

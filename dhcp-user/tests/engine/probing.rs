@@ -252,7 +252,11 @@ fn c110_c030_rapid_commit_comes_after_the_probe() {
 
 #[test]
 fn c030_an_address_counts_as_probed_for_a_minute_if_nobody_has_had_it_since() {
-    let mut world = world();
+    let decline_time = secs(10);
+    let mut world = World::with(Subnet {
+        decline_time,
+        ..probed(subnet())
+    });
     expect_offer_after_probe(&mut world, &discover(1), ip(10));
     world.message(&selecting_other(1));
     world.pass(secs(60) - Duration::from_nanos(1));
@@ -264,8 +268,10 @@ fn c030_an_address_counts_as_probed_for_a_minute_if_nobody_has_had_it_since() {
     world.expect_ack(&selecting(3, ip(10)), ip(10));
     world.ask_all(&release(3, ip(10)));
     expect_offer_after_probe(&mut world, &discover(4).requested(ip(10)), ip(10));
-    world.settle();
-    assert_eq!(world.count(Counter::Probed), 3);
+    world.ask_all(&decline(4, ip(10)));
+    world.pass(decline_time);
+    expect_offer_after_probe(&mut world, &discover(5).requested(ip(10)), ip(10));
+    assert_eq!(world.count(Counter::Probed), 4);
 }
 
 #[test]
