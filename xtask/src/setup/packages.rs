@@ -17,7 +17,13 @@ const PACKAGES: &[(&str, &str)] = &[
     ("dhcpcd-base", "client"),
     ("systemd", "client: systemd-networkd"),
     ("isc-dhcp-relay", "relay agent"),
-    ("dnsmasq-base", "the other server on a link"),
+    (
+        "dnsmasq-base",
+        "the other server on a link, relay agent, and in the comparison",
+    ),
+    ("kea-dhcp4-server", "in the comparison"),
+    ("kea-admin", "perfdhcp, which plays thousands of clients"),
+    ("isc-dhcp-server", "in the comparison"),
     ("iproute2", "network namespaces and links"),
     (
         "bpftool",
@@ -27,6 +33,9 @@ const PACKAGES: &[(&str, &str)] = &[
     ("util-linux", "nsenter, unshare, chrt and taskset"),
     ("tcpdump", "shows what passes in a lab that was kept"),
 ];
+
+/// Packages with a service of their name, which Debian enables: it would start with the next boot.
+const WITH_SERVICE: [&str; 3] = ["isc-dhcp-relay", "kea-dhcp4-server", "isc-dhcp-server"];
 
 pub(super) fn ensure() -> Result<()> {
     let what = "packages for demo and tests";
@@ -48,12 +57,24 @@ pub(super) fn ensure() -> Result<()> {
     }
     missing(what, &format!("installing {}", absent.join(", ")));
     let _no_service_starts = forbid_services()?;
-    if command::run(&mut install(&absent)).is_ok() {
-        return Ok(());
+    if command::run(&mut install(&absent)).is_err() {
+        // The lists are missing, or older than what the mirror has by now.
+        command::run(&mut privileged(command("apt-get", ["update"])))?;
+        command::run(&mut install(&absent))?;
     }
-    // The lists are missing, or older than what the mirror has by now.
-    command::run(&mut privileged(command("apt-get", ["update"])))?;
-    command::run(&mut install(&absent))
+    disable_services(&absent)
+}
+
+/// Those of packages that were there before are left as their owner has them.
+fn disable_services(installed: &[&str]) -> Result<()> {
+    for service in WITH_SERVICE
+        .iter()
+        .filter(|service| installed.contains(service))
+    {
+        let disable = command("update-rc.d", [*service, "disable"]);
+        command::run(&mut privileged(disable))?;
+    }
+    Ok(())
 }
 
 fn install(packages: &[&str]) -> Command {
@@ -116,5 +137,15 @@ mod tests {
         assert!(names_debian("ID=mint\nID_LIKE=\"ubuntu debian\"\n"));
         assert!(!names_debian("ID=fedora\n"));
         assert!(!names_debian("ID=arch\nHOME_URL=\"https://debian\"\n"));
+    }
+
+    #[test]
+    fn services_are_those_of_packages_that_are_installed() {
+        for service in WITH_SERVICE {
+            assert!(
+                PACKAGES.iter().any(|(package, _)| *package == service),
+                "{service}"
+            );
+        }
     }
 }
