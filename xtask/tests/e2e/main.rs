@@ -12,6 +12,7 @@ mod mistaken;
 mod offers;
 mod ports;
 mod probing;
+mod reboot;
 mod refused;
 mod relay;
 mod restart;

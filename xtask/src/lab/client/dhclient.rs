@@ -1,6 +1,6 @@
 //! ISC dhclient.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, net::Ipv4Addr, path::PathBuf, process::Command};
 
 use anyhow::Result;
 
@@ -39,7 +39,7 @@ impl Dhclient {
             hook.refuse_once()?;
         }
         let config = namespace.path("dhclient.conf");
-        let settings = "timeout 20;\nretry 1;\ninitial-interval 1;\nbackoff-cutoff 2;\n\
+        let settings = "timeout 20;\nretry 1;\nreboot 2;\ninitial-interval 1;\nbackoff-cutoff 2;\n\
             request subnet-mask, broadcast-address, routers, domain-name-servers;\n";
         fs::write(&config, settings)?;
         let mut dhclient = command_line(namespace, &hook, &config);
@@ -58,12 +58,22 @@ impl Dhclient {
 fn command_line(namespace: &Namespace, hook: &Hook, config: &PathBuf) -> Command {
     let mut dhclient = namespace.command("dhclient", ["-4", "-v", "-cf"]);
     dhclient.arg(config).arg("-sf").arg(&hook.script);
-    dhclient.arg("-lf").arg(namespace.path("dhclient.leases"));
+    dhclient.arg("-lf").arg(leases(namespace));
     dhclient.arg("-pf").arg(namespace.path("dhclient.pid"));
     dhclient
 }
 
+fn leases(namespace: &Namespace) -> PathBuf {
+    namespace.path("dhclient.leases")
+}
+
 impl Client for Dhclient {
+    /// It runs the script first, which may yet refuse the address.
+    fn has_recorded(&self, address: Ipv4Addr) -> Result<bool> {
+        let text = fs::read_to_string(leases(&self.namespace)).unwrap_or_default();
+        Ok(text.contains(&format!("fixed-address {address};")))
+    }
+
     fn events(&self) -> Result<Vec<Event>> {
         self.hook.events()
     }
