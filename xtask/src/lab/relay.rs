@@ -1,10 +1,10 @@
-//! ISC dhcrelay, the relay agent between clients and server.
+//! The relay agents between clients and server: ISC dhcrelay and dnsmasq.
 
 use anyhow::Result;
 
 use super::{
     Namespace, Process,
-    topology::{RELAY_TO_CLIENTS, RELAY_TO_SERVER, SERVER},
+    topology::{GATEWAY, RELAY_TO_CLIENTS, RELAY_TO_SERVER, SERVER},
 };
 
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// With `option_82`, it adds relay agent information to what it relays.
+    /// dhcrelay. With `option_82`, it adds relay agent information to what it relays.
     ///
     /// # Errors
     /// It cannot be started.
@@ -25,6 +25,27 @@ impl Relay {
         dhcrelay.arg(SERVER.to_string());
         Ok(Self {
             _process: Process::spawn(namespace, "dhcrelay", &mut dhcrelay)?,
+        })
+    }
+
+    /// dnsmasq, which relays without option 82.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_dnsmasq(namespace: &Namespace) -> Result<Self> {
+        let relay = format!("--dhcp-relay={GATEWAY},{SERVER}");
+        let mut dnsmasq = namespace.command(
+            "dnsmasq",
+            [
+                "--no-daemon",
+                "--conf-file=/dev/null",
+                "--port=0",
+                "--log-dhcp",
+                &relay,
+            ],
+        );
+        Ok(Self {
+            _process: Process::spawn(namespace, "dnsmasq", &mut dnsmasq)?,
         })
     }
 }

@@ -22,6 +22,10 @@ pub const RELAY: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 /// The relay agent's address on the clients' link: `giaddr`, and their router.
 pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 88, 0, 1);
 const CLIENTS_NETWORK: &str = "10.88.0.0/24";
+/// The same of a second relay agent, where there are two.
+pub const SECOND_RELAY: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 3);
+pub const SECOND_GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 89, 0, 1);
+const SECOND_CLIENTS_NETWORK: &str = "10.89.0.0/24";
 
 /// The hardware address of the n-th client, counted from one.
 pub const fn client_mac(number: u8) -> [u8; 6] {
@@ -99,11 +103,7 @@ impl Relayed {
         lab.veth((&relay, RELAY_TO_CLIENTS), (&switch, port))?;
         switch.ip(["link", "set", port, "master", BRIDGE])?;
         relay.add_address(RELAY_TO_CLIENTS, GATEWAY, PREFIX_LEN)?;
-        relay.enter(|| {
-            // Which file this is depends on the namespace of whoever opens it.
-            std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")
-                .context("cannot let the relay agent's namespace forward")
-        })?;
+        forward(&relay)?;
         let clients = plug_in_clients(lab, &switch, clients)?;
         Ok(Self {
             server,
@@ -111,6 +111,61 @@ impl Relayed {
             clients,
         })
     }
+}
+
+/// Two routers on a switch with the server, one client behind each. What stands behind one looks as what
+/// stands behind the other: the names of the interfaces, and the client's hardware address.
+#[derive(Debug)]
+pub struct TwoRelays {
+    pub server: Namespace,
+    pub relays: [Namespace; 2],
+    pub clients: [Namespace; 2],
+}
+
+impl TwoRelays {
+    /// # Errors
+    /// The kernel refused.
+    pub fn new(lab: &Lab) -> Result<Self> {
+        let server = lab.namespace("srv")?;
+        let switch = switch(lab)?;
+        let port = "port-srv";
+        lab.veth((&server, SERVER_INTERFACE), (&switch, port))?;
+        switch.ip(["link", "set", port, "master", BRIDGE])?;
+        lab.receive_xdp(&switch, port)?;
+        server.add_address(SERVER_INTERFACE, SERVER, PREFIX_LEN)?;
+
+        let branch = |number: u8, address: Ipv4Addr, gateway, network| -> Result<_> {
+            let relay = lab.namespace(&format!("rly{number}"))?;
+            let client = lab.namespace(&format!("cli{number}"))?;
+            let port = format!("port-{number}");
+            lab.veth((&switch, &port), (&relay, RELAY_TO_SERVER))?;
+            switch.ip(["link", "set", &port, "master", BRIDGE])?;
+            relay.add_address(RELAY_TO_SERVER, address, PREFIX_LEN)?;
+            lab.veth((&relay, RELAY_TO_CLIENTS), (&client, CLIENT_INTERFACE))?;
+            relay.add_address(RELAY_TO_CLIENTS, gateway, PREFIX_LEN)?;
+            forward(&relay)?;
+            set_client_mac(&client, 1)?;
+            server.ip(["route", "add", network, "via", &address.to_string()])?;
+            Ok((relay, client))
+        };
+        let (relay, client) = branch(1, RELAY, GATEWAY, CLIENTS_NETWORK)?;
+        let (second_relay, second_client) =
+            branch(2, SECOND_RELAY, SECOND_GATEWAY, SECOND_CLIENTS_NETWORK)?;
+        Ok(Self {
+            server,
+            relays: [relay, second_relay],
+            clients: [client, second_client],
+        })
+    }
+}
+
+/// Makes a namespace a router.
+fn forward(namespace: &Namespace) -> Result<()> {
+    namespace.enter(|| {
+        // Which file this is depends on the namespace of whoever opens it.
+        std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")
+            .context("cannot let the relay agent's namespace forward")
+    })
 }
 
 const BRIDGE: &str = "bridge";

@@ -1,25 +1,25 @@
-//! Clients behind a relay agent, and their renewals through the router.
+//! Clients behind relay agents, and their renewals through the router.
 
 use anyhow::Result;
 use dhcp_common::outcome::Outcome;
 use xtask::lab::{
-    Lab,
+    Lab, Namespace,
     client::{Client as _, Udhcpc},
     config,
     relay::Relay,
     server::Server,
-    topology::Relayed,
+    topology::{Relayed, TwoRelays},
 };
 
 use crate::wait_state;
 
 const LONG: &str = r#"lease-time = "1h""#;
 
-fn live(option_82: bool) -> Result<()> {
+fn live(relay: impl Fn(&Namespace) -> Result<Relay>) -> Result<()> {
     Lab::run(|lab| {
         let net = Relayed::new(lab, 2)?;
         let server = Server::start(lab, &net.server, &config::relayed(LONG))?;
-        let _relay = Relay::start(&net.relay, option_82)?;
+        let _relay = relay(&net.relay)?;
         let mut client = Udhcpc::start(&net.clients[0])?;
         let address = client.wait_bound()?;
         wait_state(&server, address, Some("bound"))?;
@@ -52,11 +52,60 @@ fn live(option_82: bool) -> Result<()> {
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c085_a_client_behind_dhcrelay_leases_renews_and_releases() -> Result<()> {
-    live(false)
+    live(|namespace| Relay::start(namespace, false))
 }
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c085_c102_a_client_behind_dhcrelay_with_option_82_leases_renews_and_releases() -> Result<()> {
-    live(true)
+    live(|namespace| Relay::start(namespace, true))
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn c085_a_client_behind_dnsmasq_as_a_relay_agent_leases_renews_and_releases() -> Result<()> {
+    live(Relay::start_dnsmasq)
+}
+
+/// Two relay agents say the same of their clients, but for `giaddr`: circuit-id and hardware address.
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn c085_m06_the_same_circuit_id_and_client_behind_two_relay_agents_are_two() -> Result<()> {
+    Lab::run(|lab| {
+        let net = TwoRelays::new(lab)?;
+        let server = Server::start(lab, &net.server, &config::two_relays(LONG))?;
+        let _relays = [
+            Relay::start(&net.relays[0], true)?,
+            Relay::start(&net.relays[1], true)?,
+        ];
+        let mut clients = [
+            Udhcpc::start(&net.clients[0])?,
+            Udhcpc::start(&net.clients[1])?,
+        ];
+        let addresses = [clients[0].wait_bound()?, clients[1].wait_bound()?];
+        for (address, network) in addresses.iter().zip([88, 89]) {
+            assert_eq!(address.octets()[1], network, "{addresses:?}");
+            wait_state(&server, *address, Some("bound"))?;
+        }
+
+        let bound = server.stats()?;
+        for client in &mut clients {
+            client.renew_and_wait()?;
+        }
+        let counted = server.stats()?.since(&bound);
+        assert_eq!(counted.of(Outcome::AckedRenewing), 2, "{counted}");
+        assert_eq!(counted.slow(), 0, "{counted}");
+
+        // They start anew, and the kernel tells each relay agent of its own client.
+        drop(clients);
+        let before = server.stats()?;
+        for (namespace, address) in net.clients.iter().zip(addresses) {
+            assert_eq!(Udhcpc::start(namespace)?.wait_bound()?, address);
+        }
+        let counted = server.stats()?.since(&before);
+        assert_eq!(counted.of(Outcome::Offered), 2, "{counted}");
+        assert_eq!(counted.of(Outcome::AckedSelecting), 2, "{counted}");
+        assert_eq!(counted.slow(), 0, "{counted}");
+        Ok(())
+    })
 }
