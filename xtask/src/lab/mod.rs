@@ -20,8 +20,10 @@ use crate::{
 pub mod client;
 pub mod config;
 pub mod dnsmasq;
+pub mod ledger;
 pub mod namespace;
 mod napi;
+pub mod perfdhcp;
 pub mod process;
 pub mod raw;
 mod registry;
@@ -29,6 +31,8 @@ pub mod relay;
 pub mod server;
 pub mod topology;
 pub mod wait;
+pub mod wire;
+pub mod witness;
 mod xdp_pass;
 
 pub use namespace::Namespace;

@@ -1,10 +1,6 @@
 //! A client that sends what it is told to: what real clients do rarely, or only when they must.
 
-use std::{
-    net::Ipv4Addr,
-    os::fd::{AsRawFd as _, OwnedFd},
-    time::Duration,
-};
+use std::{net::Ipv4Addr, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use dhcp_common::wire::{BOOTP_MIN_LEN, CLIENT_PORT, MAC_BROADCAST, SERVER_PORT};
@@ -12,35 +8,24 @@ use dhcproto::{
     Decodable as _, Decoder, Encodable as _, Encoder,
     v4::{DhcpOption, Message, MessageType, Opcode, OptionCode},
 };
-use etherparse::{
-    ArpEthIpv4Packet, ArpOperation, ArpPacket, Ethernet2Header, LinkHeader, NetHeaders,
-    PacketBuilder, PacketHeaders, TransportHeader, VlanId,
-};
-use nix::{
-    errno::Errno,
-    ifaddrs::getifaddrs,
-    sys::{
-        socket::{
-            AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, bind, recv, send,
-            setsockopt, socket, sockopt::ReceiveTimeout,
-        },
-        time::TimeVal,
-    },
-};
+use etherparse::{ArpEthIpv4Packet, ArpOperation, ArpPacket, PacketBuilder, VlanId};
 
-use super::{Namespace, topology::CLIENT_INTERFACE, wait};
+use super::{
+    Namespace,
+    topology::CLIENT_INTERFACE,
+    wait,
+    wire::{Datagram, Wire},
+};
 
 /// How long an answer may take.
 const LONGEST: Duration = Duration::from_secs(3);
 /// How long it is waited for an answer that must not come: many times what any answer takes.
 const SILENCE: Duration = Duration::from_millis(400);
-const POLL_MICROS: i64 = 20_000;
-const LARGEST_FRAME: usize = 2048;
 
 /// A client at the wire of a namespace, beside whatever else the namespace does.
 #[derive(Debug)]
 pub struct RawClient {
-    socket: OwnedFd,
+    wire: Wire,
     mac: [u8; 6],
     vlan: Option<VlanId>,
 }
@@ -121,7 +106,7 @@ impl RawClient {
     pub fn open(namespace: &Namespace) -> Result<Self> {
         let mac = namespace.mac(CLIENT_INTERFACE)?;
         Ok(Self {
-            socket: namespace.enter(|| open(CLIENT_INTERFACE))?,
+            wire: Wire::open(namespace, CLIENT_INTERFACE)?,
             mac,
             vlan: None,
         })
@@ -222,7 +207,7 @@ impl RawClient {
         let datagram = ip.udp(path.source_port, path.destination_port);
         let mut frame = Vec::with_capacity(datagram.size(payload.len()));
         datagram.write(&mut frame, &payload)?;
-        self.send_frame(&frame)
+        self.wire.send(&frame)
     }
 
     /// Answers ARP for an address, as the host that has it.
@@ -244,12 +229,7 @@ impl RawClient {
         };
         let mut frame = Vec::with_capacity(packet.size());
         packet.write(&mut frame)?;
-        self.send_frame(&frame)
-    }
-
-    fn send_frame(&self, frame: &[u8]) -> Result<()> {
-        send(self.socket.as_raw_fd(), frame, MsgFlags::empty()).context("cannot send a frame")?;
-        Ok(())
+        self.wire.send(&frame)
     }
 
     /// Sends a request and waits for its answer.
@@ -301,20 +281,14 @@ impl RawClient {
 
     /// The next answer to a transaction, if there is one at the moment.
     fn receive(&self, xid: u32) -> Result<Option<Reply>> {
-        let mut frame = [0; LARGEST_FRAME];
-        loop {
-            let len = match recv(self.socket.as_raw_fd(), &mut frame, MsgFlags::empty()) {
-                Ok(len) => len,
-                Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
-                Err(error) => return Err(error).context("cannot receive frames"),
-            };
-            let reply = frame.get(..len).map(parse).transpose()?.flatten();
-            if let Some(reply) = reply
+        while let Some(frame) = self.wire.receive()? {
+            if let Some(reply) = parse(&frame)?
                 && reply.message.xid() == xid
             {
                 return Ok(Some(reply));
             }
         }
+        Ok(None)
     }
 }
 
@@ -330,72 +304,23 @@ pub fn expect(reply: &Reply, kind: MessageType) -> Result<()> {
     Ok(())
 }
 
-/// A packet socket for IPv4 that sees what the interface receives.
-fn open(interface: &str) -> Result<OwnedFd> {
-    let socket = socket(
-        AddressFamily::Packet,
-        SockType::Raw,
-        SockFlag::SOCK_CLOEXEC,
-        SockProtocol::EthIp,
-    )
-    .context("cannot open a packet socket")?;
-    let link = getifaddrs()?
-        .filter(|address| address.interface_name == interface)
-        .find_map(|address| address.address?.as_link_addr().copied())
-        .with_context(|| format!("there is no {interface}"))?;
-    bind(socket.as_raw_fd(), &link).with_context(|| format!("cannot bind to {interface}"))?;
-    setsockopt(&socket, ReceiveTimeout, &TimeVal::new(0, POLL_MICROS))?;
-    Ok(socket)
-}
-
 /// The DHCP message of a server in a frame, or `None` where it is something else.
 fn parse(frame: &[u8]) -> Result<Option<Reply>> {
-    let Ok(headers) = PacketHeaders::from_ethernet_slice(frame) else {
+    let Some(datagram) = Datagram::parse(frame) else {
         return Ok(None);
     };
-    let PacketHeaders {
-        link:
-            Some(LinkHeader::Ethernet2(Ethernet2Header {
-                source,
-                destination,
-                ..
-            })),
-        net: Some(NetHeaders::Ipv4(ip, _)),
-        transport: Some(TransportHeader::Udp(udp)),
-        payload,
-        ..
-    } = headers
-    else {
-        return Ok(None);
-    };
-    if udp.source_port != SERVER_PORT {
+    if datagram.path.source_port != SERVER_PORT {
         return Ok(None);
     }
-    let message = Message::decode(&mut Decoder::new(payload.slice()))
+    let message = Message::decode(&mut Decoder::new(&datagram.payload))
         .context("what came from port 67 is no DHCP message")?;
     if message.opcode() != Opcode::BootReply {
         return Ok(None);
     }
-    ensure!(
-        ip.header_checksum == ip.calc_header_checksum(),
-        "the checksum of the IPv4 header is wrong: {ip:?}"
-    );
-    let checksum = udp.calc_checksum_ipv4(&ip, payload.slice())?;
-    ensure!(
-        [0, checksum].contains(&udp.checksum),
-        "the UDP checksum is {:#06x} instead of {checksum:#06x}",
-        udp.checksum
-    );
-    let path = Path {
-        destination_mac: destination,
-        source: ip.source.into(),
-        destination: ip.destination.into(),
-        source_port: udp.source_port,
-        destination_port: udp.destination_port,
-    };
+    datagram.verify()?;
     Ok(Some(Reply {
-        source_mac: source,
-        path,
+        source_mac: datagram.source_mac,
+        path: datagram.path,
         message,
     }))
 }

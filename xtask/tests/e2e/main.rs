@@ -6,6 +6,7 @@
 mod clients;
 mod decline;
 mod deleted;
+mod fleet;
 mod horizon;
 mod leasequery;
 mod mistaken;

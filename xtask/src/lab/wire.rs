@@ -1,0 +1,185 @@
+//! Frames as they are on a wire: who sends and hears them, and what is around a DHCP message.
+
+use std::os::fd::{AsRawFd as _, OwnedFd};
+
+use anyhow::{Context as _, Result, ensure};
+use etherparse::{
+    Ethernet2Header, Ipv4Header, LinkHeader, NetHeaders, PacketHeaders, TransportHeader, UdpHeader,
+};
+use nix::{
+    errno::Errno,
+    ifaddrs::getifaddrs,
+    sys::{
+        socket::{
+            AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, bind, recv, send,
+            setsockopt, socket,
+            sockopt::{RcvBufForce, ReceiveTimeout},
+        },
+        time::TimeVal,
+    },
+};
+
+use super::{Namespace, raw::Path};
+
+const POLL_MICROS: i64 = 20_000;
+const LARGEST_FRAME: usize = 2048;
+/// Holds what a test sends and hears in seconds, should nobody read.
+const BUFFER: usize = 64 << 20;
+
+/// A packet socket at an interface, beside whatever else its namespace does.
+#[derive(Debug)]
+pub struct Wire {
+    socket: OwnedFd,
+}
+
+impl Wire {
+    /// Hears IPv4 that the interface receives.
+    ///
+    /// # Errors
+    /// There is no such interface.
+    pub fn open(namespace: &Namespace, interface: &str) -> Result<Self> {
+        namespace.enter(|| Self::bound(interface, SockProtocol::EthIp))
+    }
+
+    /// Hears what the interface sends, too, in the order in which it passes.
+    ///
+    /// # Errors
+    /// There is no such interface.
+    pub fn open_both_ways(namespace: &Namespace, interface: &str) -> Result<Self> {
+        namespace.enter(|| Self::bound(interface, SockProtocol::EthAll))
+    }
+
+    fn bound(interface: &str, protocol: SockProtocol) -> Result<Self> {
+        let socket = socket(
+            AddressFamily::Packet,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC,
+            protocol,
+        )
+        .context("cannot open a packet socket")?;
+        let link = getifaddrs()?
+            .filter(|address| address.interface_name == interface)
+            .find_map(|address| address.address?.as_link_addr().copied())
+            .with_context(|| format!("there is no {interface}"))?;
+        setsockopt(&socket, RcvBufForce, &BUFFER)?;
+        setsockopt(&socket, ReceiveTimeout, &TimeVal::new(0, POLL_MICROS))?;
+        bind(socket.as_raw_fd(), &link).with_context(|| format!("cannot bind to {interface}"))?;
+        Ok(Self { socket })
+    }
+
+    /// # Errors
+    /// The kernel refused.
+    pub fn send(&self, frame: &[u8]) -> Result<()> {
+        send(self.socket.as_raw_fd(), frame, MsgFlags::empty()).context("cannot send a frame")?;
+        Ok(())
+    }
+
+    /// The next frame; `None` if there is none at the moment.
+    ///
+    /// # Errors
+    /// The interface is gone.
+    pub fn receive(&self) -> Result<Option<Vec<u8>>> {
+        let mut frame = vec![0; LARGEST_FRAME];
+        match recv(self.socket.as_raw_fd(), &mut frame, MsgFlags::empty()) {
+            Ok(len) => {
+                frame.truncate(len);
+                Ok(Some(frame))
+            }
+            Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
+            Err(error) => Err(error).context("cannot receive frames"),
+        }
+    }
+
+    /// Frames that there was no room for since this was asked last.
+    ///
+    /// # Errors
+    /// The kernel does not say.
+    pub fn missed(&self) -> Result<u32> {
+        let mut stats = libc::tpacket_stats {
+            tp_packets: 0,
+            tp_drops: 0,
+        };
+        let mut len = libc::socklen_t::try_from(size_of_val(&stats))?;
+        // SAFETY: the kernel writes at most `len` octets, which is the size of `stats`.
+        let result = unsafe {
+            libc::getsockopt(
+                self.socket.as_raw_fd(),
+                libc::SOL_PACKET,
+                libc::PACKET_STATISTICS,
+                std::ptr::from_mut(&mut stats).cast(),
+                &raw mut len,
+            )
+        };
+        Errno::result(result).context("cannot read the statistics of a packet socket")?;
+        Ok(stats.tp_drops)
+    }
+}
+
+/// A UDP datagram and the headers under it.
+#[derive(Clone, Debug)]
+pub struct Datagram {
+    pub source_mac: [u8; 6],
+    pub path: Path,
+    pub payload: Vec<u8>,
+    ip: Ipv4Header,
+    udp: UdpHeader,
+}
+
+impl Datagram {
+    /// `None` where the frame is something else.
+    pub fn parse(frame: &[u8]) -> Option<Self> {
+        let headers = PacketHeaders::from_ethernet_slice(frame).ok()?;
+        let PacketHeaders {
+            link:
+                Some(LinkHeader::Ethernet2(Ethernet2Header {
+                    source,
+                    destination,
+                    ..
+                })),
+            net: Some(NetHeaders::Ipv4(ip, _)),
+            transport: Some(TransportHeader::Udp(udp)),
+            payload,
+            ..
+        } = headers
+        else {
+            return None;
+        };
+        Some(Self {
+            source_mac: source,
+            path: Path {
+                destination_mac: destination,
+                source: ip.source.into(),
+                destination: ip.destination.into(),
+                source_port: udp.source_port,
+                destination_port: udp.destination_port,
+            },
+            payload: payload.slice().to_vec(),
+            ip,
+            udp,
+        })
+    }
+
+    /// Whether one of its ports is this.
+    pub const fn is_of(&self, port: u16) -> bool {
+        self.path.source_port == port || self.path.destination_port == port
+    }
+
+    /// Verifies the checksums. Of what this host sends they may be left to the hardware.
+    ///
+    /// # Errors
+    /// One is wrong.
+    pub fn verify(&self) -> Result<()> {
+        ensure!(
+            self.ip.header_checksum == self.ip.calc_header_checksum(),
+            "the checksum of the IPv4 header is wrong: {:?}",
+            self.ip
+        );
+        let checksum = self.udp.calc_checksum_ipv4(&self.ip, &self.payload)?;
+        ensure!(
+            [0, checksum].contains(&self.udp.checksum),
+            "the UDP checksum is {:#06x} instead of {checksum:#06x}",
+            self.udp.checksum
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! Listens on a wire and keeps accounts, knowing nothing of server or clients.
+
+use std::{
+    net::Ipv4Addr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread::{self, JoinHandle},
+};
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use dhcp_common::wire::SERVER_PORT;
+use dhcproto::{Decodable as _, Decoder, v4::Message};
+
+use super::{
+    Namespace,
+    ledger::Ledger,
+    wire::{Datagram, Wire},
+};
+
+#[derive(Debug)]
+pub struct Witness {
+    ledger: Arc<Mutex<Ledger>>,
+    is_over: Arc<AtomicBool>,
+    listener: Option<JoinHandle<Result<()>>>,
+}
+
+impl Witness {
+    /// Listens to all DHCP messages at an interface, in both directions. Those that come in must have right
+    /// checksums; `own` is the address of whoever sends from here.
+    ///
+    /// # Errors
+    /// There is no such interface.
+    pub fn start(namespace: &Namespace, interface: &str, own: Ipv4Addr) -> Result<Self> {
+        let wire = Wire::open_both_ways(namespace, interface)?;
+        let ledger = Arc::new(Mutex::new(Ledger::default()));
+        let is_over = Arc::new(AtomicBool::new(false));
+        let listener = thread::spawn({
+            let (ledger, is_over) = (Arc::clone(&ledger), Arc::clone(&is_over));
+            move || listen(&wire, own, &ledger, &is_over)
+        });
+        Ok(Self {
+            ledger,
+            is_over,
+            listener: Some(listener),
+        })
+    }
+
+    /// The accounts so far.
+    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        locked(&self.ledger)
+    }
+
+    /// Ends once nothing more passes.
+    ///
+    /// # Errors
+    /// Something broken passed, or passed unseen.
+    pub fn stop(mut self) -> Result<()> {
+        self.is_over.store(true, Relaxed);
+        let Some(listener) = self.listener.take() else {
+            return Ok(());
+        };
+        listener
+            .join()
+            .unwrap_or_else(|_| Err(anyhow!("the witness panicked")))
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        self.is_over.store(true, Relaxed);
+    }
+}
+
+fn listen(wire: &Wire, own: Ipv4Addr, ledger: &Mutex<Ledger>, is_over: &AtomicBool) -> Result<()> {
+    loop {
+        let Some(frame) = wire.receive()? else {
+            if is_over.load(Relaxed) {
+                break;
+            }
+            continue;
+        };
+        let datagram = Datagram::parse(&frame).filter(|datagram| datagram.is_of(SERVER_PORT));
+        let Some(datagram) = datagram else { continue };
+        if datagram.path.source != own {
+            datagram.verify()?;
+        }
+        let message = Message::decode(&mut Decoder::new(&datagram.payload))
+            .context("what passed at port 67 is no DHCP message")?;
+        locked(ledger).enter(&message);
+    }
+    let missed = wire.missed()?;
+    ensure!(missed == 0, "{missed} frames passed unseen");
+    Ok(())
+}
+
+fn locked(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
+    ledger.lock().unwrap_or_else(PoisonError::into_inner)
+}
