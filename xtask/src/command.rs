@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fmt::{self, Write as _},
-    path::Path,
+    path::PathBuf,
     process::{Command, Output, Stdio},
 };
 
@@ -122,12 +122,17 @@ pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
-/// Whether a program is found in `PATH` or where Debian keeps those of the administrator.
-pub fn is_installed(program: &str) -> bool {
+/// Where a program is found in `PATH` or where Debian keeps those of the administrator.
+pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(["/usr/sbin", "/sbin"].map(Into::into))
-        .any(|dir| Path::new(&dir).join(program).is_file())
+        .map(|dir| dir.join(program))
+        .find(|path| path.is_file())
+}
+
+pub fn is_installed(program: &str) -> bool {
+    find(program).is_some()
 }
 
 #[cfg(test)]

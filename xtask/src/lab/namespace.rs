@@ -96,6 +96,19 @@ impl Namespace {
         Ok(mac)
     }
 
+    /// Sets what is below `/proc/sys/net/ipv4`.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn set_ipv4(&self, name: &str, value: &str) -> Result<()> {
+        let path = Path::new("/proc/sys/net/ipv4").join(name);
+        self.enter(|| {
+            // Which file this is depends on the namespace of whoever opens it.
+            std::fs::write(&path, value)
+                .with_context(|| format!("cannot write {value} to {}", path.display()))
+        })
+    }
+
     /// Runs a closure inside, on a thread of its own.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::{Lab, Namespace};
 
@@ -103,7 +103,7 @@ impl Relayed {
         lab.veth((&relay, RELAY_TO_CLIENTS), (&switch, port))?;
         switch.ip(["link", "set", port, "master", BRIDGE])?;
         relay.add_address(RELAY_TO_CLIENTS, GATEWAY, PREFIX_LEN)?;
-        forward(&relay)?;
+        relay.set_ipv4("ip_forward", "1")?;
         let clients = plug_in_clients(lab, &switch, clients)?;
         Ok(Self {
             server,
@@ -143,7 +143,7 @@ impl TwoRelays {
             relay.add_address(RELAY_TO_SERVER, address, PREFIX_LEN)?;
             lab.veth((&relay, RELAY_TO_CLIENTS), (&client, CLIENT_INTERFACE))?;
             relay.add_address(RELAY_TO_CLIENTS, gateway, PREFIX_LEN)?;
-            forward(&relay)?;
+            relay.set_ipv4("ip_forward", "1")?;
             set_client_mac(&client, 1)?;
             server.ip(["route", "add", network, "via", &address.to_string()])?;
             Ok((relay, client))
@@ -157,15 +157,6 @@ impl TwoRelays {
             clients: [client, second_client],
         })
     }
-}
-
-/// Makes a namespace a router.
-fn forward(namespace: &Namespace) -> Result<()> {
-    namespace.enter(|| {
-        // Which file this is depends on the namespace of whoever opens it.
-        std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")
-            .context("cannot let the relay agent's namespace forward")
-    })
 }
 
 const BRIDGE: &str = "bridge";
