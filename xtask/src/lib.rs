@@ -4,6 +4,7 @@
 pub mod build;
 pub mod cleanup;
 pub mod command;
+pub mod compare;
 pub mod conformance;
 pub mod demo;
 pub mod lab;

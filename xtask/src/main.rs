@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{build, conformance, demo, setup, test};
+use xtask::{build, compare, conformance, demo, setup, test};
 
 /// Everything that this workspace needs besides `cargo build`. Each command that a task runs is printed.
 #[derive(Parser)]
@@ -23,6 +23,8 @@ enum Task {
     Demo(demo::Options),
     /// Sets up, checks format and lints, builds, and runs every test.
     Test(test::Options),
+    /// Sends the same requests to other servers, and writes in docs/COMPARISON.md what came back.
+    Compare(compare::Options),
     /// Writes in docs/CONFORMANCE.md which tests cover which check.
     Conformance(conformance::Options),
 }
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Task::Build(options) => build::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => return test::run(&options),
+        Task::Compare(options) => compare::run(&options),
         Task::Conformance(options) => conformance::run(&options),
     };
     match result {
