@@ -3,25 +3,37 @@
 use std::net::Ipv4Addr;
 
 use anyhow::Result;
-use dhcp_common::wire::message_type::REQUEST;
+use dhcp_common::wire::{message_type::REQUEST, option};
 
 use super::{Case, tell, tell_only};
 use crate::{
     compare::{
+        answer::Answer,
         plan::{LAN, Setting},
         player::Player,
         request::Request,
     },
-    lab::raw::Path,
+    lab::{raw::Path, topology::SERVER},
 };
 
 pub(super) const CASES: &[Case] = &[
     Case {
-        asks: "RENEWING a lease",
-        rfc: "RFC 2131 §4.1, §4.3.2",
+        asks: "RENEWING that names the server (54)",
+        rfc: "RFC 2131 §4.3.2, table 5",
         setting: Setting::Plain,
-        play: own,
-        reason: None,
+        play: naming_server,
+        reason: Some(
+            "With 54 a REQUEST takes an offer up, and then has no `ciaddr`; a client must not send both (RFC 2131 §4.3.2, table 5).",
+        ),
+    },
+    Case {
+        asks: "RENEWING, to which something on the way has added option 82",
+        rfc: "RFC 3046 §2.1, §2.2",
+        setting: Setting::Plain,
+        play: with_relay_info,
+        reason: Some(
+            "Where `trust-relay-info` does not say that something on the link adds it, to renewals as well (RFC 3046 §2.2), option 82 without a relay agent is a client's own word (§2.1).",
+        ),
     },
     Case {
         asks: "RENEWING a free address of the pool, by a client that has no lease (deleted, or lost)",
@@ -50,12 +62,26 @@ pub(super) const CASES: &[Case] = &[
 
 const DIRECT: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
 
-fn own(player: &mut Player) -> Result<String> {
+/// What comes back to a client that has a lease and renews it in its own way.
+fn own(player: &mut Player, change: impl Fn(Request) -> Request) -> Result<Option<Answer>> {
     let mac = player.client();
     let address = player.lease(mac, DIRECT)?;
     let request = Request::new(mac, REQUEST).having(address, "that address");
-    let answer = player.ask(&request, player.to_server(address))?;
+    player.ask(&change(request), player.to_server(address))
+}
+
+fn naming_server(player: &mut Player) -> Result<String> {
+    let answer = own(player, |request| request.to_server(SERVER))?;
     Ok(tell(answer.as_ref(), |answer| vec![answer.zero_ciaddr()]))
+}
+
+fn with_relay_info(player: &mut Player) -> Result<String> {
+    let answer = own(player, |request| {
+        request.with(option::RELAY_INFO, &[1, 4, b'p', b'o', b'r', b't'])
+    })?;
+    Ok(tell(answer.as_ref(), |answer| {
+        vec![answer.echo(option::RELAY_INFO)]
+    }))
 }
 
 fn unknown_renewing(player: &mut Player) -> Result<String> {

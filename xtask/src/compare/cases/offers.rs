@@ -8,11 +8,11 @@ use dhcp_common::wire::message_type::{DISCOVER, OFFER, REQUEST};
 use super::{Case, tell, tell_only};
 use crate::{
     compare::{
-        plan::{ANOTHER_ONE, LAN, ONE, OTHER_SERVER, Setting, Subnet},
+        plan::{ANOTHER_ONE, ONE, OTHER_SERVER, Setting, Subnet},
         player::Player,
         request::Request,
     },
-    lab::{raw::Path, topology::SERVER},
+    lab::raw::Path,
 };
 
 pub(super) const CASES: &[Case] = &[
@@ -53,13 +53,6 @@ pub(super) const CASES: &[Case] = &[
         rfc: "RFC 2131 §3.1 (4), §4.3.2",
         setting: Setting::Plain,
         play: not_taken,
-        reason: None,
-    },
-    Case {
-        asks: "REQUEST that names this server and a free address which was not offered",
-        rfc: "RFC 2131 §4.3.2",
-        setting: Setting::Plain,
-        play: never_offered,
         reason: None,
     },
 ];
@@ -121,13 +114,4 @@ fn not_taken(player: &mut Player) -> Result<String> {
         Some(_) => format!("{}; then {then}", tell_only(heard.as_ref())),
         None => then,
     })
-}
-
-fn never_offered(player: &mut Player) -> Result<String> {
-    let address = player.free_address(LAN)?;
-    let request = Request::new(player.client(), REQUEST)
-        .asking(address, "that address")
-        .to_server(SERVER);
-    let answer = player.ask(&request, Path::BROADCAST)?;
-    Ok(tell_only(answer.as_ref()))
 }

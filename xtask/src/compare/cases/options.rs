@@ -53,6 +53,15 @@ pub(super) const CASES: &[Case] = &[
         ),
     },
     Case {
+        asks: "DISCOVER of a client that selects another subnet (118)",
+        rfc: "RFC 3011 §6",
+        setting: Setting::Plain,
+        play: subnet_selection,
+        reason: Some(
+            "Any client could choose where it is: 118 counts only where `subnet-selection` lets it (RFC 3011 §6).",
+        ),
+    },
+    Case {
         asks: "DISCOVER that takes 300 octets (57), and asks for more than fits into 576",
         rfc: "RFC 2131 §2, §4.1; RFC 2132 §9.10",
         setting: Setting::Plain,
@@ -161,6 +170,15 @@ fn server_id_override(player: &mut Player) -> Result<String> {
             let whose = if is_relay { "relay agent" } else { "server" };
             vec![format!("54 is the {whose}")]
         },
+    )
+}
+
+fn subnet_selection(player: &mut Player) -> Result<String> {
+    let subnet = SELECTED.network().octets();
+    discover(
+        player,
+        |request| request.with(option::SUBNET_SELECTION, &subnet),
+        |answer| vec![answer.echo(option::SUBNET_SELECTION)],
     )
 }
 
