@@ -36,7 +36,7 @@ const MOST_WITHOUT_TEMPLATE: usize = 20;
 fn config() -> String {
     let [first, last] = POOL;
     format!(
-        "[defaults]\nlease-time = \"1h\"\n\n[[interface]]\nname = \"{SERVER_INTERFACE}\"\n\n\
+        "[defaults]\nlease-time = \"1h\"\nprobe-time = \"0s\"\n\n[[interface]]\nname = \"{SERVER_INTERFACE}\"\n\n\
          [[subnet]]\nprefix = \"10.99.0.0/16\"\npools = [\"{first}-{last}\"]\n"
     )
 }

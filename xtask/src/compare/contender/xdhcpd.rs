@@ -17,7 +17,7 @@ fn config(setting: Setting) -> String {
     let [long, longer] = LONG_OPTIONS;
     let text = long_text();
     let mut config = format!(
-        "[defaults]\nlease-time = \"{LEASE_SECS}s\"\nauthoritative = {}\nrapid-commit = true\n\n\
+        "[defaults]\nlease-time = \"{LEASE_SECS}s\"\nauthoritative = {}\nrapid-commit = true\nprobe-time = \"0s\"\n\n\
          [defaults.options]\ndomain-name = \"{DOMAIN}\"\ndomain-name-servers = [\"{NAME_SERVER}\"]\n\
          \"{long}\" = {{ text = \"{text}\" }}\n\"{longer}\" = {{ text = \"{text}\" }}\n\n\
          [[interface]]\nname = \"{SERVER_INTERFACE}\"\n",
