@@ -9,7 +9,7 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use dhcp_common::outcome::Outcome;
 use dhcp_ebpf::fixtures::{
-    fleet::{discover, fleet, renewal, renewal_with_relay_info, shuffled},
+    fleet::{discover, fleet, renewal, renewal_with_fqdn, renewal_with_relay_info, shuffled},
     program::Program,
     request::RequestFrame,
     speed::Stopwatch,
@@ -42,6 +42,11 @@ fn program(criterion: &mut Criterion) {
             (
                 "renewal with option 82",
                 vec![renewal_with_relay_info(7).frame()],
+                Outcome::AckedRenewing,
+            ),
+            (
+                "renewal with option 81",
+                vec![renewal_with_fqdn(7).frame()],
                 Outcome::AckedRenewing,
             ),
             (

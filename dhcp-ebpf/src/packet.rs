@@ -193,6 +193,15 @@ impl Options {
         Be32::from_raw((self.word(offset, 2, 4) as u32).to_le())
     }
 
+    /// Writes three octets at an offset below [`Self::CAPACITY`].
+    #[inline(always)]
+    pub fn put(&mut self, offset: usize, octets: [u8; 3]) {
+        let at = masked(offset);
+        self.0[at] = octets[0];
+        self.0[at + 1] = octets[1];
+        self.0[at + 2] = octets[2];
+    }
+
     /// Zeroes the four octets after `len`, so that the field can be summed in whole words.
     #[inline(always)]
     pub fn clear_after(&mut self, len: usize) {

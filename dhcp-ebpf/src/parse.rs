@@ -66,6 +66,7 @@ pub struct Walk {
     pub requested: Option<Be32>,
     pub server_id: Option<Be32>,
     pub client_id: Span,
+    pub fqdn: Span,
     pub relay_info: Span,
 }
 
@@ -434,6 +435,7 @@ impl OptionWalk<'_> {
                 walk.demand(span.len >= 2 + 2, Outcome::BadOptionLength);
                 once_span(&mut walk.client_id, span)
             }
+            option::FQDN => once_span(&mut walk.fqdn, span),
             option::RELAY_INFO => once_span(&mut walk.relay_info, span),
             option::OVERLOAD => Err(Outcome::Overload),
             option::SUBNET_SELECTION => Err(Outcome::SubnetSelection),

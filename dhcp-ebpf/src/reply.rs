@@ -5,7 +5,7 @@
 
 use dhcp_common::{
     abi::{IMAGE_LEN, Identity},
-    checksum,
+    checksum, fqdn,
     outcome::Outcome,
     wire::{
         BOOTP_HEAD_LEN, BOOTP_MIN_LEN, BOOTREPLY, Be16, Be32, CLIENT_PORT, FLAG_BROADCAST,
@@ -18,7 +18,7 @@ use crate::{
     decide::Answer,
     frame::Frame,
     ingress::Ingress,
-    packet::{BootpHead, HEAD_LEN, Ipv4, MIN_IMAGE_LEN, Mac, Packet, Udp},
+    packet::{BootpHead, HEAD_LEN, Ipv4, MIN_IMAGE_LEN, Mac, Packet, Udp, forgotten},
     parse::{Scratch, Span, pseudo_header_sum},
     tables::Tables,
 };
@@ -79,13 +79,14 @@ pub fn reply<F: Frame, T: Tables>(
     tables: &T,
 ) -> Result<(), Outcome> {
     let template = answer.template;
+    let mut fqdn = fqdn_of(scratch, answer);
     let client_id = scratch.walk.client_id;
     let relay_info = scratch.walk.relay_info;
     let destination = destination(ingress, &scratch.packet.head.bootp, answer)?;
 
     let image_len = usize::from(template.len);
     let padded_len = usize::from(template.padded_len);
-    let end = BOOTP_HEAD_LEN + image_len + client_id.len + relay_info.len;
+    let end = BOOTP_HEAD_LEN + image_len + fqdn.len + client_id.len + relay_info.len;
     let bootp_len = (end + 1).max(BOOTP_MIN_LEN);
     if end + 1 > usize::from(template.max_len) || !(MIN_IMAGE_LEN..=IMAGE_LEN).contains(&padded_len)
     {
@@ -101,10 +102,17 @@ pub fn reply<F: Frame, T: Tables>(
     }
 
     let mut sum = u64::from(template.sum);
-    sum += at_offset(client_id_sum(scratch, client_id, tables), image_len);
+    if fqdn.is_present() {
+        answer_fqdn(&mut scratch.packet, fqdn);
+        sum += at_offset(option_sum(&scratch.packet, fqdn, tables), image_len);
+    }
+    // Or else all that follows is verified for a reply with it and once more for one without.
+    fqdn.len = forgotten(&mut scratch.number, fqdn.len);
+    let echoed = image_len + fqdn.len;
+    sum += at_offset(client_id_sum(scratch, client_id, tables), echoed);
     sum += at_offset(
         option_sum(&scratch.packet, relay_info, tables),
-        image_len + client_id.len,
+        echoed + client_id.len,
     );
     sum += at_offset(checksum::sum_octet(option::END), end);
 
@@ -154,19 +162,43 @@ pub fn reply<F: Frame, T: Tables>(
             &scratch.packet.head,
         )?;
         frame.store_image(image, &template.image, padded_len)?;
-        let mut at = image + image_len;
-        if !client_id.is_present() && !relay_info.is_present() {
+        if !fqdn.is_present() && !client_id.is_present() && !relay_info.is_present() {
             return Some(());
         }
+        let mut at = image + echoed;
         for span in [client_id, relay_info] {
             if span.is_present() {
                 echo(frame, at, &scratch.packet, span)?;
                 at += span.len;
             }
         }
-        frame.store_octet(at, option::END)
+        frame.store_octet(at, option::END)?;
+        // It comes first, and is written last, where the verifier has nothing more to look at twice.
+        if fqdn.is_present() {
+            echo(frame, image + image_len, &scratch.packet, fqdn)?;
+        }
+        Some(())
     })();
     written.ok_or(Outcome::WriteFailed)
+}
+
+/// Option 81 where it is answered. A NAK says nothing of it (RFC 2131 table 3), and one that is shorter than
+/// its fixed part says nothing itself.
+#[inline(always)]
+fn fqdn_of(scratch: &Scratch, answer: &Answer<'_>) -> Span {
+    let mut span = scratch.walk.fqdn;
+    if span.len < 2 + fqdn::HEAD_LEN || answer.is_nak() {
+        span.len = 0;
+    }
+    span
+}
+
+/// Makes the one that the client gets of the option 81 that it sent.
+#[inline(always)]
+fn answer_fqdn(packet: &mut Packet, span: Span) {
+    let at = span.offset + 2;
+    let [flags, _] = packet.options.pair(at);
+    packet.options.put(at, fqdn::answer(flags));
 }
 
 /// The sum of option 61: from the words of it that are the client's key, where it is known by that.

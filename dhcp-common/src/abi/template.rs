@@ -75,7 +75,7 @@ pub const IMAGE_LEN: usize = 512;
 pub struct Template {
     /// [`crate::checksum::sum`] of `image[..len]`.
     pub sum: u32,
-    /// Octets of `image` that precede the echoed options 61 and 82.
+    /// Octets of `image` that precede the echoed options 81, 61 and 82.
     pub len: u16,
     /// Octets of `image` that are sent: with END and the padding to the shortest BOOTP message.
     pub padded_len: u16,

@@ -14,6 +14,7 @@ mod counters;
 pub mod effect;
 mod endings;
 mod fences;
+mod fqdn;
 mod horizons;
 mod leasequery;
 mod leases;

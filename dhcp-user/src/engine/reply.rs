@@ -12,6 +12,7 @@ use self::{fields::Fields, options::split};
 use super::{
     counters::Counter,
     effect::Egress,
+    fqdn::Fqdn,
     profile::Terms,
     request::{MessageType as RequestType, Request},
 };
@@ -116,31 +117,29 @@ pub fn encode(answer: Answer, terms: &Terms, request: &Request) -> Result<Reply,
         ..terms.clone()
     });
     let terms = named.as_ref().unwrap_or(terms);
+    let fqdn = fqdn(answer, request);
     let echoes = echoes(answer, request);
-    let mut relay_info = echo(option::RELAY_INFO, request.relay_info.as_deref());
+    let relay_info = echo(option::RELAY_INFO, request.relay_info.as_deref());
     let room = request
         .shape
         .max_len
         .saturating_sub(wire::BOOTP_FIXED_LEN + 1);
-    let mut fields = None;
-    let mut relay_info_left_out = false;
-    if let Some(rest) = room.checked_sub(echoes.len() + relay_info.len()) {
-        fields = render(answer, terms, &request.shape, rest);
-    }
-    if fields.is_none() && !relay_info.is_empty() {
-        relay_info = Vec::new();
-        relay_info_left_out = true;
-        if let Some(rest) = room.checked_sub(echoes.len()) {
-            fields = render(answer, terms, &request.shape, rest);
-        }
-    }
-    let mut fields = fields.ok_or(Counter::ReplyTooLarge)?;
-    fields.options.extend(echoes);
-    fields.options.extend(relay_info);
+    // What does not fit is left out: the client's name first, for it knows that.
+    let kept = [[&*fqdn, &*relay_info], [&[], &*relay_info], [&[], &[]]];
+    let ([fqdn, kept_relay_info], mut fields) = kept
+        .into_iter()
+        .find_map(|kept| {
+            let rest = room.checked_sub(kept.concat().len() + echoes.len())?;
+            Some((kept, render(answer, terms, &request.shape, rest)?))
+        })
+        .ok_or(Counter::ReplyTooLarge)?;
+    fields.options.extend_from_slice(fqdn);
+    fields.options.extend_from_slice(&echoes);
+    fields.options.extend_from_slice(kept_relay_info);
     Ok(Reply {
         egress,
         payload: message(&head(answer, terms, request), &fields),
-        relay_info_left_out,
+        relay_info_left_out: kept_relay_info.len() != relay_info.len(),
     })
 }
 
@@ -156,7 +155,16 @@ fn message(head: &[u8; wire::BOOTP_HEAD_LEN], fields: &Fields) -> Vec<u8> {
     payload
 }
 
-/// What an answer has before option 82 for this client alone, and no template has.
+/// Option 81 to a client that sent it and gets an address (RFC 4702 §4).
+fn fqdn(answer: Answer, request: &Request) -> Vec<u8> {
+    let fqdn = match answer {
+        Answer::Offer(_) | Answer::Ack(_) => request.fqdn.as_ref(),
+        Answer::Inform | Answer::Nak(_) => None,
+    };
+    echo(option::FQDN, fqdn.map(Fqdn::answer).as_deref())
+}
+
+/// What an answer has between options 81 and 82 for this client alone, and no template has.
 fn echoes(answer: Answer, request: &Request) -> Vec<u8> {
     // A NAK says nothing of it (RFC 2131 table 3).
     let selection = request.subnet_selection.as_deref();

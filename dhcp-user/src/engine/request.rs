@@ -1,7 +1,7 @@
 //! A BOOTP message, taken apart and checked.
 //!
 //! dhcproto reads the fixed fields. The options are walked here first: the program and the engine must
-//! refuse the same messages, the fingerprint is over the octets as sent, and options 61 and 82 are
+//! refuse the same messages, the fingerprint is over the octets as sent, and options 61, 81 and 82 are
 //! echoed octet for octet.
 
 use std::net::Ipv4Addr;
@@ -18,6 +18,7 @@ use super::{
     classes::Whence,
     counters::Counter,
     effect::Ingress,
+    fqdn::Fqdn,
     relay_info::{AgentIds, RelayInfo},
 };
 use crate::store::{Hardware, Origin};
@@ -66,7 +67,10 @@ pub struct Request {
     pub relay: RelayInfo,
     /// Option 118; only where it is honoured.
     pub subnet_selection: Option<Box<[u8]>>,
-    /// Option 12, for people.
+    /// Option 81, as it is answered.
+    pub fqdn: Option<Fqdn>,
+    /// The name in option 81, which makes option 12 count for nothing, or else in that one (RFC 4702 §3.1); for
+    /// people.
     pub host_name: Option<Box<str>>,
     pub shape: Shape,
     /// Of `shape`, as the program forms it; `None` where the program would not.
@@ -153,6 +157,8 @@ impl Request {
         }
         let relay_info = options.joined(option::RELAY_INFO);
         let subnet_selection = options.joined(option::SUBNET_SELECTION);
+        let fqdn = options.joined(option::FQDN);
+        let fqdn = fqdn.and_then(|value| Fqdn::parse(&value));
         let is_slow = options.overloaded || subnet_selection.is_some();
         let names_nobody = client_id.is_none() && message.hlen() == 0;
         if names_nobody && message_type != MessageType::LeaseQuery {
@@ -180,9 +186,13 @@ impl Request {
             port: relay_info.clone(),
             relay_info,
             subnet_selection,
-            host_name: options
-                .joined(option::HOST_NAME)
-                .map(|name| String::from_utf8_lossy(&name).into_owned().into()),
+            host_name: match &fqdn {
+                Some(fqdn) => fqdn.text(),
+                None => options
+                    .joined(option::HOST_NAME)
+                    .map(|name| String::from_utf8_lossy(&name).into_owned().into()),
+            },
+            fqdn,
             shape: Shape {
                 parameters: options.joined(option::PARAMETER_LIST),
                 rapid_commit: options.joined(option::RAPID_COMMIT).is_some(),

@@ -62,6 +62,7 @@ impl Tally {
             (option::MAX_MESSAGE_SIZE, "option 57"),
             (option::LEASE_TIME, "option 51"),
             (option::RAPID_COMMIT, "option 80"),
+            (option::FQDN, "option 81"),
             (93, "firmware"),
             (option::PAD, "pads between options"),
         ] {
@@ -190,6 +191,7 @@ const LEAST: [(&str, u32); 31] = [
     ("client identifier", 100),
     ("option 57", 80),
     ("option 80", 5),
+    ("option 81", 40),
     ("rapid commit", 2),
     ("firmware", 20),
     ("pads between options", 10),

@@ -13,6 +13,7 @@ mod invariants;
 mod leasequery;
 mod lengths;
 mod lifecycle;
+mod names;
 mod offers;
 mod origins;
 mod overrides;

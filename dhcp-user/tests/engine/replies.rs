@@ -13,7 +13,7 @@ use crate::support::*;
 const ROUTES: u8 = 121;
 const REQUIRED: [u8; 5] = [53, 54, 51, 58, 59];
 
-fn codes_after_required(codes: &[u8]) -> Vec<u8> {
+pub fn codes_after_required(codes: &[u8]) -> Vec<u8> {
     [&REQUIRED[..], codes].concat()
 }
 
