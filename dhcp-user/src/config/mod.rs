@@ -64,6 +64,7 @@ pub struct Class {
 pub struct Overrides {
     /// But for the horizon, which stays the subnet's.
     pub lease: Option<LeaseTimes>,
+    pub ipv6_mostly: Option<bool>,
     pub options: Vec<OptionValue>,
     pub boot: Boot,
 }
@@ -188,6 +189,8 @@ pub struct Subnet {
     pub authoritative: bool,
     /// Whether a DISCOVER with option 80 is answered with an ACK (RFC 4039).
     pub rapid_commit: bool,
+    /// Whether clients that list option 108 are told to do without IPv4 (RFC 8925).
+    pub ipv6_mostly: bool,
     /// Server identifier; `None`: the first address of the link that this subnet's prefix covers, or else
     /// of the first interface.
     pub server_id: Option<Ipv4Addr>,

@@ -12,7 +12,7 @@ use super::{
 /// Of a whole network: the subnets of a shared one have no such setting of their own.
 pub(super) const MATCH_CLIENT_ID: &str = "match-client-id";
 
-pub(super) const KNOWN: [&str; 16] = [
+pub(super) const KNOWN: [&str; 17] = [
     "lease-time",
     "min-lease-time",
     "max-lease-time",
@@ -24,6 +24,7 @@ pub(super) const KNOWN: [&str; 16] = [
     "decline-time",
     "authoritative",
     "rapid-commit",
+    "ipv6-mostly",
     MATCH_CLIENT_ID,
     "options",
     "next-server",
@@ -32,12 +33,13 @@ pub(super) const KNOWN: [&str; 16] = [
 ];
 
 /// What stands in a pool, a class or a reservation.
-pub(super) const OVERRIDES: [&str; 9] = [
+pub(super) const OVERRIDES: [&str; 10] = [
     "lease-time",
     "min-lease-time",
     "max-lease-time",
     "renewal-time",
     "rebinding-time",
+    "ipv6-mostly",
     "options",
     "next-server",
     "boot-file",
@@ -75,6 +77,7 @@ pub(super) struct Settings<'a> {
     decline_time: Option<Duration>,
     authoritative: Option<bool>,
     rapid_commit: Option<bool>,
+    ipv6_mostly: Option<bool>,
     match_client_id: Option<bool>,
     options: Vec<OptionValue>,
     boot: Boot,
@@ -109,6 +112,7 @@ impl<'a> Settings<'a> {
             decline_time: duration("decline-time", "24h", MAX_DECLINE_TIME),
             authoritative: section.get("authoritative").and_then(|node| node.boolean()),
             rapid_commit: section.get("rapid-commit").and_then(|node| node.boolean()),
+            ipv6_mostly: section.get("ipv6-mostly").and_then(|node| node.boolean()),
             match_client_id: section.get(MATCH_CLIENT_ID).and_then(|node| node.boolean()),
             options: section
                 .get("options")
@@ -135,6 +139,7 @@ impl<'a> Settings<'a> {
             decline_time: self.decline_time.or(parent.decline_time),
             authoritative: self.authoritative.or(parent.authoritative),
             rapid_commit: self.rapid_commit.or(parent.rapid_commit),
+            ipv6_mostly: self.ipv6_mostly.or(parent.ipv6_mostly),
             match_client_id: self.match_client_id.or(parent.match_client_id),
             boot: self.boot.over(&parent.boot),
         }
@@ -219,6 +224,10 @@ impl<'a> Settings<'a> {
         self.rapid_commit.or(defaults.rapid_commit).unwrap_or(false)
     }
 
+    pub fn ipv6_mostly(&self, defaults: &Settings<'_>) -> bool {
+        self.ipv6_mostly.or(defaults.ipv6_mostly).unwrap_or(false)
+    }
+
     pub fn match_client_id(&self, defaults: &Settings<'_>) -> bool {
         self.match_client_id
             .or(defaults.match_client_id)
@@ -257,6 +266,7 @@ impl Overrides {
         }
         Self {
             lease: has_lease.then(|| settings.lease_times(&nothing)),
+            ipv6_mostly: settings.ipv6_mostly,
             options: settings.options(&nothing),
             boot: settings.boot(&nothing),
         }

@@ -25,6 +25,8 @@ macro_rules! counters {
 
 counters! {
     Offered = "offered";
+    /// An OFFER without an address, to a client that does without IPv4 (RFC 8925).
+    Ipv6Only = "ipv6_only";
     Acked = "acked";
     Naked = "naked";
     /// ACK to an INFORM.

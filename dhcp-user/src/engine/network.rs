@@ -255,6 +255,36 @@ impl Network {
         })
     }
 
+    /// What a client without an address would be answered from: the profile of the first of its `wishes` that is
+    /// free for it, or of where [`Network::take_any`] would find an address. Where nothing is free, one
+    /// that `suits`.
+    pub fn prospect(
+        &self,
+        reserved: Option<Ipv4Addr>,
+        classes: Classes,
+        first: usize,
+        wishes: impl IntoIterator<Item = Ipv4Addr>,
+        suits: impl Fn(&Profile) -> bool,
+    ) -> Option<&Arc<Profile>> {
+        let is_free = |address| {
+            self.may_have(reserved, classes, address)
+                && self
+                    .pool_of(address)
+                    .is_none_or(|pool| pool.pool.is_free(address))
+        };
+        if let Some(wish) = wishes.into_iter().find(|wish| is_free(*wish)) {
+            return self.profile(reserved, self.index_of(wish)?, wish);
+        }
+        let kinds = || {
+            let subnets = self.subnets.get(first).into_iter().chain(&self.subnets);
+            let kinds = subnets.flat_map(|subnet| &subnet.pools);
+            kinds.filter(|kind| kind.is_for(classes))
+        };
+        let kind = kinds().find(|kind| kind.pool.free() > 0);
+        let kind = kind.or_else(|| kinds().find(|kind| suits(&kind.profile)));
+        Some(&kind?.profile)
+    }
+
     pub fn give_back(&mut self, address: Ipv4Addr) {
         if let Some(pool) = self.pool_of_mut(address) {
             pool.pool.give_back(address);

@@ -1,9 +1,13 @@
 //! Offers: which address a client is offered, and for how long it is held (RFC 2131 §4.3.1).
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use super::{
-    Context, Counter, Engine, NO_SLOT, endings::Ending, protocol::Party, reply::Answer,
+    Context, Counter, Engine, NO_SLOT,
+    endings::Ending,
+    profile::Profile,
+    protocol::Party,
+    reply::{self, Answer},
     request::Request,
 };
 use crate::{
@@ -37,7 +41,14 @@ impl Engine {
         request: Request,
         cx: &mut Context<'_>,
     ) -> Result<(), Counter> {
-        match self.kept_for(party, cx) {
+        let kept = self.kept_for(party, cx);
+        if let Some(profile) = self.ipv6_only(party, kept, &request) {
+            self.drop_offer(party, cx);
+            self.send_from(&profile, Answer::Ipv6Only, party, &request, cx)?;
+            self.count(Counter::Ipv6Only);
+            return Ok(());
+        }
+        match kept {
             Some(address) if self.probes.is_under_way(address) => {
                 Err(self.wait_for_probe(address, party, request))
             }
@@ -94,12 +105,48 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether a DISCOVER is answered as a REQUEST for its address would be (RFC 4039 §3.1).
+    /// Whether a DISCOVER is answered as a REQUEST for its address would be (RFC 4039 §3.1). Not where the client
+    /// hears that it can do without the address (RFC 8925 §3.3).
     fn commits_rapidly(&self, address: Ipv4Addr, party: &Party, request: &Request) -> bool {
         request.shape.rapid_commit
             && self
                 .profile(address, party.reserved)
-                .is_some_and(|profile| profile.rapid_commit)
+                .is_some_and(|profile| {
+                    profile.rapid_commit && !self.is_ipv6_only(profile, party, request)
+                })
+    }
+
+    /// What a client without a lease is answered from that can do without IPv4 where its address would be from;
+    /// `kept` is the address that it has (RFC 8925 §3.3).
+    fn ipv6_only(
+        &self,
+        party: &Party,
+        kept: Option<Ipv4Addr>,
+        request: &Request,
+    ) -> Option<Arc<Profile>> {
+        let suits = |profile: &Profile| self.is_ipv6_only(profile, party, request);
+        let profile = match kept {
+            Some(address) => match self.held(address)?.state {
+                LeaseState::Probing | LeaseState::Offered | LeaseState::Withdrawn => {
+                    self.profile(address, party.reserved)?
+                }
+                _ => return None,
+            },
+            None => {
+                let network = self.networks.get(party.network)?;
+                let reserved = party
+                    .reserved
+                    .filter(|reserved| !self.live.contains_key(reserved));
+                let wishes = reserved.into_iter().chain(self.wishes(party, request));
+                network.prospect(party.reserved, party.classes, party.subnet, wishes, suits)?
+            }
+        };
+        suits(profile).then(|| Arc::clone(profile))
+    }
+
+    fn is_ipv6_only(&self, profile: &Profile, party: &Party, request: &Request) -> bool {
+        let terms = self.networks.terms(profile, party.classes, &request.shape);
+        reply::is_ipv6_only(&terms, &request.shape)
     }
 
     /// The address that is this client's already, in whichever way (c027, c029).
@@ -140,23 +187,29 @@ impl Engine {
 
     /// Reservation, former address, requested address, any.
     fn take_for(&mut self, party: &Party, request: &Request) -> Option<Ipv4Addr> {
+        let wishes = self.wishes(party, request);
         let network = self.networks.get_mut(party.network)?;
         if let Some(reserved) = party.reserved
             && !self.live.contains_key(&reserved)
         {
             return Some(reserved);
         }
-        let former = self
-            .by_client
-            .get(&party.client)
-            .filter(|address| self.formers.get(address) == Some(&party.client));
-        [former.copied(), request.requested]
+        wishes
             .into_iter()
-            .flatten()
             .find(|address| {
                 network.may_have(party.reserved, party.classes, *address) && network.take(*address)
             })
             .or_else(|| network.take_any(party.subnet, party.classes))
+    }
+
+    /// The former address, and the one requested.
+    fn wishes(&self, party: &Party, request: &Request) -> impl Iterator<Item = Ipv4Addr> + use<> {
+        let former = self
+            .by_client
+            .get(&party.client)
+            .filter(|address| self.formers.get(address) == Some(&party.client));
+        let wishes = [former.copied(), request.requested];
+        wishes.into_iter().flatten()
     }
 
     /// A taken address becomes an offer. It is in memory only: nothing has been promised.
@@ -203,17 +256,23 @@ impl Engine {
         party: &Party,
         cx: &mut Context<'_>,
     ) -> Result<(), Counter> {
-        if let Some((address, held)) = self.current(&party.client) {
-            match held.state {
-                LeaseState::Offered => {
-                    self.lapse(address, cx);
-                    self.count(Counter::OfferDeclined);
-                }
-                LeaseState::Withdrawn => self.work_mut(address).reoffer = false,
-                _ => {}
-            }
+        if self.drop_offer(party, cx) {
+            self.count(Counter::OfferDeclined);
         }
         Err(Counter::NotSelected)
+    }
+
+    /// Ends what is offered to a client, or is to be. Whether anything was.
+    fn drop_offer(&mut self, party: &Party, cx: &mut Context<'_>) -> bool {
+        let Some((address, held)) = self.current(&party.client) else {
+            return false;
+        };
+        match held.state {
+            LeaseState::Probing | LeaseState::Offered => self.lapse(address, cx),
+            LeaseState::Withdrawn => self.work_mut(address).reoffer = false,
+            _ => {}
+        }
+        held.state == LeaseState::Offered
     }
 
     /// Ends an offer, or the probe before it. Its address is free before the fence, unlike that of a lease: the kernel only

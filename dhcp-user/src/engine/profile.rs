@@ -12,7 +12,7 @@ use crate::config::{
 
 /// Part of every profile's id. Raised whenever [`super::reply`] would encode other octets from the same
 /// profile and request: templates of an earlier program may still stand in the kernel's map.
-const RENDERING: u32 = 4;
+const RENDERING: u32 = 5;
 
 /// What a client is told, and for how long it may have its address.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Terms {
     pub server_id: Ipv4Addr,
     pub mask: Ipv4Addr,
     pub lease: LeaseTimes,
+    /// Whether its clients can do without IPv4 where they say so (RFC 8925).
+    pub ipv6_mostly: bool,
     pub options: Arc<[OptionValue]>,
     pub boot: Arc<Boot>,
     /// Option 12 of a reservation.
@@ -45,6 +47,7 @@ impl Terms {
     fn under(self: Arc<Self>, overrides: &Overrides) -> Arc<Self> {
         let Overrides {
             lease,
+            ipv6_mostly,
             options,
             boot,
         } = overrides;
@@ -59,6 +62,7 @@ impl Terms {
                 horizon_leases: self.lease.horizon_leases,
                 ..lease.unwrap_or(self.lease)
             },
+            ipv6_mostly: ipv6_mostly.unwrap_or(self.ipv6_mostly),
             options: options.iter().chain(inherited).cloned().collect(),
             boot: Arc::new(boot.over(&self.boot)),
             host_name: self.host_name.clone(),
@@ -100,6 +104,7 @@ impl Profile {
             server_id,
             mask: subnet.prefix.netmask(),
             lease: subnet.lease,
+            ipv6_mostly: subnet.ipv6_mostly,
             options: subnet.options.as_slice().into(),
             boot: Arc::new(subnet.boot.clone()),
             host_name: None,

@@ -1,12 +1,13 @@
 //! What is done on which message in which state: RFC 2131 §4.3.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, sync::Arc};
 
 use dhcp_common::abi::ClientKey;
 
 use super::{
     Context, Counter, Engine, Held, Ingress, Marks,
     endings::Ending,
+    profile::Profile,
     reply::{self, Answer, NakReason},
     request::{MessageType, Request},
 };
@@ -390,6 +391,17 @@ impl Engine {
         let profile = network
             .profile(party.reserved, index, address)
             .ok_or(Counter::UnknownNetwork)?;
+        self.send_from(&Arc::clone(profile), answer, party, request, cx)
+    }
+
+    pub(super) fn send_from(
+        &mut self,
+        profile: &Profile,
+        answer: Answer,
+        party: &Party,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Counter> {
         let terms = self.networks.terms(profile, party.classes, &request.shape);
         let reply = reply::encode(answer, &terms, request)?;
         if reply.relay_info_left_out {

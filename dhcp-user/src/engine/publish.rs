@@ -5,8 +5,13 @@ use std::{net::Ipv4Addr, sync::Arc};
 use dhcp_common::abi::{Binding, BindingState, MAX_TEMPLATES, Template, TemplateKey};
 
 use super::{
-    Context, Counter, Effect, Engine, Held, NO_SLOT, profile::Profile, protocol::Party,
-    reply::Answer, request::Request, slots::fresh_epoch, template,
+    Context, Counter, Effect, Engine, Held, NO_SLOT,
+    profile::Profile,
+    protocol::Party,
+    reply::{self, Answer},
+    request::Request,
+    slots::fresh_epoch,
+    template,
 };
 use crate::{clock::Nanos, config::Classes, live::LeaseState};
 
@@ -125,9 +130,12 @@ impl Engine {
         let is_offer = |answer| matches!(answer, Answer::Offer(_));
         let nowhere = Ipv4Addr::UNSPECIFIED;
         let terms = self.networks.terms(&profile, party.classes, &request.shape);
+        // Who has no lease is to be offered no address here.
+        let is_ipv6_only = reply::is_ipv6_only(&terms, &request.shape);
         for answer in [Answer::Offer(nowhere), Answer::Ack(nowhere)] {
             let key = TemplateKey::new(fingerprint, id, answer.message_type());
-            if (is_rapid && is_offer(answer)) || self.templates.contains(&key) {
+            let is_kept_back = (is_rapid || is_ipv6_only) && is_offer(answer);
+            if is_kept_back || self.templates.contains(&key) {
                 continue;
             }
             let rendered = template::template(answer, id, &terms, &request.shape, fingerprint);

@@ -7,8 +7,8 @@ use std::{net::Ipv4Addr, ops::Range};
 
 use dhcp_common::wire::{self, message_type, option};
 
-pub use self::fields::render;
 use self::{fields::Fields, options::split};
+pub use self::{fields::render, options::is_ipv6_only};
 use super::{
     counters::Counter,
     effect::Egress,
@@ -32,6 +32,8 @@ const SIADDR: Range<usize> = 20..24;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     Offer(Ipv4Addr),
+    /// OFFER of no address, to a client that does without IPv4 (RFC 8925 §3.3).
+    Ipv6Only,
     Ack(Ipv4Addr),
     /// ACK to an INFORM: options, but no lease (RFC 2131 §4.3.5).
     Inform,
@@ -62,7 +64,7 @@ impl NakReason {
 impl Answer {
     pub const fn message_type(self) -> u8 {
         match self {
-            Self::Offer(_) => message_type::OFFER,
+            Self::Offer(_) | Self::Ipv6Only => message_type::OFFER,
             Self::Ack(_) | Self::Inform => message_type::ACK,
             Self::Nak(_) => message_type::NAK,
         }
@@ -73,7 +75,7 @@ impl Answer {
         match self {
             Self::Offer(address) | Self::Ack(address) => address,
             Self::Inform => request.ciaddr,
-            Self::Nak(_) => Ipv4Addr::UNSPECIFIED,
+            Self::Ipv6Only | Self::Nak(_) => Ipv4Addr::UNSPECIFIED,
         }
     }
 
@@ -90,7 +92,7 @@ impl Answer {
     const fn yiaddr(self) -> Ipv4Addr {
         match self {
             Self::Offer(address) | Self::Ack(address) => address,
-            Self::Inform | Self::Nak(_) => Ipv4Addr::UNSPECIFIED,
+            Self::Ipv6Only | Self::Inform | Self::Nak(_) => Ipv4Addr::UNSPECIFIED,
         }
     }
 }
@@ -155,10 +157,10 @@ fn message(head: &[u8; wire::BOOTP_HEAD_LEN], fields: &Fields) -> Vec<u8> {
     payload
 }
 
-/// Option 81 to a client that sent it and gets an address (RFC 4702 §4).
+/// Option 81 to a client that sent it, in OFFER and ACK (RFC 4702 §4).
 fn fqdn(answer: Answer, request: &Request) -> Vec<u8> {
     let fqdn = match answer {
-        Answer::Offer(_) | Answer::Ack(_) => request.fqdn.as_ref(),
+        Answer::Offer(_) | Answer::Ipv6Only | Answer::Ack(_) => request.fqdn.as_ref(),
         Answer::Inform | Answer::Nak(_) => None,
     };
     echo(option::FQDN, fqdn.map(Fqdn::answer).as_deref())
@@ -191,7 +193,7 @@ fn head(answer: Answer, terms: &Terms, request: &Request) -> [u8; wire::BOOTP_HE
     head[YIADDR].copy_from_slice(&answer.yiaddr().octets());
     match answer {
         Answer::Ack(_) | Answer::Inform => {}
-        Answer::Offer(_) => head[CIADDR].fill(0),
+        Answer::Offer(_) | Answer::Ipv6Only => head[CIADDR].fill(0),
         Answer::Nak(_) => {
             head[CIADDR].fill(0);
             // The relay agent must broadcast it: the client may have no right address (§4.3.2).
@@ -223,10 +225,10 @@ fn egress(answer: Answer, terms: &Terms, request: &Request) -> Egress {
             to(request.giaddr, ingress.source_mac, relay_port(request))
         }
         Answer::Nak(_) => broadcast(),
-        Answer::Offer(_) | Answer::Ack(_) if !request.ciaddr.is_unspecified() => {
-            back(request.ciaddr)
-        }
+        _ if !request.ciaddr.is_unspecified() => back(request.ciaddr),
         _ if request.flags & wire::FLAG_BROADCAST != 0 => broadcast(),
+        // There is no address to send it to.
+        Answer::Ipv6Only => broadcast(),
         // The client has no address yet to be found by: what it calls its own goes into the frame.
         Answer::Offer(yiaddr) | Answer::Ack(yiaddr) => {
             let mac = match *request.hardware.octets() {

@@ -39,6 +39,13 @@ impl Tally {
         if outcome == Outcome::NoTemplate && has(option::RAPID_COMMIT) {
             self.count("rapid commit");
         }
+        let lists = |wanted: u8| {
+            let mut lists = request.options.iter();
+            lists.any(|(code, list)| *code == option::PARAMETER_LIST && list.contains(&wanted))
+        };
+        if outcome == Outcome::NoTemplate && lists(option::V6_ONLY_PREFERRED) {
+            self.count("option 108 in a DISCOVER");
+        }
         if outcome.action() != Action::Transmit {
             return;
         }
@@ -162,7 +169,7 @@ fn check(
 }
 
 /// Well under what there is in each run.
-const LEAST: [(&str, u32); 31] = [
+const LEAST: [(&str, u32); 33] = [
     ("offered", 60),
     ("acked_selecting", 30),
     ("acked_rebooting", 30),
@@ -193,6 +200,7 @@ const LEAST: [(&str, u32); 31] = [
     ("option 80", 5),
     ("option 81", 40),
     ("rapid commit", 2),
+    ("option 108 in a DISCOVER", 5),
     ("firmware", 20),
     ("pads between options", 10),
 ];

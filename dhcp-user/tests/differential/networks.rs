@@ -57,6 +57,7 @@ fn subnet(prefix: &str, [first, last]: [Ipv4Addr; 2], lease_secs: u32) -> Subnet
         decline_time: Duration::from_secs(3600),
         authoritative: false,
         rapid_commit: false,
+        ipv6_mostly: false,
         server_id: None,
         options: vec![
             value(option::ROUTER, &SERVER.octets()),
@@ -196,6 +197,7 @@ pub fn config() -> Config {
         host_name: None,
         overrides: boots("boot/port.efi".to_owned()),
     })];
+    relayed.ipv6_mostly = true;
     let infinite = subnet(
         "10.3.0.0/24",
         [[10, 3, 0, 100], [10, 3, 0, 199]].map(Ipv4Addr::from),

@@ -10,6 +10,7 @@ mod commands;
 mod declines;
 mod fences;
 mod invariants;
+mod ipv6;
 mod leasequery;
 mod lengths;
 mod lifecycle;

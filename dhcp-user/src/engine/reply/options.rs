@@ -14,9 +14,9 @@ use super::{
     Answer, fields,
 };
 
-/// Options that only the server or the client itself says: never from the configuration, whatever the
-/// client lists (RFC 2131 table 3).
-const NOT_CONFIGURED: [u8; 15] = [
+/// Options that only the server or the client itself says, or that have a place of their own: never sent because a
+/// client lists them (RFC 2131 table 3).
+const NOT_CONFIGURED: [u8; 16] = [
     option::PAD,
     option::SUBNET_MASK,
     option::REQUESTED_ADDRESS,
@@ -31,11 +31,11 @@ const NOT_CONFIGURED: [u8; 15] = [
     option::REBINDING_TIME,
     option::CLIENT_ID,
     option::RELAY_INFO,
+    option::V6_ONLY_PREFERRED,
     option::END,
 ];
-/// Never to a client that has not listed them: it would do without IPv4 (RFC 8925 §3.3), or take routes
-/// twice (MS-DHCPE §2.2.8).
-const ONLY_LISTED: [u8; 2] = [option::V6_ONLY_PREFERRED, option::MS_CLASSLESS_ROUTES];
+/// Never to a client that has not listed it: it would take routes twice (MS-DHCPE §2.2.8).
+const ONLY_LISTED: u8 = option::MS_CLASSLESS_ROUTES;
 const STATIC_ROUTES: u8 = 33;
 
 /// Which options say where packets go, to a client that asks for both kinds.
@@ -53,7 +53,7 @@ pub(super) struct Encoded {
     pub octets: Vec<u8>,
 }
 
-/// 53, 54, 51, 58, 59; what firmware looks for; the mask, which every client needs; then what the client
+/// 53, 54, 51, 58, 59; what a client can do without IPv4 for, and what firmware looks for; the mask, which every client needs; then what the client
 /// lists, in its order, or without a list all that is configured.
 pub(super) fn options(
     answer: Answer,
@@ -80,7 +80,8 @@ pub(super) fn options(
         ]);
     }
     let mut seen = [false; 256];
-    for option in firmware(terms, shape) {
+    let ipv6_only = is_ipv6_only(terms, shape).then(|| v6_only_preferred(terms));
+    for option in ipv6_only.into_iter().chain(firmware(terms, shape)) {
         seen[usize::from(option.code)] = true;
         options.push(option);
     }
@@ -114,6 +115,21 @@ fn firmware(terms: &Terms, shape: &Shape) -> Vec<Encoded> {
     options
 }
 
+/// Whether an answer has option 108, with which its client does without IPv4 (RFC 8925 §3.3).
+pub fn is_ipv6_only(terms: &Terms, shape: &Shape) -> bool {
+    terms.ipv6_mostly && lists(shape, option::V6_ONLY_PREFERRED)
+}
+
+/// For how long, in seconds; without a configured time the client has one of its own (RFC 8925 §3.4). It
+/// is never left out, for it is why such an OFFER has no address.
+fn v6_only_preferred(terms: &Terms) -> Encoded {
+    let code = option::V6_ONLY_PREFERRED;
+    Encoded {
+        is_required: true,
+        ..optional(code, terms.option(code).unwrap_or(&[0; 4]))
+    }
+}
+
 pub(super) fn lists(shape: &Shape, code: u8) -> bool {
     shape
         .parameters
@@ -129,9 +145,7 @@ fn order(terms: &Terms, shape: &Shape, mut seen: [bool; 256]) -> Vec<u8> {
         Some(list) => list.to_vec(),
         None => {
             let configured = terms.options.iter().map(|option| option.code);
-            configured
-                .filter(|code| !ONLY_LISTED.contains(code))
-                .collect()
+            configured.filter(|code| *code != ONLY_LISTED).collect()
         }
     };
     wanted.extend(fields::without_room(&terms.boot));
