@@ -189,6 +189,8 @@ pub struct Subnet {
     pub authoritative: bool,
     /// Whether a DISCOVER with option 80 is answered with an ACK (RFC 4039).
     pub rapid_commit: bool,
+    /// Whether clients that know no DHCP get what is reserved for them (RFC 1534).
+    pub bootp: bool,
     /// Whether clients that list option 108 are told to do without IPv4 (RFC 8925).
     pub ipv6_mostly: bool,
     /// Server identifier; `None`: the first address of the link that this subnet's prefix covers, or else

@@ -200,6 +200,7 @@ fn subnet<'a>(
         decline_time: settings.decline_time(inherited),
         authoritative: settings.authoritative(inherited),
         rapid_commit: settings.rapid_commit(inherited),
+        bootp: settings.bootp(inherited),
         ipv6_mostly: settings.ipv6_mostly(inherited),
         server_id,
         options: settings.options(inherited),

@@ -12,7 +12,7 @@ use super::{
 /// Of a whole network: the subnets of a shared one have no such setting of their own.
 pub(super) const MATCH_CLIENT_ID: &str = "match-client-id";
 
-pub(super) const KNOWN: [&str; 17] = [
+pub(super) const KNOWN: [&str; 18] = [
     "lease-time",
     "min-lease-time",
     "max-lease-time",
@@ -24,6 +24,7 @@ pub(super) const KNOWN: [&str; 17] = [
     "decline-time",
     "authoritative",
     "rapid-commit",
+    "bootp",
     "ipv6-mostly",
     MATCH_CLIENT_ID,
     "options",
@@ -77,6 +78,7 @@ pub(super) struct Settings<'a> {
     decline_time: Option<Duration>,
     authoritative: Option<bool>,
     rapid_commit: Option<bool>,
+    bootp: Option<bool>,
     ipv6_mostly: Option<bool>,
     match_client_id: Option<bool>,
     options: Vec<OptionValue>,
@@ -112,6 +114,7 @@ impl<'a> Settings<'a> {
             decline_time: duration("decline-time", "24h", MAX_DECLINE_TIME),
             authoritative: section.get("authoritative").and_then(|node| node.boolean()),
             rapid_commit: section.get("rapid-commit").and_then(|node| node.boolean()),
+            bootp: section.get("bootp").and_then(|node| node.boolean()),
             ipv6_mostly: section.get("ipv6-mostly").and_then(|node| node.boolean()),
             match_client_id: section.get(MATCH_CLIENT_ID).and_then(|node| node.boolean()),
             options: section
@@ -139,6 +142,7 @@ impl<'a> Settings<'a> {
             decline_time: self.decline_time.or(parent.decline_time),
             authoritative: self.authoritative.or(parent.authoritative),
             rapid_commit: self.rapid_commit.or(parent.rapid_commit),
+            bootp: self.bootp.or(parent.bootp),
             ipv6_mostly: self.ipv6_mostly.or(parent.ipv6_mostly),
             match_client_id: self.match_client_id.or(parent.match_client_id),
             boot: self.boot.over(&parent.boot),
@@ -222,6 +226,10 @@ impl<'a> Settings<'a> {
 
     pub fn rapid_commit(&self, defaults: &Settings<'_>) -> bool {
         self.rapid_commit.or(defaults.rapid_commit).unwrap_or(false)
+    }
+
+    pub fn bootp(&self, defaults: &Settings<'_>) -> bool {
+        self.bootp.or(defaults.bootp).unwrap_or(false)
     }
 
     pub fn ipv6_mostly(&self, defaults: &Settings<'_>) -> bool {

@@ -35,6 +35,8 @@ counters! {
     LeaseActive = "lease_active";
     LeaseUnassigned = "lease_unassigned";
     LeaseUnknown = "lease_unknown";
+    /// A reply to a BOOTP request.
+    BootpAnswered = "bootp_answered";
     Released = "released";
     Declined = "declined";
     /// An offer freed because its client chose another server.
@@ -65,7 +67,7 @@ counters! {
     BadMessageType = "bad_message_type";
     /// A type of message that is not served.
     UnservedMessageType = "unserved_message_type";
-    /// No option 53 (RFC 1534).
+    /// BOOTP, that is, no option 53 (RFC 1534), where it is not served, or not to this client.
     Bootp = "bootp";
     /// Neither client identifier nor hardware address.
     NoIdentity = "no_identity";

@@ -7,6 +7,7 @@
 //! Effects leave in the order commit, publish, reply. For one address at most one fence is under way,
 //! and while it is nothing is published for it; what was decided meanwhile is done when it has passed.
 
+mod bootp;
 mod classes;
 mod commands;
 mod commits;

@@ -25,6 +25,8 @@ pub struct Subnet {
     pub probe_time: Duration,
     pub decline_time: Duration,
     pub authoritative: bool,
+    /// Whether BOOTP is served.
+    pub bootp: bool,
     /// Of addresses that are in no pool.
     profile: Arc<Profile>,
     /// In the order in which a client takes from them: its own before everybody's, and then that of the
@@ -127,6 +129,7 @@ impl Network {
             probe_time: subnet.probe_time,
             decline_time: subnet.decline_time,
             authoritative: subnet.authoritative,
+            bootp: subnet.bootp,
             profile: Arc::clone(&profile),
             pools,
         });

@@ -30,6 +30,7 @@ enum Intent {
     Decline(Ipv4Addr),
     Release(Ipv4Addr),
     Inform,
+    Bootp,
 }
 
 /// What an address is to a client.
@@ -111,7 +112,7 @@ impl Engine {
             | I::Rebinding(address)
             | I::Decline(address)
             | I::Release(address) => self.standing(&party, address),
-            I::Discover | I::SelectingOther | I::Inform => S::Free,
+            I::Discover | I::SelectingOther | I::Inform | I::Bootp => S::Free,
         };
         // What a client gives back is taken from anybody, and whose lease is revoked must hear of it: the
         // program tells it so whatever its class.
@@ -183,6 +184,7 @@ impl Engine {
             (I::Release(_), _) => Err(self.ignored(&party, Counter::ReleaseMismatch, cx)),
 
             (I::Inform, _) => self.inform(&party, &request, cx),
+            (I::Bootp, _) => self.bootp(&party, &request, cx),
         }
     }
 
@@ -215,6 +217,7 @@ impl Engine {
             (MessageType::Release, Some(false), ..) => Ok(Intent::Release(Ipv4Addr::UNSPECIFIED)),
             (MessageType::Release, ..) => Ok(Intent::Release(request.ciaddr)),
             (MessageType::Inform, ..) => Ok(Intent::Inform),
+            (MessageType::Bootp, ..) => Ok(Intent::Bootp),
             // No client's: it is about leases, and not to change one.
             (MessageType::LeaseQuery, ..) => Err(Counter::OddRequest),
         }

@@ -133,8 +133,11 @@ impl Engine {
         // Who has no lease is to be offered no address here.
         let is_ipv6_only = reply::is_ipv6_only(&terms, &request.shape);
         for answer in [Answer::Offer(nowhere), Answer::Ack(nowhere)] {
-            let key = TemplateKey::new(fingerprint, id, answer.message_type());
+            let Some(reply) = answer.message_type() else {
+                continue;
+            };
             let is_kept_back = (is_rapid || is_ipv6_only) && is_offer(answer);
+            let key = TemplateKey::new(fingerprint, id, reply);
             if is_kept_back || self.templates.contains(&key) {
                 continue;
             }

@@ -38,6 +38,8 @@ pub enum Answer {
     /// ACK to an INFORM: options, but no lease (RFC 2131 §4.3.5).
     Inform,
     Nak(NakReason),
+    /// To a client that knows no DHCP (RFC 951, RFC 1534 §2).
+    Bootp(Ipv4Addr),
 }
 
 /// Why a client must start again, option 56.
@@ -62,27 +64,33 @@ impl NakReason {
 }
 
 impl Answer {
-    pub const fn message_type(self) -> u8 {
+    /// Option 53, if there is one.
+    pub const fn message_type(self) -> Option<u8> {
         match self {
-            Self::Offer(_) | Self::Ipv6Only => message_type::OFFER,
-            Self::Ack(_) | Self::Inform => message_type::ACK,
-            Self::Nak(_) => message_type::NAK,
+            Self::Offer(_) | Self::Ipv6Only => Some(message_type::OFFER),
+            Self::Ack(_) | Self::Inform => Some(message_type::ACK),
+            Self::Nak(_) => Some(message_type::NAK),
+            Self::Bootp(_) => None,
         }
     }
 
     /// The address that the answer is about, whose subnet's options it has.
     pub const fn about(self, request: &Request) -> Ipv4Addr {
         match self {
-            Self::Offer(address) | Self::Ack(address) => address,
+            Self::Offer(address) | Self::Ack(address) | Self::Bootp(address) => address,
             Self::Inform => request.ciaddr,
             Self::Ipv6Only | Self::Nak(_) => Ipv4Addr::UNSPECIFIED,
         }
     }
 
-    /// The next server to boot from, which a NAK has none of (RFC 2131 table 3).
+    /// The next server to boot from, which a NAK has none of (RFC 2131 table 3). In BOOTP it is the one that
+    /// answers unless there is another (RFC 951 §3).
     pub fn siaddr(self, terms: &Terms) -> Ipv4Addr {
         let next_server = terms.boot.next_server.filter(|_| !self.is_nak());
-        next_server.unwrap_or(Ipv4Addr::UNSPECIFIED)
+        next_server.unwrap_or(match self {
+            Self::Bootp(_) => terms.server_id,
+            _ => Ipv4Addr::UNSPECIFIED,
+        })
     }
 
     const fn is_nak(self) -> bool {
@@ -91,7 +99,7 @@ impl Answer {
 
     const fn yiaddr(self) -> Ipv4Addr {
         match self {
-            Self::Offer(address) | Self::Ack(address) => address,
+            Self::Offer(address) | Self::Ack(address) | Self::Bootp(address) => address,
             Self::Ipv6Only | Self::Inform | Self::Nak(_) => Ipv4Addr::UNSPECIFIED,
         }
     }
@@ -161,7 +169,7 @@ fn message(head: &[u8; wire::BOOTP_HEAD_LEN], fields: &Fields) -> Vec<u8> {
 fn fqdn(answer: Answer, request: &Request) -> Vec<u8> {
     let fqdn = match answer {
         Answer::Offer(_) | Answer::Ipv6Only | Answer::Ack(_) => request.fqdn.as_ref(),
-        Answer::Inform | Answer::Nak(_) => None,
+        Answer::Inform | Answer::Nak(_) | Answer::Bootp(_) => None,
     };
     echo(option::FQDN, fqdn.map(Fqdn::answer).as_deref())
 }
@@ -192,7 +200,7 @@ fn head(answer: Answer, terms: &Terms, request: &Request) -> [u8; wire::BOOTP_HE
     head[SIADDR].copy_from_slice(&answer.siaddr(terms).octets());
     head[YIADDR].copy_from_slice(&answer.yiaddr().octets());
     match answer {
-        Answer::Ack(_) | Answer::Inform => {}
+        Answer::Ack(_) | Answer::Inform | Answer::Bootp(_) => {}
         Answer::Offer(_) | Answer::Ipv6Only => head[CIADDR].fill(0),
         Answer::Nak(_) => {
             head[CIADDR].fill(0);
@@ -205,7 +213,7 @@ fn head(answer: Answer, terms: &Terms, request: &Request) -> [u8; wire::BOOTP_HE
     head
 }
 
-/// RFC 2131 §4.1, and for INFORM §4.3.5.
+/// RFC 2131 §4.1, for INFORM §4.3.5, and for BOOTP RFC 1542 §5.4.
 fn egress(answer: Answer, terms: &Terms, request: &Request) -> Egress {
     let ingress = &request.ingress;
     let to = |destination, destination_mac, destination_port| Egress {
@@ -221,6 +229,7 @@ fn egress(answer: Answer, terms: &Terms, request: &Request) -> Egress {
     match answer {
         Answer::Inform if request.ciaddr.is_unspecified() => back(ingress.source),
         Answer::Inform => back(request.ciaddr),
+        Answer::Bootp(_) if !request.ciaddr.is_unspecified() => back(request.ciaddr),
         _ if !request.giaddr.is_unspecified() => {
             to(request.giaddr, ingress.source_mac, relay_port(request))
         }
@@ -230,7 +239,7 @@ fn egress(answer: Answer, terms: &Terms, request: &Request) -> Egress {
         // There is no address to send it to.
         Answer::Ipv6Only => broadcast(),
         // The client has no address yet to be found by: what it calls its own goes into the frame.
-        Answer::Offer(yiaddr) | Answer::Ack(yiaddr) => {
+        Answer::Offer(yiaddr) | Answer::Ack(yiaddr) | Answer::Bootp(yiaddr) => {
             let mac = match *request.hardware.octets() {
                 [a, b, c, d, e, f] if request.hardware.htype == wire::HTYPE_ETHERNET => {
                     [a, b, c, d, e, f]

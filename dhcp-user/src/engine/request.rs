@@ -30,7 +30,7 @@ pub const MAX_OPTIONS: usize = 192;
 /// A reply is never longer than fits into one Ethernet frame, whatever the client says it takes.
 const MAX_REPLY_LEN: usize = wire::ETHERNET_MTU - wire::IPV4_LEN - wire::UDP_LEN;
 
-/// Message types that clients and relay agents send and this server serves.
+/// Messages that clients and relay agents send and this server serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageType {
     Discover,
@@ -39,6 +39,8 @@ pub enum MessageType {
     Release,
     Inform,
     LeaseQuery,
+    /// No option 53 (RFC 1534 §2).
+    Bootp,
 }
 
 /// A well-formed message of a client. Owned, for a REQUEST waits for its commit.
@@ -85,7 +87,7 @@ pub struct Shape {
     pub parameters: Option<Box<[u8]>>,
     /// Option 80.
     pub rapid_commit: bool,
-    /// The longest BOOTP message that the client takes, from option 57.
+    /// The longest BOOTP message that the client takes, from option 57 unless it speaks BOOTP.
     pub max_len: usize,
     /// Option 51 (RFC 2131 §4.3.1).
     pub lease_secs: Option<u32>,
@@ -151,7 +153,9 @@ impl Request {
         head.copy_from_slice(&fixed[..wire::BOOTP_HEAD_LEN]);
         let mut chaddr = [0; wire::MAX_HLEN as usize];
         chaddr[..message.chaddr().len()].copy_from_slice(message.chaddr());
-        let client_id = options.joined(option::CLIENT_ID);
+        let is_bootp = message_type == MessageType::Bootp;
+        // A BOOTP client is known by its hardware address (RFC 951 §3).
+        let client_id = options.joined(option::CLIENT_ID).filter(|_| !is_bootp);
         if client_id.as_ref().is_some_and(|id| id.len() < 2) {
             return Err(Counter::BadOptionLength);
         }
@@ -194,9 +198,13 @@ impl Request {
             },
             fqdn,
             shape: Shape {
-                parameters: options.joined(option::PARAMETER_LIST),
+                parameters: options.joined(option::PARAMETER_LIST).filter(|_| !is_bootp),
                 rapid_commit: options.joined(option::RAPID_COMMIT).is_some(),
-                max_len: options.max_len(),
+                max_len: if is_bootp {
+                    bootp_max_len(payload.len())
+                } else {
+                    options.max_len()
+                },
                 lease_secs: options.lease_secs(),
                 vendor_class: options.joined(option::VENDOR_CLASS),
                 user_class: options.joined(option::USER_CLASS),
@@ -256,6 +264,17 @@ impl Request {
     /// that it relays so, and in RENEWING there is none (RFC 2131 §4.3.2).
     pub fn is_unicast(&self) -> bool {
         self.giaddr.is_unspecified() && !self.ingress.destination.is_broadcast()
+    }
+}
+
+/// What a BOOTP client takes: the message of RFC 951, or as much as it sends (RFC 1542 §2.1).
+const fn bootp_max_len(len: usize) -> usize {
+    if len < wire::BOOTP_MIN_LEN {
+        wire::BOOTP_MIN_LEN
+    } else if len > MAX_REPLY_LEN {
+        MAX_REPLY_LEN
+    } else {
+        len
     }
 }
 
@@ -323,7 +342,9 @@ impl<'a> Options<'a> {
     }
 
     fn message_type(&self) -> Result<MessageType, Counter> {
-        let value = self.joined(option::MESSAGE_TYPE).ok_or(Counter::Bootp)?;
+        let Some(value) = self.joined(option::MESSAGE_TYPE) else {
+            return Ok(MessageType::Bootp);
+        };
         let &[value] = &*value else {
             return Err(Counter::BadMessageType);
         };

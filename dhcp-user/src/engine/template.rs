@@ -62,7 +62,7 @@ pub fn template(
     image[wire::SNAME_LEN..OPTIONS - 4].copy_from_slice(&fields.file);
     image[OPTIONS - 4..OPTIONS].copy_from_slice(&wire::MAGIC_COOKIE.get().to_be_bytes());
     image[OPTIONS..len].copy_from_slice(&fields.options);
-    let reply = answer.message_type();
+    let reply = answer.message_type()?;
     let key = TemplateKey::new(fingerprint, profile, reply);
     let template = Template {
         sum: u32::try_from(checksum::sum(&image[..len])).ok()?,

@@ -57,6 +57,7 @@ fn subnet(prefix: &str, [first, last]: [Ipv4Addr; 2], lease_secs: u32) -> Subnet
         decline_time: Duration::from_secs(3600),
         authoritative: false,
         rapid_commit: false,
+        bootp: false,
         ipv6_mostly: false,
         server_id: None,
         options: vec![

@@ -5,6 +5,7 @@ mod support;
 
 mod allocation;
 mod boot;
+mod bootp;
 mod classes;
 mod commands;
 mod declines;

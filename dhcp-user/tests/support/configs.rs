@@ -30,6 +30,7 @@ pub fn subnet() -> Subnet {
         decline_time: secs(DECLINE_SECS),
         authoritative: false,
         rapid_commit: false,
+        bootp: false,
         ipv6_mostly: false,
         server_id: None,
         options: vec![

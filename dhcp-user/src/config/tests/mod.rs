@@ -371,9 +371,9 @@ lease-time = 'infinite'
 fn the_nearest_setting_wins() {
     let text = format!(
         "[defaults]\nlease-time = '2h'\noffer-time = '10s'\nprobe-time = '2s'\nauthoritative = true\nrapid-commit = true\n\
-         ipv6-mostly = true\n[defaults.options]\nrouters = ['10.0.0.1']\nmtu = 1400\n{GOOD}lease-time = 'infinite'\n\
+         bootp = true\nipv6-mostly = true\n[defaults.options]\nrouters = ['10.0.0.1']\nmtu = 1400\n{GOOD}lease-time = 'infinite'\n\
          offer-time = '20s'\noptions = {{ mtu = 1500 }}\n[[subnet]]\nprefix = '10.0.1.0/24'\n\
-         probe-time = '0s'\nauthoritative = false\nrapid-commit = false\nipv6-mostly = false\n\
+         probe-time = '0s'\nauthoritative = false\nrapid-commit = false\nbootp = false\nipv6-mostly = false\n\
          pools = [{{ range = '10.0.1.8/32', ipv6-mostly = true }}, '10.0.1.9/32']\n"
     );
     let config = good(&text);
@@ -400,11 +400,12 @@ fn the_nearest_setting_wins() {
     assert!(!good(&format!("{GOOD}probe-time = '0ms'\n")).has_probes());
     assert!(first.authoritative && !second.authoritative);
     assert!(first.rapid_commit && !second.rapid_commit);
+    assert!(first.bootp && !second.bootp);
     assert!(first.ipv6_mostly && !second.ipv6_mostly);
     let of_pools = second.pools.iter().map(|pool| pool.overrides.ipv6_mostly);
     assert_eq!(of_pools.collect::<Vec<_>>(), [Some(true), None]);
     let unset = good(GOOD).networks[0].subnets[0].clone();
-    assert!(!unset.rapid_commit && !unset.ipv6_mostly);
+    assert!(!unset.rapid_commit && !unset.bootp && !unset.ipv6_mostly);
     let codes = |subnet: &super::Subnet| subnet.options.iter().map(|o| o.code).collect::<Vec<_>>();
     assert_eq!(codes(first), [26, 3]);
     assert_eq!(first.options[0].data, [5, 220]);

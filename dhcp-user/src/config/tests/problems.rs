@@ -306,7 +306,7 @@ proptest! {
     fn no_value_in_any_field_upsets_the_checker(
         field in proptest::sample::select(vec![
             "prefix", "name", "pools", "server-id", "lease-time", "renewal-time", "offer-time",
-            "probe-time", "decline-time", "horizon-leases", "authoritative", "rapid-commit", "ipv6-mostly", "match-client-id", "options", "reservation",
+            "probe-time", "decline-time", "horizon-leases", "authoritative", "rapid-commit", "bootp", "ipv6-mostly", "match-client-id", "options", "reservation",
         ]),
         value in proptest::sample::select(vec![
             "''", "'-'", "'0.0.0.0-255.255.255.255'", "'0.0.0.0/0'", "'255.255.255.255/32'", "'é'",

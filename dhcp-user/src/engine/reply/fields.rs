@@ -30,7 +30,9 @@ impl Fields {
 pub fn render(answer: Answer, terms: &Terms, shape: &Shape, room: usize) -> Option<Fields> {
     let place = |routes| {
         let options = options(answer, terms, shape, routes);
-        fit(boot_fields(answer, terms), options, room)
+        // BOOTP knows no overload (RFC 951 §3).
+        let may_overload = !matches!(answer, Answer::Bootp(_));
+        fit(boot_fields(answer, terms), options, room, may_overload)
     };
     let (fields, sent) = place(Routes::Classless)?;
     let has_routes = sent.contains(&option::CLASSLESS_ROUTES);
@@ -79,14 +81,20 @@ pub(super) fn without_room(boot: &Boot) -> impl Iterator<Item = u8> {
 
 /// The fields with the options, and the codes of those. Where the options field has no room for all and
 /// a field is unused, that one takes options too, if so more of them are sent (RFC 2131 §4.1).
-pub(super) fn fit(fields: Fields, options: Vec<Encoded>, room: usize) -> Option<(Fields, Vec<u8>)> {
+pub(super) fn fit(
+    fields: Fields,
+    options: Vec<Encoded>,
+    room: usize,
+    may_overload: bool,
+) -> Option<(Fields, Vec<u8>)> {
     let mut len = 0;
     let alone = options.iter().take_while(|option| {
         len += option.octets.len();
         len <= room
     });
     let alone = alone.count();
-    let longer = (alone + 1..=options.len()).rev();
+    let longest = if may_overload { options.len() } else { alone };
+    let longer = (alone + 1..=longest).rev();
     let overloaded = longer
         .filter_map(|count| Some((overload(&fields, options.get(..count)?, room)?, count)))
         .next();

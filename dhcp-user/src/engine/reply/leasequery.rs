@@ -66,7 +66,7 @@ pub fn encode(finding: &Finding, source: Ipv4Addr, request: &Request) -> Result<
         Finding::Unassigned => vec![kind(message_type::LEASE_UNASSIGNED)],
         Finding::Unknown => vec![kind(message_type::LEASE_UNKNOWN)],
     };
-    let (fields, _) = fit(Fields::EMPTY, options, room).ok_or(Counter::ReplyTooLarge)?;
+    let (fields, _) = fit(Fields::EMPTY, options, room, true).ok_or(Counter::ReplyTooLarge)?;
     Ok(Reply {
         egress: Egress {
             ifindex: request.ingress.ifindex,

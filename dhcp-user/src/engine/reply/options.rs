@@ -36,6 +36,13 @@ const NOT_CONFIGURED: [u8; 16] = [
 ];
 /// Never to a client that has not listed it: it would take routes twice (MS-DHCPE §2.2.8).
 const ONLY_LISTED: u8 = option::MS_CLASSLESS_ROUTES;
+/// Configured ones that BOOTP does without (RFC 2132 §9, RFC 1534 §2).
+const DHCP_ONLY: [u8; 4] = [
+    option::VENDOR_CLASS,
+    option::TFTP_SERVER_NAME,
+    option::BOOTFILE_NAME,
+    option::CLIENT_MACHINE_ID,
+];
 const STATIC_ROUTES: u8 = 33;
 
 /// Which options say where packets go, to a client that asks for both kinds.
@@ -53,7 +60,7 @@ pub(super) struct Encoded {
     pub octets: Vec<u8>,
 }
 
-/// 53, 54, 51, 58, 59; what a client can do without IPv4 for, and what firmware looks for; the mask, which every client needs; then what the client
+/// 53, 54, 51, 58, 59, but in BOOTP; what a client can do without IPv4 for, and what firmware looks for; the mask, which every client needs; then what the client
 /// lists, in its order, or without a list all that is configured.
 pub(super) fn options(
     answer: Answer,
@@ -61,17 +68,24 @@ pub(super) fn options(
     shape: &Shape,
     routes: Routes,
 ) -> Vec<Encoded> {
-    let mut options = vec![
-        required(&DhcpOption::MessageType(MessageType::from(
-            answer.message_type(),
-        ))),
-        required(&DhcpOption::ServerIdentifier(terms.server_id)),
-    ];
+    let mut options = Vec::new();
+    let mut seen = [false; 256];
+    match answer.message_type() {
+        Some(message_type) => options.extend([
+            required(&DhcpOption::MessageType(MessageType::from(message_type))),
+            required(&DhcpOption::ServerIdentifier(terms.server_id)),
+        ]),
+        None => {
+            for code in DHCP_ONLY {
+                seen[usize::from(code)] = true;
+            }
+        }
+    }
     if let Answer::Nak(reason) = answer {
         options.push(required(&DhcpOption::Message(reason.text().to_owned())));
         return options;
     }
-    if answer != Answer::Inform {
+    if !matches!(answer, Answer::Inform | Answer::Bootp(_)) {
         let lease = &terms.lease;
         options.extend([
             required(&DhcpOption::AddressLeaseTime(lease.lease_secs)),
@@ -79,11 +93,11 @@ pub(super) fn options(
             required(&DhcpOption::Rebinding(lease.rebinding_secs)),
         ]);
     }
-    let mut seen = [false; 256];
     let ipv6_only = is_ipv6_only(terms, shape).then(|| v6_only_preferred(terms));
     for option in ipv6_only.into_iter().chain(firmware(terms, shape)) {
-        seen[usize::from(option.code)] = true;
-        options.push(option);
+        if !std::mem::replace(&mut seen[usize::from(option.code)], true) {
+            options.push(option);
+        }
     }
     let has_routes =
         lists(shape, option::CLASSLESS_ROUTES) && terms.option(option::CLASSLESS_ROUTES).is_some();
