@@ -183,6 +183,8 @@ pub mod option {
     pub const SUBNET_SELECTION: u8 = 118;
     /// RFC 3442.
     pub const CLASSLESS_ROUTES: u8 = 121;
+    /// RFC 3925 §3.
+    pub const VI_VENDOR_CLASS: u8 = 124;
     /// MS-DHCPE §2.2.8.
     pub const MS_CLASSLESS_ROUTES: u8 = 249;
     pub const END: u8 = 255;

@@ -7,7 +7,7 @@ use dhcp_common::wire::MAX_HLEN;
 use super::{
     Class, Classes, Condition, Field, Overrides, Pattern,
     check::replace,
-    options::{parse_hex, text_or_hex},
+    options::{key, parse_hex, text_or_hex},
     raw::{Node, Section, each, nearest},
     times,
 };
@@ -86,6 +86,7 @@ impl Named {
         }
         let known = [
             "vendor-class",
+            "vi-vendor-class",
             "user-class",
             "architecture",
             "hardware-address",
@@ -113,6 +114,7 @@ impl Named {
         };
         Some(match key {
             "vendor-class" => Condition::Is(Field::VendorClass, patterns(node)?),
+            "vi-vendor-class" => Condition::All(enterprises(node)?),
             "user-class" => Condition::Is(Field::UserClass, patterns(node)?),
             "architecture" => Condition::Architecture(architectures(node)?),
             "hardware-address" => self.of_origin(Field::HardwareAddress, node)?,
@@ -208,6 +210,22 @@ fn hardware_patterns(node: &Node<'_>) -> Option<Vec<Pattern>> {
             octets: octets?,
             is_prefix,
         })
+    })
+}
+
+/// Patterns by enterprise number, such as `{ 4491 = "docsis3*" }`; each must fit.
+fn enterprises(node: &Node<'_>) -> Option<Vec<Condition>> {
+    let fields = node.free_section()?.fields();
+    if fields.is_empty() {
+        node.refuse("no enterprise; give one such as { 4491 = \"docsis3*\" }");
+        return None;
+    }
+    each(fields, |(name, node)| {
+        let Some(number) = key(name) else {
+            node.refuse("no enterprise number; give one of IANA's, such as 4491");
+            return None;
+        };
+        Some(Condition::Enterprise(number, patterns(&node)?))
     })
 }
 

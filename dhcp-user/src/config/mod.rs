@@ -77,6 +77,8 @@ pub enum Condition {
     Not(Box<Condition>),
     /// One of the patterns fits.
     Is(Field, Vec<Pattern>),
+    /// One of the patterns fits what option 124 has for this enterprise (RFC 3925 §3).
+    Enterprise(u32, Vec<Pattern>),
     /// Option 93 names one of these (RFC 4578 §2.1).
     Architecture(Vec<u16>),
     /// Member of one of these classes, which stand before this one.

@@ -83,7 +83,10 @@ fn collect(condition: &Condition, of_origin: &mut Vec<(Field, Vec<Pattern>)>) {
         Condition::Is(field, patterns) if field.is_of_origin() => {
             of_origin.push((*field, patterns.clone()));
         }
-        Condition::Is(..) | Condition::Architecture(_) | Condition::In(_) => {}
+        Condition::Is(..)
+        | Condition::Architecture(_)
+        | Condition::Enterprise(..)
+        | Condition::In(_) => {}
     }
 }
 
@@ -111,6 +114,10 @@ fn holds(condition: &Condition, shape: &Shape, whence: Whence<'_>, found: Classe
             .architectures
             .iter()
             .any(|architecture| wanted.contains(architecture)),
+        Condition::Enterprise(number, patterns) => {
+            let value = shape.vi_vendor_class.as_deref().unwrap_or_default();
+            enterprises(value).any(|(of, data)| of == *number && fits(patterns, Some(data)))
+        }
         Condition::Is(Field::VendorClass, patterns) => {
             fits(patterns, shape.vendor_class.as_deref())
         }
@@ -133,6 +140,17 @@ fn fits(patterns: &[Pattern], value: Option<&[u8]>) -> bool {
         } else {
             value == pattern.octets
         }
+    })
+}
+
+/// RFC 3925 §3: enterprise numbers, each with its data. What is cut off at the end says nothing.
+fn enterprises(mut value: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
+    std::iter::from_fn(move || {
+        let (number, rest) = value.split_first_chunk()?;
+        let (len, rest) = rest.split_first()?;
+        let (data, rest) = rest.split_at_checked(usize::from(*len))?;
+        value = rest;
+        Some((u32::from_be_bytes(*number), data))
     })
 }
 

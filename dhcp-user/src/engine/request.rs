@@ -93,6 +93,8 @@ pub struct Shape {
     pub lease_secs: Option<u32>,
     /// Option 60.
     pub vendor_class: Option<Box<[u8]>>,
+    /// Option 124.
+    pub vi_vendor_class: Option<Box<[u8]>>,
     /// Option 77.
     pub user_class: Option<Box<[u8]>>,
     /// Option 93, the client's own one first.
@@ -207,6 +209,7 @@ impl Request {
                 },
                 lease_secs: options.lease_secs(),
                 vendor_class: options.joined(option::VENDOR_CLASS),
+                vi_vendor_class: options.joined(option::VI_VENDOR_CLASS),
                 user_class: options.joined(option::USER_CLASS),
                 architectures: options.architectures(),
                 machine_id: options.joined(option::CLIENT_MACHINE_ID),

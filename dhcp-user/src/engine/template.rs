@@ -22,6 +22,7 @@ const NAK_SHAPE: Shape = Shape {
     max_len: wire::BOOTP_DEFAULT_MAX_LEN,
     lease_secs: None,
     vendor_class: None,
+    vi_vendor_class: None,
     user_class: None,
     architectures: Vec::new(),
     machine_id: None,

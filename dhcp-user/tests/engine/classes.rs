@@ -129,6 +129,50 @@ fn m23_vendor_options_are_those_of_the_very_vendor_class() {
     }
 }
 
+/// An enterprise of option 124 or 125 (RFC 3925 §3, §4).
+fn of_enterprise(number: u32, data: &[u8]) -> Vec<u8> {
+    [&number.to_be_bytes()[..], &[data.len() as u8], data].concat()
+}
+
+#[test]
+fn m23_vendor_options_may_be_those_of_an_enterprises_class() {
+    const VI_VENDOR_OPTIONS: u8 = 125;
+    let modem = |text: &str| {
+        let (octets, is_prefix) = match text.strip_suffix('*') {
+            Some(prefix) => (prefix.into(), true),
+            None => (text.into(), false),
+        };
+        Condition::Enterprise(4491, vec![Pattern { octets, is_prefix }])
+    };
+    let given = of_enterprise(4491, &[2, 1, 7]);
+    let mut world = world(vec![Class {
+        overrides: options(&[OptionValue {
+            code: VI_VENDOR_OPTIONS,
+            data: given.clone(),
+        }]),
+        ..class(Condition::Any(vec![modem("docsis3*"), modem("eMTA")]))
+    }]);
+    let several = [of_enterprise(9, b""), of_enterprise(4491, b"eMTA")].concat();
+    let second = [of_enterprise(4491, b"x"), of_enterprise(4491, b"docsis3")].concat();
+    let cut = of_enterprise(4491, b"docsis3.1");
+    for (sent, is_member) in [
+        (of_enterprise(4491, b"docsis3.1"), true),
+        (several, true),
+        (second, true),
+        (of_enterprise(4491, b"docsis2"), false),
+        (of_enterprise(4491, b"eMTA2"), false),
+        (of_enterprise(4492, b"docsis3.1"), false),
+        (b"docsis3.1".to_vec(), false),
+        (cut[..cut.len() - 1].to_vec(), false),
+        (vec![], false),
+    ] {
+        let offer = world.ask(&discover(1).option(option::VI_VENDOR_CLASS, &sent));
+        let expected = is_member.then(|| given.clone());
+        assert_eq!(offer.option(VI_VENDOR_OPTIONS), expected, "{sent:?}");
+    }
+    assert_eq!(world.ask(&discover(1)).option(VI_VENDOR_OPTIONS), None);
+}
+
 #[test]
 fn m23_the_kernel_gets_an_answer_for_each_class() {
     let mut world = world(vec![Class {

@@ -153,7 +153,7 @@ fn numbered_section<'a>(node: &Node<'a>, such_as: &str) -> Option<Section<'a>> {
 }
 
 /// A number written as TOML's key, in its one form: `7`, not `07`.
-fn key<T: std::str::FromStr + ToString>(name: &str) -> Option<T> {
+pub(in crate::config) fn key<T: std::str::FromStr + ToString>(name: &str) -> Option<T> {
     name.parse()
         .ok()
         .filter(|number: &T| number.to_string() == name)

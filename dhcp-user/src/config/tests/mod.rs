@@ -290,7 +290,7 @@ lease-time = '2m'
 options = {{ tftp-server-name = 'boot' }}
 [[class]]
 name = 'late'
-when.any = [{{ class = 'uefi' }}, {{ architecture = 11 }}]
+when.any = [{{ class = 'uefi' }}, {{ vi-vendor-class = {{ 4491 = ['docsis3*', 'x'], 9 = 'y' }} }}]
 refuse = true
 [[class]]
 name = 'here'
@@ -327,7 +327,9 @@ when = {{ hardware-address = ['02:00:5E:*', '02-00'], circuit-id = 'eth*', remot
 All([Is(VendorClass, [Pattern { octets: [80, 88, 69, 67, 108, 105, 101, 110, 116], is_prefix: true }, \
 Pattern { octets: [1, 2], is_prefix: false }]), Architecture([7, 9])]) \
 All([All([All([In(1)]), All([Not(All([Is(UserClass, [Pattern { octets: [105, 80, 88, 69], is_prefix: false }])]))])])]) \
-All([Any([All([In(1)]), All([Architecture([11])])])]) \
+All([Any([All([In(1)]), All([All([\
+Enterprise(4491, [Pattern { octets: [100, 111, 99, 115, 105, 115, 51], is_prefix: true }, Pattern { octets: [120], is_prefix: false }]), \
+Enterprise(9, [Pattern { octets: [121], is_prefix: false }])])])])]) \
 All([Is(HardwareAddress, [Pattern { octets: [2, 0, 94], is_prefix: true }, Pattern { octets: [2, 0], is_prefix: false }]), \
 Is(CircuitId, [Pattern { octets: [101, 116, 104], is_prefix: true }]), \
 Is(RemoteId, [Pattern { octets: [0, 1], is_prefix: false }]), \
