@@ -200,7 +200,7 @@ const LEAST: [(&str, u32); 33] = [
     ("option 80", 5),
     ("option 81", 40),
     ("rapid commit", 2),
-    ("option 108 in a DISCOVER", 5),
+    ("option 108 in a DISCOVER", 1),
     ("firmware", 20),
     ("pads between options", 10),
 ];
