@@ -286,3 +286,38 @@ fn m22_m25_what_is_only_sent_as_listed_or_configured() {
         (vec![CAPTIVE_PORTAL], vec![PORTAL.to_vec()])
     );
 }
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn c111_c112_who_lists_it_hears_from_the_kernel_that_ipv6_will_do_and_gets_no_address_for_it() {
+    let mut both = Both::new(&networks::config());
+    let list = [1, 3, option::V6_ONLY_PREFERRED];
+    let client = actor(1, None, Some(RELAY), None);
+    let offer = both.ask(
+        &listing(cast::discover(&client), &list),
+        Outcome::UnknownClient,
+    );
+    assert_eq!(kind(&client, &offer), message_type::OFFER);
+    assert_eq!(yiaddr(&client, &offer), Ipv4Addr::UNSPECIFIED);
+    assert!(both.sides.live.is_empty(), "nothing is held for it");
+    let waits = |reply: &[u8]| values(&client, reply, option::V6_ONLY_PREFERRED);
+    assert_eq!(waits(&offer), [[0; 4]]);
+
+    let client = both.lease(client.clone());
+    let request = listing(cast::rebooting(&client), &list);
+    let ack = both.ask(&request, Outcome::AckedRebooting);
+    assert_eq!(waits(&ack), [[0; 4]]);
+    let ack = both.ask(&cast::rebooting(&client), Outcome::AckedRebooting);
+    assert!(waits(&ack).is_empty(), "not to who does not list it");
+    // No OFFER of the like is the kernel's: to who has no lease it would be one of no address.
+    let offer = both.ask(
+        &listing(cast::discover(&client), &list),
+        Outcome::NoTemplate,
+    );
+    assert_eq!(yiaddr(&client, &offer), client.address);
+    // Elsewhere nobody hears of it.
+    let direct = both.lease(stranger(2));
+    let request = listing(cast::rebooting(&direct), &list);
+    let ack = both.ask(&request, Outcome::AckedRebooting);
+    assert!(values(&direct, &ack, option::V6_ONLY_PREFERRED).is_empty());
+}
