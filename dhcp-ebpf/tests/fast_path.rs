@@ -3,12 +3,12 @@
 use std::net::Ipv4Addr;
 
 use dhcp_common::{
-    abi::{BindingState, Grant, NS_PER_SEC},
+    abi::{BindingState, Grant, META_SLOW_ONLY, NS_PER_SEC},
     outcome::{Action, Outcome},
     wire::{message_type, option},
 };
 use dhcp_ebpf::fixtures::{
-    cases::cases,
+    cases::{cases, with_fast_path_off},
     host::{HostFrame, HostTables},
     request::RequestFrame,
     world::{
@@ -44,6 +44,23 @@ fn every_case_ends_as_it_should() {
             );
         }
     }
+}
+
+#[test]
+fn m30_with_the_fast_path_off_every_case_goes_to_the_controller_or_ends_as_it_does_with_it() {
+    let mut handed_on = 0;
+    for mut case in cases(NOW) {
+        let name = case.name;
+        if let Some(meta) = &mut case.tables.meta {
+            meta.flags |= META_SLOW_ONLY;
+        }
+        let mut frame = HostFrame(case.frame.clone());
+        let outcome = case.tables.respond(&mut frame, IFINDEX).outcome;
+        assert_eq!(outcome, with_fast_path_off(case.outcome), "{name}");
+        assert_eq!(frame.0, case.frame, "{name}");
+        handed_on += u32::from(outcome == Outcome::SlowOnly);
+    }
+    assert!(handed_on >= 200, "{handed_on}");
 }
 
 fn renewal(n: u8) -> RequestFrame {

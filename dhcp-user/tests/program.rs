@@ -4,11 +4,11 @@
 mod support;
 
 use dhcp_common::{
-    abi::{CLOCK_LEAD_NS, Grant},
+    abi::{CLOCK_LEAD_NS, Grant, META_SLOW_ONLY},
     outcome::Action,
 };
 use dhcp_ebpf::fixtures::{
-    cases::cases,
+    cases::{cases, with_fast_path_off},
     program::{XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX},
     world::LEASE_SECS,
 };
@@ -24,13 +24,7 @@ fn every_case_ends_in_the_kernel_as_it_does_on_the_host() {
         program.install(&case.tables).expect(name);
         let run = program.run(&case.frame).expect(name);
         assert_eq!(run.outcome, case.outcome, "{name}");
-        let action = match case.outcome.action() {
-            Action::Pass => XDP_PASS,
-            Action::Transmit => XDP_TX,
-            Action::Slow => XDP_REDIRECT,
-            Action::Drop => XDP_DROP,
-        };
-        assert_eq!(run.action, action, "{name}");
+        assert_eq!(run.action, verdict(case.outcome.action()), "{name}");
         assert!(
             run.frame == case.reply.unwrap_or(case.frame),
             "{name}: another frame"
@@ -43,6 +37,34 @@ fn every_case_ends_in_the_kernel_as_it_does_on_the_host() {
             let latest = Nanos(Grant::pack(latest, 0));
             assert!(granted <= latest, "{name}");
         }
+    }
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn m30_with_the_fast_path_off_the_kernel_answers_no_case_and_hands_on_what_it_would_have_answered()
+{
+    let mut program = support::program(1024);
+    for mut case in cases(Nanos::now().0) {
+        let name = case.name;
+        if let Some(meta) = &mut case.tables.meta {
+            meta.flags |= META_SLOW_ONLY;
+        }
+        program.install(&case.tables).expect(name);
+        let run = program.run(&case.frame).expect(name);
+        let expected = with_fast_path_off(case.outcome);
+        assert_eq!(run.outcome, expected, "{name}");
+        assert_eq!(run.action, verdict(expected.action()), "{name}");
+        assert!(run.frame == case.frame, "{name}: another frame");
+    }
+}
+
+const fn verdict(action: Action) -> u32 {
+    match action {
+        Action::Pass => XDP_PASS,
+        Action::Transmit => XDP_TX,
+        Action::Slow => XDP_REDIRECT,
+        Action::Drop => XDP_DROP,
     }
 }
 

@@ -2,6 +2,7 @@
 //! the same state.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod agreement;
 mod both;
 mod cast;
 mod generated;
