@@ -21,6 +21,7 @@ use proptest::prelude::*;
 use crate::{
     cast::{self, World},
     networks::IFINDEX,
+    sides::Sides,
 };
 
 /// The request's shape in the mouth of another client: all options that the fingerprint covers.
@@ -38,6 +39,15 @@ fn shape_of(request: &RequestFrame, pioneer: &Actor) -> Vec<u8> {
     asked.frame()
 }
 
+/// A controller at a time, which others have asked in the way of this request before.
+pub fn informed(world: &World, now: Nanos, request: &RequestFrame) -> Sides {
+    let mut sides = world.sides(now);
+    for pioneer in &world.pioneers {
+        sides.answers_to(&shape_of(request, pioneer));
+    }
+    sides
+}
+
 /// What the fast path makes of a request at a time, which is what the controller would have made of it.
 /// `octets` are the request's frame, or what has become of it on its way.
 ///
@@ -50,10 +60,7 @@ pub fn agree(
     request: &RequestFrame,
     octets: &[u8],
 ) -> Result<Outcome, TestCaseError> {
-    let mut sides = world.sides(now);
-    for pioneer in &world.pioneers {
-        sides.answers_to(&shape_of(request, pioneer));
-    }
+    let mut sides = informed(world, now, request);
     // The engine goes first, for it publishes the answer to a new shape; all else is as it was before.
     let mut tables = sides.tables.clone();
     let standings = sides.standings();

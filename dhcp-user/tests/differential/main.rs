@@ -5,11 +5,13 @@
 mod agreement;
 mod both;
 mod cast;
+mod fleet;
 mod generated;
 mod malformed;
 mod networks;
 mod options;
 mod pitfalls;
+mod shapes;
 mod sides;
 #[path = "../support/program.rs"]
 mod support;
