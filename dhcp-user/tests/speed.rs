@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dhcp_common::outcome::Outcome;
 use dhcp_ebpf::fixtures::{
-    fleet::{fleet, renewal},
+    fleet::{fleet, renewal, renewal_with_relay_info},
     program::Program,
     request::RequestFrame,
     speed::Stopwatch,
@@ -61,4 +61,34 @@ fn a_renewal_and_other_traffic_cost_no_more_than_they_may() {
             "{what}: {ns} ns above xdp_pass instead of up to {bound}"
         );
     }
+}
+
+/// What a switch adds to a request is summed and echoed, and each of its sub-options looked at.
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn option_82_costs_a_renewal_no_more_than_it_may() {
+    const BOUND: f64 = 60.0;
+    let mut program = Program::load(OBJECT, LEASES).expect("the kernel takes the program");
+    program
+        .install(&fleet(LEASES, Nanos::now().0))
+        .expect("the maps hold the fleet");
+    let mut stopwatches = [renewal(7), renewal_with_relay_info(7)]
+        .map(|request| Stopwatch::new(RESTORE, &[request.frame()]).expect("the frame is taken up"));
+    let mut least = [Duration::MAX; 2];
+    let mut added_ns = f64::INFINITY;
+    for done in 1..=MAX_PAIRS {
+        for (stopwatch, least) in stopwatches.iter_mut().zip(&mut least) {
+            let pair = stopwatch
+                .pair(&mut program, Outcome::AckedRenewing, REPEAT)
+                .expect("every run ends alike");
+            *least = (*least).min(pair.answer);
+        }
+        let [without, with] = least.map(|least| least.as_secs_f64() * 1e9);
+        added_ns = with - without;
+        if done >= MAX_PAIRS / 10 && added_ns <= BOUND {
+            break;
+        }
+    }
+    println!("option 82 in a renewal: {added_ns:.0} ns more");
+    assert!(added_ns <= BOUND, "{added_ns} ns instead of up to {BOUND}");
 }
