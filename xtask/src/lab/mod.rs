@@ -7,7 +7,9 @@
 
 use std::{
     fs::{self, File},
+    panic,
     path::{Path, PathBuf},
+    thread,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -48,6 +50,8 @@ const LOG_TAIL: usize = 60;
 pub struct Lab {
     id: String,
     dir: PathBuf,
+    /// Whether the program of its daemons may answer.
+    has_fast_path: bool,
     /// Locked for as long as the lab has an owner.
     record: File,
     /// `None` for a lab that is kept.
@@ -62,6 +66,31 @@ impl Lab {
     pub fn run(play: impl FnOnce(&Self) -> Result<()>) -> Result<()> {
         let lab = Self::new()?;
         play(&lab).inspect_err(|_| lab.print_logs())
+    }
+
+    /// Plays the same in two labs side by side: in one the program answers whom it can, in the other it
+    /// hands everything on, and clients must not notice.
+    ///
+    /// # Errors
+    /// As [`Lab::run`], of either.
+    pub fn run_in_both_modes(play: impl Fn(&Self) -> Result<()> + Sync) -> Result<()> {
+        let run = |has_fast_path| {
+            let mut lab = Self::new()?;
+            lab.has_fast_path = has_fast_path;
+            play(&lab).inspect_err(|_| lab.print_logs())
+        };
+        let (on, off) = thread::scope(|scope| {
+            let off = scope.spawn(|| run(false));
+            (run(true), off.join())
+        });
+        on.context("with the fast path")?;
+        match off {
+            Ok(off) => off.context("with the fast path off"),
+            Err(cause) => {
+                eprintln!("this was with the fast path off");
+                panic::resume_unwind(cause)
+            }
+        }
     }
 
     /// Makes an empty lab, and removes what labs without an owner have left.
@@ -87,6 +116,7 @@ impl Lab {
         let lab = Self {
             id,
             dir,
+            has_fast_path: true,
             record,
             cleanup: Some(cleanup),
         };
@@ -95,6 +125,11 @@ impl Lab {
         command::read(command("mount", ["-t", "bpf", "xdhcpd-lab"]).arg(lab.bpffs()))?;
         xdp_pass::load(&lab.xdp_pass())?;
         Ok(lab)
+    }
+
+    /// Whether the program of the lab's daemons may answer, or only hand requests on.
+    pub const fn has_fast_path(&self) -> bool {
+        self.has_fast_path
     }
 
     /// Where everything of the lab lies that is a file.

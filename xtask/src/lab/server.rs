@@ -35,6 +35,7 @@ pub struct Server {
     socket: PathBuf,
     pin_dir: PathBuf,
     store: PathBuf,
+    fast_path: bool,
     process: Option<Process>,
 }
 
@@ -140,6 +141,7 @@ impl Server {
             socket: namespace.path("control.sock"),
             pin_dir: lab.bpffs().join("xdhcpd"),
             store: namespace.path("leases.db"),
+            fast_path: lab.has_fast_path(),
             process: None,
         };
         server.configure(config)?;
@@ -153,8 +155,8 @@ impl Server {
     pub fn configure(&self, config: &str) -> Result<()> {
         // Debug formatting of a path without control characters is a TOML string.
         let text = format!(
-            "[server]\nstore = {:?}\ncontrol-socket = {:?}\npin-dir = {:?}\n\n{config}",
-            self.store, self.socket, self.pin_dir
+            "[server]\nstore = {:?}\ncontrol-socket = {:?}\npin-dir = {:?}\nfast-path = {}\n\n{config}",
+            self.store, self.socket, self.pin_dir, self.fast_path
         );
         fs::write(&self.config, text)
             .with_context(|| format!("cannot write {}", self.config.display()))

@@ -16,8 +16,8 @@ use xtask::lab::{
 use crate::{wait_engine, wait_state};
 
 /// The pool's only address is another host's. The client declines it, and nobody is offered it then.
-fn decline<C>(start: impl Fn(&Namespace) -> Result<C>) -> Result<()> {
-    Lab::run(|lab| {
+fn decline<C>(start: impl Fn(&Namespace) -> Result<C> + Sync) -> Result<()> {
+    Lab::run_in_both_modes(|lab| {
         let net = Switched::new(lab, 3)?;
         let [client, host, next] = net.clients.as_slice() else {
             unreachable!("three were asked for");

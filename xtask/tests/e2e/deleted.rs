@@ -14,7 +14,7 @@ use xtask::lab::{
     topology::{Direct, SERVER, SERVER_INTERFACE},
 };
 
-use crate::wait_state;
+use crate::{expect_by_kernel, wait_state};
 
 const LONG: &str = r#"lease-time = "1h""#;
 /// The address of a deleted lease is kept for as long as its client may use it.
@@ -63,7 +63,7 @@ impl Returning {
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c057_c061_a_deleted_lease_is_acknowledged_again_while_its_address_is_free() -> Result<()> {
-    Lab::run(|lab| {
+    Lab::run_in_both_modes(|lab| {
         let net = Direct::new(lab)?;
         let server = Server::start(lab, &net.server, &config::local(LONG))?;
         let returning = Returning::new(&net)?;
@@ -86,7 +86,7 @@ fn c057_c061_a_deleted_lease_is_acknowledged_again_while_its_address_is_free() -
         let (_, renewal, path) = returning.ways(address)[0].clone();
         expect(&returning.client.ask(&renewal, path)?, MessageType::Ack)?;
         let counted = server.stats()?.since(&restored);
-        assert_eq!(counted.of(Outcome::AckedRenewing), 1, "{counted}");
+        expect_by_kernel(lab, &counted, &[(Outcome::AckedRenewing, 1)]);
         Ok(())
     })
 }
@@ -94,7 +94,7 @@ fn c057_c061_a_deleted_lease_is_acknowledged_again_while_its_address_is_free() -
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c053_c058_a_deleted_lease_is_refused_once_its_address_is_given_away() -> Result<()> {
-    Lab::run(|lab| {
+    Lab::run_in_both_modes(|lab| {
         let net = Direct::new(lab)?;
         let server = Server::start(lab, &net.server, &config::local(SHORT))?;
         let returning = Returning::new(&net)?;
@@ -117,7 +117,7 @@ fn c053_c058_a_deleted_lease_is_refused_once_its_address_is_given_away() -> Resu
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c058_a_deleted_lease_is_refused_once_its_address_is_no_longer_configured() -> Result<()> {
-    Lab::run(|lab| {
+    Lab::run_in_both_modes(|lab| {
         let net = Direct::new(lab)?;
         let mut server = Server::start(lab, &net.server, &config::local(LONG))?;
         let returning = Returning::new(&net)?;
@@ -135,7 +135,7 @@ fn c058_a_deleted_lease_is_refused_once_its_address_is_no_longer_configured() ->
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c058_a_real_client_moves_on_when_its_address_is_no_longer_configured() -> Result<()> {
-    Lab::run(|lab| {
+    Lab::run_in_both_modes(|lab| {
         let net = Direct::new(lab)?;
         let mut server = Server::start(lab, &net.server, &config::local(LONG))?;
         let mut client = Udhcpc::start(&net.client)?;
@@ -156,7 +156,7 @@ fn c058_a_real_client_moves_on_when_its_address_is_no_longer_configured() -> Res
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c057_a_real_client_does_not_notice_that_its_lease_was_deleted() -> Result<()> {
-    Lab::run(|lab| {
+    Lab::run_in_both_modes(|lab| {
         let net = Direct::new(lab)?;
         let server = Server::start(lab, &net.server, &config::local(LONG))?;
         let mut client = Udhcpc::start(&net.client)?;
@@ -169,7 +169,7 @@ fn c057_a_real_client_does_not_notice_that_its_lease_was_deleted() -> Result<()>
         let bound = server.stats()?;
         client.renew_and_wait()?;
         let counted = server.stats()?.since(&bound);
-        assert_eq!(counted.of(Outcome::AckedRenewing), 1, "{counted}");
+        expect_by_kernel(lab, &counted, &[(Outcome::AckedRenewing, 1)]);
         assert!(!client.events()?.contains(&Event::Lost));
         Ok(())
     })
@@ -179,7 +179,7 @@ fn c057_a_real_client_does_not_notice_that_its_lease_was_deleted() -> Result<()>
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c060_a_revoked_lease_is_refused_and_its_client_starts_afresh() -> Result<()> {
-    Lab::run(|lab| {
+    Lab::run_in_both_modes(|lab| {
         let net = Direct::new(lab)?;
         let server = Server::start(lab, &net.server, &config::local(LONG))?;
         let mut client = Udhcpc::start(&net.client)?;

@@ -1,6 +1,7 @@
 //! The daemon with real clients and a real relay agent, over the wire.
 //!
-//! Each test has a lab of its own, so that they run side by side. They need root, and the daemon built:
+//! Each test has a lab of its own, so that they run side by side, and all but those of the program itself
+//! a second one, in which the program may answer nothing (m30). They need root, and the daemon built:
 //! `cargo xtask test` sees to both.
 
 mod clients;
@@ -21,13 +22,36 @@ mod restart;
 use std::{net::Ipv4Addr, time::Duration};
 
 use anyhow::{Context as _, Result};
-use xtask::lab::{server::Server, wait};
+use dhcp_common::outcome::Outcome;
+use xtask::lab::{
+    Lab,
+    server::{Counted, Server},
+    wait,
+};
 
 /// Longer than anything takes that the daemon does at once.
 const SOON: Duration = Duration::from_secs(5);
 
 /// A server that is not there: clients choose it all the same.
 const OTHER_SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 9);
+
+/// That the kernel has answered so many requests with each outcome, and has handed on none; with the fast
+/// path off, that it has handed on as many, and has answered none.
+#[track_caller]
+fn expect_by_kernel(lab: &Lab, counted: &Counted, answers: &[(Outcome, u64)]) {
+    let requests: u64 = answers.iter().map(|(_, times)| times).sum();
+    if lab.has_fast_path() {
+        for (outcome, times) in answers {
+            assert_eq!(counted.of(*outcome), *times, "{counted}");
+        }
+        assert_eq!(counted.answered(), requests, "{counted}");
+        assert_eq!(counted.slow(), 0, "AF_XDP was used: {counted}");
+    } else {
+        assert_eq!(counted.of(Outcome::SlowOnly), requests, "{counted}");
+        assert_eq!(counted.slow(), requests, "{counted}");
+        assert_eq!(counted.answered(), 0, "{counted}");
+    }
+}
 
 /// Waits until the lease of an address is in a state, or, with `None`, until there is none.
 fn wait_state(server: &Server, address: Ipv4Addr, state: Option<&str>) -> Result<()> {

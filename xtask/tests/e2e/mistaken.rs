@@ -13,13 +13,16 @@ use xtask::lab::{
     topology::{Direct, SERVER, SERVER_INTERFACE},
 };
 
-use crate::{OTHER_SERVER, wait_engine};
+use crate::{OTHER_SERVER, expect_by_kernel, wait_engine};
 
 const LONG: &str = r#"lease-time = "1h""#;
 const NOT_ITS_OWN: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 150);
 
-fn give_up(ignored_as: &str, message: impl Fn(&RawClient, Ipv4Addr) -> Message) -> Result<()> {
-    Lab::run(|lab| {
+fn give_up(
+    ignored_as: &str,
+    message: impl Fn(&RawClient, Ipv4Addr) -> Message + Sync,
+) -> Result<()> {
+    Lab::run_in_both_modes(|lab| {
         let net = Direct::new(lab)?;
         let server = Server::start(lab, &net.server, &config::local(LONG))?;
         let client = RawClient::open(&net.client)?;
@@ -41,7 +44,7 @@ fn give_up(ignored_as: &str, message: impl Fn(&RawClient, Ipv4Addr) -> Message) 
             MessageType::Ack,
         )?;
         let counted = server.stats()?.since(&opened);
-        assert_eq!(counted.of(Outcome::AckedRenewing), 1, "{counted}");
+        expect_by_kernel(lab, &counted, &[(Outcome::AckedRenewing, 1)]);
         Ok(())
     })
 }

@@ -35,7 +35,7 @@ fn choose_other(client: &RawClient, offer: &Reply) -> Result<()> {
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c039_c040_an_offer_not_taken_is_free_at_once() -> Result<()> {
-    Lab::run(|lab| {
+    Lab::run_in_both_modes(|lab| {
         let net = Direct::new(lab)?;
         let settings = config::local_with_pool(HELD_LONG, ONE);
         let server = Server::start(lab, &net.server, &settings)?;
@@ -55,7 +55,7 @@ fn c039_c040_an_offer_not_taken_is_free_at_once() -> Result<()> {
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c039_c040_a_relayed_offer_not_taken_is_free_at_once() -> Result<()> {
-    Lab::run(|lab| {
+    Lab::run_in_both_modes(|lab| {
         let net = Relayed::new(lab, 2)?;
         let server = Server::start(lab, &net.server, &config::relayed(HELD_LONG))?;
         let _relay = Relay::start(&net.relay, true)?;
@@ -81,7 +81,7 @@ fn c039_c040_a_relayed_offer_not_taken_is_free_at_once() -> Result<()> {
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c040_an_offer_not_taken_just_before_its_deadline_is_freed_once() -> Result<()> {
-    Lab::run(|lab| {
+    Lab::run_in_both_modes(|lab| {
         let net = Direct::new(lab)?;
         let settings = config::local_with_pool(HELD_SHORT, ONE);
         let server = Server::start(lab, &net.server, &settings)?;
@@ -106,7 +106,7 @@ fn c040_an_offer_not_taken_just_before_its_deadline_is_freed_once() -> Result<()
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c043_an_offer_taken_just_before_its_deadline_is_a_lease() -> Result<()> {
-    Lab::run(|lab| {
+    Lab::run_in_both_modes(|lab| {
         let net = Direct::new(lab)?;
         let settings = config::local_with_pool(HELD_SHORT, ONE);
         let server = Server::start(lab, &net.server, &settings)?;
@@ -126,7 +126,7 @@ fn c043_an_offer_taken_just_before_its_deadline_is_a_lease() -> Result<()> {
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c028_an_offer_neither_taken_nor_refused_is_free_after_its_time() -> Result<()> {
-    Lab::run(|lab| {
+    Lab::run_in_both_modes(|lab| {
         let net = Direct::new(lab)?;
         let settings = config::local_with_pool(HELD_SHORT, ONE);
         let server = Server::start(lab, &net.server, &settings)?;
@@ -147,7 +147,7 @@ fn c028_an_offer_neither_taken_nor_refused_is_free_after_its_time() -> Result<()
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c041_a_lease_stays_when_its_client_chooses_another_server() -> Result<()> {
-    Lab::run(|lab| {
+    Lab::run_in_both_modes(|lab| {
         let net = Direct::new(lab)?;
         let server = Server::start(lab, &net.server, &config::local(HELD_LONG))?;
         let client = RawClient::open(&net.client)?;
@@ -164,7 +164,7 @@ fn c041_a_lease_stays_when_its_client_chooses_another_server() -> Result<()> {
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c040_the_next_real_client_gets_what_was_not_taken() -> Result<()> {
-    Lab::run(|lab| {
+    Lab::run_in_both_modes(|lab| {
         let net = Direct::new(lab)?;
         let settings = config::local_with_pool(HELD_LONG, ONE);
         let _server = Server::start(lab, &net.server, &settings)?;
