@@ -164,8 +164,13 @@ impl Engine {
         let answered = if granted > held.durable_until {
             self.bind(address, request, cx)
         } else {
-            self.update(address, |lease| lease.expires = lease.expires.max(granted));
-            self.arm(address);
+            if granted > held.expires {
+                self.update(address, |lease| lease.expires = granted);
+                self.arm(address);
+                // The commit is of the first request: a controller that starts anew knows of the longer
+                // promise by the entry alone.
+                self.publish(address, cx);
+            }
             let party = self.party_of(address, &held, &request);
             self.ack(address, &party, &request, cx)
         };

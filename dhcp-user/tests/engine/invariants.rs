@@ -1,282 +1,34 @@
-//! Random sequences of everything, with commits, fences and the kernel's grants in any order between.
+//! Random sequences of everything.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
+use proptest::{collection::vec, prelude::*};
 
-use dhcp_common::wire::{message_type, option};
-use dhcp_user::{clock::Nanos, config::Subnet, engine::Command, live::LeaseState};
-use proptest::prelude::*;
+use crate::{
+    sequence::{Sequence, check_nothing_is_lost, run, step},
+    support::*,
+};
 
-use crate::support::*;
-
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Discover(u8),
-    Selecting(u8, u8),
-    SelectingOther(u8),
-    InitReboot(u8, u8),
-    Renewing(u8, u8),
-    Rebinding(u8, u8),
-    Release(u8, u8),
-    Decline(u8, u8),
-    Delete(u8),
-    Revoke(u8),
-    /// In the kernel.
-    Renew(u8),
-    HorizonLow(u8),
-    /// A host that has the address, if that is being probed.
-    HostAnswers(u8),
-    Commit,
-    CommitFails,
-    Fence,
-    Sleep(u16),
-    Timeout,
-    Restart,
-}
-
-const CLIENTS: u8 = 5;
-
-fn step() -> impl Strategy<Value = Step> {
-    let client = 1..=CLIENTS;
-    let pair = || (1..=CLIENTS, 10u8..=13);
-    prop_oneof![
-        6 => client.clone().prop_map(Step::Discover),
-        8 => pair().prop_map(|(client, last)| Step::Selecting(client, last)),
-        1 => client.clone().prop_map(Step::SelectingOther),
-        2 => pair().prop_map(|(client, last)| Step::InitReboot(client, last)),
-        3 => pair().prop_map(|(client, last)| Step::Renewing(client, last)),
-        2 => pair().prop_map(|(client, last)| Step::Rebinding(client, last)),
-        1 => pair().prop_map(|(client, last)| Step::Release(client, last)),
-        1 => pair().prop_map(|(client, last)| Step::Decline(client, last)),
-        1 => (10u8..=13).prop_map(Step::Delete),
-        1 => (10u8..=13).prop_map(Step::Revoke),
-        4 => client.clone().prop_map(Step::Renew),
-        2 => client.prop_map(Step::HorizonLow),
-        2 => (10u8..=13).prop_map(Step::HostAnswers),
-        10 => Just(Step::Commit),
-        1 => Just(Step::CommitFails),
-        6 => Just(Step::Fence),
-        5 => (0u16..700).prop_map(Step::Sleep),
-        5 => Just(Step::Timeout),
-        1 => Just(Step::Restart),
-    ]
-}
-
-/// What clients have been promised: until when an address is theirs.
-#[derive(Default)]
-struct Promises {
-    until: BTreeMap<(u8, Ipv4Addr), Nanos>,
-    /// When each client last sent a REQUEST for an address: its lease counts from then.
-    requested: BTreeMap<(u8, Ipv4Addr), Nanos>,
-}
-
-impl Promises {
-    /// An ACK has left, from either path.
-    fn promise(&mut self, world: &World, client: u8, address: Ipv4Addr, until: Nanos) {
-        let record = world.store.get(&address).expect("durable before promised");
-        assert_eq!(record.client, key(client), "durable before promised");
-        assert!(until <= record.horizon, "no promise beyond what is durable");
-        for ((other, of), earlier) in &self.until {
-            assert!(
-                *other == client || *of != address || *earlier <= world.now,
-                "{address} is promised to {other} until {earlier:?}, and now to {client}"
-            );
-        }
-        // A client uses the address that it was given last.
-        self.until.retain(|(other, _), _| *other != client);
-        self.until.insert((client, address), until);
-    }
-
-    fn withdraw(&mut self, client: u8, address: Ipv4Addr) {
-        self.until.remove(&(client, address));
-    }
-}
-
-fn run(steps: &[Step], is_probing: bool) -> World {
-    let probe_time = Duration::from_millis(if is_probing { 500 } else { 0 });
-    let mut world = World::with(Subnet {
-        probe_time,
-        ..subnet()
-    });
-    let mut promises = Promises::default();
-    let mut has_crashed = false;
-    for (index, step) in steps.iter().enumerate() {
-        take(&mut world, &mut promises, *step, index as u64);
-        for reply in std::mem::take(&mut world.sent) {
-            if reply.message_type() == message_type::OFFER {
-                let state = world.state(reply.yiaddr());
-                assert!(state.is_some_and(|state| {
-                    !matches!(state, LeaseState::Probing | LeaseState::Quarantined)
-                }));
-            }
-            if reply.message_type() == message_type::ACK {
-                let client = reply.payload[33];
-                let lease = reply.option(option::LEASE_TIME).expect("an ACK of a lease");
-                assert_eq!(lease, LEASE_SECS.to_be_bytes());
-                let until = promises.requested[&(client, reply.yiaddr())].plus_lease(LEASE_SECS);
-                promises.promise(&world, client, reply.yiaddr(), until);
-            }
-        }
-        has_crashed |= matches!(step, Step::Restart);
-        check(&world, has_crashed);
-    }
-    world
-}
-
-fn take(world: &mut World, promises: &mut Promises, step: Step, id: u64) {
-    if let Step::Selecting(client, last)
-    | Step::InitReboot(client, last)
-    | Step::Renewing(client, last)
-    | Step::Rebinding(client, last) = step
-    {
-        promises.requested.insert((client, ip(last)), world.now);
-    }
-    match step {
-        Step::Discover(client) => {
-            // A revoked client that starts again uses its address no longer.
-            let is_revoked = |of: &Ipv4Addr| world.state(*of) == Some(LeaseState::Revoked);
-            promises
-                .until
-                .retain(|(other, of), _| *other != client || !is_revoked(of));
-            world.message(&discover(client));
-        }
-        Step::Selecting(client, last) => world.message(&selecting(client, ip(last))),
-        Step::SelectingOther(client) => world.message(&selecting_other(client)),
-        Step::InitReboot(client, last) => world.message(&init_reboot(client, ip(last))),
-        Step::Renewing(client, last) => world.message(&renewing(client, ip(last))),
-        Step::Rebinding(client, last) => world.message(&rebinding(client, ip(last))),
-        Step::Release(client, last) => {
-            promises.withdraw(client, ip(last));
-            world.kernel.close(&key(client));
-            world.message(&release(client, ip(last)));
-        }
-        Step::Decline(client, last) => {
-            promises.withdraw(client, ip(last));
-            world.kernel.close(&key(client));
-            world.message(&decline(client, ip(last)));
-        }
-        Step::Delete(last) => world.command(id, Command::Delete(ip(last))),
-        Step::Revoke(last) => world.command(id, Command::Revoke(ip(last))),
-        Step::Renew(client) => {
-            if let Some(until) = world.kernel.renew(&key(client), world.now) {
-                let address = world
-                    .published(client)
-                    .expect("it has been renewed")
-                    .address
-                    .into();
-                promises.promise(world, client, address, until);
-            }
-        }
-        Step::HorizonLow(client) => {
-            if let Some(binding) = world.published(client) {
-                let (slot, epoch) = (binding.slot, binding.epoch);
-                world.input(dhcp_user::engine::Input::HorizonLow { slot, epoch });
-            }
-        }
-        Step::HostAnswers(last) => {
-            if world.state(ip(last)) == Some(LeaseState::Probing) {
-                world.host_answers(ip(last));
-            }
-        }
-        Step::Commit if world.commits.is_empty() => {}
-        Step::Commit => world.commit(),
-        Step::CommitFails if world.commits.is_empty() => {}
-        Step::CommitFails => {
-            world.store_fails = true;
-            world.commit();
-            world.store_fails = false;
-        }
-        Step::Fence if world.fences.is_empty() => {}
-        Step::Fence => world.fence(),
-        Step::Sleep(time) => world.sleep(secs(time.into())),
-        Step::Timeout => world.timeout(),
-        Step::Restart => world.restart(),
-    }
-}
-
-/// What holds after every step. After a crash an address that was on its way to the pool may be its
-/// client's again, beside the one that the client has come to.
-fn check(world: &World, has_crashed: bool) {
-    let mut clients = BTreeMap::new();
-    for lease in world.live.iter() {
-        let is_active = matches!(
-            lease.state,
-            LeaseState::Probing
-                | LeaseState::Offered
-                | LeaseState::Committing
-                | LeaseState::Bound
-                | LeaseState::Forgotten
-        );
-        if is_active && !has_crashed {
-            let earlier = clients.insert(lease.client, *lease.key());
-            assert_eq!(earlier, None, "two addresses for {:?}", lease.client);
-        }
-    }
-    let mut slots = BTreeMap::new();
-    let mut addresses = BTreeMap::new();
-    for (client, binding) in &world.kernel.leases {
-        assert_eq!(
-            slots.insert(binding.slot, client),
-            None,
-            "two bindings in a slot"
-        );
-        let address = Ipv4Addr::from(binding.address);
-        assert_eq!(
-            addresses.insert(address, client),
-            None,
-            "{address} published twice"
-        );
-        let lease = world
-            .live
-            .get(&address)
-            .expect("what is published is not free");
-        assert_eq!(lease.client, *client);
-        assert_ne!(lease.state, LeaseState::Probing, "nothing is offered yet");
-        if binding.durable_until_ns > 0 {
-            let record = world
-                .store
-                .get(&address)
-                .expect("what is published is durable");
-            assert!(binding.durable_until_ns <= record.horizon.0);
-        }
-    }
-}
-
-/// Everything ends, and every address can be had again.
-fn check_nothing_is_lost(mut world: World) {
-    world.settle();
-    world.pass(secs(DECLINE_SECS + 10 * u64::from(LEASE_SECS)));
-    assert_eq!(world.live.len(), 0, "{:?}", world.live);
-    assert_eq!(world.kernel.leases.len(), 0);
-    assert_eq!(
-        (
-            world.engine.next_deadline(),
-            world.commits.len(),
-            world.fences.len()
-        ),
-        (None, 0, 0)
-    );
-    world.sent.clear();
-    for client in 100..103 {
-        world.message(&discover(client));
-    }
-    world.pass(secs(1));
-    let mut offered: Vec<_> = world.sent.iter().map(Received::yiaddr).collect();
-    offered.sort();
-    assert_eq!(offered, [ip(10), ip(11), ip(12)]);
+/// Of up to so many steps.
+fn sequence(most: usize) -> impl Strategy<Value = Sequence> {
+    let parts = (any::<bool>(), any::<bool>(), 1u32..=6, vec(step(), 1..most));
+    parts.prop_map(|(authoritative, is_probing, max_slots, steps)| Sequence {
+        authoritative,
+        is_probing,
+        max_slots,
+        steps,
+    })
 }
 
 proptest! {
     #[test]
     fn c118_no_order_of_events_gives_an_address_twice_or_loses_it(
-        steps in proptest::collection::vec(step(), 1..80),
-        is_probing in any::<bool>(),
+        sequence in sequence(80),
     ) {
-        check_nothing_is_lost(run(&steps, is_probing));
+        check_nothing_is_lost(run(&sequence));
     }
 
     #[test]
-    fn the_same_inputs_give_the_same_effects(steps in proptest::collection::vec(step(), 1..40)) {
-        let (one, other) = (run(&steps, true), run(&steps, true));
+    fn the_same_inputs_give_the_same_effects(sequence in sequence(40)) {
+        let (one, other) = (run(&sequence), run(&sequence));
         prop_assert_eq!(one.effects, other.effects);
         prop_assert_eq!(one.kernel.leases, other.kernel.leases);
         prop_assert_eq!(one.store, other.store);

@@ -25,4 +25,5 @@ mod relays;
 mod replies;
 mod requests;
 mod restart;
+mod sequence;
 mod templates;

@@ -42,6 +42,19 @@ fn c120_a_lease_that_the_kernel_extended_alone_is_not_cut_short() {
     assert_eq!(world.state(ip(10)), Some(LeaseState::Bound));
 }
 
+/// Its ACK counts from the repeated REQUEST, and the commit from the first.
+#[test]
+fn c118_c120_a_lease_asked_for_again_while_it_was_committed_is_not_cut_short() {
+    let mut world = World::new();
+    world.ask(&discover(1));
+    world.message(&selecting(1, ip(10)));
+    world.sleep(secs(300));
+    world.expect_ack(&selecting(1, ip(10)), ip(10));
+    let promised = world.now.plus_lease(LEASE_SECS);
+    world.restart();
+    assert_eq!(world.live.get(&ip(10)).unwrap().expires, promised);
+}
+
 #[test]
 fn c120_after_a_reboot_the_map_is_built_from_the_store_and_leases_are_kept_to_their_horizon() {
     let mut world = World::new();

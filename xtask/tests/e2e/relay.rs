@@ -15,7 +15,7 @@ use crate::{expect_by_kernel, wait_state};
 
 const LONG: &str = r#"lease-time = "1h""#;
 
-fn live(relay: impl Fn(&Namespace) -> Result<Relay>) -> Result<()> {
+fn live(relay: impl Fn(&Namespace) -> Result<Relay> + Sync) -> Result<()> {
     Lab::run_in_both_modes(|lab| {
         let net = Relayed::new(lab, 2)?;
         let server = Server::start(lab, &net.server, &config::relayed(LONG))?;
