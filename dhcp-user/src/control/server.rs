@@ -21,7 +21,7 @@ use nix::{
     fcntl::{Flock, FlockArg},
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream},
     sync::{Semaphore, mpsc, oneshot},
     time::timeout,
@@ -152,7 +152,7 @@ impl Listener {
                 Ok(place) => {
                     let control = Arc::clone(&control);
                     clients.spawn(async move {
-                        if let Err(error) = Session::new(stream).run(&control).await {
+                        if let Err(error) = converse(stream, &control).await {
                             tracing::debug!(%error, "a client of the control socket was given up");
                         }
                         drop(place);
@@ -214,18 +214,23 @@ fn line(response: &Response) -> Vec<u8> {
     line
 }
 
-struct Session {
-    stream: BufReader<UnixStream>,
+/// Answers request after request until the client has no more.
+///
+/// # Errors
+/// The client is gone, says nothing for too long, or does not read its answers.
+pub async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    control: &Arc<Control>,
+) -> io::Result<()> {
+    let stream = BufReader::new(stream);
+    Session { stream }.run(control).await
 }
 
-impl Session {
-    fn new(stream: UnixStream) -> Self {
-        Self {
-            stream: BufReader::new(stream),
-        }
-    }
+struct Session<S> {
+    stream: BufReader<S>,
+}
 
-    /// Answers request after request until the client has no more.
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     async fn run(&mut self, control: &Arc<Control>) -> io::Result<()> {
         let mut request = Vec::new();
         loop {

@@ -55,12 +55,23 @@ pub fn ports(config: &Config) -> anyhow::Result<Vec<Port>> {
     );
     (0..MAX_INTERFACES)
         .zip(&config.interfaces)
-        .map(|(index, configured)| port(index, configured, config))
+        .map(|(index, configured)| {
+            let interface = Interface::find(&configured.name)?;
+            port(index, configured, interface, config)
+        })
         .collect()
 }
 
-fn port(index: u32, configured: &config::Interface, config: &Config) -> anyhow::Result<Port> {
-    let interface = Interface::find(&configured.name)?;
+/// An interface of the configuration on the host's that it names.
+///
+/// # Errors
+/// It has more addresses than the program compares.
+pub fn port(
+    index: u32,
+    configured: &config::Interface,
+    interface: Interface,
+    config: &Config,
+) -> anyhow::Result<Port> {
     if interface.queues > MAX_QUEUES {
         tracing::warn!(
             interface = interface.name,
