@@ -1,0 +1,36 @@
+//! What xdhcpd must stand, as functions of octets.
+//!
+//! Each of [`fast_path`], [`engine`], [`config`] and [`control`] takes whatever octets there are, makes of
+//! them what its part of the server is fed with, and panics where something does not hold. A fuzzer looks
+//! for octets by which one does (`cargo xtask fuzz`); `tests/replay.rs` shows them all that it has found
+//! so far. Requests and sequences come from the strategies that the property tests draw from, see [`draw`],
+//! and what must hold is what those tests check.
+#![allow(
+    clippy::unwrap_used,
+    reason = "what does not hold is found by panicking"
+)]
+
+mod config;
+mod control;
+mod draw;
+mod engine;
+mod fast_path;
+
+// Modules of the controller's tests, under the names that they know each other by.
+#[allow(dead_code, reason = "the differential tests use more of it")]
+#[path = "../../tests/differential/agreement.rs"]
+mod agreement;
+#[allow(dead_code, reason = "the differential tests use more of it")]
+#[path = "../../tests/differential/cast.rs"]
+mod cast;
+#[path = "../../tests/differential/networks.rs"]
+mod networks;
+#[path = "../../tests/engine/sequence.rs"]
+mod sequence;
+#[allow(dead_code, reason = "the differential tests use more of it")]
+#[path = "../../tests/differential/sides.rs"]
+mod sides;
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+pub use self::{config::config, control::control, engine::engine, fast_path::fast_path};
