@@ -7,6 +7,7 @@ pub mod command;
 pub mod compare;
 pub mod conformance;
 pub mod demo;
+pub mod fuzz;
 pub mod lab;
 pub mod setup;
 pub mod test;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{build, compare, conformance, demo, setup, test};
+use xtask::{build, compare, conformance, demo, fuzz, setup, test};
 
 /// Everything that this workspace needs besides `cargo build`. Each command that a task runs is printed.
 #[derive(Parser)]
@@ -25,6 +25,8 @@ enum Task {
     Test(test::Options),
     /// Sends the same requests to other servers, and writes in docs/COMPARISON.md what came back.
     Compare(compare::Options),
+    /// Looks for octets that the server does not stand, and says what it found.
+    Fuzz(fuzz::Options),
     /// Writes in docs/CONFORMANCE.md which tests cover which check.
     Conformance(conformance::Options),
 }
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => return test::run(&options),
         Task::Compare(options) => compare::run(&options),
+        Task::Fuzz(options) => return fuzz::run(&options),
         Task::Conformance(options) => conformance::run(&options),
     };
     match result {

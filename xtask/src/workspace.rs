@@ -61,6 +61,7 @@ pub struct Package {
 
 #[derive(Debug, Deserialize)]
 pub struct Target {
+    pub name: String,
     pub kind: Vec<String>,
 }
 

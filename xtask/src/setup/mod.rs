@@ -5,6 +5,7 @@
 use anyhow::Result;
 
 mod bpf_linker;
+pub mod cargo_fuzz;
 mod packages;
 mod rust_src;
 mod toolchain;
