@@ -31,6 +31,7 @@ pub fn engine(octets: &[u8]) {
             check_nothing_is_lost(run(&Sequence {
                 authoritative: world % 2 == 1,
                 max_slots: u32::from(world / 2) % 6 + 1,
+                is_probing: world / 12 % 2 == 1,
                 steps,
             }));
         }

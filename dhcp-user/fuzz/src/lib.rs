@@ -1,9 +1,9 @@
 //! What xdhcpd must stand, as functions of octets.
 //!
-//! Each of [`fast_path`], [`engine`], [`config`] and [`control`] takes whatever octets there are, makes of
+//! Each of [`fast_path()`], [`engine()`], [`config()`] and [`control()`] takes whatever octets there are, makes of
 //! them what its part of the server is fed with, and panics where something does not hold. A fuzzer looks
 //! for octets by which one does (`cargo xtask fuzz`); `tests/replay.rs` shows them all that it has found
-//! so far. Requests and sequences come from the strategies that the property tests draw from, see [`draw`],
+//! so far. Requests and sequences come from the strategies that the property tests draw from, see [`mod@draw`],
 //! and what must hold is what those tests check.
 #![allow(
     clippy::unwrap_used,
