@@ -7,11 +7,24 @@ use std::net::Ipv4Addr;
 
 use dashmap::DashMap;
 use dhcp_common::abi::ClientKey;
+use ipnet::Ipv4Net;
 
 use crate::{clock::Nanos, config::LeaseTimes, store::Origin};
 
 /// By address.
 pub type Live = DashMap<Ipv4Addr, Lease>;
+
+/// Those of a prefix, in no order.
+pub fn addresses_in(live: &Live, prefix: Ipv4Net) -> Vec<Ipv4Addr> {
+    let size = 1 << (u32::from(prefix.max_prefix_len()) - u32::from(prefix.prefix_len()));
+    if size <= live.len() as u64 {
+        let first = u64::from(u32::from(prefix.network()));
+        let all = (first..first + size).map(|address| Ipv4Addr::from(address as u32));
+        return all.filter(|address| live.contains_key(address)).collect();
+    }
+    let all = live.iter().map(|lease| *lease.key());
+    all.filter(|address| prefix.contains(address)).collect()
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LeaseState {

@@ -139,6 +139,36 @@ impl Pool {
         self.free += 1;
     }
 
+    /// Whether the other pool is of the same addresses, free or not.
+    pub fn is_of_the_same(&self, other: &Self) -> bool {
+        let bounds = |pool: &Self| -> Vec<_> {
+            let ranges = pool.ranges.iter();
+            ranges.map(|range| (range.first, range.last)).collect()
+        };
+        bounds(self) == bounds(other) && self.reserved == other.reserved
+    }
+
+    /// Makes a new pool know which addresses are not free, and in which order others were given back.
+    pub fn fill(
+        &mut self,
+        taken: impl IntoIterator<Item = Ipv4Addr>,
+        given_back: impl IntoIterator<Item = Ipv4Addr>,
+    ) {
+        for address in taken {
+            self.take(address);
+        }
+        for address in given_back {
+            if self.take(address) {
+                self.give_back(address);
+            }
+        }
+    }
+
+    /// Used before and free, the longest ago first.
+    pub fn given_back(&self) -> impl Iterator<Item = Ipv4Addr> {
+        self.given_back.iter().map(|address| (*address).into())
+    }
+
     fn is_never_used(&self, address: u32) -> bool {
         let wide = u64::from(address);
         self.ranges

@@ -29,6 +29,7 @@ mod profile;
 mod protocol;
 mod publish;
 mod relay_info;
+mod reload;
 mod reply;
 mod request;
 mod restore;
@@ -54,13 +55,14 @@ pub use self::{
         ProbeAnswer, ProbeWay,
     },
     links::{Link, LinkTable},
+    networks::Networks,
+    reload::{Fates, Preview},
     slots::NO_SLOT,
 };
 use self::{
     commits::{Item, Work},
     fences::Fence,
     leasequery::Requesters,
-    networks::Networks,
     probes::Probes,
     slots::Slots,
 };
@@ -68,7 +70,7 @@ use crate::{
     clock::Nanos,
     config::Config,
     live::{Lease, LeaseState, Live},
-    store::Ticket,
+    store::{Record, Ticket},
     timers::Timers,
 };
 
@@ -110,6 +112,8 @@ pub struct Engine {
     low: BTreeSet<Ipv4Addr>,
     probes: Probes,
     templates: HashSet<TemplateKey>,
+    /// What the store holds of addresses that no subnet has.
+    foreign: Vec<Record>,
     counters: Arc<Counters>,
     last_ticket: u64,
     last_fence: u64,
@@ -150,6 +154,7 @@ impl Engine {
             low: BTreeSet::new(),
             probes: Probes::new(setup.config.has_probes()),
             templates: HashSet::new(),
+            foreign: Vec::new(),
             counters: Arc::default(),
             last_ticket: 0,
             last_fence: 0,

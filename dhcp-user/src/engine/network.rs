@@ -13,6 +13,7 @@ use ipnet::Ipv4Net;
 use super::{profile::Profile, relay_info::AgentIds};
 use crate::{
     config::{self, Classes, LeaseTimes, Overrides, Owner, Port, Reservation},
+    live::{self, Live},
     pool::Pool,
 };
 
@@ -64,11 +65,62 @@ impl Subnet {
         Some(&self.pool_of(address)?.pool)
     }
 
+    /// Whether all that matters to a lease here is as it was in another configuration.
+    fn says_the_same(&self, former: &Self) -> bool {
+        let kinds = |subnet: &Self| -> Vec<_> {
+            let pools = subnet.pools.iter();
+            pools.map(|kind| (kind.classes, kind.profile.id)).collect()
+        };
+        self.prefix == former.prefix
+            && self.profile.id == former.profile.id
+            && kinds(self) == kinds(former)
+            && self
+                .pools
+                .iter()
+                .zip(&former.pools)
+                .all(|(kind, former)| kind.pool.is_of_the_same(&former.pool))
+    }
+
+    /// Takes over which addresses are free: whole pools where they are of the same addresses, and else
+    /// what is in neither the live table nor newer than what was given back before.
+    fn take_over(&mut self, former: Option<&mut Self>, live: &Live) {
+        let mut former = former.map(|former| std::mem::take(&mut former.pools));
+        let former = former.get_or_insert_default();
+        for kind in &mut self.pools {
+            let mut counterparts = former.iter_mut();
+            match counterparts.find(|former| former.pool.is_of_the_same(&kind.pool)) {
+                Some(same) => std::mem::swap(&mut kind.pool, &mut same.pool),
+                None => kind.pool.fill(
+                    live::addresses_in(live, self.prefix),
+                    former.iter().flat_map(|former| former.pool.given_back()),
+                ),
+            }
+        }
+    }
+
     fn take_any(&mut self, classes: Classes) -> Option<Ipv4Addr> {
         let pools = self.pools.iter_mut();
         pools
             .filter(|pool| pool.is_for(classes))
             .find_map(|pool| pool.pool.take_any())
+    }
+}
+
+/// Where a configuration differs from another one in what matters to leases.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// All addresses in these.
+    pub prefixes: Vec<Ipv4Net>,
+    pub addresses: Vec<Ipv4Addr>,
+    /// Whatever addresses these have.
+    pub clients: Vec<ClientKey>,
+}
+
+impl Changes {
+    pub fn extend(&mut self, other: Self) {
+        self.prefixes.extend(other.prefixes);
+        self.addresses.extend(other.addresses);
+        self.clients.extend(other.clients);
     }
 }
 
@@ -286,6 +338,59 @@ impl Network {
         let kind = kinds().find(|kind| kind.pool.free() > 0);
         let kind = kind.or_else(|| kinds().find(|kind| suits(&kind.profile)));
         Some(&kind?.profile)
+    }
+
+    /// What is different from another configuration of the same network.
+    pub fn changes_from(&self, former: &Self) -> Changes {
+        let mut changes = Changes::default();
+        let differing = |ours: &Self, theirs: &Self| -> Vec<(Owner, Ipv4Addr)> {
+            let told = |network: &Self, address| network.reserved.get(address).map(|told| told.id);
+            let owners = ours.reservations.iter().filter(|(owner, address)| {
+                theirs.reservations.get(owner) != Some(address)
+                    || told(ours, address) != told(theirs, address)
+            });
+            owners
+                .map(|(owner, address)| (owner.clone(), *address))
+                .collect()
+        };
+        let owners = [differing(self, former), differing(former, self)].concat();
+        let is_everywhere = self.match_client_id != former.match_client_id
+            || owners
+                .iter()
+                .any(|(owner, _)| matches!(owner, Owner::Port(_)));
+        for (owner, address) in owners {
+            changes.addresses.push(address);
+            if let Owner::Client(client) = owner {
+                changes.clients.push(client);
+            }
+        }
+        for subnet in &self.subnets {
+            let is_same = former
+                .index_of(subnet.prefix.network())
+                .and_then(|index| former.subnet(index))
+                .is_some_and(|former| subnet.says_the_same(former));
+            if !is_same || is_everywhere {
+                changes.prefixes.push(subnet.prefix);
+            }
+        }
+        let former = former.subnets.iter().map(|subnet| subnet.prefix);
+        let gone = former.filter(|prefix| {
+            let own = self.subnet_of(prefix.network());
+            own.is_none_or(|own| own.prefix != *prefix)
+        });
+        changes.prefixes.extend(gone);
+        changes
+    }
+
+    /// Takes over from another configuration which addresses are free.
+    pub fn take_over(&mut self, mut former: Option<&mut Self>, live: &Live) {
+        for subnet in &mut self.subnets {
+            let counterpart = former.as_deref_mut().and_then(|former| {
+                let index = former.index_of(subnet.prefix.network())?;
+                former.subnets.get_mut(index)
+            });
+            subnet.take_over(counterpart, live);
+        }
     }
 
     pub fn give_back(&mut self, address: Ipv4Addr) {

@@ -14,11 +14,14 @@ use super::{
     counters::Counter,
     effect::Ingress,
     links::LinkTable,
-    network::{Network, Subnet},
+    network::{Changes, Network, Subnet},
     profile::{Profile, Terms},
     request::{Request, Shape},
 };
-use crate::config::{self, Classes, Config, LeaseTimes, OptionValue, Overrides};
+use crate::{
+    config::{self, Classes, Config, LeaseTimes, OptionValue, Overrides},
+    live::Live,
+};
 
 /// All subnets, found by id and by the addresses in them.
 #[derive(Debug)]
@@ -108,6 +111,35 @@ impl Networks {
         let index = network.add(subnet, server_id, classes);
         self.by_prefix
             .insert(subnet.prefix.trunc(), (network.id, index));
+    }
+
+    /// What is different from another configuration.
+    pub fn changes_from(&self, former: &Self) -> Changes {
+        let nothing = config::Network {
+            id: 0,
+            name: String::new(),
+            match_client_id: true,
+            subnets: Vec::new(),
+        };
+        let nothing = Network::new(&nothing);
+        let mut changes = Changes::default();
+        for (id, network) in &self.by_id {
+            let former = former.get(*id).unwrap_or(&nothing);
+            changes.extend(network.changes_from(former));
+        }
+        for (id, former) in &former.by_id {
+            if !self.by_id.contains_key(id) {
+                changes.extend(nothing.changes_from(former));
+            }
+        }
+        changes
+    }
+
+    /// Takes over from another configuration which addresses are free.
+    pub fn take_over(&mut self, mut former: Self, live: &Live) {
+        for (id, network) in &mut self.by_id {
+            network.take_over(former.by_id.get_mut(id), live);
+        }
     }
 
     pub fn get(&self, id: u32) -> Option<&Network> {

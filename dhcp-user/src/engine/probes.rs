@@ -69,6 +69,11 @@ impl Probes {
         self.under_way.len() < MAX_UNDER_WAY
     }
 
+    /// Whether any subnet wants it from now on; what is under way goes on.
+    pub const fn set_on(&mut self, is_on: bool) {
+        self.is_on = is_on;
+    }
+
     pub fn is_under_way(&self, address: Ipv4Addr) -> bool {
         self.under_way.contains_key(&address)
     }

@@ -58,7 +58,10 @@ impl Engine {
 
     fn restore_lease(&mut self, record: Record, published: &Published) {
         let address = record.address;
-        if self.networks.containing(address).is_none() || self.live.contains_key(&address) {
+        if self.networks.containing(address).is_none() {
+            return self.foreign.push(record);
+        }
+        if self.live.contains_key(&address) {
             return;
         }
         let binding = published
@@ -97,6 +100,13 @@ impl Engine {
         };
         self.live.insert(address, lease);
         self.arm(address);
+    }
+
+    /// Takes in what the store holds of addresses that another configuration had no subnet for.
+    pub(super) fn recall(&mut self) {
+        for record in std::mem::take(&mut self.foreign) {
+            self.restore_lease(record, &Published::new());
+        }
     }
 
     /// A client that has come to another address has the lease that is active, and of two the newer.

@@ -22,6 +22,7 @@ mod overrides;
 mod probing;
 mod rapid;
 mod relays;
+mod reload;
 mod replies;
 mod requests;
 mod restart;

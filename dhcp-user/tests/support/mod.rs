@@ -15,7 +15,7 @@ use std::{
 };
 
 use dhcp_common::{
-    abi::{Binding, LinkKey, NS_PER_SEC},
+    abi::{Binding, ClientKey, LinkKey, NS_PER_SEC},
     fingerprint::KEY_WORDS,
     wire::message_type,
 };
@@ -24,7 +24,7 @@ use dhcp_user::{
     config::{Config, Subnet},
     engine::{
         Command, CommandId, CommandOutcome, Counter, Effect, Engine, FenceId, Ingress, Input, Link,
-        LinkTable, Probe, ProbeAnswer, ProbeWay, Setup,
+        LinkTable, Networks, Preview, Probe, ProbeAnswer, ProbeWay, Setup,
     },
     live::{LeaseState, Live},
     store::{Applied, Change, CommitError, Record, RecordState, Ticket},
@@ -60,6 +60,8 @@ pub struct World {
     pub live: Arc<Live>,
     pub now: Nanos,
     pub kernel: Kernel,
+    /// `LEASES` as it was before the last reload.
+    before_reload: BTreeMap<ClientKey, Binding>,
     pub store: BTreeMap<Ipv4Addr, Record>,
     pub commits: VecDeque<(Ticket, Vec<Change>)>,
     pub fences: VecDeque<FenceId>,
@@ -89,6 +91,7 @@ impl World {
             live,
             now: Nanos(1_000 * NS_PER_SEC),
             kernel: Kernel::default(),
+            before_reload: BTreeMap::new(),
             store: BTreeMap::new(),
             commits: VecDeque::new(),
             fences: VecDeque::new(),
@@ -328,6 +331,37 @@ impl World {
         std::mem::take(&mut self.effects)
     }
 
+    /// Goes over to another configuration.
+    pub fn reload(&mut self, config: Config) {
+        self.before_reload = self.kernel.leases.clone();
+        let mut out = Vec::new();
+        self.engine.reload(
+            &config,
+            Networks::new(&config, links()),
+            self.now,
+            &self.kernel,
+            &mut out,
+        );
+        self.config = config;
+        self.carry_out(out);
+    }
+
+    pub fn preview(&self, config: &Config) -> Preview {
+        self.engine.preview(config, &Networks::new(config, links()))
+    }
+
+    /// The kernel as a run sees it that has read this client's entry before the last reload.
+    pub fn kernel_before_reload(&self, client: u8) -> Kernel {
+        let mut kernel = Kernel::default();
+        kernel.grants.clone_from(&self.kernel.grants);
+        let (key, binding) = self
+            .before_reload
+            .get_key_value(&key(client))
+            .expect("it had one");
+        kernel.leases.insert(*key, *binding);
+        kernel
+    }
+
     /// The controller ends without notice and starts again; the store and the kernel's map stay.
     pub fn restart(&mut self) {
         self.restart_with(self.config.clone());
@@ -379,9 +413,13 @@ fn engine(config: &Config, live: &Arc<Live>, max_slots: u32) -> Engine {
         config: Arc::new(config.clone()),
         live: Arc::clone(live),
         fingerprint_key: fingerprint_key(),
-        links: LinkTable::new([0, TRUSTED_VLAN].map(link).into()),
+        links: links(),
         max_slots,
     })
+}
+
+fn links() -> LinkTable {
+    LinkTable::new([0, TRUSTED_VLAN].map(link).into())
 }
 
 fn link(vlan: u16) -> Link {

@@ -71,6 +71,18 @@ impl Requesters {
         permitted.any(|requesters| requesters.contains(&giaddr))
     }
 
+    /// Permits these instead. Whether it has to be told of all leases, having kept none so far.
+    #[must_use]
+    pub fn permit(&mut self, permitted: Vec<Ipv4Net>) -> bool {
+        let has_kept_none = !self.are_any();
+        self.permitted = permitted;
+        if !self.are_any() {
+            self.addresses.clear();
+            self.noted.clear();
+        }
+        has_kept_none && self.are_any()
+    }
+
     /// Notes who has a lease, in place of who had it.
     pub fn note(&mut self, address: Ipv4Addr, origin: &Origin) {
         if !self.are_any() {
