@@ -48,6 +48,9 @@ Exit codes:
   2  the command line is wrong
   3  no xdhcpd answers at the control socket";
 
+/// The server itself: the path of its configuration, and what stands there.
+pub type Run = fn(&Path, Config) -> anyhow::Result<()>;
+
 /// A DHCPv4 server that answers known clients in the network driver.
 #[derive(Debug, Parser)]
 #[command(name = "xdhcpd", version, after_help = EXIT_CODES)]
@@ -67,6 +70,14 @@ enum Command {
         /// For programs.
         #[arg(long)]
         json: bool,
+    },
+    /// Have the running server read its configuration again; if anything is wrong with it, all goes on as it was.
+    Reload {
+        /// Only say what would become of the leases.
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        server: Server,
     },
     /// Take the program off every interface, where a stopped server has left it answering.
     Detach(ConfigFile),
@@ -147,7 +158,7 @@ fn listed_states() -> [&'static str; 6] {
 }
 
 /// Does what the command line says; `run` is the server itself.
-pub fn main(run: fn(Config) -> anyhow::Result<()>) -> ExitCode {
+pub fn main(run: Run) -> ExitCode {
     let code = execute(
         std::env::args_os(),
         run,
@@ -159,7 +170,7 @@ pub fn main(run: fn(Config) -> anyhow::Result<()>) -> ExitCode {
 
 fn execute(
     args: impl IntoIterator<Item = OsString>,
-    run: fn(Config) -> anyhow::Result<()>,
+    run: Run,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> u8 {
@@ -228,14 +239,20 @@ impl From<io::Error> for Failure {
 }
 
 impl Command {
-    fn execute(
-        self,
-        run: fn(Config) -> anyhow::Result<()>,
-        out: &mut dyn Write,
-    ) -> Result<(), Failure> {
+    fn execute(self, run: Run, out: &mut dyn Write) -> Result<(), Failure> {
         match self {
-            Self::Run(file) => run(load(&file.config)?).map_err(Failure::Run),
+            Self::Run(file) => {
+                let path = std::path::absolute(&file.config)?;
+                run(&path, load(&file.config)?).map_err(Failure::Run)
+            }
             Self::Check { config, json } => check(&config.config, json, out),
+            Self::Reload { dry_run, server } => {
+                let report = server.connect()?.reload(dry_run)?;
+                if server.json {
+                    return Ok(output::json(&report, out)?);
+                }
+                Ok(output::reload(&report, dry_run, out)?)
+            }
             Self::Detach(file) => detach(&file.config, out),
             Self::Leases(Leases::List {
                 address,

@@ -8,9 +8,9 @@ use std::{
 use dhcp_user::{
     control::{
         protocol::{ErrorKind, MAX_REQUEST, Response, Stats},
-        server::{Control, converse},
+        server::{Control, Reload, converse},
     },
-    engine::{Command, CommandOutcome},
+    engine::{Command, CommandOutcome, Preview},
     live::Live,
 };
 use tokio::{
@@ -46,9 +46,11 @@ thread_local! {
 /// Something did not hold.
 pub fn control(octets: &[u8]) {
     let (commands, mut received) = mpsc::channel(1);
+    let (reloads, mut asked) = mpsc::channel::<Reload>(1);
     let control = Arc::new(Control {
         live: Arc::clone(&LIVE),
         commands,
+        reloads,
         granted: Box::new(|_, _| None),
         stats: Box::new(Stats::default),
     });
@@ -56,12 +58,20 @@ pub fn control(octets: &[u8]) {
     let ended = RUNTIME.with(|runtime| {
         runtime.block_on(async {
             let engine = async {
+                // A client that has gone waits no longer.
                 loop {
-                    let Some((command, answer)) = received.recv().await else {
-                        return std::future::pending::<io::Result<()>>().await;
-                    };
-                    // A client that has gone waits no longer.
-                    let _ = answer.send(outcome_of(command));
+                    tokio::select! {
+                        Some((command, answer)) = received.recv() => {
+                            let _ = answer.send(outcome_of(command));
+                        }
+                        Some(reload) = asked.recv() => {
+                            let refused = Err("x.toml: wrong".to_owned());
+                            let is_preview = reload.is_preview;
+                            let result = is_preview.then(Preview::default).map_or(refused, Ok);
+                            let _ = reload.answer.send(result);
+                        }
+                        else => return std::future::pending::<io::Result<()>>().await,
+                    }
                 }
             };
             tokio::select! {
@@ -102,7 +112,10 @@ fn check_answers(octets: &[u8], answers: &[u8]) {
                 refusals += 1;
                 ends += 1;
             }
-            Response::Done | Response::Stats(_) | Response::Error { .. } => ends += 1,
+            Response::Done
+            | Response::Reloaded(_)
+            | Response::Stats(_)
+            | Response::Error { .. } => ends += 1,
         }
     }
     assert_eq!(rows, 0, "a list has an end");

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::{
     config::{Config, Problems},
-    control::protocol::{LeaseRow, Stats},
+    control::protocol::{LeaseRow, ReloadReport, Stats},
 };
 
 mod requests;
@@ -64,6 +64,45 @@ pub fn leases(rows: &[LeaseRow], out: &mut dyn Write) -> io::Result<()> {
         ]);
     }
     write(&table, out)
+}
+
+/// What a reload means for the leases.
+pub fn reload(report: &ReloadReport, is_preview: bool, out: &mut dyn Write) -> io::Result<()> {
+    let [first, would] = if is_preview {
+        ["a reload would go over to the configuration", "would "]
+    } else {
+        ["reloaded", ""]
+    };
+    writeln!(
+        out,
+        "{first}; not concerned: {}, going on: {}",
+        report.untouched, report.kept
+    )?;
+    for (count, addresses, what) in [
+        (
+            report.moved,
+            &report.moved_addresses,
+            "get another address when their clients ask",
+        ),
+        (
+            report.ended,
+            &report.ended_addresses,
+            "end when their clients ask, or in their time",
+        ),
+    ] {
+        if count == 0 {
+            continue;
+        }
+        let named: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+        let more = count - named.len() as u64;
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        writeln!(out, "{count} {would}{what}: {}{more}", named.join(", "))?;
+    }
+    Ok(())
 }
 
 fn seconds(secs: u64) -> String {

@@ -2,9 +2,9 @@
 
 use std::{ffi::OsString, fs, sync::Mutex};
 
+use super::Run;
 use crate::{
     clock::Nanos,
-    config::Config,
     control::tests::{TestServer, serve},
     live::LeaseState,
 };
@@ -31,7 +31,7 @@ struct Outcome {
     err: String,
 }
 
-fn xdhcpd_running(run: fn(Config) -> anyhow::Result<()>, args: &[&str]) -> Outcome {
+fn xdhcpd_running(run: Run, args: &[&str]) -> Outcome {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let args = std::iter::once(&"xdhcpd").chain(args).map(OsString::from);
     let code = super::execute(args, run, &mut out, &mut err);
@@ -43,7 +43,7 @@ fn xdhcpd_running(run: fn(Config) -> anyhow::Result<()>, args: &[&str]) -> Outco
 }
 
 fn xdhcpd(args: &[&str]) -> Outcome {
-    xdhcpd_running(|_| panic!("not to be run"), args)
+    xdhcpd_running(|_, _| panic!("not to be run"), args)
 }
 
 /// A command to this server.
@@ -112,7 +112,8 @@ fn run_hands_over_the_checked_configuration_and_reports_how_it_ended() {
     static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let (_directory, path) = file(GOOD);
     let good = xdhcpd_running(
-        |config| {
+        |path, config| {
+            assert!(path.is_absolute());
             SEEN.lock().unwrap().push(config.networks[0].name.clone());
             Ok(())
         },
@@ -121,7 +122,7 @@ fn run_hands_over_the_checked_configuration_and_reports_how_it_ended() {
     assert_eq!((good.code, &*good.err), (0, ""));
     assert_eq!(*SEEN.lock().unwrap(), ["lan"]);
     let bad = xdhcpd_running(
-        |_| Err(anyhow::anyhow!("no CAP_BPF").context("cannot load the program")),
+        |_, _| Err(anyhow::anyhow!("no CAP_BPF").context("cannot load the program")),
         &["run", "--config", &path],
     );
     assert_eq!(
@@ -310,4 +311,28 @@ fn a_wrong_command_line_is_code_two_and_help_is_not() {
         help.out
             .contains("3  no xdhcpd answers at the control socket")
     );
+}
+
+#[test]
+fn a_reload_says_what_became_of_the_leases_or_why_nothing_did() {
+    let server = serve();
+    let refused = ask(&server, &["reload"]);
+    assert_eq!(
+        (refused.code, &*refused.out, &*refused.err),
+        (1, "", "xdhcpd: x.toml:1:1: wrong\n")
+    );
+    let preview = ask(&server, &["reload", "--dry-run"]);
+    assert_eq!((preview.code, &*preview.err), (0, ""));
+    let (first, second) = preview.out.split_once('\n').unwrap();
+    assert_eq!(
+        first,
+        "a reload would go over to the configuration; not concerned: 1, going on: 2"
+    );
+    assert!(second.starts_with(
+        "102 would end when their clients ask, or in their time: 10.0.0.5, 10.0.0.5, "
+    ));
+    assert!(second.ends_with(" and 2 more\n"), "{second}");
+    let json = ask(&server, &["reload", "--dry-run", "--json"]);
+    let value: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(value["ended"], 102);
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::protocol::{ErrorKind, LeaseRow, Request, Response, Stats};
+use super::protocol::{ErrorKind, LeaseRow, ReloadReport, Request, Response, Stats};
 
 /// Longer than the server takes at most for a command.
 const TIMEOUT: Duration = Duration::from_secs(40);
@@ -73,6 +73,18 @@ impl Client {
         self.send(request)?;
         match self.receive()? {
             Response::Done => Ok(()),
+            _ => Err(self.not_understood()),
+        }
+    }
+
+    /// Has the server read its configuration again, or say what that would mean.
+    ///
+    /// # Errors
+    /// It was refused and all is as it was, or no answer came.
+    pub fn reload(&mut self, dry_run: bool) -> Result<ReloadReport, ClientError> {
+        self.send(&Request::Reload { dry_run })?;
+        match self.receive()? {
+            Response::Reloaded(report) => Ok(report),
             _ => Err(self.not_understood()),
         }
     }

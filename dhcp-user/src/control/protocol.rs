@@ -28,6 +28,12 @@ pub enum Request {
     LeasesRevoke {
         address: Ipv4Addr,
     },
+    /// Reads the configuration again and goes over to it.
+    Reload {
+        /// Only says what would become of the leases.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        dry_run: bool,
+    },
     // With braces, for serde refuses unknown fields of no other kind of variant.
     OffersList {},
     Stats {},
@@ -42,6 +48,7 @@ pub enum Response {
         count: u64,
     },
     Done,
+    Reloaded(ReloadReport),
     Stats(Box<Stats>),
     Error {
         kind: ErrorKind,
@@ -56,6 +63,8 @@ pub enum ErrorKind {
     NoLease,
     /// The store did not take it; nothing has changed.
     StoreFailed,
+    /// The configuration is wrong or cannot be gone over to; all is as it was.
+    NotReloaded,
     /// Too many clients, or too long a wait.
     Busy,
     /// Not a request.
@@ -83,6 +92,42 @@ pub struct LeaseRow {
     pub expires: String,
     /// `None` for an infinite lease, zero for one that has run out.
     pub remaining_secs: Option<u64>,
+}
+
+/// What another configuration means for the leases that there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadReport {
+    /// Leases and offers that nothing of the change concerns.
+    pub untouched: u64,
+    /// Leases that go on, perhaps with other options.
+    pub kept: u64,
+    /// Leases whose clients get another address when they ask.
+    pub moved: u64,
+    /// The first of them.
+    pub moved_addresses: Vec<Ipv4Addr>,
+    /// Leases that end when their clients ask or their time has come.
+    pub ended: u64,
+    /// The first of them.
+    pub ended_addresses: Vec<Ipv4Addr>,
+}
+
+impl From<crate::engine::Preview> for ReloadReport {
+    fn from(preview: crate::engine::Preview) -> Self {
+        let crate::engine::Preview {
+            untouched,
+            kept,
+            moved,
+            ended,
+        } = preview;
+        Self {
+            untouched,
+            kept,
+            moved: moved.count,
+            moved_addresses: moved.addresses,
+            ended: ended.count,
+            ended_addresses: ended.addresses,
+        }
+    }
 }
 
 /// What the controller and the kernel count. Counters begin at zero when the maps are made, those of

@@ -30,7 +30,7 @@ use tokio::{
 use super::protocol::{ErrorKind, LeaseRow, MAX_REQUEST, Request, Response, Stats};
 use crate::{
     clock::Nanos,
-    engine::effect::{Command, CommandOutcome},
+    engine::{Command, CommandOutcome, Preview},
     live::{Lease, LeaseState, Live},
     store::wall::{Sample, Wall},
 };
@@ -43,6 +43,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the engine, the store and the fence together may take.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the largest configuration may take to be read, checked and gone over to.
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// After a failed accept (too many open files): nothing is gained by trying at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Leases that are looked at between two writes.
@@ -52,10 +54,19 @@ const SOCKET_MODE: u32 = 0o660;
 /// A command and where its answer goes.
 pub type Commands = mpsc::Sender<(Command, oneshot::Sender<CommandOutcome>)>;
 
+/// A reload that is asked for, and where it is said how it went.
+#[derive(Debug)]
+pub struct Reload {
+    /// Only says what would change.
+    pub is_preview: bool,
+    pub answer: oneshot::Sender<Result<Preview, String>>,
+}
+
 /// What the control socket shows and moves.
 pub struct Control {
     pub live: Arc<Live>,
     pub commands: Commands,
+    pub reloads: mpsc::Sender<Reload>,
     /// What the kernel has granted to this slot and epoch.
     pub granted: Box<dyn Fn(u32, u16) -> Option<Nanos> + Send + Sync>,
     pub stats: Box<dyn Fn() -> Stats + Send + Sync>,
@@ -263,6 +274,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Request::OffersList {} => return self.list(control, Wanted::Offers).await,
             Request::LeasesDelete { address } => command(control, Command::Delete(address)).await,
             Request::LeasesRevoke { address } => command(control, Command::Revoke(address)).await,
+            Request::Reload { dry_run } => reload(control, dry_run).await,
             Request::Stats {} => Response::Stats(Box::new((control.stats)())),
         };
         self.send(&response).await
@@ -363,6 +375,27 @@ async fn command(control: &Control, command: Command) -> Response {
             format!(
                 "no result within {COMMAND_TIMEOUT:?}; it may still come, so look at the lease again"
             ),
+        ),
+    }
+}
+
+async fn reload(control: &Control, is_preview: bool) -> Response {
+    let (answer, answered) = oneshot::channel();
+    let outcome = async {
+        control
+            .reloads
+            .send(Reload { is_preview, answer })
+            .await
+            .ok()?;
+        answered.await.ok()
+    };
+    match timeout(RELOAD_TIMEOUT, outcome).await {
+        Ok(Some(Ok(preview))) => Response::Reloaded(preview.into()),
+        Ok(Some(Err(reason))) => error(ErrorKind::NotReloaded, reason),
+        Ok(None) => error(ErrorKind::Busy, "the server is going down"),
+        Err(_) => error(
+            ErrorKind::Busy,
+            format!("no result within {RELOAD_TIMEOUT:?}; the server's log will say how it went"),
         ),
     }
 }

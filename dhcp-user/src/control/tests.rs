@@ -16,11 +16,11 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     client::{Client, ClientError},
     protocol::{ErrorKind, LeaseRow, MAX_REQUEST, Request, Response, Stats},
-    server::{BindError, Control, Listener},
+    server::{BindError, Control, Listener, Reload},
 };
 use crate::{
     clock::Nanos,
-    engine::effect::{Command, CommandOutcome},
+    engine::{Command, CommandOutcome, Fates, Preview},
     live::{Lease, LeaseState, Live},
     store::{Hardware, Origin},
 };
@@ -69,9 +69,11 @@ async fn run(
     mut stopped: oneshot::Receiver<()>,
 ) -> Vec<Command> {
     let (commands, mut received) = mpsc::channel(1);
+    let (reloads, mut asked) = mpsc::channel(1);
     let control = Control {
         live,
         commands,
+        reloads,
         // Only slot 7 of epoch 3 has been extended, by an hour from the beginning of time.
         granted: Box::new(|slot, epoch| {
             ((slot, epoch) == (7, 3)).then(|| Nanos(Nanos::now().0 + 2 * HOUR))
@@ -83,6 +85,10 @@ async fn run(
     loop {
         let (command, answer) = tokio::select! {
             command = received.recv() => command.unwrap(),
+            reload = asked.recv() => {
+                reloaded(reload.unwrap());
+                continue;
+            }
             result = &mut serving => panic!("{result:?}"),
             _ = &mut stopped => return seen,
         };
@@ -96,6 +102,25 @@ async fn run(
         };
         answer.send(outcome).unwrap();
     }
+}
+
+/// A preview is of one lease that ends; a reload is refused.
+fn reloaded(reload: Reload) {
+    let result = if reload.is_preview {
+        let ended = Fates {
+            count: 102,
+            addresses: vec![Ipv4Addr::new(10, 0, 0, 5); 100],
+        };
+        Ok(Preview {
+            untouched: 1,
+            kept: 2,
+            ended,
+            ..Preview::default()
+        })
+    } else {
+        Err("x.toml:1:1: wrong".to_owned())
+    };
+    reload.answer.send(result).unwrap();
 }
 
 pub fn stats() -> Stats {

@@ -85,6 +85,18 @@ impl Links {
         Ok(())
     }
 
+    /// Takes the program off an interface that [`Links::attach`] was called for.
+    ///
+    /// # Errors
+    /// The pin could not be removed, and the program goes on there.
+    pub fn detach(&mut self, ifindex: u32) -> Result<(), DatapathError> {
+        let pins = self.attached.extract_if(.., |pin| pin.ifindex == ifindex);
+        for pin in pins.collect::<Vec<_>>() {
+            self.pins.remove_link(pin)?;
+        }
+        Ok(())
+    }
+
     /// The pin of a link that is attached to this interface. An interface that was made anew may
     /// have the index of a former one, whose links then lead nowhere: they are removed.
     fn pinned(&self, ifindex: u32) -> Result<Option<LinkPin>, DatapathError> {

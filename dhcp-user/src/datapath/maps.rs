@@ -12,10 +12,13 @@ use std::{
 
 use aya::{
     Ebpf,
-    maps::{HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray, XskMap, lpm_trie::Key},
+    maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray, XskMap, lpm_trie::Key},
 };
 use dhcp_common::{
-    abi::{Binding, ClientKey, Link, LinkKey, NetworkRef, RelayKey, Template, TemplateKey, map},
+    abi::{
+        Binding, ClientKey, Limit, Link, LinkKey, META_INDEX, Meta, NetworkRef, RelayKey, Template,
+        TemplateKey, map,
+    },
     outcome::Outcome,
     wire::Be32,
 };
@@ -34,8 +37,9 @@ const BPF_ANY: u64 = 0;
 /// The kernel refuses a delete only while another one holds the same bucket, which ends at once.
 const WITHDRAW_ATTEMPTS: u32 = 16;
 
-/// All maps but `META`, which only the loader writes, and those with a reader of their own.
+/// All maps but those with a reader of their own.
 pub struct Maps {
+    meta: Array<MapData, Meta>,
     leases: HashMap<MapData, ClientKey, Binding>,
     /// The same map, for calls that aya does not offer.
     leases_fd: OwnedFd,
@@ -78,8 +82,13 @@ fn errno(error: &MapError) -> Option<i32> {
 
 impl Maps {
     /// `leases_fd` is `LEASES` as well.
-    pub(super) fn take(ebpf: &mut Ebpf, leases_fd: OwnedFd) -> Result<Self, DatapathError> {
+    pub(super) fn take(
+        ebpf: &mut Ebpf,
+        leases_fd: OwnedFd,
+        meta: Array<MapData, Meta>,
+    ) -> Result<Self, DatapathError> {
         Ok(Self {
+            meta,
             leases: take(ebpf, map::LEASES)?,
             leases_fd,
             templates: Templates::new(
@@ -185,6 +194,26 @@ impl Maps {
         self.barrier.wait().map_err(DatapathError::Fence)?;
         self.templates.reuse(removed);
         Ok(())
+    }
+
+    /// Sets what the program may answer, and how much it hands on, from now on.
+    ///
+    /// # Errors
+    /// The kernel refused, and all is as it was.
+    pub fn set_limits(
+        &mut self,
+        fast_path: bool,
+        client_limit: Limit,
+        relay_limit: Limit,
+    ) -> Result<(), DatapathError> {
+        let meta = self.meta.get(&META_INDEX, 0).map_err(at(map::META))?;
+        let wanted = Meta {
+            flags: super::flags(fast_path),
+            client_limit,
+            relay_limit,
+            ..meta
+        };
+        self.meta.set(META_INDEX, wanted, 0).map_err(at(map::META))
     }
 
     /// Makes `LINKS` hold exactly `wanted`. The program reads its elements in place, so that one that

@@ -124,7 +124,7 @@ impl Datapath {
         };
         let meta = Meta {
             abi_version: ABI_VERSION,
-            flags: if options.fast_path { 0 } else { META_SLOW_ONLY },
+            flags: flags(options.fast_path),
             fingerprint_key: key,
             client_limit: options.client_limit,
             relay_limit: options.relay_limit,
@@ -149,7 +149,7 @@ impl Datapath {
         let barrier = Barrier::new()?;
         let leases = pins.map(generation, map::LEASES);
         let leases = bpf::open_pin(&leases).map_err(pins::at("opening", &leases))?;
-        let maps = Maps::take(&mut ebpf, leases)?;
+        let maps = Maps::take(&mut ebpf, leases, open_meta(&pins, generation)?)?;
         let grants = MapData::from_pin(pins.map(generation, map::GRANTS)).map_err(|source| {
             DatapathError::Map {
                 map: map::GRANTS,
@@ -197,9 +197,8 @@ fn adoptable(
             return Ok(None);
         }
     }
-    let meta = MapData::from_pin(pins.map(generation, map::META))
-        .and_then(|data| Array::<_, Meta>::try_from(aya::maps::Map::Array(data)))
-        .and_then(|array| array.get(&META_INDEX, 0))
+    let meta = open_meta(pins, generation)?
+        .get(&META_INDEX, 0)
         .map_err(|source| DatapathError::Map {
             map: map::META,
             source,
@@ -213,6 +212,20 @@ fn adoptable(
         return Ok(None);
     }
     Ok(Some((generation, meta)))
+}
+
+/// Of [`Meta`].
+const fn flags(fast_path: bool) -> u32 {
+    if fast_path { 0 } else { META_SLOW_ONLY }
+}
+
+fn open_meta(pins: &PinDir, generation: Generation) -> Result<Array<MapData, Meta>, DatapathError> {
+    MapData::from_pin(pins.map(generation, map::META))
+        .and_then(|data| Array::try_from(aya::maps::Map::Array(data)))
+        .map_err(|source| DatapathError::Map {
+            map: map::META,
+            source,
+        })
 }
 
 fn draw_key() -> Result<[u64; fingerprint::KEY_WORDS], DatapathError> {

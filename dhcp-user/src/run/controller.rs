@@ -12,24 +12,30 @@ use std::{
 };
 
 use anyhow::Context as _;
-use dhcp_common::abi::{ClientKey, TemplateKey};
+use dhcp_common::abi::{ClientKey, NetworkRef, TemplateKey};
+use ipnet::Ipv4Net;
 use tokio::{
     io::{Interest, unix::AsyncFd},
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until},
 };
 
-use super::links::Port;
+use super::{
+    links::{self, Port},
+    serving::{ServedPort, Serving},
+};
 use crate::{
     clock::Nanos,
+    config::Config,
     datapath::{
-        KernelGrants, LinkMode, Maps,
+        KernelGrants, LinkMode, Links, Maps,
         events::{Events, KernelEvent},
         fence::{Fence, Fenced},
         host::Interface,
     },
     engine::{
-        Command, CommandId, CommandOutcome, Counters, Effect, Engine, FenceId, Input, ProbeAnswer,
+        Command, CommandId, CommandOutcome, Counters, Effect, Engine, FenceId, Input, Networks,
+        Preview, ProbeAnswer,
     },
     slowpath::{
         frame::{self, TooLarge},
@@ -60,6 +66,20 @@ pub struct Parts {
     pub committed: mpsc::UnboundedReceiver<Committed>,
     pub events: Events,
     pub commands: mpsc::Receiver<(Command, oneshot::Sender<CommandOutcome>)>,
+    pub changes: mpsc::Receiver<Change>,
+    pub links: Links,
+    pub serving: Arc<Serving>,
+}
+
+/// Another configuration for the controller that runs.
+pub struct Change {
+    pub config: Arc<Config>,
+    pub networks: Networks,
+    pub ports: Vec<Port>,
+    pub relays: Vec<(Ipv4Net, NetworkRef)>,
+    /// Only says what would become of the leases.
+    pub is_preview: bool,
+    pub answer: oneshot::Sender<anyhow::Result<Preview>>,
 }
 
 struct Slow {
@@ -99,6 +119,7 @@ enum Wake {
     Fenced(Vec<FenceId>),
     Events(Vec<KernelEvent>),
     Command(Command, oneshot::Sender<CommandOutcome>),
+    Change(Box<Change>),
     Time,
 }
 
@@ -121,10 +142,6 @@ impl Controller {
         Arc::clone(self.parts.engine.counters())
     }
 
-    pub fn sockets(&self) -> usize {
-        self.slow.len()
-    }
-
     /// Carries out what the engine decided when it took over from an earlier run. Publishing comes in
     /// large numbers and goes to the kernel at once.
     pub fn start(&mut self, effects: Vec<Effect>) {
@@ -142,8 +159,16 @@ impl Controller {
         self.carry_out();
     }
 
-    /// Opens a socket for each receive queue of a port, and lets the program hand frames to it.
-    pub fn open_sockets(&mut self, port: &Port, mode: LinkMode) -> anyhow::Result<()> {
+    /// Has the program see the frames of a port, and opens a socket for each of its receive queues.
+    pub fn serve(&mut self, port: &Port, config: &Config) -> anyhow::Result<()> {
+        let generic_allowed = config.server.generic_xdp;
+        let mode = self.parts.links.attach(&port.interface, generic_allowed)?;
+        tracing::info!(
+            interface = port.interface.name,
+            mode = mode.label(),
+            queues = port.queues(),
+            "serving"
+        );
         for (index, socket) in super::bind(port, mode == LinkMode::Generic)? {
             self.parts.maps.register_slow(index, &socket)?;
             self.slow.push(Slow {
@@ -153,18 +178,48 @@ impl Controller {
                 is_pending: false,
             });
         }
+        if config.has_probes() {
+            self.open_tap(port)?;
+        }
+        let sockets = self.slow.iter();
+        let sockets = sockets.filter(|slow| slow.ifindex == port.interface.ifindex);
+        self.parts.serving.add(ServedPort {
+            name: port.interface.name.clone(),
+            ifindex: port.interface.ifindex,
+            slow_base: port.slow_base,
+            mode,
+            sockets: sockets.count(),
+        });
         Ok(())
     }
 
-    /// Listens for answers to the probes that leave through a port.
-    pub fn open_tap(&mut self, port: &Port) -> anyhow::Result<()> {
+    /// Listens for answers to the probes that leave through a port, if it does not yet.
+    fn open_tap(&mut self, port: &Port) -> anyhow::Result<()> {
         let Interface { ifindex, name, .. } = &port.interface;
+        if self.heard.iter().any(|heard| heard.ifindex == *ifindex) {
+            return Ok(());
+        }
         let tap = Tap::open(*ifindex).and_then(Tap::watch);
         self.heard.push(Heard {
             ifindex: *ifindex,
             tap: tap.with_context(|| format!("listening on {name} for answers to probes"))?,
         });
         Ok(())
+    }
+
+    /// Takes the program off an interface, and closes its sockets.
+    fn leave(&mut self, port: &ServedPort) -> anyhow::Result<()> {
+        self.parts.links.detach(port.ifindex)?;
+        self.slow.retain(|slow| slow.ifindex != port.ifindex);
+        self.heard.retain(|heard| heard.ifindex != port.ifindex);
+        self.parts.serving.remove(port.ifindex);
+        tracing::info!(interface = port.name, "no longer serving");
+        Ok(())
+    }
+
+    /// Makes what is attached what the next controller adopts.
+    pub fn settle(&self) -> anyhow::Result<()> {
+        Ok(self.parts.links.settle()?)
     }
 
     /// Runs until something fails that the controller cannot do without.
@@ -185,6 +240,7 @@ impl Controller {
                     }
                 }
                 Wake::Command(command, answer) => self.command(command, answer),
+                Wake::Change(change) => self.change(*change),
                 Wake::Time => self.retry(),
             }
             let now = Nanos::now();
@@ -211,6 +267,7 @@ impl Controller {
             committed,
             events,
             commands,
+            changes,
             ..
         } = parts;
         Ok(tokio::select! {
@@ -220,6 +277,7 @@ impl Controller {
             Some(fences) = fenced.recv() => Wake::Fenced(fences),
             events = events.next() => Wake::Events(events?),
             Some((command, answer)) = commands.recv() => Wake::Command(command, answer),
+            Some(change) = changes.recv() => Wake::Change(Box::new(change)),
             () = sleep_until(deadline) => Wake::Time,
         })
     }
@@ -326,6 +384,74 @@ impl Controller {
         let id = CommandId(self.last_command);
         self.operators.insert(id, answer);
         self.input(Input::Command { id, command });
+    }
+
+    /// Goes over to another configuration, or says what that would mean.
+    fn change(&mut self, change: Change) {
+        let preview = self.parts.engine.preview(&change.config, &change.networks);
+        let changed = if change.is_preview {
+            Ok(())
+        } else {
+            self.go_over(
+                change.config,
+                change.networks,
+                &change.ports,
+                &change.relays,
+            )
+        };
+        // Whoever asked may have gone.
+        let _ = change.answer.send(changed.map(|()| preview));
+    }
+
+    /// New interfaces come first: if one cannot be served all stays as it is.
+    fn go_over(
+        &mut self,
+        config: Arc<Config>,
+        networks: Networks,
+        ports: &[Port],
+        relays: &[(Ipv4Net, NetworkRef)],
+    ) -> anyhow::Result<()> {
+        let served = self.parts.serving.ports();
+        let is_served = |port: &&Port| {
+            let mut served = served.iter();
+            served.any(|served| served.ifindex == port.interface.ifindex)
+        };
+        for port in ports.iter().filter(|port| !is_served(port)) {
+            if let Err(error) = self.serve(port, &config) {
+                for added in self.parts.serving.ports() {
+                    if served.iter().all(|served| served.ifindex != added.ifindex) {
+                        self.leave(&added)?;
+                    }
+                }
+                return Err(error);
+            }
+        }
+        let Parts { engine, grants, .. } = &mut self.parts;
+        let now = Nanos::now();
+        engine.reload(&config, networks, now, grants, &mut self.effects);
+        self.carry_out();
+        let server = &config.server;
+        let maps = &mut self.parts.maps;
+        maps.sync_links(&links::kernel_links(ports))?;
+        maps.sync_relays(relays)?;
+        maps.set_limits(server.fast_path, server.client_limit, server.relay_limit)?;
+        for port in &served {
+            if ports
+                .iter()
+                .all(|new| new.interface.ifindex != port.ifindex)
+            {
+                self.leave(port)?;
+            }
+        }
+        if config.has_probes() {
+            for port in ports {
+                self.open_tap(port)?;
+            }
+        } else {
+            self.heard.clear();
+        }
+        self.parts.serving.set_config(config);
+        Ok(())
     }
 
     /// What the kernel or a device did not take is tried again.

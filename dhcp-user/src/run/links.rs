@@ -1,6 +1,9 @@
 //! The configured links on this host's interfaces, for the engine and for the kernel.
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    net::Ipv4Addr,
+};
 
 use anyhow::Context as _;
 use dhcp_common::{
@@ -43,31 +46,45 @@ impl Port {
     }
 }
 
-/// Asks the host for every interface of the configuration.
+/// The sockets of the interfaces that are served, by the interface's index.
+pub type SlowBases = HashMap<u32, u32>;
+
+/// Asks the host for every interface of the configuration. Those that are served already keep their
+/// sockets.
 ///
 /// # Errors
 /// Names the interface that is missing, or has no address where it needs one.
-pub fn ports(config: &Config) -> anyhow::Result<Vec<Port>> {
+pub fn ports(config: &Config, served: &SlowBases) -> anyhow::Result<Vec<Port>> {
     anyhow::ensure!(
         config.interfaces.len() <= MAX_INTERFACES as usize,
         "{} interfaces: one controller serves up to {MAX_INTERFACES}",
         config.interfaces.len()
     );
-    (0..MAX_INTERFACES)
+    let interfaces = config.interfaces.iter();
+    let interfaces = interfaces.map(|interface| Interface::find(&interface.name));
+    let interfaces = interfaces.collect::<Result<Vec<_>, _>>()?;
+    let kept = |interface: &Interface| served.get(&interface.ifindex).copied();
+    let taken: HashSet<u32> = interfaces.iter().filter_map(kept).collect();
+    let mut free = (0..MAX_INTERFACES)
+        .map(|index| index * MAX_QUEUES)
+        .filter(|base| !taken.contains(base));
+    interfaces
+        .into_iter()
         .zip(&config.interfaces)
-        .map(|(index, configured)| {
-            let interface = Interface::find(&configured.name)?;
-            port(index, configured, interface, config)
+        .map(|(interface, configured)| {
+            let slow_base = kept(&interface).or_else(|| free.next());
+            let slow_base = slow_base.context("more interfaces than sockets")?;
+            port(slow_base, configured, interface, config)
         })
         .collect()
 }
 
-/// An interface of the configuration on the host's that it names.
+/// An interface of the configuration on the host's that it names, with its first socket at `slow_base` of `SLOW`.
 ///
 /// # Errors
 /// It has more addresses than the program compares.
 pub fn port(
-    index: u32,
+    slow_base: u32,
     configured: &config::Interface,
     interface: Interface,
     config: &Config,
@@ -87,7 +104,7 @@ pub fn port(
         .with_context(|| format!("interface {}", interface.name))?;
     Ok(Port {
         interface,
-        slow_base: index * MAX_QUEUES,
+        slow_base,
         links,
     })
 }

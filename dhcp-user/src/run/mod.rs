@@ -5,23 +5,32 @@
 
 mod controller;
 pub mod links;
+mod reload;
+mod serving;
 mod stats;
 
-use std::{io::IsTerminal as _, sync::Arc, time::Instant};
+use std::{
+    io::IsTerminal as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
 
 use anyhow::Context as _;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tracing_subscriber::EnvFilter;
 
 use self::{
     controller::{Controller, Parts},
-    links::Port,
+    links::{Port, SlowBases},
+    reload::Reloader,
+    serving::Serving,
     stats::StatsSource,
 };
 use crate::{
     clock::Nanos,
     config::Config,
-    control::server::{Control, Listener},
+    control::server::{Control, Listener, Reload},
     datapath::{Datapath, Options, fence::Fence},
     engine::{Engine, Grants as _, Setup},
     live::Live,
@@ -40,13 +49,13 @@ const MAX_COMMANDS: usize = 64;
 ///
 /// # Errors
 /// Says what stood in the way; a server that was running is left alone.
-pub fn run(config: Config) -> anyhow::Result<()> {
+pub fn run(path: &Path, config: Config) -> anyhow::Result<()> {
     log_to_stderr();
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("starting the runtime")?
-        .block_on(serve(Arc::new(config)))
+        .block_on(serve(path.to_owned(), Arc::new(config)))
 }
 
 fn log_to_stderr() {
@@ -60,9 +69,9 @@ fn log_to_stderr() {
         .try_init();
 }
 
-async fn serve(config: Arc<Config>) -> anyhow::Result<()> {
+async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
     let started = Instant::now();
-    let ports = links::ports(&config)?;
+    let ports = links::ports(&config, &SlowBases::new())?;
     let listener = Listener::bind(&config.server.control_socket)?;
     let mut store = SqliteStore::open(&config.server.store)?;
     let wall = Wall::resume(&mut store, &wall::boot_id()?, Sample::now())
@@ -117,6 +126,8 @@ async fn serve(config: Arc<Config>) -> anyhow::Result<()> {
     let granted = datapath.grants.clone();
     let outcomes = datapath.maps.outcomes();
     let store_counters = committer.counters();
+    let (changes, changed) = mpsc::channel(1);
+    let serving = Arc::new(Serving::new(Arc::clone(&config)));
     let mut controller = Controller::new(Parts {
         engine,
         grants: datapath.grants,
@@ -130,28 +141,17 @@ async fn serve(config: Arc<Config>) -> anyhow::Result<()> {
             .watch()
             .context("watching the kernel's events")?,
         commands: operator,
+        changes: changed,
+        links: datapath.links,
+        serving: Arc::clone(&serving),
     });
     // What was known is published, and its ended leases are on their way out, before the first frame.
     controller.start(effects);
 
-    let mut modes = Vec::new();
     for port in &ports {
-        let mode = datapath
-            .links
-            .attach(&port.interface, config.server.generic_xdp)?;
-        tracing::info!(
-            interface = port.interface.name,
-            mode = mode.label(),
-            queues = port.queues(),
-            "serving"
-        );
-        modes.push((port.interface.name.clone(), mode));
-        controller.open_sockets(port, mode)?;
-        if config.has_probes() {
-            controller.open_tap(port)?;
-        }
+        controller.serve(port, &config)?;
     }
-    datapath.links.settle()?;
+    controller.settle()?;
     if let Some(log) = datapath.log {
         tokio::spawn(async {
             let error = log.forward().await;
@@ -159,20 +159,27 @@ async fn serve(config: Arc<Config>) -> anyhow::Result<()> {
         });
     }
 
+    let (reloads, requested) = mpsc::channel(MAX_COMMANDS);
+    let reloader = Reloader {
+        path,
+        serving: Arc::clone(&serving),
+        changes,
+    };
+    tokio::spawn(reloader.serve(requested));
+    tokio::spawn(reload_on_hangup(reloads.clone())?);
     let control = Arc::new(Control {
         live: Arc::clone(&live),
         commands,
+        reloads,
         granted: Box::new(move |slot, epoch| granted.grant(slot).granted_for(epoch).map(Nanos)),
         stats: Box::new(
             StatsSource {
                 started,
-                config,
+                serving,
                 live,
                 outcomes,
                 engine: controller.counters(),
                 store: store_counters,
-                modes,
-                sockets: controller.sockets(),
             }
             .into_fn(),
         ),
@@ -200,6 +207,21 @@ fn load(store: &mut SqliteStore, wall: &Wall) -> anyhow::Result<Vec<crate::store
         .map_err(anyhow::Error::from_boxed)
         .context("reading the store")?;
     Ok(records)
+}
+
+/// Reloads on each SIGHUP, as `xdhcpd reload` does.
+fn reload_on_hangup(reloads: mpsc::Sender<Reload>) -> anyhow::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = signal(SignalKind::hangup()).context("watching for SIGHUP")?;
+    Ok(async move {
+        while hangup.recv().await.is_some() {
+            let (answer, _) = oneshot::channel();
+            let is_preview = false;
+            if reloads.send(Reload { is_preview, answer }).await.is_err() {
+                break;
+            }
+        }
+    })
 }
 
 async fn shutdown() -> anyhow::Result<&'static str> {

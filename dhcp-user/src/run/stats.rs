@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc, time::Instant};
 
 use dhcp_common::outcome::{Action, Outcome};
 
+use super::serving::Serving;
 use crate::{
-    config::{Config, Pool},
+    config::Pool,
     control::protocol::{self, InterfaceStats, PoolUse, Stats, StoreStats},
     datapath::{LinkMode, Outcomes},
     engine::{Counter, Counters},
@@ -15,13 +16,11 @@ use crate::{
 
 pub struct StatsSource {
     pub started: Instant,
-    pub config: Arc<Config>,
+    pub serving: Arc<Serving>,
     pub live: Arc<Live>,
     pub outcomes: Arc<Outcomes>,
     pub engine: Arc<Counters>,
     pub store: Arc<committer::Counters>,
-    pub modes: Vec<(String, LinkMode)>,
-    pub sockets: usize,
 }
 
 impl StatsSource {
@@ -56,13 +55,18 @@ impl StatsSource {
             templates: self.engine.get(Counter::TemplatePublished)
                 + self.engine.get(Counter::TemplateAdopted),
             interfaces: self.interfaces(),
-            slow_path_sockets: self.sockets as u64,
+            slow_path_sockets: self
+                .serving
+                .ports()
+                .iter()
+                .map(|port| port.sockets as u64)
+                .sum(),
         }
     }
 
     fn pools(&self) -> Vec<PoolUse> {
-        let mut pools: Vec<_> = self
-            .config
+        let config = self.serving.config();
+        let mut pools: Vec<_> = config
             .subnets()
             .map(|(_, subnet)| PoolUse {
                 subnet: subnet.prefix.to_string(),
@@ -71,7 +75,7 @@ impl StatsSource {
             })
             .collect();
         // No two ranges overlap: the last that begins at an address or before it is the one.
-        let subnets = self.config.subnets().enumerate();
+        let subnets = config.subnets().enumerate();
         let ranges: BTreeMap<Ipv4Addr, (Ipv4Addr, usize)> = subnets
             .flat_map(|(index, (_, subnet))| {
                 let pools = subnet.pools.iter();
@@ -90,11 +94,11 @@ impl StatsSource {
     }
 
     fn interfaces(&self) -> Vec<InterfaceStats> {
-        let modes = self.modes.iter();
-        modes
-            .map(|(name, mode)| InterfaceStats {
-                name: name.clone(),
-                mode: match mode {
+        let ports = self.serving.ports().into_iter();
+        ports
+            .map(|port| InterfaceStats {
+                name: port.name,
+                mode: match port.mode {
                     LinkMode::Native => protocol::LinkMode::Native,
                     LinkMode::Generic => protocol::LinkMode::Generic,
                 },
