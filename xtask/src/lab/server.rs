@@ -148,7 +148,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Writes another configuration, for the next start.
+    /// Writes another configuration, for the next start or reload.
     ///
     /// # Errors
     /// It cannot be written.
@@ -219,6 +219,17 @@ impl Server {
             bail!("xdhcpd ended on SIGTERM with {status}");
         }
         Ok(())
+    }
+
+    /// SIGHUP: reads its configuration again.
+    ///
+    /// # Errors
+    /// The daemon does not run.
+    pub fn hang_up(&mut self) -> Result<()> {
+        let Some(process) = &mut self.process else {
+            bail!("xdhcpd does not run");
+        };
+        process.signal(Signal::SIGHUP)
     }
 
     /// Leaves the daemon running when the handle goes.

@@ -17,6 +17,7 @@ mod probing;
 mod reboot;
 mod refused;
 mod relay;
+mod reload;
 mod restart;
 
 use std::{net::Ipv4Addr, time::Duration};
