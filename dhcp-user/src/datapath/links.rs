@@ -85,6 +85,14 @@ impl Links {
         Ok(())
     }
 
+    /// How an interface's frames are seen by a program of a former controller, if one is attached.
+    ///
+    /// # Errors
+    /// What is pinned cannot be looked at.
+    pub fn attached_mode(&self, ifindex: u32) -> Result<Option<LinkMode>, DatapathError> {
+        Ok(self.pinned(ifindex)?.map(|pin| pin.mode))
+    }
+
     /// Takes the program off an interface that [`Links::attach`] was called for.
     ///
     /// # Errors

@@ -160,15 +160,45 @@ impl Controller {
     }
 
     /// Has the program see the frames of a port, and opens a socket for each of its receive queues.
+    ///
+    /// Where a former program answers the sockets come first: the new one may begin without rendered answers,
+    /// and must find somebody to hand requests to. A driver without a program may refuse sockets.
     pub fn serve(&mut self, port: &Port, config: &Config) -> anyhow::Result<()> {
         let generic_allowed = config.server.generic_xdp;
-        let mode = self.parts.links.attach(&port.interface, generic_allowed)?;
+        let Interface { ifindex, .. } = port.interface;
+        let mode = match self.parts.links.attached_mode(ifindex)? {
+            Some(mode) => {
+                self.open_sockets(port, mode)?;
+                self.parts.links.attach(&port.interface, generic_allowed)?
+            }
+            None => {
+                let mode = self.parts.links.attach(&port.interface, generic_allowed)?;
+                self.open_sockets(port, mode)?;
+                mode
+            }
+        };
         tracing::info!(
             interface = port.interface.name,
             mode = mode.label(),
             queues = port.queues(),
             "serving"
         );
+        if config.has_probes() {
+            self.open_tap(port)?;
+        }
+        let sockets = self.slow.iter();
+        let sockets = sockets.filter(|slow| slow.ifindex == ifindex);
+        self.parts.serving.add(ServedPort {
+            name: port.interface.name.clone(),
+            ifindex,
+            slow_base: port.slow_base,
+            mode,
+            sockets: sockets.count(),
+        });
+        Ok(())
+    }
+
+    fn open_sockets(&mut self, port: &Port, mode: LinkMode) -> anyhow::Result<()> {
         for (index, socket) in super::bind(port, mode == LinkMode::Generic)? {
             self.parts.maps.register_slow(index, &socket)?;
             self.slow.push(Slow {
@@ -178,18 +208,6 @@ impl Controller {
                 is_pending: false,
             });
         }
-        if config.has_probes() {
-            self.open_tap(port)?;
-        }
-        let sockets = self.slow.iter();
-        let sockets = sockets.filter(|slow| slow.ifindex == port.interface.ifindex);
-        self.parts.serving.add(ServedPort {
-            name: port.interface.name.clone(),
-            ifindex: port.interface.ifindex,
-            slow_base: port.slow_base,
-            mode,
-            sockets: sockets.count(),
-        });
         Ok(())
     }
 
@@ -208,12 +226,12 @@ impl Controller {
     }
 
     /// Takes the program off an interface, and closes its sockets.
-    fn leave(&mut self, port: &ServedPort) -> anyhow::Result<()> {
-        self.parts.links.detach(port.ifindex)?;
-        self.slow.retain(|slow| slow.ifindex != port.ifindex);
-        self.heard.retain(|heard| heard.ifindex != port.ifindex);
-        self.parts.serving.remove(port.ifindex);
-        tracing::info!(interface = port.name, "no longer serving");
+    fn leave(&mut self, ifindex: u32, name: &str) -> anyhow::Result<()> {
+        self.parts.links.detach(ifindex)?;
+        self.slow.retain(|slow| slow.ifindex != ifindex);
+        self.heard.retain(|heard| heard.ifindex != ifindex);
+        self.parts.serving.remove(ifindex);
+        tracing::info!(interface = name, "no longer serving");
         Ok(())
     }
 
@@ -418,10 +436,8 @@ impl Controller {
         };
         for port in ports.iter().filter(|port| !is_served(port)) {
             if let Err(error) = self.serve(port, &config) {
-                for added in self.parts.serving.ports() {
-                    if served.iter().all(|served| served.ifindex != added.ifindex) {
-                        self.leave(&added)?;
-                    }
+                for Port { interface, .. } in ports.iter().filter(|port| !is_served(port)) {
+                    self.leave(interface.ifindex, &interface.name)?;
                 }
                 return Err(error);
             }
@@ -440,7 +456,7 @@ impl Controller {
                 .iter()
                 .all(|new| new.interface.ifindex != port.ifindex)
             {
-                self.leave(port)?;
+                self.leave(port.ifindex, &port.name)?;
             }
         }
         if config.has_probes() {

@@ -19,6 +19,7 @@ mod refused;
 mod relay;
 mod reload;
 mod restart;
+mod upgrade;
 
 use std::{net::Ipv4Addr, time::Duration};
 
