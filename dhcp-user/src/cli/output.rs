@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::{
     config::{Config, Problems},
-    control::protocol::{LeaseRow, ReloadReport, Stats},
+    control::protocol::{LeaseRow, ReloadReport, Stats, StoreStats},
 };
 
 mod requests;
@@ -294,6 +294,7 @@ pub fn stats(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
         ]);
     }
     let store = &stats.store;
+    facts.add_row(["store", &store_health(store)]);
     facts.add_row([
         "commits",
         &format!("{} of {} changes", store.commits, store.changes),
@@ -329,6 +330,15 @@ pub fn stats(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
     }
     counters("LEASES", &counted(&stats.leases), out)?;
     counters("CONTROLLER", &counted(&stats.engine), out)
+}
+
+fn store_health(store: &StoreStats) -> String {
+    match (&store.failing_since, &store.last_error) {
+        (Some(since), Some(error)) => format!("failing since {since}: {}", error.message),
+        (Some(since), None) => format!("failing since {since}"),
+        (None, Some(error)) => format!("good; failed last at {}: {}", error.at, error.message),
+        (None, None) => "good".to_owned(),
+    }
 }
 
 /// Those that have counted something, the largest first.

@@ -226,6 +226,7 @@ version                             1.2.3
 up for                              1m 30s
 answers that the kernel can replay  0
 slow-path sockets                   0
+store                               good
 commits                             0 of 0 changes
 commits failed, refused             0, 0
 last, longest commit                0s, 0s

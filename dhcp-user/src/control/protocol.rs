@@ -168,11 +168,23 @@ pub struct StoreStats {
     pub refused: u64,
     pub last_commit_us: u64,
     pub max_commit_us: u64,
+    /// Since when the store takes no commits, in RFC 3339; `None` while it does.
+    pub failing_since: Option<String>,
+    pub last_error: Option<StoreError>,
+}
+
+/// What the store said when it failed last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreError {
+    /// RFC 3339.
+    pub at: String,
+    pub message: String,
 }
 
 impl From<&crate::store::committer::Counters> for StoreStats {
     fn from(counters: &crate::store::committer::Counters) -> Self {
         use std::sync::atomic::Ordering::Relaxed;
+        let health = counters.health();
         Self {
             commits: counters.commits.load(Relaxed),
             changes: counters.changes.load(Relaxed),
@@ -180,6 +192,11 @@ impl From<&crate::store::committer::Counters> for StoreStats {
             refused: counters.refused.load(Relaxed),
             last_commit_us: counters.last_ns.load(Relaxed) / 1000,
             max_commit_us: counters.max_ns.load(Relaxed) / 1000,
+            failing_since: health.failing_since.map(|since| since.to_string()),
+            last_error: health.last_error.map(|(at, message)| StoreError {
+                at: at.to_string(),
+                message,
+            }),
         }
     }
 }

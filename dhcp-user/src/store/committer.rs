@@ -2,12 +2,12 @@
 //!
 //! [`Committer::submit`] never blocks the engine. At the queue's bound it refuses, at once and through
 //! the same channel as every other result: the engine then promises nothing, and the client asks
-//! again.
+//! again. So it is while the store fails ([`super::outage`]).
 
 use std::{
     io,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
         mpsc::{self, RecvTimeoutError, SyncSender, TrySendError},
     },
@@ -19,7 +19,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     Applied, Change, CommitError, Store, Ticket, WallChange,
-    wall::{Sample, Wall},
+    outage::Outage,
+    wall::{Sample, Utc, Wall},
 };
 
 /// Changes that go into one transaction, unless a single ticket has more: some ten milliseconds of work.
@@ -28,9 +29,6 @@ const MAX_BATCH: usize = 4096;
 const MAX_QUEUED: usize = 16_384;
 /// How often the wall clock is looked at while there is nothing to commit.
 const TICK: Duration = Duration::from_secs(10);
-
-/// A store that fails does so for every batch; its log gets one line in this time.
-const LOG_PAUSE: Duration = Duration::from_secs(1);
 
 /// A ticket and what became of its changes.
 pub type Committed = (Ticket, Result<Vec<Applied>, CommitError>);
@@ -44,10 +42,30 @@ pub struct Counters {
     pub changes: AtomicU64,
     /// Transactions that the store did not take.
     pub failures: AtomicU64,
-    /// Tickets refused because the queue was full.
+    /// Tickets refused because the queue was full, or the store had failed just before.
     pub refused: AtomicU64,
     pub last_ns: AtomicU64,
     pub max_ns: AtomicU64,
+    health: Mutex<Health>,
+}
+
+impl Counters {
+    pub fn health(&self) -> Health {
+        self.with_health(|health| health.clone())
+    }
+
+    fn with_health<T>(&self, look: impl FnOnce(&mut Health) -> T) -> T {
+        look(&mut self.health.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Whether the store takes commits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Set while it does not, or has just begun to again.
+    pub failing_since: Option<Utc>,
+    /// What it said when it failed last, and when that was.
+    pub last_error: Option<(Utc, String)>,
 }
 
 /// A commit of several tickets failed: what each of them is told.
@@ -59,6 +77,8 @@ struct Shared(#[source] Arc<CommitError>);
 enum Refused {
     #[error("{MAX_QUEUED} commits are waiting for the disk already")]
     QueueFull,
+    #[error("the store has failed just before, and is left alone until it is tried again")]
+    Paused,
     #[error("the committer has ended")]
     Ended,
 }
@@ -91,7 +111,7 @@ impl Committer {
             clock,
             results: results.clone(),
             counters: Arc::clone(&counters),
-            logged: None,
+            outage: None,
         };
         let thread = thread::Builder::new()
             .name("committer".to_owned())
@@ -115,11 +135,7 @@ impl Committer {
             Some(Err(TrySendError::Full(_))) => Refused::QueueFull,
             Some(Err(TrySendError::Disconnected(_))) | None => Refused::Ended,
         };
-        self.counters.refused.fetch_add(1, Relaxed);
-        // Nobody listens for results only when the controller is going down.
-        let _ = self
-            .results
-            .send((ticket, Err(CommitError(Box::new(refused)))));
+        refuse(ticket, refused, &self.counters, &self.results);
     }
 
     pub fn counters(&self) -> Arc<Counters> {
@@ -138,28 +154,42 @@ impl Drop for Committer {
     }
 }
 
+fn refuse(ticket: Ticket, why: Refused, counters: &Counters, results: &UnboundedSender<Committed>) {
+    counters.refused.fetch_add(1, Relaxed);
+    // Nobody listens for results only when the controller is going down.
+    let _ = results.send((ticket, Err(CommitError(Box::new(why)))));
+}
+
 struct Worker<C> {
     store: Box<dyn Store>,
     wall: Wall,
     clock: C,
     results: UnboundedSender<Committed>,
     counters: Arc<Counters>,
-    logged: Option<Instant>,
+    outage: Option<Outage>,
 }
 
 impl<C: FnMut() -> Sample> Worker<C> {
     fn run(&mut self, work: &mpsc::Receiver<Work>) {
         loop {
-            match work.recv_timeout(TICK) {
+            self.look_after_outage();
+            let now = Instant::now();
+            let wait = self.outage.as_ref().map_or(TICK, |outage| outage.wait(now));
+            match work.recv_timeout(wait) {
+                Ok((ticket, _)) if self.is_paused() => {
+                    refuse(ticket, Refused::Paused, &self.counters, &self.results);
+                    if let Some(outage) = &mut self.outage {
+                        outage.refused();
+                    }
+                }
                 Ok(first) => self.commit_batch(first, work),
-                Err(RecvTimeoutError::Timeout) => self.keep_anchor(),
+                Err(RecvTimeoutError::Timeout) => self.tick(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
     fn commit_batch(&mut self, first: Work, work: &mpsc::Receiver<Work>) {
-        self.keep_anchor();
         let mut tickets = Vec::new();
         let mut changes = Vec::new();
         let mut next = Some(first);
@@ -171,10 +201,13 @@ impl<C: FnMut() -> Sample> Worker<C> {
                 .flatten();
         }
         let start = Instant::now();
-        let result = self.store.commit(&changes);
-        self.count(changes.len(), start.elapsed(), result.is_ok());
+        let result = self
+            .keep_anchor()
+            .and_then(|()| self.store.commit(&changes));
         match result {
             Ok(applied) => {
+                self.count(changes.len(), start.elapsed());
+                self.succeeded();
                 let mut applied = applied.into_iter();
                 for (ticket, len) in tickets {
                     let _ = self
@@ -183,7 +216,7 @@ impl<C: FnMut() -> Sample> Worker<C> {
                 }
             }
             Err(error) => {
-                self.log(&error);
+                self.failed(&error);
                 let error = Shared(Arc::new(error));
                 for (ticket, _) in tickets {
                     let error = CommitError(Box::new(error.clone()));
@@ -200,33 +233,89 @@ impl<C: FnMut() -> Sample> Worker<C> {
         }
     }
 
-    /// A step of the wall clock must be known to the store before anything that is committed after it.
-    fn keep_anchor(&mut self) {
-        let Some(anchor) = self.wall.drifted((self.clock)()) else {
+    fn tick(&mut self) {
+        if self.is_paused() {
             return;
-        };
-        match self.store.set_anchor(&anchor, 0) {
-            Ok(()) => self.wall.anchored(anchor),
-            Err(error) => {
-                tracing::error!(%error, "could not note the wall clock's step; will try again")
+        }
+        if let Err(error) = self.keep_anchor() {
+            self.failed(&error);
+        }
+    }
+
+    /// A step of the wall clock must be known to the store before anything that is committed after it.
+    fn keep_anchor(&mut self) -> Result<(), CommitError> {
+        if let Some(anchor) = self.wall.drifted((self.clock)()) {
+            self.store.set_anchor(&anchor, 0)?;
+            self.wall.anchored(anchor);
+        }
+        Ok(())
+    }
+
+    fn is_paused(&self) -> bool {
+        self.outage.as_ref().is_some_and(Outage::is_paused)
+    }
+
+    /// Tries the store when its pause is over, and says so when it has recovered.
+    fn look_after_outage(&mut self) {
+        let now = Instant::now();
+        if self
+            .outage
+            .as_ref()
+            .is_some_and(|outage| outage.is_due(now))
+        {
+            let anchor = self.wall.anchor((self.clock)());
+            match self.store.set_anchor(&anchor, 0) {
+                Ok(()) => {
+                    self.wall.anchored(anchor);
+                    self.succeeded();
+                }
+                Err(error) => self.failed(&error),
+            }
+        }
+        let ended = self.outage.as_ref().and_then(|outage| outage.ended(now));
+        if let Some(ended) = ended {
+            self.outage = None;
+            self.counters
+                .with_health(|health| health.failing_since = None);
+            tracing::warn!(
+                lasted = %humantime::format_duration(Duration::from_millis(
+                    u64::try_from(ended.lasted.as_millis()).unwrap_or(u64::MAX)
+                )),
+                failures = ended.failures,
+                refused = ended.refused,
+                "the store takes commits again: all clients are served"
+            );
+        }
+    }
+
+    fn succeeded(&mut self) {
+        if let Some(outage) = &mut self.outage {
+            outage.succeeded(Instant::now());
+        }
+    }
+
+    fn failed(&mut self, error: &CommitError) {
+        let now = Instant::now();
+        let utc = (self.clock)().utc;
+        self.counters.failures.fetch_add(1, Relaxed);
+        self.counters.with_health(|health| {
+            health.failing_since.get_or_insert(utc);
+            health.last_error = Some((utc, error.to_string()));
+        });
+        match &mut self.outage {
+            Some(outage) => outage.failed(now),
+            None => {
+                self.outage = Some(Outage::begin(now));
+                tracing::error!(
+                    %error,
+                    "the store fails: no new leases until it is back; clients whose lease is on disk are renewed for as long as it says"
+                );
             }
         }
     }
 
-    fn log(&mut self, error: &CommitError) {
-        if self.logged.is_none_or(|at| at.elapsed() >= LOG_PAUSE) {
-            self.logged = Some(Instant::now());
-            let failures = self.counters.failures.load(Relaxed);
-            tracing::error!(%error, failures, "clients that wait for this are not answered");
-        }
-    }
-
-    fn count(&self, changes: usize, took: Duration, is_committed: bool) {
+    fn count(&self, changes: usize, took: Duration) {
         let counters = &self.counters;
-        if !is_committed {
-            counters.failures.fetch_add(1, Relaxed);
-            return;
-        }
         let ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         counters.commits.fetch_add(1, Relaxed);
         counters.changes.fetch_add(changes as u64, Relaxed);

@@ -11,6 +11,7 @@ use dhcp_common::abi::ClientKey;
 use crate::clock::Nanos;
 
 pub mod committer;
+mod outage;
 pub mod sqlite;
 #[cfg(test)]
 mod tests;

@@ -161,15 +161,20 @@ impl Wall {
     /// The anchor that the store should have now, if the wall clock has stepped since the last one, or
     /// the last one is old.
     pub fn drifted(&self, now: Sample) -> Option<Anchor> {
+        let anchor = self.anchor(now);
+        let has_stepped = anchor.drift_ns.abs_diff(self.anchor.drift_ns) >= MIN_STEP_NS;
+        let is_old = anchor.seen.0.saturating_sub(self.anchor.seen.0) >= MAX_AGE_NS;
+        (has_stepped || is_old).then_some(anchor)
+    }
+
+    /// The anchor as it is now.
+    pub fn anchor(&self, now: Sample) -> Anchor {
         let seen = self.utc(now.boottime);
-        let drift_ns = now.utc.0.saturating_sub(seen.0);
-        let has_stepped = drift_ns.abs_diff(self.anchor.drift_ns) >= MIN_STEP_NS;
-        let is_old = seen.0.saturating_sub(self.anchor.seen.0) >= MAX_AGE_NS;
-        (has_stepped || is_old).then(|| Anchor {
-            drift_ns,
+        Anchor {
+            drift_ns: now.utc.0.saturating_sub(seen.0),
             seen,
             ..self.anchor.clone()
-        })
+        }
     }
 
     /// Notes that the store has what [`Wall::drifted`] gave.

@@ -1,9 +1,12 @@
 //! Group commit, with a store that waits to be let go.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::Ordering::Relaxed,
-    mpsc::{self, Receiver},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+        mpsc::{self, Receiver},
+    },
+    time::Duration,
 };
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -20,6 +23,8 @@ struct Gated {
     verdicts: Receiver<bool>,
     commits: Arc<Mutex<Vec<usize>>>,
     started: mpsc::Sender<()>,
+    anchors_fail: Arc<AtomicBool>,
+    anchors: mpsc::Sender<()>,
 }
 
 impl Store for Gated {
@@ -45,6 +50,11 @@ impl Store for Gated {
     }
 
     fn set_anchor(&mut self, _anchor: &Anchor, _shift_ns: i64) -> Result<(), CommitError> {
+        if self.anchors_fail.load(Relaxed) {
+            return Err(CommitError("no space left for the anchor".into()));
+        }
+        // Most tests do not look.
+        let _ = self.anchors.send(());
         Ok(())
     }
 }
@@ -55,29 +65,43 @@ struct Bench {
     verdicts: mpsc::Sender<bool>,
     commits: Arc<Mutex<Vec<usize>>>,
     started: Receiver<()>,
+    anchors_fail: Arc<AtomicBool>,
+    anchors: Receiver<()>,
 }
 
+const NOW: Sample = Sample {
+    boottime: Nanos(0),
+    utc: Utc(7),
+};
+
 fn bench() -> Bench {
+    bench_at(|| NOW)
+}
+
+fn bench_at(clock: fn() -> Sample) -> Bench {
     let (verdicts, given) = mpsc::channel();
     let (start, started) = mpsc::channel();
+    let (anchor, anchors) = mpsc::channel();
+    let anchors_fail = Arc::<AtomicBool>::default();
     let commits = Arc::<Mutex<Vec<usize>>>::default();
     let mut store = Gated {
         verdicts: given,
         commits: Arc::clone(&commits),
         started: start,
+        anchors_fail: Arc::clone(&anchors_fail),
+        anchors: anchor,
     };
-    let now = Sample {
-        boottime: Nanos(0),
-        utc: Utc(0),
-    };
-    let wall = Wall::resume(&mut store, "a", now).unwrap();
+    let wall = Wall::resume(&mut store, "a", NOW).unwrap();
+    anchors.recv().unwrap();
     let (results, receiver) = unbounded_channel();
     Bench {
-        committer: Committer::spawn(Box::new(store), wall, move || now, results).unwrap(),
+        committer: Committer::spawn(Box::new(store), wall, clock, results).unwrap(),
         results: receiver,
         verdicts,
         commits,
         started,
+        anchors_fail,
+        anchors,
     }
 }
 
@@ -146,10 +170,57 @@ fn a_failure_is_told_to_every_ticket_of_its_batch_and_to_no_other() {
     assert_eq!(next(&mut bench.results), (0, Ok(1)));
     assert_eq!(next(&mut bench.results), (1, Err(error.clone())));
     assert_eq!(next(&mut bench.results), (2, Err(error)));
-    bench.verdicts.send(true).unwrap();
-    bench.committer.submit(Ticket(3), changes(1));
-    assert_eq!(next(&mut bench.results), (3, Ok(1)));
     assert_eq!(bench.committer.counters().failures.load(Relaxed), 1);
+}
+
+#[test]
+fn c120_a_failing_store_is_left_alone_and_found_well_again_though_nobody_asks() {
+    let mut bench = bench();
+    bench.anchors_fail.store(true, Relaxed);
+    bench.verdicts.send(false).unwrap();
+    bench.committer.submit(Ticket(0), changes(1));
+    let error = "the store did not commit: no space left".to_owned();
+    assert_eq!(next(&mut bench.results), (0, Err(error.clone())));
+    // Refused without a look at the store, whose verdict would be waited for.
+    let refused = "the store did not commit: the store has failed just before, and is left alone until it is tried again";
+    for ticket in 1..=1000 {
+        bench.committer.submit(Ticket(ticket), changes(1));
+        assert_eq!(next(&mut bench.results), (ticket, Err(refused.to_owned())));
+    }
+    let counters = bench.committer.counters();
+    let failing = counters.health();
+    assert_eq!(failing.failing_since, Some(Utc(7)));
+    assert_eq!(failing.last_error, Some((Utc(7), error)));
+    assert_eq!(counters.refused.load(Relaxed), 1000);
+
+    bench.anchors_fail.store(false, Relaxed);
+    let tried = bench.anchors.recv_timeout(Duration::from_secs(10));
+    assert_eq!(tried, Ok(()), "by itself");
+    drop(bench.verdicts);
+    let mut ticket = 1000;
+    let committed = loop {
+        ticket += 1;
+        bench.committer.submit(Ticket(ticket), changes(1));
+        let (_, result) = next(&mut bench.results);
+        if result != Err(refused.to_owned()) {
+            break result;
+        }
+    };
+    assert_eq!(committed, Ok(1));
+    assert_eq!(counters.commits.load(Relaxed), 1);
+}
+
+#[test]
+fn c109_nothing_is_committed_after_a_step_that_could_not_be_noted() {
+    let mut bench = bench_at(|| Sample {
+        boottime: Nanos(0),
+        utc: Utc(3_600_000_000_000),
+    });
+    bench.anchors_fail.store(true, Relaxed);
+    bench.committer.submit(Ticket(0), changes(1));
+    let error = "the store did not commit: no space left for the anchor";
+    assert_eq!(next(&mut bench.results), (0, Err(error.to_owned())));
+    assert_eq!(*bench.commits.lock().unwrap(), [0; 0]);
 }
 
 #[test]
@@ -177,6 +248,7 @@ fn dropping_it_commits_all_that_was_submitted() {
         verdicts,
         commits,
         started: _started,
+        ..
     } = bench();
     for ticket in 0..100 {
         committer.submit(Ticket(ticket), changes(1));

@@ -1,0 +1,153 @@
+//! A store that fails: when it is tried again, and what is said of it.
+//!
+//! A full disk fails every commit, and clients ask all the time. From the first failure on the store is
+//! left alone for a pause, which grows; what comes meanwhile is refused at once. Then it is tried with one
+//! small write, whether anybody asks or not. A full disk may take small commits and not large ones, so that
+//! an outage ends only when nothing has failed for [`CALM`]: one line in the log when it begins, one when it ends.
+
+use std::time::{Duration, Instant};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest that a disk is back before it is noticed.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long commits have to succeed until all is well again.
+const CALM: Duration = Duration::from_secs(5);
+
+/// What became of an outage that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// From the first failure to the first success after the last one.
+    pub lasted: Duration,
+    pub failures: u64,
+    pub refused: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Outage {
+    began: Instant,
+    pause: Duration,
+    phase: Phase,
+    failures: u64,
+    refused: u64,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Nothing is committed before this.
+    Paused(Instant),
+    /// Commits have succeeded since.
+    Recovering(Instant),
+}
+
+impl Outage {
+    /// The first failure.
+    pub fn begin(now: Instant) -> Self {
+        Self {
+            began: now,
+            pause: FIRST_PAUSE,
+            phase: Phase::Paused(now + FIRST_PAUSE),
+            failures: 1,
+            refused: 0,
+        }
+    }
+
+    pub fn failed(&mut self, now: Instant) {
+        self.failures += 1;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        self.phase = Phase::Paused(now + self.pause);
+    }
+
+    pub fn succeeded(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Paused(_)) {
+            self.phase = Phase::Recovering(now);
+        }
+    }
+
+    pub fn refused(&mut self) {
+        self.refused += 1;
+    }
+
+    pub fn is_paused(&self) -> bool {
+        matches!(self.phase, Phase::Paused(_))
+    }
+
+    /// Whether the store is to be tried.
+    pub fn is_due(&self, now: Instant) -> bool {
+        matches!(self.phase, Phase::Paused(until) if until <= now)
+    }
+
+    /// What to say when it is over.
+    pub fn ended(&self, now: Instant) -> Option<Ended> {
+        let Phase::Recovering(since) = self.phase else {
+            return None;
+        };
+        (now.duration_since(since) >= CALM).then(|| Ended {
+            lasted: since.duration_since(self.began),
+            failures: self.failures,
+            refused: self.refused,
+        })
+    }
+
+    /// How long until [`Outage::is_due`] or [`Outage::ended`] has another answer.
+    pub fn wait(&self, now: Instant) -> Duration {
+        match self.phase {
+            Phase::Paused(until) => until.saturating_duration_since(now),
+            Phase::Recovering(since) => (since + CALM).saturating_duration_since(now),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn millis(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn c120_a_failing_store_is_tried_less_and_less_often_but_never_given_up() {
+        let start = Instant::now();
+        let mut outage = Outage::begin(start);
+        let mut now = start;
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            let pause = outage.wait(now);
+            pauses.push(pause.as_millis());
+            assert!(!outage.is_due(now + pause - millis(1)));
+            now += pause;
+            assert!(outage.is_due(now));
+            outage.failed(now);
+        }
+        assert_eq!(pauses, [250, 500, 1000, 2000, 4000, 5000, 5000, 5000]);
+        assert_eq!(outage.ended(now + CALM * 10), None);
+    }
+
+    #[test]
+    fn c120_an_outage_ends_when_nothing_has_failed_for_a_while() {
+        let start = Instant::now();
+        let at = |ms| start + millis(ms);
+        let mut outage = Outage::begin(start);
+        outage.refused();
+        outage.succeeded(at(250));
+        assert!(!outage.is_paused());
+        // It took a small commit, and not the next.
+        outage.failed(at(1000));
+        assert!(outage.is_paused());
+        assert_eq!(
+            outage.wait(at(1000)),
+            millis(500),
+            "the pause goes on growing"
+        );
+        outage.succeeded(at(1500));
+        outage.succeeded(at(4000));
+        assert_eq!(outage.wait(at(4000)), millis(2500));
+        assert_eq!(outage.ended(at(6499)), None);
+        let ended = Ended {
+            lasted: millis(1500),
+            failures: 2,
+            refused: 1,
+        };
+        assert_eq!(outage.ended(at(6500)), Some(ended));
+    }
+}
