@@ -14,7 +14,7 @@ use crate::{
     store::{Applied, Change, CommitError, Record, RecordState, Ticket},
 };
 
-/// After a commit that failed, until it is tried again.
+/// After a commit that failed, until one is tried again.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
 
 /// What is under way for an address.
@@ -149,11 +149,19 @@ impl Engine {
         let Some(items) = self.tickets.remove(&ticket) else {
             return;
         };
-        let applied = result.unwrap_or_else(|error| {
-            tracing::error!(%error, changes = items.len(), "commit failed");
-            self.count(Counter::StoreFailed);
-            Vec::new()
-        });
+        let applied = match result {
+            Ok(applied) => {
+                self.store_works(cx.now);
+                applied
+            }
+            // Whoever runs the store says so in the log, once and not for each client.
+            Err(error) => {
+                tracing::debug!(%error, changes = items.len(), "commit failed");
+                self.count(Counter::StoreFailed);
+                self.store_failed(cx.now);
+                Vec::new()
+            }
+        };
         let outcomes = applied
             .into_iter()
             .map(|applied| match applied {
@@ -206,7 +214,10 @@ impl Engine {
             (Purpose::Extend { horizon }, Outcome::Done) => {
                 self.extended(address, &held, horizon, cx);
             }
-            (Purpose::Extend { .. }, Outcome::Failed) => self.arm(address),
+            (Purpose::Extend { .. }, Outcome::Failed) => {
+                self.low.insert(address);
+                self.arm(address);
+            }
             // In the store it is another's already: there is nothing left to free.
             (Purpose::Free(ending), Outcome::Done | Outcome::Conflict) => {
                 self.ended(address, &held, ending, cx);
@@ -215,7 +226,7 @@ impl Engine {
                 if let Some((id, _)) = self.work_mut(address).command.take() {
                     super::commands::answer(id, CommandOutcome::StoreFailed, cx);
                 }
-                self.timers.arm(address, cx.now.plus(RETRY));
+                self.put_off(address);
             }
             (Purpose::Quarantine, Outcome::Done | Outcome::Conflict) => self.arm(address),
             (Purpose::Command { .. }, _) => {}

@@ -115,6 +115,8 @@ counters! {
 
     /// A commit failed; its client got no answer.
     StoreFailed = "store_failed";
+    /// A DISCOVER of a client without a lease while commits fail: it is left to other servers.
+    StoreFailing = "store_failing";
     /// The store holds the address for another client.
     StoreConflict = "store_conflict";
     Published = "published";

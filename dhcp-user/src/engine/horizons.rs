@@ -42,17 +42,20 @@ impl Engine {
         };
         if self.held(address).is_some_and(is_meant) {
             self.low.insert(address);
-            if self.low.len() >= MAX_EXTENDED {
+            if self.low.len() >= MAX_EXTENDED && !self.is_store_failing(cx.now) {
                 self.extend_horizons(cx);
             }
         }
     }
 
-    /// One commit for all that have collected. One that fails is not tried again: beyond the horizon the
-    /// kernel hands renewals on, and each is committed here.
+    /// One commit for all that have collected, up to [`MAX_EXTENDED`]. What fails is tried again: clients
+    /// need not ask for what they were promised.
     pub(super) fn extend_horizons(&mut self, cx: &mut Context<'_>) {
-        let mut changes = Vec::with_capacity(self.low.len());
-        for address in std::mem::take(&mut self.low) {
+        let mut changes = Vec::with_capacity(self.low.len().min(MAX_EXTENDED));
+        for _ in 0..MAX_EXTENDED {
+            let Some(address) = self.low.pop_first() else {
+                break;
+            };
             let Some(held) = self.held(address) else {
                 continue;
             };

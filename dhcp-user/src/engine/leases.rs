@@ -10,12 +10,8 @@
 use std::net::Ipv4Addr;
 
 use super::{
-    Context, Counter, Engine, Held,
-    commits::{Purpose, RETRY},
-    horizons::horizon,
-    protocol::Party,
-    reply::NakReason,
-    request::Request,
+    Context, Counter, Engine, Held, commits::Purpose, horizons::horizon, protocol::Party,
+    reply::NakReason, request::Request,
 };
 use crate::{clock::Nanos, config::LeaseTimes, live::LeaseState, store::RecordState};
 
@@ -179,17 +175,40 @@ impl Engine {
         }
     }
 
-    /// The lease could not be committed: back to where it was. The client gets no answer and asks
-    /// again.
+    /// The lease could not be committed: back to where it was, an offer with what is left of its time. The
+    /// client gets no answer and asks again, but for one that is promised no more than is durable.
     pub(super) fn not_bound(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
         let work = self.work_mut(address);
-        work.request = None;
+        let request = work.request.take();
         let before = work.before.take().unwrap_or(LeaseState::Offered);
         self.set_state(address, before);
         match before {
-            LeaseState::Offered => self.rearm_offer(address, cx),
-            LeaseState::Withdrawn => self.timers.arm(address, cx.now.plus(RETRY)),
+            LeaseState::Withdrawn => self.put_off(address),
+            LeaseState::Bound => {
+                self.low.insert(address);
+                self.arm(address);
+                if let Some((request, received)) = request {
+                    self.acknowledge_durable(address, *request, received, cx);
+                }
+            }
             _ => self.arm(address),
+        }
+    }
+
+    /// As a client that has moved: its lease is the same.
+    fn acknowledge_durable(
+        &mut self,
+        address: Ipv4Addr,
+        request: Request,
+        received: Nanos,
+        cx: &mut Context<'_>,
+    ) {
+        let durable_until = self.held(address).map(|held| held.durable_until);
+        let lease = self.lease_times(address);
+        if let (Some(durable_until), Some(lease)) = (durable_until, lease)
+            && received.plus_lease(lease.lease_secs) <= durable_until
+        {
+            self.acknowledge(address, request, received, cx);
         }
     }
 

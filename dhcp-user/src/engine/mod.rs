@@ -7,6 +7,7 @@
 //! Effects leave in the order commit, publish, reply. For one address at most one fence is under way,
 //! and while it is nothing is published for it; what was decided meanwhile is done when it has passed.
 
+mod backlog;
 mod bootp;
 mod classes;
 mod commands;
@@ -47,6 +48,14 @@ use dhcp_common::{
     fingerprint,
 };
 
+use self::{
+    backlog::Backlog,
+    commits::{Item, Work},
+    fences::Fence,
+    leasequery::Requesters,
+    probes::Probes,
+    slots::Slots,
+};
 pub use self::{
     classes::Marks,
     counters::{Counter, Counters},
@@ -58,13 +67,6 @@ pub use self::{
     networks::Networks,
     reload::{Fates, Preview},
     slots::NO_SLOT,
-};
-use self::{
-    commits::{Item, Work},
-    fences::Fence,
-    leasequery::Requesters,
-    probes::Probes,
-    slots::Slots,
 };
 use crate::{
     clock::Nanos,
@@ -110,6 +112,7 @@ pub struct Engine {
     tickets: HashMap<Ticket, Vec<Item>>,
     /// Leases whose horizon is to be extended. A set in order, so that effects are in order too.
     low: BTreeSet<Ipv4Addr>,
+    backlog: Backlog,
     probes: Probes,
     templates: HashSet<TemplateKey>,
     /// What the store holds of addresses that no subnet has.
@@ -152,6 +155,7 @@ impl Engine {
             fences: HashMap::new(),
             tickets: HashMap::new(),
             low: BTreeSet::new(),
+            backlog: Backlog::default(),
             probes: Probes::new(setup.config.has_probes()),
             templates: HashSet::new(),
             foreign: Vec::new(),
@@ -184,7 +188,7 @@ impl Engine {
     /// there: what they have collected then goes into one commit.
     pub fn handle_timeout(&mut self, now: Nanos, kernel: &impl Grants, out: &mut Vec<Effect>) {
         let cx = &mut Context { now, kernel, out };
-        self.extend_horizons(cx);
+        self.work_off(cx);
         for _ in 0..MAX_DUE {
             let Some(address) = self.timers.pop_due(now) else {
                 break;
@@ -195,11 +199,8 @@ impl Engine {
 
     /// When [`Engine::handle_timeout`] is to be called next; a time in the past means at once.
     pub fn next_deadline(&self) -> Option<Nanos> {
-        if self.low.is_empty() {
-            self.timers.next_deadline()
-        } else {
-            Some(Nanos::default())
-        }
+        let deadlines = [self.timers.next_deadline(), self.backlog_deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     pub const fn counters(&self) -> &Arc<Counters> {

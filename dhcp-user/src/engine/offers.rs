@@ -2,6 +2,8 @@
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
+use dhcp_common::abi::ClientKey;
+
 use super::{
     Context, Counter, Engine, NO_SLOT,
     endings::Ending,
@@ -41,6 +43,10 @@ impl Engine {
         request: Request,
         cx: &mut Context<'_>,
     ) -> Result<(), Counter> {
+        if self.is_store_failing(cx.now) && !self.is_bound(&party.client) {
+            // An offer that it takes keeps the client from a server that can lease it an address.
+            return Err(Counter::StoreFailing);
+        }
         let kept = self.kept_for(party, cx);
         if let Some(profile) = self.ipv6_only(party, kept, &request) {
             self.drop_offer(party, cx);
@@ -103,6 +109,11 @@ impl Engine {
         self.count(Counter::Offered);
         self.publish_templates(address, party, &request, cx);
         Ok(())
+    }
+
+    fn is_bound(&self, client: &ClientKey) -> bool {
+        self.current(client)
+            .is_some_and(|(_, held)| held.state == LeaseState::Bound)
     }
 
     /// Whether a DISCOVER is answered as a REQUEST for its address would be (RFC 4039 §3.1). Not where the client

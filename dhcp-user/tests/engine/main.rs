@@ -18,6 +18,7 @@ mod lifecycle;
 mod names;
 mod offers;
 mod origins;
+mod outage;
 mod overrides;
 mod probing;
 mod rapid;

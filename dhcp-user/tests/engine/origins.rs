@@ -193,6 +193,22 @@ fn m27_a_client_that_has_moved_to_another_port_is_known_there_on_disk_too() {
 }
 
 #[test]
+fn c120_m27_a_client_that_moves_while_commits_fail_is_renewed_and_its_port_is_on_disk_later() {
+    let (here, there) = (circuit(b"here"), circuit(b"there"));
+    let mut world = with_reservations(vec![reserve(port(Some(b"other"), None), ip(12))]);
+    let address = lease_at(&mut world, 1, &here);
+    world.store_fails = true;
+    world.sleep(secs(1));
+    world.expect_ack(&at(rebinding(1, address), &there), address);
+    assert_eq!(world.count(Counter::StoreFailed), 1);
+    let on_disk = |world: &World| world.store[&address].origin.relay_info.clone();
+    assert_eq!(on_disk(&world).as_deref(), Some(&*here));
+    world.store_fails = false;
+    world.pass(secs(1));
+    assert_eq!(on_disk(&world).as_deref(), Some(&*there));
+}
+
+#[test]
 fn m27_a_class_by_port_has_its_own_pool_and_options() {
     let mut subnet = subnet();
     subnet.pools = vec![
