@@ -21,6 +21,7 @@ use crate::{
 
 pub mod client;
 pub mod config;
+pub mod disk;
 pub mod dnsmasq;
 pub mod ledger;
 pub mod namespace;
@@ -139,7 +140,15 @@ impl Lab {
 
     /// The lab's own bpffs, for pins.
     pub fn bpffs(&self) -> PathBuf {
-        self.dir.join("bpf")
+        self.dir.join(registry::BPFFS)
+    }
+
+    /// A disk of its own, of this size, to be filled without harm to anybody.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn disk(&self, kib: u32) -> Result<disk::Disk> {
+        disk::Disk::mount(&self.dir.join(registry::DISK), kib)
     }
 
     fn xdp_pass(&self) -> PathBuf {

@@ -20,6 +20,9 @@ use nix::{
 use super::wait;
 use crate::command::{self, command};
 
+/// Names of what is mounted in a lab's folder.
+pub(super) const BPFFS: &str = "bpf";
+pub(super) const DISK: &str = "disk";
 const RECORDS: &str = "/run/xdhcpd-lab";
 /// Held while labs are entered and swept, so that no lab is swept before its owner has locked it.
 const LOCK: &str = ".lock";
@@ -88,9 +91,10 @@ pub(super) fn remove(id: &str, dir: &Path) {
             eprintln!("lab: `ip netns delete {namespace}` by hand: {error:#}");
         }
     }
-    let bpffs = dir.join("bpf");
-    // Pins go with it, and with them maps and links.
-    while umount2(&bpffs, MntFlags::MNT_DETACH).is_ok() {}
+    // Pins go with their bpffs, and with them maps and links.
+    for mounted in [BPFFS, DISK] {
+        while umount2(&dir.join(mounted), MntFlags::MNT_DETACH).is_ok() {}
+    }
     let removed = [fs::remove_dir_all(dir), fs::remove_file(record_path(id))];
     for error in removed.into_iter().filter_map(Result::err) {
         if error.kind() != std::io::ErrorKind::NotFound {

@@ -54,6 +54,16 @@ pub struct Stats {
     /// What the controller did, by its own labels.
     #[serde(default)]
     pub engine: BTreeMap<String, u64>,
+    #[serde(default)]
+    pub store: StoreStats,
+}
+
+/// How the store does; fields that no test asks for are left out.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+pub struct StoreStats {
+    pub failures: u64,
+    pub refused: u64,
+    pub failing_since: Option<String>,
 }
 
 impl Stats {
@@ -146,6 +156,22 @@ impl Server {
         };
         server.configure(config)?;
         Ok(server)
+    }
+
+    /// Keeps the store elsewhere, from the next configuration and start on.
+    pub fn keep_store_at(&mut self, path: PathBuf) {
+        self.store = path;
+    }
+
+    /// What the running daemon has logged so far.
+    ///
+    /// # Errors
+    /// It does not run, or its log cannot be read.
+    pub fn log(&self) -> Result<String> {
+        match &self.process {
+            Some(process) => process.output(),
+            None => bail!("xdhcpd does not run"),
+        }
     }
 
     /// Writes another configuration, for the next start or reload.

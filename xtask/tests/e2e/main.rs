@@ -7,6 +7,7 @@
 mod clients;
 mod decline;
 mod deleted;
+mod disk;
 mod fleet;
 mod horizon;
 mod leasequery;
