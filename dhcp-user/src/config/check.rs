@@ -9,6 +9,7 @@ use std::{
     fs,
     net::Ipv4Addr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use dhcp_common::{
@@ -20,8 +21,9 @@ use ipnet::Ipv4Net;
 use super::{
     Config, Host, Interface, Link, Problem, Problems, Server, class,
     raw::{Document, Node, Section},
-    requesters, subnet,
+    requesters, subnet, times,
 };
+use crate::store::DEFAULT_HISTORY;
 
 /// A name as `SO_BINDTODEVICE` and the rest of the kernel take it: IFNAMSIZ less the final zero.
 const MAX_INTERFACE_NAME: usize = 15;
@@ -30,6 +32,8 @@ const MAX_SOCKET_PATH: usize = 90;
 /// What the kernel can preallocate for one hash map on a machine that is not a supercomputer.
 const MAX_LEASES: i64 = 1 << 24;
 const MAX_PER_SECOND: i64 = 10_000_000;
+/// Ten years, as long as the longest lease.
+const MAX_HISTORY: Duration = Duration::from_secs(315_576_000);
 
 /// Reads a file, and checks it against a host where one is given.
 ///
@@ -98,6 +102,7 @@ fn server(node: Option<Node<'_>>) -> Server {
         client_limit: Limit::per_second(20, 40),
         relay_limit: Limit::per_second(20_000, 40_000),
         leasequery: Vec::new(),
+        history: DEFAULT_HISTORY,
     };
     let known = [
         "store",
@@ -109,6 +114,7 @@ fn server(node: Option<Node<'_>>) -> Server {
         "client-limit",
         "relay-limit",
         "leasequery",
+        "history",
     ];
     let Some(section) = node.and_then(|node| node.section(&known)) else {
         return server;
@@ -139,6 +145,7 @@ fn server(node: Option<Node<'_>>) -> Server {
     ] {
         replace(field, section.get(key), limit);
     }
+    replace(&mut server.history, section.get("history"), history);
     replace(&mut server.max_leases, section.get("max-leases"), |node| {
         node.integer(1..=MAX_LEASES)
     });
@@ -148,6 +155,13 @@ fn server(node: Option<Node<'_>>) -> Server {
         requesters::read,
     );
     server
+}
+
+fn history(node: &Node<'_>) -> Option<Duration> {
+    match humantime::parse_duration(node.string("30d")?) {
+        Ok(Duration::ZERO) => Some(Duration::ZERO),
+        _ => times::read_duration(node, "30d", MAX_HISTORY),
+    }
 }
 
 /// Takes the value of a node where there is one and it is right.

@@ -33,6 +33,7 @@ mod times;
 
 pub use boot::Boot;
 pub use host::Host;
+pub use options::parse_hex;
 pub use problem::{Problem, Problems};
 
 /// A whole configuration.
@@ -138,6 +139,8 @@ pub struct Server {
     pub relay_limit: Limit,
     /// Relay agents that may ask about leases (RFC 4388), by `giaddr`. Empty: nobody may.
     pub leasequery: Vec<Ipv4Net>,
+    /// How long it is kept who had which address; zero: not at all.
+    pub history: Duration,
 }
 
 /// An interface to attach to. Whether it exists is found out when it is attached, and by

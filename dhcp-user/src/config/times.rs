@@ -355,7 +355,7 @@ fn read_probe_time(node: &Node<'_>) -> Option<Duration> {
 }
 
 /// A time of whole seconds, at least one.
-fn read_duration(node: &Node<'_>, such_as: &str, max: Duration) -> Option<Duration> {
+pub(super) fn read_duration(node: &Node<'_>, such_as: &str, max: Duration) -> Option<Duration> {
     let duration = parse_duration(node, such_as)?;
     if duration.is_zero() || duration > max || duration.subsec_nanos() != 0 {
         node.refuse(format_args!(

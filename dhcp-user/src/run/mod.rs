@@ -73,7 +73,7 @@ async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
     let started = Instant::now();
     let ports = links::ports(&config, &SlowBases::new())?;
     let listener = Listener::bind(&config.server.control_socket)?;
-    let mut store = SqliteStore::open(&config.server.store)?;
+    let mut store = SqliteStore::open(&config.server.store)?.keeping_history(config.server.history);
     let wall = Wall::resume(&mut store, &wall::boot_id()?, Sample::now())
         .map_err(anyhow::Error::from_boxed)
         .context("taking up the store's clock")?;

@@ -4,18 +4,23 @@
 //! is there. [`committer`] groups changes into commits on a thread of its own, so that one `fsync`
 //! serves all that has queued up while the last one ran. [`wall`] turns the engine's times into UTC.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, time::Duration};
 
 use dhcp_common::abi::ClientKey;
 
 use crate::clock::Nanos;
 
 pub mod committer;
+mod file;
+mod history;
 mod outage;
 pub mod sqlite;
 #[cfg(test)]
 mod tests;
 pub mod wall;
+
+/// How long it is kept who had which address, unless the configuration says otherwise.
+pub const DEFAULT_HISTORY: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Why an address is not free, or whose it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -23,6 +23,23 @@ CREATE TABLE anchor (
     seen      INTEGER NOT NULL
 ) STRICT;
 
+-- One row for each time that an address was a client's and is no longer; what is still so is above. Times as the wall
+-- clock had them then.
+CREATE TABLE past (
+    id        INTEGER PRIMARY KEY, -- in the order in which they were written
+    address   INTEGER NOT NULL,
+    client    BLOB    NOT NULL,
+    htype     INTEGER NOT NULL,
+    chaddr    BLOB    NOT NULL,
+    client_id BLOB,
+    host_name TEXT,
+    relay_info BLOB,
+    since     INTEGER NOT NULL,
+    until     INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX past_of_address ON past (address, until);
+
 -- For people: sqlite3 leases.db 'SELECT * FROM leases'
 CREATE VIEW leases AS
 SELECT
@@ -42,3 +59,19 @@ SELECT
     CASE expires WHEN 9223372036854775807 THEN 'infinite' ELSE datetime(expires / 1000000000, 'unixepoch') END AS expires,
     CASE horizon WHEN 9223372036854775807 THEN 'infinite' ELSE datetime(horizon / 1000000000, 'unixepoch') END AS horizon
 FROM lease;
+
+-- And SELECT * FROM history WHERE address = '10.0.0.5'
+CREATE VIEW history AS
+SELECT
+    format('%d.%d.%d.%d', address >> 24, address >> 16 & 255, address >> 8 & 255, address & 255) AS address,
+    lower(hex(chaddr)) AS hardware,
+    lower(hex(client_id)) AS client_id,
+    host_name,
+    lower(hex(relay_info)) AS relay_info,
+    datetime(since / 1000000000, 'unixepoch') AS since,
+    datetime(until / 1000000000, 'unixepoch') AS until
+FROM past
+UNION ALL
+SELECT address, hardware, client_id, host_name, relay_info, since, NULL
+FROM leases
+WHERE state IN ('bound', 'deleted', 'revoked');

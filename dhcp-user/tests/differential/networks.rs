@@ -216,6 +216,7 @@ pub fn config() -> Config {
             client_limit: meta().client_limit,
             relay_limit: meta().relay_limit,
             leasequery: Vec::new(),
+            history: dhcp_user::store::DEFAULT_HISTORY,
         },
         interfaces: Vec::new(),
         classes: classes(),

@@ -67,6 +67,7 @@ pub fn shared(networks: Vec<(u32, Vec<Subnet>)>) -> Config {
             client_limit: limit,
             relay_limit: limit,
             leasequery: Vec::new(),
+            history: dhcp_user::store::DEFAULT_HISTORY,
         },
         interfaces: Vec::new(),
         classes: Vec::new(),

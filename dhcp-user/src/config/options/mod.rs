@@ -12,11 +12,9 @@ mod kind;
 mod names;
 mod numbered;
 
+pub use self::hex::parse_hex;
 use self::names::{NAMED, Named, refusal};
-pub(super) use self::{
-    hex::{parse_hex, text_or_hex},
-    numbered::key,
-};
+pub(super) use self::{hex::text_or_hex, numbered::key};
 
 /// The longest value taken: larger replies than this leave no Ethernet in one frame.
 const MAX_OCTETS: usize = 1024;

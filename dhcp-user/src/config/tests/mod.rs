@@ -44,6 +44,12 @@ fn the_example_is_good_and_means_what_its_comments_say() {
     let defaults = good(GOOD);
     assert_eq!(config.server.store, defaults.server.store);
     assert_eq!(config.server.max_leases, 131_072);
+    let days = |days: u64| Duration::from_secs(days * 86_400);
+    assert_eq!(config.server.history, days(30));
+    for (text, expected) in [("0", days(0)), ("0s", days(0)), ("90d", days(90))] {
+        let with = format!("[server]\nhistory = '{text}'\n{GOOD}");
+        assert_eq!(parse(&with).unwrap().server.history, expected);
+    }
     assert_eq!(config.server.client_limit, Limit::per_second(20, 40));
     assert_eq!(config.server.relay_limit, Limit::per_second(20_000, 40_000));
     assert_eq!(config.server.leasequery, []);

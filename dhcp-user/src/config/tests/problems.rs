@@ -25,6 +25,14 @@ fn each_problem_names_place_field_value_and_remedy() {
             "x.toml:2:1: server.max-lease: unknown field; did you mean `max-leases`?",
         ),
         (
+            "[server]\nhistory = 'long'\n[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'",
+            "x.toml:2:11: server.history = 'long': not a time (expected number at 0); give one such as \"30d\"",
+        ),
+        (
+            "[server]\nhistory = '11years'\n[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'",
+            "x.toml:2:11: server.history = '11years': out of range; give whole seconds from \"1s\" to \"10years\"",
+        ),
+        (
             "[server]\nmax-leases = '5'\nstore = 'leases.db'\n[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'",
             "x.toml:2:14: server.max-leases = '5': wrong type (string); give a number from 1 to 16777216\nx.toml:3:9: server.store = 'leases.db': not an absolute path; a service has no working directory to start from, so begin with `/`",
         ),

@@ -12,7 +12,7 @@ use super::*;
 use crate::store::sqlite::OpenError;
 
 /// The name and octets of everything in a directory.
-fn contents(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub(super) fn contents(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files: Vec<_> = fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -124,11 +124,11 @@ fn a_store_of_a_newer_version_is_refused_and_left_alone() {
     let message = refusal(|path| {
         make_store(path);
         let connection = Connection::open(path).unwrap();
-        connection.pragma_update(None, "user_version", 3).unwrap();
+        connection.pragma_update(None, "user_version", 4).unwrap();
     });
     assert_eq!(
         message,
-        "DIR/leases.db: written by a newer xdhcpd (schema 3, this one knows 2); run that version, or put a backup from before the upgrade in its place"
+        "DIR/leases.db: written by a newer xdhcpd (schema 4, this one knows 3); run that version, or put a backup from before the upgrade in its place"
     );
 }
 
@@ -168,7 +168,9 @@ fn a_damaged_store_is_not_mended_from_what_a_crash_left_beside_it() {
         let wal = path.with_extension("db-wal");
         let (mut octets, log) = (fs::read(path).unwrap(), fs::read(&wal).unwrap());
         drop(store);
-        octets[5 * 4096..6 * 4096].fill(0x5a);
+        // Of its last page the WAL has no other version.
+        let last = octets.len() - 4096;
+        octets[last..].fill(0x5a);
         fs::write(path, octets).unwrap();
         fs::write(wal, log).unwrap();
     });
@@ -195,7 +197,16 @@ fn c120_what_was_committed_before_a_kill_is_there_afterwards() {
 }
 
 #[test]
-fn a_store_of_the_first_schema_is_upgraded_in_place() {
+fn a_store_of_an_earlier_schema_is_upgraded_in_place() {
+    let second = "DROP VIEW history; DROP TABLE past; PRAGMA user_version = 2;";
+    let first = "DROP VIEW leases; ALTER TABLE lease DROP COLUMN relay_info;
+        CREATE VIEW leases AS SELECT address FROM lease; PRAGMA user_version = 1;";
+    for undo in [second.to_owned(), [second, first].concat()] {
+        is_upgraded(&undo);
+    }
+}
+
+fn is_upgraded(undo: &str) {
     let (directory, mut store) = store();
     let path = directory.path().join("leases.db");
     store
@@ -203,14 +214,9 @@ fn a_store_of_the_first_schema_is_upgraded_in_place() {
         .unwrap();
     let before = all(&mut store);
     drop(store);
-    let first = Connection::open(&path).unwrap();
-    first
-        .execute_batch(
-            "DROP VIEW leases; ALTER TABLE lease DROP COLUMN relay_info;
-             CREATE VIEW leases AS SELECT address FROM lease; PRAGMA user_version = 1",
-        )
-        .unwrap();
-    drop(first);
+    let earlier = Connection::open(&path).unwrap();
+    earlier.execute_batch(undo).unwrap();
+    drop(earlier);
 
     let mut upgraded = SqliteStore::open(&path).unwrap();
     assert_eq!(all(&mut upgraded), before);
@@ -227,4 +233,18 @@ fn a_store_of_the_first_schema_is_upgraded_in_place() {
         )
         .unwrap();
     assert_eq!(relay_info, "010107");
+    let held: u32 = other
+        .query_row("SELECT count(*) FROM history", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(held, 2);
+    let schema = |connection: &Connection| -> Vec<String> {
+        let mut statement = connection
+            .prepare("SELECT name FROM sqlite_schema ORDER BY name")
+            .unwrap();
+        let names = statement.query_map([], |row| row.get(0)).unwrap();
+        names.map(Result::unwrap).collect()
+    };
+    let (new, _store) = super::store();
+    let new = Connection::open(new.path().join("leases.db")).unwrap();
+    assert_eq!(schema(&other), schema(&new));
 }

@@ -12,18 +12,19 @@ use crate::clock::Nanos;
 
 mod committer;
 mod files;
+mod history;
 mod sqlite;
 mod wall;
 
-fn client(number: u8) -> ClientKey {
+pub(crate) fn client(number: u8) -> ClientKey {
     ClientKey::hardware(7, 1, &[2, 0, 0, 0, 0, number]).unwrap()
 }
 
-fn address(number: u8) -> Ipv4Addr {
+pub(crate) fn address(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 0, 0, number)
 }
 
-fn record(address: Ipv4Addr, client: ClientKey, state: RecordState) -> WallRecord {
+pub(crate) fn record(address: Ipv4Addr, client: ClientKey, state: RecordState) -> WallRecord {
     let mut chaddr = [0; 16];
     chaddr[..6].copy_from_slice(&client.id().0[..6]);
     WallRecord {
