@@ -23,7 +23,9 @@ use crate::{
     live::LeaseState,
 };
 
+mod arguments;
 mod output;
+mod store;
 #[cfg(test)]
 mod tests;
 
@@ -63,10 +65,15 @@ struct Cli {
 enum Command {
     /// Serve, in the foreground.
     Run(ConfigFile),
-    /// Say what a configuration means, or all that is wrong with it.
+    /// Say what a configuration means, or all that is wrong with it; or with the store.
     Check {
         #[command(flatten)]
         config: ConfigFile,
+        /// Look at the store that the configuration names, or at FILE, such as a backup, instead: whether it is whole,
+        /// and what in it makes no sense or does not fit the configuration. Changes nothing, and may be done
+        /// while the server runs.
+        #[arg(long, value_name = "FILE", num_args = 0..=1)]
+        store: Option<Option<PathBuf>>,
         /// For programs.
         #[arg(long)]
         json: bool,
@@ -87,6 +94,10 @@ enum Command {
     /// Show offers that no client has taken yet, and addresses that are probed before they are offered.
     #[command(subcommand)]
     Offers(Offers),
+    /// Copy the store, while the server runs or not.
+    Backup(store::Backup),
+    /// Show who had an address and when, or what a client had; while the server runs or not.
+    History(store::History),
     /// Show what the running server and its kernel part have counted.
     Stats(Server),
 }
@@ -245,7 +256,15 @@ impl Command {
                 let path = std::path::absolute(&file.config)?;
                 run(&path, load(&file.config)?).map_err(Failure::Run)
             }
-            Self::Check { config, json } => check(&config.config, json, out),
+            Self::Check {
+                config,
+                store: Some(file),
+                json,
+            } => match Config::load(&config.config) {
+                Ok(config) => store::check(&config, file.as_deref(), json, out),
+                Err(problems) => refuse(problems, json, out),
+            },
+            Self::Check { config, json, .. } => check(&config.config, json, out),
             Self::Reload { dry_run, server } => {
                 let report = server.connect()?.reload(dry_run)?;
                 if server.json {
@@ -278,6 +297,8 @@ impl Command {
                 out,
             ),
             Self::Offers(Offers::List(server)) => server.list(&Request::OffersList {}, "no offers", out),
+            Self::Backup(backup) => backup.execute(out),
+            Self::History(history) => history.execute(out),
             Self::Stats(server) => {
                 let stats = server.connect()?.stats()?;
                 if server.json {
@@ -307,12 +328,16 @@ fn check(path: &Path, json: bool, out: &mut dyn Write) -> Result<(), Failure> {
     match load(path) {
         Ok(config) if json => Ok(output::json(&output::Summary::of(&config), out)?),
         Ok(config) => Ok(output::summary(path, &output::Summary::of(&config), out)?),
-        Err(problems) if json => {
-            output::json(&output::Refusal::of(&problems), out)?;
-            Err(Failure::Shown)
-        }
-        Err(problems) => Err(problems.into()),
+        Err(problems) => refuse(problems, json, out),
     }
+}
+
+fn refuse(problems: Problems, json: bool, out: &mut dyn Write) -> Result<(), Failure> {
+    if !json {
+        return Err(problems.into());
+    }
+    output::json(&output::Refusal::of(&problems), out)?;
+    Err(Failure::Shown)
 }
 
 fn detach(path: &Path, out: &mut dyn Write) -> Result<(), Failure> {

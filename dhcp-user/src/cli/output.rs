@@ -25,7 +25,7 @@ pub fn json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
-fn table(header: &[&str]) -> Table {
+pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(header);
     for column in table.column_iter_mut() {
@@ -34,7 +34,7 @@ fn table(header: &[&str]) -> Table {
     table
 }
 
-fn write(table: &Table, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(table: &Table, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", table.trim_fmt())
 }
 
@@ -363,7 +363,7 @@ fn counters(title: &str, counted: &[(&str, u64)], out: &mut dyn Write) -> io::Re
     write(&table, out)
 }
 
-fn numbers(table: &mut Table, columns: &[usize]) {
+pub fn numbers(table: &mut Table, columns: &[usize]) {
     for column in columns {
         if let Some(column) = table.column_mut(*column) {
             column.set_cell_alignment(CellAlignment::Right);

@@ -9,7 +9,7 @@ use crate::{
     live::LeaseState,
 };
 
-const GOOD: &str = "\
+pub(super) const GOOD: &str = "\
 [[interface]]
 name = 'lo'
 [[interface.vlan]]
@@ -25,10 +25,10 @@ prefix = '10.1.0.0/24'
 lease-time = 'infinite'
 ";
 
-struct Outcome {
-    code: u8,
-    out: String,
-    err: String,
+pub(super) struct Outcome {
+    pub code: u8,
+    pub out: String,
+    pub err: String,
 }
 
 fn xdhcpd_running(run: Run, args: &[&str]) -> Outcome {
@@ -42,7 +42,7 @@ fn xdhcpd_running(run: Run, args: &[&str]) -> Outcome {
     }
 }
 
-fn xdhcpd(args: &[&str]) -> Outcome {
+pub(super) fn xdhcpd(args: &[&str]) -> Outcome {
     xdhcpd_running(|_, _| panic!("not to be run"), args)
 }
 
@@ -52,7 +52,7 @@ fn ask(server: &TestServer, args: &[&str]) -> Outcome {
     xdhcpd(&[args, &["--socket", socket]].concat())
 }
 
-fn file(text: &str) -> (tempfile::TempDir, String) {
+pub(super) fn file(text: &str) -> (tempfile::TempDir, String) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("x.toml");
     fs::write(&path, text).unwrap();

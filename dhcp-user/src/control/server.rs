@@ -421,7 +421,8 @@ fn row(address: Ipv4Addr, lease: &Lease, control: &Control, now: Nanos, wall: &W
     }
 }
 
-fn hex(octets: &[u8]) -> String {
+/// Octets as they are shown.
+pub(crate) fn hex(octets: &[u8]) -> String {
     let digits: Vec<_> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
     digits.join(":")
 }

@@ -3,6 +3,9 @@
 //! [`Store`] is the small trait that a distributed store can also fulfil; [`sqlite`] is the one that
 //! is there. [`committer`] groups changes into commits on a thread of its own, so that one `fsync`
 //! serves all that has queued up while the last one ran. [`wall`] turns the engine's times into UTC.
+//!
+//! [`reader`] looks at a store without changing it, whether a server runs or not: for [`audit`], [`backup`] and
+//! [`intervals`], who had which address and when.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -10,13 +13,17 @@ use dhcp_common::abi::ClientKey;
 
 use crate::clock::Nanos;
 
+pub mod audit;
+pub mod backup;
 pub mod committer;
 mod file;
 mod history;
+pub mod intervals;
 mod outage;
+pub mod reader;
 pub mod sqlite;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod wall;
 
 /// How long it is kept who had which address, unless the configuration says otherwise.

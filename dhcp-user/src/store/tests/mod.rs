@@ -10,9 +10,12 @@ use super::{
 };
 use crate::clock::Nanos;
 
+mod audit;
+mod backup;
 mod committer;
 mod files;
 mod history;
+mod reader;
 mod sqlite;
 mod wall;
 
