@@ -226,6 +226,15 @@ impl Server {
         command
     }
 
+    /// Runs a command that looks at the store that the configuration names, whatever its end.
+    ///
+    /// # Errors
+    /// It could not be started.
+    pub fn look(&self, arguments: &[&str]) -> Result<Output> {
+        let mut look = command(&self.binary, arguments);
+        command::output(look.arg("--config").arg(&self.config))
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
         self.process = None;

@@ -20,6 +20,7 @@ mod refused;
 mod relay;
 mod reload;
 mod restart;
+mod store;
 mod upgrade;
 
 use std::{net::Ipv4Addr, time::Duration};
