@@ -2,7 +2,7 @@
 //!
 //! [`Committer::submit`] never blocks the engine. At the queue's bound it refuses, at once and through
 //! the same channel as every other result: the engine then promises nothing, and the client asks
-//! again. So it is while the store fails ([`super::outage`]).
+//! again. So it is while the store fails ([`super::outage`]) or does not answer ([`super::stall`]).
 
 use std::{
     io,
@@ -20,6 +20,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{
     Applied, Change, CommitError, Store, Ticket, WallChange,
     outage::Outage,
+    stall::Watch,
     wall::{Sample, Utc, Wall},
 };
 
@@ -29,6 +30,9 @@ const MAX_BATCH: usize = 4096;
 const MAX_QUEUED: usize = 16_384;
 /// How often the wall clock is looked at while there is nothing to commit.
 const TICK: Duration = Duration::from_secs(10);
+
+const CONSEQUENCES: &str =
+    "no new leases until it is back; clients are renewed as far as is on disk";
 
 /// A ticket and what became of its changes.
 pub type Committed = (Ticket, Result<Vec<Applied>, CommitError>);
@@ -52,6 +56,17 @@ pub struct Counters {
 impl Counters {
     pub fn health(&self) -> Health {
         self.with_health(|health| health.clone())
+    }
+
+    fn failed(&self, at: Utc, error: &CommitError) {
+        self.with_health(|health| {
+            health.failing_since.get_or_insert(at);
+            health.last_error = Some((at, error.to_string()));
+        });
+    }
+
+    fn recovered(&self) {
+        self.with_health(|health| health.failing_since = None);
     }
 
     fn with_health<T>(&self, look: impl FnOnce(&mut Health) -> T) -> T {
@@ -79,6 +94,8 @@ enum Refused {
     QueueFull,
     #[error("the store has failed just before, and is left alone until it is tried again")]
     Paused,
+    #[error("the store has not answered for seconds")]
+    Stalled,
     #[error("the committer has ended")]
     Ended,
 }
@@ -89,6 +106,7 @@ pub struct Committer {
     queue: Option<SyncSender<Work>>,
     results: UnboundedSender<Committed>,
     counters: Arc<Counters>,
+    watch: Arc<Watch>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -105,12 +123,14 @@ impl Committer {
     ) -> io::Result<Self> {
         let (queue, work) = mpsc::sync_channel(MAX_QUEUED);
         let counters = Arc::new(Counters::default());
+        let watch = Arc::new(Watch::new(Instant::now()));
         let mut worker = Worker {
             store,
             wall,
             clock,
             results: results.clone(),
             counters: Arc::clone(&counters),
+            watch: Arc::clone(&watch),
             outage: None,
         };
         let thread = thread::Builder::new()
@@ -120,12 +140,17 @@ impl Committer {
             queue: Some(queue),
             results,
             counters,
+            watch,
             thread: Some(thread),
         })
     }
 
     /// Hands over changes to be committed together. The result follows on the channel.
     pub fn submit(&self, ticket: Ticket, changes: Vec<Change>) {
+        if self.watch.is_stalled(Instant::now()) {
+            self.tell_of_stall();
+            return refuse(ticket, Refused::Stalled, &self.counters, &self.results);
+        }
         let refused = match self
             .queue
             .as_ref()
@@ -136,6 +161,14 @@ impl Committer {
             Some(Err(TrySendError::Disconnected(_))) | None => Refused::Ended,
         };
         refuse(ticket, refused, &self.counters, &self.results);
+    }
+
+    fn tell_of_stall(&self) {
+        if self.watch.is_to_be_told() {
+            let error = CommitError(Box::new(Refused::Stalled));
+            self.counters.failed(Sample::now().utc, &error);
+            tracing::error!(%error, "the store does not answer: {CONSEQUENCES}");
+        }
     }
 
     pub fn counters(&self) -> Arc<Counters> {
@@ -166,6 +199,7 @@ struct Worker<C> {
     clock: C,
     results: UnboundedSender<Committed>,
     counters: Arc<Counters>,
+    watch: Arc<Watch>,
     outage: Option<Outage>,
 }
 
@@ -201,9 +235,10 @@ impl<C: FnMut() -> Sample> Worker<C> {
                 .flatten();
         }
         let start = Instant::now();
-        let result = self
-            .keep_anchor()
-            .and_then(|()| self.store.commit(&changes));
+        let result = self.watched(|worker| {
+            worker.keep_anchor()?;
+            worker.store.commit(&changes)
+        });
         match result {
             Ok(applied) => {
                 self.count(changes.len(), start.elapsed());
@@ -233,11 +268,25 @@ impl<C: FnMut() -> Sample> Worker<C> {
         }
     }
 
+    /// A write, which may never come back.
+    fn watched<T>(&mut self, write: impl FnOnce(&mut Self) -> T) -> T {
+        let start = Instant::now();
+        self.watch.begin(start);
+        let result = write(self);
+        if self.watch.end() {
+            tracing::warn!(took = ?start.elapsed(), "the store has answered");
+            if self.outage.is_none() {
+                self.counters.recovered();
+            }
+        }
+        result
+    }
+
     fn tick(&mut self) {
         if self.is_paused() {
             return;
         }
-        if let Err(error) = self.keep_anchor() {
+        if let Err(error) = self.watched(Self::keep_anchor) {
             self.failed(&error);
         }
     }
@@ -264,7 +313,7 @@ impl<C: FnMut() -> Sample> Worker<C> {
             .is_some_and(|outage| outage.is_due(now))
         {
             let anchor = self.wall.anchor((self.clock)());
-            match self.store.set_anchor(&anchor, 0) {
+            match self.watched(|worker| worker.store.set_anchor(&anchor, 0)) {
                 Ok(()) => {
                     self.wall.anchored(anchor);
                     self.succeeded();
@@ -275,8 +324,7 @@ impl<C: FnMut() -> Sample> Worker<C> {
         let ended = self.outage.as_ref().and_then(|outage| outage.ended(now));
         if let Some(ended) = ended {
             self.outage = None;
-            self.counters
-                .with_health(|health| health.failing_since = None);
+            self.counters.recovered();
             tracing::warn!(
                 lasted = %humantime::format_duration(Duration::from_millis(
                     u64::try_from(ended.lasted.as_millis()).unwrap_or(u64::MAX)
@@ -298,18 +346,12 @@ impl<C: FnMut() -> Sample> Worker<C> {
         let now = Instant::now();
         let utc = (self.clock)().utc;
         self.counters.failures.fetch_add(1, Relaxed);
-        self.counters.with_health(|health| {
-            health.failing_since.get_or_insert(utc);
-            health.last_error = Some((utc, error.to_string()));
-        });
+        self.counters.failed(utc, error);
         match &mut self.outage {
             Some(outage) => outage.failed(now),
             None => {
                 self.outage = Some(Outage::begin(now));
-                tracing::error!(
-                    %error,
-                    "the store fails: no new leases until it is back; clients whose lease is on disk are renewed for as long as it says"
-                );
+                tracing::error!(%error, "the store fails: {CONSEQUENCES}");
             }
         }
     }

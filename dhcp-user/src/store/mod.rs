@@ -22,6 +22,7 @@ pub mod intervals;
 mod outage;
 pub mod reader;
 pub mod sqlite;
+mod stall;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod wall;

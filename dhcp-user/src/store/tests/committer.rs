@@ -6,7 +6,8 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
         mpsc::{self, Receiver},
     },
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -208,6 +209,32 @@ fn c120_a_failing_store_is_left_alone_and_found_well_again_though_nobody_asks() 
     };
     assert_eq!(committed, Ok(1));
     assert_eq!(counters.commits.load(Relaxed), 1);
+}
+
+#[test]
+fn c120_a_store_that_hangs_is_handed_nothing_more_until_it_answers() {
+    let mut bench = bench();
+    bench.committer.submit(Ticket(0), changes(1));
+    bench.started.recv().unwrap();
+    let counters = bench.committer.counters();
+    let (start, mut queued) = (Instant::now(), 0);
+    while counters.refused.load(Relaxed) == 0 {
+        assert!(start.elapsed() < Duration::from_secs(20), "for ever");
+        thread::sleep(Duration::from_millis(10));
+        queued += 1;
+        bench.committer.submit(Ticket(queued), changes(1));
+    }
+    let error = "the store did not commit: the store has not answered for seconds";
+    assert_eq!(next(&mut bench.results), (queued, Err(error.to_owned())));
+    assert!(counters.health().failing_since.is_some());
+    // It answers after all: what it was handed before is committed.
+    drop(bench.verdicts);
+    for ticket in 0..queued {
+        assert_eq!(next(&mut bench.results), (ticket, Ok(1)));
+    }
+    assert_eq!(counters.health().failing_since, None);
+    bench.committer.submit(Ticket(queued), changes(1));
+    assert_eq!(next(&mut bench.results), (queued, Ok(1)));
 }
 
 #[test]
