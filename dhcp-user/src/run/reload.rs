@@ -91,6 +91,10 @@ fn refuse_fixed(running: &Server, wanted: &Server) -> anyhow::Result<()> {
             ),
             ("pin-dir", server.pin_dir.display().to_string()),
             ("max-leases", server.max_leases.to_string()),
+            (
+                "history",
+                humantime::format_duration(server.history).to_string(),
+            ),
         ]
     };
     for ((field, running), (_, wanted)) in fixed(running).into_iter().zip(fixed(wanted)) {
