@@ -17,7 +17,7 @@ impl Engine {
         let network = network.ok_or(Counter::UnknownNetwork)?;
         // Not one for its port: that is for whoever is there, and nothing would tell that somebody is.
         let address = network
-            .reservation(&party.client, None)
+            .reservation(&party.client, &request.hardware, None)
             .ok_or(Counter::Bootp)?;
         let subnet = network.subnet_of(address);
         // Somebody may have had it before it was reserved, or found it in use.

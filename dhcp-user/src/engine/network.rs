@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use dhcp_common::abi::ClientKey;
+use dhcp_common::abi::{ClientKey, Identity};
 use ipnet::Ipv4Net;
 
 use super::{profile::Profile, relay_info::AgentIds};
@@ -15,6 +15,7 @@ use crate::{
     config::{self, Classes, LeaseTimes, Overrides, Owner, Port, Reservation},
     live::{self, Live},
     pool::Pool,
+    store::Hardware,
 };
 
 /// A subnet with its pools.
@@ -135,6 +136,8 @@ pub struct Network {
     /// Subnets by their first address; they are disjoint.
     by_first: BTreeMap<Ipv4Addr, usize>,
     reservations: HashMap<Owner, Ipv4Addr>,
+    /// Whether some of them are for hardware addresses.
+    reserves_hardware: bool,
     /// Whether some of them are for ports of relay agents.
     reserves_ports: bool,
     /// What the client is told for whom an address is reserved.
@@ -149,6 +152,7 @@ impl Network {
             subnets: Vec::new(),
             by_first: BTreeMap::new(),
             reservations: HashMap::new(),
+            reserves_hardware: false,
             reserves_ports: false,
             reserved: HashMap::new(),
         }
@@ -191,7 +195,12 @@ impl Network {
             let Reservation { owner, address, .. } = &**reservation;
             self.reserved.insert(*address, profile);
             self.reservations.insert(owner.clone(), *address);
-            self.reserves_ports |= matches!(owner, Owner::Port(_));
+            match owner {
+                Owner::Client(key) => {
+                    self.reserves_hardware |= key.identity() == Identity::Hardware;
+                }
+                Owner::Port(_) => self.reserves_ports = true,
+            }
         }
         index
     }
@@ -226,17 +235,33 @@ impl Network {
         self.subnets.get_mut(index)
     }
 
+    /// Whether hardware addresses decide who gets which address.
+    pub const fn reserves_hardware(&self) -> bool {
+        self.reserves_hardware
+    }
+
     /// Whether what relay agents say decides who gets which address.
     pub const fn reserves_ports(&self) -> bool {
         self.reserves_ports
     }
 
-    /// The address reserved for a client: for itself, or else for whoever is at its port. A port that is
-    /// named by both of its ids is meant rather than one that is named by one.
-    pub fn reservation(&self, client: &ClientKey, relay_info: Option<&[u8]>) -> Option<Ipv4Addr> {
-        let own = self.reservations.get(&Owner::Client(*client));
+    /// The address reserved for a client: for itself, or else for its hardware, or else for whoever is at its
+    /// port. Option 61 alone says whose a lease is (RFC 2131 §4.2), but a reservation by hardware address is for
+    /// the machine that has it, whatever the system on it calls itself. A port that is named by both of its ids
+    /// is meant rather than one that is named by one.
+    pub fn reservation(
+        &self,
+        client: &ClientKey,
+        hardware: &Hardware,
+        relay_info: Option<&[u8]>,
+    ) -> Option<Ipv4Addr> {
+        let of = |client: &ClientKey| self.reservations.get(&Owner::Client(*client)).copied();
+        let own = of(client).or_else(|| {
+            let key = ClientKey::hardware(self.id, hardware.htype, hardware.octets());
+            of(&key.filter(|_| self.reserves_hardware)?)
+        });
         if own.is_some() || !self.reserves_ports {
-            return own.copied();
+            return own;
         }
         let AgentIds {
             circuit, remote, ..
@@ -355,6 +380,7 @@ impl Network {
         };
         let owners = [differing(self, former), differing(former, self)].concat();
         let is_everywhere = self.match_client_id != former.match_client_id
+            || self.reserves_hardware != former.reserves_hardware
             || owners
                 .iter()
                 .any(|(owner, _)| matches!(owner, Owner::Port(_)));

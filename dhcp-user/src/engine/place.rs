@@ -39,7 +39,12 @@ impl Engine {
     pub(super) fn reserved_for(&self, address: Ipv4Addr) -> Option<Ipv4Addr> {
         let lease = self.live.get(&address)?;
         let network = self.networks.get(lease.client.network())?;
-        network.reservation(&lease.client, lease.origin.relay_info.as_deref())
+        let Origin {
+            hardware,
+            relay_info,
+            ..
+        } = &lease.origin;
+        network.reservation(&lease.client, hardware, relay_info.as_deref())
     }
 
     /// Of the client that has an address, where its lease was given to it.
@@ -89,7 +94,10 @@ impl Engine {
 
     /// A client that is known by its hardware address has no other.
     fn checks_hardware(&self, client: &ClientKey) -> bool {
-        let matters = self.networks.classes().look_at_hardware() || self.requesters.are_any();
+        let network = self.networks.get(client.network());
+        let matters = self.networks.classes().look_at_hardware()
+            || self.requesters.are_any()
+            || network.is_some_and(super::network::Network::reserves_hardware);
         client.identity() != Identity::Hardware && matters
     }
 

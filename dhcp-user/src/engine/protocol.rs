@@ -263,10 +263,9 @@ impl Engine {
             subnet,
             classes: classes.of(&request.shape, whence),
             marks: classes.marks(whence),
-            reserved: self
-                .networks
-                .get(network)
-                .and_then(|network| network.reservation(&client, request.port.as_deref())),
+            reserved: self.networks.get(network).and_then(|network| {
+                network.reservation(&client, &request.hardware, request.port.as_deref())
+            }),
         }
     }
 

@@ -3,16 +3,19 @@
 //! A lease whose address is no longer its client's to have is kept until its time, for the client may use it
 //! until then; it is told NAK when it asks. If the address comes back meanwhile the lease goes on.
 
-use std::{collections::BTreeSet, net::Ipv4Addr};
+use std::{
+    collections::{BTreeSet, HashSet},
+    net::Ipv4Addr,
+};
 
-use dhcp_common::abi::ClientKey;
+use dhcp_common::abi::{ClientKey, Identity};
 
 use super::{Context, Engine, Grants, effect::Effect, network::Changes, networks::Networks};
 use crate::{
     clock::Nanos,
     config::{Classes, Config},
     live::{self, Lease, LeaseState},
-    store::Origin,
+    store::{Hardware, Origin},
 };
 
 /// Addresses of each kind that a preview names.
@@ -61,7 +64,7 @@ fn fate(networks: &Networks, client: &ClientKey, origin: &Origin, address: Ipv4A
     let Some(network) = network.filter(|network| network.index_of(address).is_some()) else {
         return Fate::Ended;
     };
-    match network.reservation(client, origin.relay_info.as_deref()) {
+    match network.reservation(client, &origin.hardware, origin.relay_info.as_deref()) {
         Some(reserved) if reserved != address => Fate::Moved,
         reserved if network.may_have(reserved, Classes::MAX, address) => Fate::Kept,
         _ => Fate::Ended,
@@ -142,7 +145,24 @@ impl Engine {
         let in_prefixes = in_prefixes.flat_map(|prefix| live::addresses_in(&self.live, *prefix));
         let of_clients = changes.clients.iter();
         let of_clients = of_clients.filter_map(|client| self.by_client.get(client));
+        // Option 61 says nothing of the hardware that a reservation is for.
+        let is_hardware = |client: &&ClientKey| client.identity() == Identity::Hardware;
+        let hardware: HashSet<_> = changes.clients.iter().filter(is_hardware).collect();
+        let is_of_it = |lease: &Lease| {
+            let Hardware { htype, .. } = lease.origin.hardware;
+            let octets = lease.origin.hardware.octets();
+            ClientKey::hardware(lease.client.network(), htype, octets)
+                .is_some_and(|key| hardware.contains(&key))
+        };
+        let of_hardware = self.live.iter().filter(|lease| is_of_it(lease));
+        let of_hardware = of_hardware.map(|lease| *lease.key());
+        let of_hardware: Vec<_> = if hardware.is_empty() {
+            Vec::new()
+        } else {
+            of_hardware.collect()
+        };
         in_prefixes
+            .chain(of_hardware)
             .chain(of_clients.copied())
             .chain(changes.addresses.iter().copied())
             .collect()

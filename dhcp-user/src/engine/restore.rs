@@ -34,16 +34,15 @@ impl Engine {
         let mut formers = Vec::new();
         for record in records {
             if record.state.is_free() {
-                let relay_info = record.origin.relay_info;
-                formers.push((record.expires, record.address, record.client, relay_info));
+                formers.push(record);
             } else {
                 self.restore_lease(record, &published);
             }
         }
         // In the order in which they became free, for the pool gives out the longest free one first.
-        formers.sort_unstable();
-        for (_, address, client, relay_info) in formers {
-            self.restore_former(address, client, relay_info.as_deref());
+        formers.sort_unstable_by_key(|former| (former.expires, former.address));
+        for former in &formers {
+            self.restore_former(former);
         }
         for (client, binding) in &published {
             self.adopt(*client, binding, cx);
@@ -127,11 +126,18 @@ impl Engine {
         }
     }
 
-    fn restore_former(&mut self, address: Ipv4Addr, client: ClientKey, relay_info: Option<&[u8]>) {
+    fn restore_former(&mut self, former: &Record) {
+        let Record {
+            address,
+            client,
+            ref origin,
+            ..
+        } = *former;
         let Some(network) = self.networks.containing_mut(address) else {
             return;
         };
-        let reserved = network.reservation(&client, relay_info);
+        let relay_info = origin.relay_info.as_deref();
+        let reserved = network.reservation(&client, &origin.hardware, relay_info);
         if self.live.contains_key(&address) || !network.may_have(reserved, Classes::MAX, address) {
             return;
         }

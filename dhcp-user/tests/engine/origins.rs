@@ -325,3 +325,35 @@ fn without_such_conditions_a_binding_is_for_every_origin() {
     world.expect_ack(&at(rebinding(1, ip(10)), &circuit(b"8")), ip(10));
     assert!(!world.take_effects().contains(&"commit"));
 }
+
+#[test]
+fn m09_c014_a_hardware_reservation_is_for_the_machine_whatever_identifier_it_sends() {
+    let mut world = with_reservations(vec![reservation(key(1), ip(11), None)]);
+    let id = &[0, 1, 2, 3];
+    let of = |message: Message| message.option(option::CLIENT_ID, id);
+    world.expect_offer(&of(discover(1)), ip(11));
+    world.expect_ack(&of(selecting(1, ip(11))), ip(11));
+    let client = ClientKey::client_id(NETWORK, id).expect("a short one");
+    assert_eq!(world.kernel.leases[&client].flags, BINDING_CHECKS_HARDWARE);
+    let before = world.kernel.leases.clone();
+    world.restart();
+    world.settle();
+    assert_eq!(world.kernel.leases, before, "still its own after a restart");
+    world.expect_ack(&of(renewing(1, ip(11))), ip(11));
+
+    // The identifier on another machine: the address is not that one's.
+    world.expect_nak(&of(renewing(2, ip(11))));
+    world.expect_offer(&of(discover(2)), ip(10));
+}
+
+#[test]
+fn m09_a_reservation_by_identifier_precedes_the_one_of_the_hardware() {
+    let id = &[0, 1, 2, 3];
+    let client = ClientKey::client_id(NETWORK, id).expect("a short one");
+    let mut world = with_reservations(vec![
+        reservation(key(1), ip(11), None),
+        reservation(client, ip(12), None),
+    ]);
+    world.expect_offer(&discover(1).option(option::CLIENT_ID, id), ip(12));
+    world.expect_offer(&discover(1), ip(11));
+}

@@ -200,12 +200,16 @@ fn what_the_store_holds_of_a_subnet_comes_back_with_it() {
 
 #[test]
 fn a_client_moves_to_an_address_that_is_reserved_for_it_now() {
-    let mut world = World::new();
+    let reserving = |reservations| {
+        let mut subnet = subnet();
+        subnet.reservations = reservations;
+        config(vec![(NETWORK, subnet)])
+    };
+    let another = || reservation(key(9), ip(41), None);
+    let mut world = World::with_config(reserving(vec![another()]), 100);
     let address = world.lease(1);
     let other = world.lease(2);
-    let mut reserved = subnet();
-    reserved.reservations = vec![reservation(key(1), ip(40), None)];
-    let reserved = config(vec![(NETWORK, reserved)]);
+    let reserved = reserving(vec![another(), reservation(key(1), ip(40), None)]);
     let preview = world.preview(&reserved);
     assert_eq!((preview.moved.count, preview.ended.count), (1, 0));
     assert_eq!(preview.moved.addresses, [address]);
@@ -223,10 +227,36 @@ fn a_client_moves_to_an_address_that_is_reserved_for_it_now() {
     world.expect_ack(&renewing(2, other), other);
     // And back, when it is reserved no longer.
     world.expect_ack(&selecting(1, ip(40)), ip(40));
-    world.reload(config(vec![(NETWORK, subnet())]));
+    world.reload(reserving(vec![another()]));
     world.settle();
     assert_eq!(world.published(1), None);
     world.expect_nak(&renewing(1, ip(40)));
+}
+
+#[test]
+fn a_machine_that_an_address_is_reserved_for_now_moves_whatever_identifier_it_sends() {
+    let mut world = World::new();
+    let id = &[0, 1, 2, 3];
+    let of = |message: Message| message.option(option::CLIENT_ID, id);
+    let address = world.ask(&of(discover(1))).yiaddr();
+    world.expect_ack(&of(selecting(1, address)), address);
+    let mut reserved = subnet();
+    reserved.reservations = vec![
+        reservation(key(9), ip(41), None),
+        reservation(key(1), ip(40), None),
+    ];
+    let reserved = config(vec![(NETWORK, reserved)]);
+    assert_eq!(world.preview(&reserved).moved.addresses, [address]);
+    world.reload(reserved.clone());
+    world.settle();
+    assert!(world.kernel.leases.is_empty());
+    world.expect_offer(&of(discover(1)), ip(40));
+    world.expect_ack(&of(selecting(1, ip(40))), ip(40));
+    // Where reservations by hardware are looked at already, one that goes concerns its machine alone.
+    let mut one = subnet();
+    one.reservations = vec![reservation(key(9), ip(41), None)];
+    let preview = world.preview(&config(vec![(NETWORK, one)]));
+    assert_eq!(preview.ended.addresses, [ip(40)]);
 }
 
 #[test]
