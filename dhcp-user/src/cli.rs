@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod arguments;
+mod migrate;
 mod output;
 mod store;
 #[cfg(test)]
@@ -100,6 +101,10 @@ enum Command {
     History(store::History),
     /// Show what the running server and its kernel part have counted.
     Stats(Server),
+    /// Take over the leases of another server. Neither of the two may be running.
+    Import(migrate::Import),
+    /// Write all leases for other tools.
+    Export(migrate::Export),
 }
 
 #[derive(Debug, Subcommand)]
@@ -196,7 +201,7 @@ fn execute(
             return u8::try_from(usage.exit_code()).unwrap_or(exit::USAGE);
         }
     };
-    match cli.command.execute(run, out) {
+    match cli.command.execute(run, out, err) {
         Ok(()) => exit::OK,
         Err(failure) => failure.report(err),
     }
@@ -250,7 +255,7 @@ impl From<io::Error> for Failure {
 }
 
 impl Command {
-    fn execute(self, run: Run, out: &mut dyn Write) -> Result<(), Failure> {
+    fn execute(self, run: Run, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Failure> {
         match self {
             Self::Run(file) => {
                 let path = std::path::absolute(&file.config)?;
@@ -306,6 +311,8 @@ impl Command {
                 }
                 Ok(output::stats(&stats, out)?)
             }
+            Self::Import(import) => import.execute(out, err),
+            Self::Export(export) => export.execute(out),
         }
     }
 }

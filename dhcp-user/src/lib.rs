@@ -7,6 +7,7 @@ pub mod control;
 pub mod datapath;
 pub mod engine;
 pub mod live;
+pub mod migrate;
 pub mod pool;
 pub mod run;
 pub mod slowpath;

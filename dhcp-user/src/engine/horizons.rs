@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// `expires` and the further lease times for which an address is kept on disk.
-pub(super) fn horizon(expires: Nanos, lease: &LeaseTimes) -> Nanos {
+pub fn horizon(expires: Nanos, lease: &LeaseTimes) -> Nanos {
     if expires.is_forever() || lease.lease_secs == wire::INFINITE_SECS {
         return Nanos::FOREVER;
     }

@@ -63,9 +63,12 @@ pub use self::{
         Command, CommandId, CommandOutcome, Effect, Egress, FenceId, Grants, Ingress, Input, Probe,
         ProbeAnswer, ProbeWay,
     },
+    horizons::horizon,
     links::{Link, LinkTable},
     networks::Networks,
+    relay_info::AgentIds,
     reload::{Fates, Preview},
+    request::client_key,
     slots::NO_SLOT,
 };
 use crate::{

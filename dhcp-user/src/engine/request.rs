@@ -225,14 +225,8 @@ impl Request {
     /// Who asks (RFC 2131 §4.2): the client identifier alone if there is one and it is looked at, or else
     /// the hardware address. Both only mean something on their network.
     pub fn client(&self, network: u32, match_client_id: bool) -> ClientKey {
-        let Some(id) = self.client_id.as_ref().filter(|_| match_client_id) else {
-            let Hardware { htype, len, .. } = self.hardware;
-            return ClientKey::hardware(network, htype, self.hardware.octets()).unwrap_or_else(
-                || unreachable!("{len} octets of chaddr are at most {MAX_CLIENT_ID}"),
-            );
-        };
-        ClientKey::client_id(network, id)
-            .unwrap_or_else(|| ClientKey::client_id_digest(network, Sha256::digest(id).into()))
+        let id = self.client_id.as_deref().filter(|_| match_client_id);
+        client_key(network, id, &self.hardware)
     }
 
     /// What is kept of it with a lease.
@@ -279,6 +273,17 @@ const fn bootp_max_len(len: usize) -> usize {
     } else {
         len
     }
+}
+
+/// The key of a client with this option 61, or without one.
+pub fn client_key(network: u32, client_id: Option<&[u8]>, hardware: &Hardware) -> ClientKey {
+    let Some(id) = client_id else {
+        let Hardware { htype, len, .. } = *hardware;
+        return ClientKey::hardware(network, htype, hardware.octets())
+            .unwrap_or_else(|| unreachable!("{len} octets of chaddr are at most {MAX_CLIENT_ID}"));
+    };
+    ClientKey::client_id(network, id)
+        .unwrap_or_else(|| ClientKey::client_id_digest(network, Sha256::digest(id).into()))
 }
 
 /// The options of a message in the order in which they count (RFC 3396 §5).
