@@ -103,6 +103,8 @@ enum Command {
     Stats(Server),
     /// Take over the leases of another server. Neither of the two may be running.
     Import(migrate::Import),
+    /// Turn the configuration of another server into one of ours, with a list of what it lacks.
+    Convert(migrate::Convert),
     /// Write all leases for other tools.
     Export(migrate::Export),
 }
@@ -312,6 +314,7 @@ impl Command {
                 Ok(output::stats(&stats, out)?)
             }
             Self::Import(import) => import.execute(out, err),
+            Self::Convert(convert) => convert.execute(out, err),
             Self::Export(export) => export.execute(out),
         }
     }

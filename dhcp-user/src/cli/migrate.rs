@@ -15,6 +15,7 @@ use crate::{
     control::{client::ClientError, protocol::Request},
     migrate::{
         Source,
+        convert::{Note, convert_file},
         export::{self, Format, Row},
         import::{self, Journal, Reason, Report, Terrain},
         leases,
@@ -44,6 +45,19 @@ pub struct Import {
     #[arg(long)]
     strict: bool,
     /// For programs.
+    #[arg(long)]
+    json: bool,
+}
+
+/// `xdhcpd convert`
+#[derive(Debug, Args)]
+pub struct Convert {
+    /// The server that reads the file.
+    #[arg(long, value_name = "SERVER")]
+    from: Source,
+    /// Its configuration: `kea-dhcp4.conf`, `dhcpd.conf` or `dnsmasq.conf`.
+    file: PathBuf,
+    /// The result and the list as one object, for programs.
     #[arg(long)]
     json: bool,
 }
@@ -271,6 +285,37 @@ impl Done<'_> {
             )?;
         }
         Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct ConvertSummary<'a> {
+    ok: bool,
+    toml: &'a str,
+    notes: &'a [Note],
+}
+
+impl Convert {
+    /// The configuration to standard output, the list of what it lacks to standard error.
+    pub fn execute(&self, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Failure> {
+        let host = Host::probe().map_err(run_failed)?;
+        let converted = convert_file(self.from, &self.file, &host).map_err(run_failed)?;
+        if self.json {
+            let summary = ConvertSummary {
+                ok: converted.problems.is_none(),
+                toml: &converted.toml,
+                notes: &converted.notes,
+            };
+            output::json(&summary, out)?;
+        } else {
+            out.write_all(converted.toml.as_bytes())?;
+            for note in &converted.notes {
+                writeln!(err, "{note}")?;
+            }
+        }
+        converted
+            .problems
+            .map_or(Ok(()), |problems| Err(problems.into()))
     }
 }
 

@@ -2,10 +2,14 @@
 
 use std::{collections::BTreeMap, io, net::Ipv4Addr};
 
+use ipnet::Ipv4Net;
+
 /// The interfaces of a host and their IPv4 addresses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Host {
     pub interfaces: BTreeMap<String, Vec<Ipv4Addr>>,
+    /// The networks that these addresses are on.
+    pub prefixes: Vec<Ipv4Net>,
 }
 
 impl Host {
@@ -21,7 +25,15 @@ impl Host {
                 .address
                 .as_ref()
                 .and_then(|address| address.as_sockaddr_in());
+            let mask = entry
+                .netmask
+                .as_ref()
+                .and_then(|mask| mask.as_sockaddr_in());
             addresses.extend(address.map(|address| address.ip()));
+            let prefix = address
+                .zip(mask)
+                .and_then(|(address, mask)| Ipv4Net::with_netmask(address.ip(), mask.ip()).ok());
+            host.prefixes.extend(prefix.map(|prefix| prefix.trunc()));
         }
         Ok(host)
     }

@@ -20,7 +20,7 @@ mod boot;
 pub mod check;
 mod class;
 mod host;
-mod options;
+pub(crate) mod options;
 mod pool;
 mod problem;
 mod raw;

@@ -16,6 +16,17 @@ pub enum BadLine {
     NotText,
 }
 
+/// Text on its way to a terminal: what a client or a file has put into it moves no cursor.
+pub fn printable(text: &str) -> String {
+    let escaped = |c: char| -> Box<dyn Iterator<Item = char>> {
+        match c {
+            '"' | '\'' | '\\' => Box::new(std::iter::once(c)),
+            other => Box::new(other.escape_debug()),
+        }
+    };
+    text.chars().flat_map(escaped).collect()
+}
+
 /// Lines without their ends, numbered from 1.
 pub struct Lines<R> {
     reader: R,

@@ -4,6 +4,7 @@
 //! become records of ours, [`convert`] turns the three configurations into ours, and [`export`] writes our leases
 //! for other tools. Nothing here talks to a client: what is imported is served when the server starts.
 
+pub mod convert;
 pub mod export;
 pub mod import;
 pub mod leases;

@@ -231,3 +231,39 @@ fn an_export_changes_nothing_in_the_store() {
         [RecordState::Bound, RecordState::Bound, RecordState::Former]
     );
 }
+
+#[test]
+fn what_convert_prints_passes_check_and_the_list_stands_beside_it() {
+    let site = Site::new();
+    let file = site.directory.path().join("dnsmasq.conf");
+    let text = "interface=lo\nport=0\ndhcp-range=10.77.0.50,10.77.0.150,255.255.255.0,12h\nlog-dhcp\ndhcp-option=3,10.77.0.1\n";
+    fs::write(&file, text).unwrap();
+    let convert = |args: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_xdhcpd"))
+            .args(["convert", "--from", "dnsmasq"])
+            .args(args)
+            .arg(&file)
+            .output()
+            .unwrap()
+    };
+    let output = convert(&[]);
+    assert!(output.status.success(), "{}", err(&output));
+    let name = file.display();
+    assert_eq!(
+        err(&output),
+        format!(
+            "{name}:2: left out: port: not of DHCPv4; dnsmasq can go on with DNS, TFTP and the rest, without `dhcp-range`\n\
+             {name}:4: left out: log-dhcp: there is nothing to set here\n"
+        )
+    );
+    fs::write(site.config(), &output.stdout).unwrap();
+    let checked = site.xdhcpd(&["check"], &[]);
+    assert!(checked.status.success(), "{}", err(&checked));
+
+    let json = convert(&["--json"]);
+    let summary: serde_json::Value = serde_json::from_str(&out(&json)).unwrap();
+    assert_eq!(summary["toml"], out(&output));
+    assert_eq!(summary["notes"][1]["line"], 4);
+    assert_eq!(summary["notes"][1]["kind"], "left");
+    assert_eq!(err(&json), "");
+}

@@ -7,6 +7,7 @@ mod support;
 
 mod broken;
 mod commands;
+mod conversions;
 mod imports;
 
 use std::{

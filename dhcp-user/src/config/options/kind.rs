@@ -15,8 +15,8 @@ use crate::config::{
 };
 
 /// How a value is written, and what it is on the wire.
-#[derive(Clone, Copy)]
-pub(super) enum Kind {
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
     Address,
     Addresses,
     Boolean,

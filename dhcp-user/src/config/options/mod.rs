@@ -11,9 +11,14 @@ mod hex;
 mod kind;
 mod names;
 mod numbered;
+mod written;
 
-pub use self::hex::parse_hex;
 use self::names::{NAMED, Named, refusal};
+pub use self::{
+    hex::parse_hex,
+    kind::Kind,
+    written::{code, kind, string, written},
+};
 pub(super) use self::{hex::text_or_hex, numbered::key};
 
 /// The longest value taken: larger replies than this leave no Ethernet in one frame.

@@ -1,6 +1,9 @@
 //! Options of all types, by name and by number.
 
+use proptest::prelude::*;
+
 use super::{OptionValue, good, problems::problems, subnet};
+use crate::config::options::written;
 
 fn options(lines: &str) -> Vec<(u8, Vec<u8>)> {
     let config = good(&subnet(&format!("[subnet.options]\n{lines}")));
@@ -206,5 +209,75 @@ fn wrong_values_are_refused_with_what_their_rfc_wants() {
             found.len() == 1 && found[0].contains("at most 255"),
             "{found:?}"
         );
+    }
+}
+
+/// An option that is written is read back as the same octets. Names in option 119 may be compressed.
+fn is_read_back(code: u8, data: &[u8]) {
+    let Ok(line) = written(code, data) else {
+        return;
+    };
+    let found = options(&line);
+    if code == 119 {
+        assert_eq!(found[0].0, code);
+    } else {
+        assert_eq!(found, [(code, data.to_vec())], "{line}");
+    }
+}
+
+#[test]
+fn values_of_all_kinds_are_written_as_the_file_has_them() {
+    for (code, data, line) in [
+        (3, &[10, 0, 0, 1][..], "routers = [\"10.0.0.1\"]"),
+        (2, &[255, 255, 255, 255], "time-offset = -1"),
+        (19, &[1], "ip-forwarding = true"),
+        (26, &[5, 220], "mtu = 1500"),
+        (15, b"a\"b", "domain-name = 'a\"b'"),
+        (16, &[10, 0, 0, 1], "swap-server = \"10.0.0.1\""),
+        (46, &[8], "netbios-node-type = \"h-node\""),
+        (
+            33,
+            &[192, 0, 2, 7, 10, 0, 0, 1],
+            "static-routes = [\"192.0.2.7 via 10.0.0.1\"]",
+        ),
+        (
+            21,
+            &[10, 2, 0, 0, 255, 255, 0, 0],
+            "policy-filters = [\"10.2.0.0/16\"]",
+        ),
+        (
+            121,
+            &[16, 10, 2, 10, 0, 0, 254],
+            "classless-static-routes = [\"10.2.0.0/16 via 10.0.0.254\"]",
+        ),
+        (
+            119,
+            b"\x01a\x07example\0",
+            "domain-search = [\"a.example\"]",
+        ),
+        (120, &[1, 10, 0, 0, 1], "sip-servers = [\"10.0.0.1\"]"),
+        (43, &[1, 0], "\"43\" = \"hex:0100\""),
+        (15, &[0xff], "\"15\" = \"hex:ff\""),
+        (224, b"x", "\"224\" = \"hex:78\""),
+    ] {
+        assert_eq!(written(code, data).as_deref(), Ok(line));
+        is_read_back(code, data);
+    }
+    for code in [1, 12, 51, 53, 82] {
+        assert!(written(code, &[1, 2, 3, 4]).is_err(), "{code}");
+    }
+    assert!(written(26, &[0, 1]).unwrap_err().contains("at least 68"));
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_back(
+        code in any::<u8>(),
+        data in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..24),
+            proptest::collection::vec(prop_oneof![Just(0_u8), 1..5_u8, b'a'..b'f'], 0..24),
+        ],
+    ) {
+        is_read_back(code, &data);
     }
 }

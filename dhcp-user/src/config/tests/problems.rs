@@ -283,6 +283,7 @@ fn what_the_host_lacks_is_refused() {
             ("eth1".to_owned(), vec![Ipv4Addr::new(10, 0, 0, 1)]),
         ]
         .into(),
+        ..Host::default()
     };
     let parse = |text: &str| match check::parse(Path::new("x.toml"), text, Some(&host)) {
         Ok(_) => String::new(),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, net::Ipv4Addr};
 use serde::Serialize;
 
 use crate::{
-    migrate::leases::Place,
+    migrate::{leases::Place, lines::printable},
     store::{Record, RecordState},
 };
 
@@ -58,7 +58,7 @@ impl fmt::Display for Remark {
             write!(f, "{address}: ")?;
         }
         // It may repeat what a client has sent.
-        write!(f, "{}", self.why.escape_debug())
+        f.write_str(&printable(&self.why))
     }
 }
 

@@ -1,0 +1,189 @@
+//! The way back: an option's octets as the file would have them.
+
+use std::{fmt::Display, net::Ipv4Addr};
+
+use ipnet::Ipv4Net;
+
+use super::{
+    MAX_OCTETS,
+    kind::Kind,
+    names::{NAMED, Named, refusal},
+};
+
+/// A field of a table of options, such as `routers = ["10.0.0.1"]`: by name if the octets are a value that can be
+/// written so, or else by number.
+///
+/// # Errors
+/// Why no such option can stand in the file.
+pub fn written(code: u8, data: &[u8]) -> Result<String, String> {
+    if let Some(reason) = refusal(code) {
+        return Err(reason.to_owned());
+    }
+    if data.is_empty() || data.len() > MAX_OCTETS {
+        return Err(format!(
+            "{} octets; 1 to {MAX_OCTETS} can be sent",
+            data.len()
+        ));
+    }
+    let named = NAMED.iter().find(|named| named.code == code);
+    let Some(Named {
+        name, kind, rfc, ..
+    }) = named
+    else {
+        return Ok(by_number(code, data));
+    };
+    if !kind.accepts(data) {
+        return Err(format!("it takes {} ({rfc})", kind.shape()));
+    }
+    Ok(match value(*kind, data) {
+        Some(value) => format!("{name} = {value}"),
+        None => by_number(code, data),
+    })
+}
+
+/// The kind of an option that has a name.
+pub fn kind(code: u8) -> Option<Kind> {
+    let named = NAMED.iter().find(|named| named.code == code)?;
+    Some(named.kind)
+}
+
+/// The code of an option by its name here.
+pub fn code(name: &str) -> Option<u8> {
+    let named = NAMED.iter().find(|named| named.name == name)?;
+    Some(named.code)
+}
+
+fn by_number(code: u8, data: &[u8]) -> String {
+    let digits: String = data.iter().map(|octet| format!("{octet:02x}")).collect();
+    format!("\"{code}\" = \"hex:{digits}\"")
+}
+
+fn value(kind: Kind, data: &[u8]) -> Option<String> {
+    Some(match kind {
+        Kind::Address => string(addresses(data)?.first()?),
+        Kind::Addresses => list(addresses(data)?.iter().map(string)),
+        Kind::Boolean => (data == [1]).to_string(),
+        Kind::U8(_) => data.first()?.to_string(),
+        Kind::U16(_) => numbers(data).next()?.to_string(),
+        Kind::U16s(_) => list(numbers(data)),
+        Kind::U32 => u32::from_be_bytes(data.try_into().ok()?).to_string(),
+        Kind::I32 => i32::from_be_bytes(data.try_into().ok()?).to_string(),
+        Kind::Text => string(str::from_utf8(data).ok()?),
+        Kind::Domain => string(&*names(data)?.into_iter().next()?),
+        Kind::Domains | Kind::SearchList => list(names(data)?.iter().map(string)),
+        Kind::Sip => match data {
+            [0, rest @ ..] => list(names(rest)?.iter().map(string)),
+            [_, rest @ ..] => list(addresses(rest)?.iter().map(string)),
+            [] => return None,
+        },
+        Kind::HostRoutes => list(
+            pairs(data)?
+                .into_iter()
+                .map(|(to, via)| string(format_args!("{to} via {via}"))),
+        ),
+        Kind::Prefixes => {
+            let prefixes = pairs(data)?.into_iter().map(|(address, mask)| {
+                let prefix = Ipv4Net::with_netmask(address, mask).ok()?;
+                (prefix == prefix.trunc()).then(|| string(prefix))
+            });
+            list(prefixes.collect::<Option<Vec<_>>>()?)
+        }
+        Kind::Routes => list(routes(data)?),
+        Kind::NodeType => string(match data {
+            [1] => "b-node",
+            [2] => "p-node",
+            [4] => "m-node",
+            _ => "h-node",
+        }),
+        Kind::Encapsulated | Kind::EnterpriseData | Kind::EnterpriseOptions => return None,
+    })
+}
+
+/// As TOML quotes it.
+pub fn string(text: impl Display) -> String {
+    toml::Value::String(text.to_string()).to_string()
+}
+
+fn list(items: impl IntoIterator<Item = impl Display>) -> String {
+    let items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
+    format!("[{}]", items.join(", "))
+}
+
+fn addresses(data: &[u8]) -> Option<Vec<Ipv4Addr>> {
+    let (addresses, []) = data.as_chunks::<4>() else {
+        return None;
+    };
+    Some(
+        addresses
+            .iter()
+            .map(|octets| Ipv4Addr::from(*octets))
+            .collect(),
+    )
+}
+
+fn numbers(data: &[u8]) -> impl Iterator<Item = u16> {
+    let (numbers, _) = data.as_chunks();
+    numbers.iter().map(|octets| u16::from_be_bytes(*octets))
+}
+
+/// Neither is the default route one to a host, nor are its octets a value of option 33.
+fn pairs(data: &[u8]) -> Option<Vec<(Ipv4Addr, Ipv4Addr)>> {
+    let addresses = addresses(data)?;
+    let (pairs, []) = addresses.as_chunks::<2>() else {
+        return None;
+    };
+    let pairs = pairs
+        .iter()
+        .map(|[first, second]| (!first.is_unspecified()).then_some((*first, *second)));
+    pairs.collect()
+}
+
+/// RFC 3442 §3.
+fn routes(mut data: &[u8]) -> Option<Vec<String>> {
+    let mut routes = Vec::new();
+    while let [len, rest @ ..] = data {
+        let (significant, rest) = rest.split_at_checked(usize::from(len.div_ceil(8)))?;
+        let (router, rest) = rest.split_first_chunk::<4>()?;
+        let mut octets = [0; 4];
+        octets
+            .get_mut(..significant.len())?
+            .copy_from_slice(significant);
+        let prefix = Ipv4Net::new(octets.into(), *len).ok()?;
+        if prefix != prefix.trunc() {
+            return None;
+        }
+        routes.push(string(format_args!(
+            "{prefix} via {}",
+            Ipv4Addr::from(*router)
+        )));
+        data = rest;
+    }
+    Some(routes)
+}
+
+/// Domain names without compression, of letters, digits and hyphens.
+fn names(mut data: &[u8]) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    while !data.is_empty() {
+        let mut labels: Vec<&str> = Vec::new();
+        loop {
+            let (len, rest) = data.split_first()?;
+            let (label, rest) = rest.split_at_checked(usize::from(*len))?;
+            data = rest;
+            if label.is_empty() {
+                break;
+            }
+            let is_plain = |octet: &u8| octet.is_ascii_alphanumeric() || *octet == b'-';
+            if label.len() > 63 || !label.iter().all(is_plain) {
+                return None;
+            }
+            labels.push(str::from_utf8(label).ok()?);
+        }
+        let name = labels.join(".");
+        if labels.is_empty() || name.len() > 253 {
+            return None;
+        }
+        names.push(name);
+    }
+    Some(names)
+}
