@@ -23,6 +23,7 @@ pub mod client;
 pub mod config;
 pub mod disk;
 pub mod dnsmasq;
+pub mod former;
 pub mod ledger;
 pub mod namespace;
 mod napi;

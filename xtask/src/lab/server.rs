@@ -220,6 +220,26 @@ impl Server {
         self.command_with_config("detach")
     }
 
+    /// `xdhcpd convert`, in the namespace.
+    pub fn command_convert(&self, from: &str, file: &Path) -> Command {
+        let arguments = ["convert", "--from", from];
+        let mut command = self.namespace.command(&self.binary, arguments);
+        command.arg(file);
+        command
+    }
+
+    /// `xdhcpd import`, in the namespace.
+    pub fn command_import(&self, from: &str, file: &Path) -> Command {
+        let mut command = self.command_with_config("import");
+        command.args(["--from", from]).arg(file);
+        command
+    }
+
+    /// `xdhcpd export`, in the namespace.
+    pub fn command_export(&self) -> Command {
+        self.command_with_config("export")
+    }
+
     fn command_with_config(&self, command: &str) -> Command {
         let mut command = self.namespace.command(&self.binary, [command, "--config"]);
         command.arg(&self.config);

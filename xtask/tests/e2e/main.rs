@@ -12,6 +12,7 @@ mod fleet;
 mod horizon;
 mod leasequery;
 mod mistaken;
+mod moving_in;
 mod offers;
 mod ports;
 mod probing;
