@@ -60,7 +60,8 @@ impl Engine {
             // An earlier promise is kept even if leases have become shorter.
             _ => granted.max(self.effective_expiry(&held, cx)),
         };
-        let horizon = horizon(expires, &lease);
+        // Until this is committed the kernel may still grant up to the horizon that it was told.
+        let horizon = horizon(expires, &lease).max(held.durable_until);
         self.update(address, |lease| {
             lease.origin = request.origin();
             if lease.state == LeaseState::Offered {

@@ -10,8 +10,8 @@ use dhcp_common::{
 };
 use dhcp_user::{
     config::{
-        Class, Condition, Config, Field, OptionValue, Overrides, Owner, Pattern, Pool, Port,
-        Reservation,
+        Class, Condition, Config, Field, LeaseTimes, OptionValue, Overrides, Owner, Pattern, Pool,
+        Port, Reservation,
     },
     engine::Counter,
 };
@@ -190,6 +190,39 @@ fn m27_a_client_that_has_moved_to_another_port_is_known_there_on_disk_too() {
         &world.published(1).expect("it is leased"),
         &eighth
     ));
+}
+
+/// A lease of client 1, and a port at which leases are a tenth of that.
+fn leased_beside_a_port_of_short_leases() -> (World, Message) {
+    let mut short = class("short", when(Field::CircuitId, b"short", false));
+    short.overrides.lease = Some(LeaseTimes {
+        lease_secs: LEASE_SECS / 10,
+        renewal_secs: LEASE_SECS / 20,
+        rebinding_secs: LEASE_SECS / 15,
+        ..subnet().lease
+    });
+    let mut world = with_classes(vec![short]);
+    lease_at(&mut world, 1, &circuit(b"long"));
+    let moved = at(init_reboot(1, ip(10)), &circuit(b"short"));
+    (world, moved)
+}
+
+#[test]
+fn a_lease_that_becomes_shorter_stays_durable_for_as_long_as_the_kernel_was_told() {
+    let (mut world, moved) = leased_beside_a_port_of_short_leases();
+    let told = world.published(1).unwrap();
+    world.message(&moved);
+    world.commit();
+    assert!(world.store[&ip(10)].horizon.0 >= told.durable_until_ns);
+    assert_eq!(
+        world
+            .sent
+            .last()
+            .unwrap()
+            .option(option::LEASE_TIME)
+            .unwrap(),
+        60u32.to_be_bytes()
+    );
 }
 
 #[test]
