@@ -136,9 +136,9 @@ impl Engine {
         let expires = self.effective_expiry(&held, cx);
         self.update(address, |lease| lease.expires = expires);
         self.arm(address);
-        self.publish(address, cx);
-        if let Some((request, received)) = request {
-            self.acknowledge(address, *request, received, cx);
+        match request {
+            Some((request, received)) => self.acknowledge(address, *request, received, cx),
+            None => self.publish(address, cx),
         }
     }
 
@@ -158,18 +158,18 @@ impl Engine {
             return;
         };
         let granted = received.plus_lease(lease.lease_secs);
-        let answered = if granted > held.durable_until {
-            self.bind(address, request, cx)
-        } else {
-            if granted > held.expires {
-                self.update(address, |lease| lease.expires = granted);
-                self.arm(address);
-                // The commit is of the first request: a controller that starts anew knows of the longer
-                // promise by the entry alone.
-                self.publish(address, cx);
-            }
+        let is_durable = granted <= held.durable_until;
+        if is_durable {
+            self.update(address, |lease| lease.expires = lease.expires.max(granted));
+            self.arm(address);
+        }
+        // The entry tells the next controller of all that this one promises.
+        self.publish(address, cx);
+        let answered = if is_durable {
             let party = self.party_of(address, &held, &request);
             self.ack(address, &party, &request, cx)
+        } else {
+            self.bind(address, request, cx)
         };
         if let Err(silence) = answered {
             self.count(silence);

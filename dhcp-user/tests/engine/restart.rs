@@ -105,6 +105,20 @@ fn a_crash_between_commit_and_publication_is_made_good() {
 }
 
 #[test]
+fn c120_what_a_client_that_asked_again_was_promised_survives_a_crash() {
+    let mut world = World::new();
+    world.ask(&discover(1));
+    world.message(&selecting(1, ip(10)));
+    world.sleep(secs(2));
+    world.message(&selecting(1, ip(10)));
+    world.commit();
+    let promised = world.now.plus_lease(LEASE_SECS);
+    assert_eq!(world.published(1).unwrap().expires_ns, promised.0);
+    world.restart();
+    assert!(world.live.get(&ip(10)).unwrap().expires >= promised);
+}
+
+#[test]
 fn a_changed_configuration_publishes_leases_under_their_new_profile() {
     let mut world = World::new();
     world.lease(1);
