@@ -11,7 +11,7 @@ use super::{
 use crate::{
     clock::Nanos,
     live::LeaseState,
-    store::{Applied, Change, CommitError, Record, RecordState, Ticket},
+    store::{Applied, Change, CommitError, Origin, Record, RecordState, Ticket},
 };
 
 /// After a commit that failed, until one is tried again.
@@ -27,6 +27,8 @@ pub(super) struct Work {
     pub request: Option<(Box<Request>, Nanos)>,
     /// Where a commit that fails leads back to.
     pub before: Option<LeaseState>,
+    /// Where its client is once the commit is done.
+    pub origin: Option<Origin>,
     /// Waits for the fence, then for its commit.
     pub command: Option<(CommandId, LeaseState)>,
     pub ending: Ending,

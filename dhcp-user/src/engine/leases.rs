@@ -10,10 +10,19 @@
 use std::net::Ipv4Addr;
 
 use super::{
-    Context, Counter, Engine, Held, commits::Purpose, horizons::horizon, protocol::Party,
-    reply::NakReason, request::Request,
+    Context, Counter, Engine, Held,
+    commits::{Item, Purpose},
+    horizons::horizon,
+    protocol::Party,
+    reply::NakReason,
+    request::Request,
 };
-use crate::{clock::Nanos, config::LeaseTimes, live::LeaseState, store::RecordState};
+use crate::{
+    clock::Nanos,
+    config::LeaseTimes,
+    live::LeaseState,
+    store::{Change, Record, RecordState},
+};
 
 impl Engine {
     /// Leases an address that nobody has to a client that may have it.
@@ -63,7 +72,6 @@ impl Engine {
         // Until this is committed the kernel may still grant up to the horizon that it was told.
         let horizon = horizon(expires, &lease).max(held.durable_until);
         self.update(address, |lease| {
-            lease.origin = request.origin();
             if lease.state == LeaseState::Offered {
                 lease.since = cx.now;
             }
@@ -71,11 +79,16 @@ impl Engine {
                 lease.state = LeaseState::Committing;
             }
         });
-        self.requesters.note(address, &request.origin());
         self.timers.cancel(address);
-        self.work_mut(address).request = Some((Box::new(request), cx.now));
+        let origin = request.origin();
+        let work = self.work_mut(address);
+        work.origin = Some(origin.clone());
+        work.request = Some((Box::new(request), cx.now));
         let purpose = Purpose::Bind { expires, horizon };
-        self.commit_put(address, RecordState::Bound, expires, horizon, purpose, cx);
+        if let Some(record) = self.record(address, RecordState::Bound, expires, horizon) {
+            let change = Change::Put(Box::new(Record { origin, ..record }));
+            self.commit(vec![(change, Item { address, purpose })], cx);
+        }
         Ok(())
     }
 
@@ -112,6 +125,10 @@ impl Engine {
         let work = self.work_mut(address);
         let request = work.request.take();
         let was_offered = work.before.take() == Some(LeaseState::Offered);
+        let origin = work.origin.take();
+        if let Some(origin) = &origin {
+            self.requesters.note(address, origin);
+        }
         self.update(address, |lease| {
             // The kernel may have granted more meanwhile; how long an offer was held counts no more.
             lease.expires = if was_offered {
@@ -121,6 +138,9 @@ impl Engine {
             };
             lease.state = LeaseState::Bound;
             lease.durable_until = horizon;
+            if let Some(origin) = origin {
+                lease.origin = origin;
+            }
         });
         let Some(held) = self.held(address) else {
             return;
@@ -182,6 +202,7 @@ impl Engine {
         let work = self.work_mut(address);
         let request = work.request.take();
         let before = work.before.take().unwrap_or(LeaseState::Offered);
+        work.origin = None;
         self.set_state(address, before);
         match before {
             LeaseState::Withdrawn => self.put_off(address),

@@ -226,7 +226,7 @@ fn a_lease_that_becomes_shorter_stays_durable_for_as_long_as_the_kernel_was_told
 }
 
 #[test]
-fn c120_m27_a_client_that_moves_while_commits_fail_is_renewed_and_its_port_is_on_disk_later() {
+fn c120_m27_a_client_that_moves_while_commits_fail_is_renewed_and_its_port_is_on_disk_when_it_asks_again() {
     let (here, there) = (circuit(b"here"), circuit(b"there"));
     let mut world = with_reservations(vec![reserve(port(Some(b"other"), None), ip(12))]);
     let address = lease_at(&mut world, 1, &here);
@@ -238,7 +238,32 @@ fn c120_m27_a_client_that_moves_while_commits_fail_is_renewed_and_its_port_is_on
     assert_eq!(on_disk(&world).as_deref(), Some(&*here));
     world.store_fails = false;
     world.pass(secs(1));
+    world.expect_ack(&at(rebinding(1, address), &there), address);
     assert_eq!(on_disk(&world).as_deref(), Some(&*there));
+}
+
+#[test]
+fn a_move_to_another_port_that_was_not_committed_is_committed_when_the_client_asks_again() {
+    let (mut world, moved) = leased_beside_a_port_of_short_leases();
+    world.store_fails = true;
+    world.message(&moved);
+    world.commit();
+    world.store_fails = false;
+    world.expect_ack(&moved, ip(10));
+    let port = world.store[&ip(10)].origin.relay_info.clone();
+    assert_eq!(port.as_deref(), Some(&*circuit(b"short")));
+}
+
+#[test]
+fn a_client_is_where_its_lease_was_committed_until_its_move_is() {
+    let (mut world, moved) = leased_beside_a_port_of_short_leases();
+    let lease_secs = |world: &World| world.sent.last().unwrap().option(option::LEASE_TIME);
+    world.message(&moved);
+    world.message(&renewing(1, ip(10)));
+    assert_eq!(lease_secs(&world), Some(LEASE_SECS.to_be_bytes().to_vec()));
+    world.commit();
+    world.message(&renewing(1, ip(10)));
+    assert_eq!(lease_secs(&world), Some(60u32.to_be_bytes().to_vec()));
 }
 
 #[test]
