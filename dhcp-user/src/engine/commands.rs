@@ -16,7 +16,17 @@ use super::{
 use crate::{live::LeaseState, store::RecordState};
 
 impl Engine {
+    /// Commands about one address come one after the other: one that fails goes back to what the one before
+    /// it has made durable.
     pub(super) fn command(&mut self, id: CommandId, command: Command, cx: &mut Context<'_>) {
+        let (Command::Delete(address) | Command::Revoke(address)) = command;
+        match self.commands.get_mut(&address) {
+            Some(later) => later.push_back((id, command)),
+            None => self.begin(id, command, cx),
+        }
+    }
+
+    fn begin(&mut self, id: CommandId, command: Command, cx: &mut Context<'_>) {
         use LeaseState as L;
         let (Command::Delete(address) | Command::Revoke(address)) = command;
         let state = self.held(address).map(|held| held.state);
@@ -29,7 +39,23 @@ impl Engine {
             }
             // What was taken out of service is in service again.
             (Command::Delete(_), Some(L::Quarantined)) => self.lift_quarantine(address, id, cx),
-            _ => answer(id, CommandOutcome::NoLease, cx),
+            _ => self.answer(address, id, CommandOutcome::NoLease, cx),
+        }
+    }
+
+    /// The end of a command; the next one about its address begins.
+    pub(super) fn answer(
+        &mut self,
+        address: Ipv4Addr,
+        id: CommandId,
+        outcome: CommandOutcome,
+        cx: &mut Context<'_>,
+    ) {
+        cx.out.push(Effect::Answer { id, outcome });
+        let mut later = self.commands.remove(&address).unwrap_or_default();
+        if let Some((id, command)) = later.pop_front() {
+            self.commands.insert(address, later);
+            self.begin(id, command, cx);
         }
     }
 
@@ -42,9 +68,7 @@ impl Engine {
         state: LeaseState,
         cx: &mut Context<'_>,
     ) {
-        if let Some((earlier, _)) = self.work_mut(address).command.take() {
-            answer(earlier, CommandOutcome::Done, cx);
-        }
+        self.commands.entry(address).or_default();
         let is_fencing = self.withdraw(address, cx);
         self.set_state(address, state);
         let work = self.work_mut(address);
@@ -76,6 +100,7 @@ impl Engine {
     }
 
     fn lift_quarantine(&mut self, address: Ipv4Addr, id: CommandId, cx: &mut Context<'_>) {
+        self.commands.entry(address).or_default();
         self.work_mut(address).command = Some((id, LeaseState::Quarantined));
         self.end(address, Ending::Removed, cx);
     }
@@ -102,14 +127,17 @@ impl Engine {
         } else {
             CommandOutcome::StoreFailed
         };
-        answer(id, outcome, cx);
+        self.answer(address, id, outcome, cx);
     }
 
-    /// The fence of a command has passed, but its client has asked again meanwhile: the lease was
-    /// forgotten, and is a new one now.
+    /// The fence of a command has passed, but its client has asked again meanwhile, and the lease was
+    /// forgotten and is a new one now; or it has declined the address.
     pub(super) fn answer_superseded(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
         let state = self.held(address).map(|held| held.state);
-        if !matches!(state, Some(LeaseState::Committing | LeaseState::Bound)) {
+        if !matches!(
+            state,
+            Some(LeaseState::Committing | LeaseState::Bound | LeaseState::Quarantined)
+        ) {
             return;
         }
         let command = self
@@ -117,11 +145,7 @@ impl Engine {
             .get_mut(&address)
             .and_then(|work| work.command.take());
         if let Some((id, _)) = command {
-            answer(id, CommandOutcome::Done, cx);
+            self.answer(address, id, CommandOutcome::Done, cx);
         }
     }
-}
-
-pub(super) fn answer(id: CommandId, outcome: CommandOutcome, cx: &mut Context<'_>) {
-    cx.out.push(Effect::Answer { id, outcome });
 }

@@ -225,10 +225,10 @@ impl Engine {
                 self.ended(address, &held, ending, cx);
             }
             (Purpose::Free(_) | Purpose::Quarantine, Outcome::Failed) => {
-                if let Some((id, _)) = self.work_mut(address).command.take() {
-                    super::commands::answer(id, CommandOutcome::StoreFailed, cx);
-                }
                 self.put_off(address);
+                if let Some((id, _)) = self.work_mut(address).command.take() {
+                    self.answer(address, id, CommandOutcome::StoreFailed, cx);
+                }
             }
             (Purpose::Quarantine, Outcome::Done | Outcome::Conflict) => self.arm(address),
             (Purpose::Command { .. }, _) => {}

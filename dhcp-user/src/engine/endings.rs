@@ -140,9 +140,6 @@ impl Engine {
         let Work {
             reoffer, command, ..
         } = self.work.remove(&address).unwrap_or_default();
-        if let Some((id, _)) = command {
-            super::commands::answer(id, CommandOutcome::Done, cx);
-        }
         if ending == Ending::Expired {
             self.count(Counter::LeaseExpired);
         }
@@ -156,6 +153,9 @@ impl Engine {
             self.rearm_offer(address, cx);
         } else {
             self.free(address, ending != Ending::Removed);
+        }
+        if let Some((id, _)) = command {
+            self.answer(address, id, CommandOutcome::Done, cx);
         }
     }
 

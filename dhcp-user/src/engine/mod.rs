@@ -38,7 +38,7 @@ mod slots;
 mod template;
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     net::Ipv4Addr,
     sync::Arc,
 };
@@ -112,6 +112,8 @@ pub struct Engine {
     /// What is under way, by address; most leases have nothing.
     work: HashMap<Ipv4Addr, Work>,
     fences: HashMap<FenceId, Fence>,
+    /// Addresses of which a command is under way, and those that wait for its end.
+    commands: HashMap<Ipv4Addr, VecDeque<(CommandId, Command)>>,
     tickets: HashMap<Ticket, Vec<Item>>,
     /// Leases whose horizon is to be extended. A set in order, so that effects are in order too.
     low: BTreeSet<Ipv4Addr>,
@@ -156,6 +158,7 @@ impl Engine {
             slots: Slots::new(setup.max_slots.min(NO_SLOT - 1)),
             work: HashMap::new(),
             fences: HashMap::new(),
+            commands: HashMap::new(),
             tickets: HashMap::new(),
             low: BTreeSet::new(),
             backlog: Backlog::default(),

@@ -244,20 +244,58 @@ fn a_command_that_the_store_does_not_take_changes_nothing() {
 }
 
 #[test]
-fn what_an_overtaken_command_has_committed_counts() {
+fn commands_about_an_address_come_one_after_the_other() {
     let mut world = World::new();
     world.lease(1);
     world.command(1, Command::Revoke(ip(10)));
-    world.fence();
     world.command(2, Command::Delete(ip(10)));
+    world.fence();
+    assert_eq!(world.answers, []);
     world.commit();
-    world.store_fails = true;
-    world.commit();
-    let outcomes = [done(1), (CommandId(2), CommandOutcome::StoreFailed)];
-    assert_eq!(world.answers, outcomes);
-    let binding = world.published(1).unwrap();
-    assert_eq!(binding.state, BindingState::Revoked as u8);
-    assert_eq!(binding.durable_until_ns, world.store[&ip(10)].horizon.0);
+    assert_eq!(world.answers, [done(1)]);
+    assert_eq!(world.recorded(ip(10)), Some(RecordState::Revoked));
+    world.settle();
+    assert_eq!(world.answers, [done(1), done(2)]);
+    assert_eq!(world.recorded(ip(10)), Some(RecordState::Forgotten));
+    world.command(3, Command::Revoke(ip(11)));
+    assert_eq!(world.answers[2], (CommandId(3), CommandOutcome::NoLease));
+}
+
+#[test]
+fn a_command_that_fails_goes_back_to_what_the_one_before_has_made_durable() {
+    let failed = |id| (CommandId(id), CommandOutcome::StoreFailed);
+    for first_fails in [false, true] {
+        let mut world = World::new();
+        world.lease(1);
+        world.command(1, Command::Revoke(ip(10)));
+        world.command(2, Command::Delete(ip(10)));
+        world.fence();
+        world.store_fails = first_fails;
+        world.commit();
+        world.store_fails = true;
+        world.settle();
+        let (first, state, published) = if first_fails {
+            (failed(1), RecordState::Bound, BindingState::Bound)
+        } else {
+            (done(1), RecordState::Revoked, BindingState::Revoked)
+        };
+        assert_eq!(world.answers, [first, failed(2)]);
+        assert_eq!(world.recorded(ip(10)), Some(state));
+        let binding = world.published(1).unwrap();
+        assert_eq!(binding.state, published as u8);
+        assert_eq!(binding.durable_until_ns, world.store[&ip(10)].horizon.0);
+    }
+}
+
+#[test]
+fn a_command_about_an_address_that_is_declined_meanwhile_is_answered() {
+    let mut world = World::new();
+    world.lease(1);
+    world.command(1, Command::Delete(ip(10)));
+    world.message(&decline(1, ip(10)));
+    world.settle();
+    assert_eq!(world.answers, [done(1)]);
+    assert_eq!(world.recorded(ip(10)), Some(RecordState::Quarantined));
 }
 
 #[test]
