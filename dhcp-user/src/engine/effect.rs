@@ -172,7 +172,7 @@ pub enum Effect {
         ticket: Ticket,
         changes: Vec<Change>,
     },
-    /// Into `LEASES`. A failure is harmless: the client takes the slow path.
+    /// Into `LEASES`. A failure is harmless if the client's former entry goes then: it takes the slow path.
     Publish { key: ClientKey, binding: Binding },
     /// Out of `LEASES`, retried until it is gone, then a fence; [`Input::Fenced`] follows.
     Withdraw { fence: FenceId, key: ClientKey },

@@ -492,6 +492,9 @@ impl Controller {
                 Effect::Publish { key, binding } => {
                     if let Err(error) = self.parts.maps.publish(&key, binding) {
                         tracing::warn!(?key, %error, "the client is served by the controller alone");
+                        // What stands there promises less than has been decided since, and the next
+                        // controller would believe it.
+                        self.forget(&key);
                     }
                 }
                 Effect::Withdraw { fence, key } => self.withdraw(fence, key),
@@ -532,6 +535,13 @@ impl Controller {
                 Ok(()) => self.withdrawn.clear(),
                 Err(error) => tracing::error!(%error, "withdrawn leases are not freed yet"),
             }
+        }
+    }
+
+    /// Takes an entry out that nobody is to answer from. Nothing is freed by it, so that no fence is needed.
+    fn forget(&mut self, key: &ClientKey) {
+        if let Err(error) = self.parts.maps.withdraw(key) {
+            tracing::error!(?key, %error, "a client's former entry stays");
         }
     }
 
