@@ -151,7 +151,8 @@ outcomes! {
     Limited = Drop, "limited";
     /// For the controller, but none is listening.
     Unserved = Drop, "unserved";
-    /// The kernel refused to write the reply that had been checked; never expected.
+    /// The reply that had been checked could not be written, or what it promises not be noted; never
+    /// expected.
     WriteFailed = Drop, "write_failed";
     /// The maps have no or other metadata; never expected.
     BadMeta = Drop, "bad_meta";

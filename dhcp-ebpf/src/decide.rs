@@ -42,6 +42,9 @@ pub struct Promise {
     durable_until_ns: u64,
 }
 
+/// How often a run tries to note what it grants; each time it fails another one has just done so.
+const MAX_SWAPS: usize = 4;
+
 /// The client's claim that a REQUEST makes, RFC 2131 §4.3.2 table 4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Claim {
@@ -237,19 +240,17 @@ fn promise<T: Tables>(
 impl Promise {
     /// Notes the time granted, for the controller to read after a fence or when the lease is due, and
     /// asks once for each horizon that comes near to be extended.
+    ///
+    /// # Errors
+    /// It was not noted, and must not be promised.
     #[inline(always)]
-    pub fn keep<T: Tables>(&self, tables: &T) {
-        let Some(grant) = tables.grant(self.slot) else {
-            return;
-        };
-        let before = grant.granted_for(self.epoch).unwrap_or(0);
-        if self.until_ns > before {
-            tables.set_granted(self.slot, Grant::pack(self.until_ns, self.epoch));
-        }
+    pub fn keep<T: Tables>(&self, tables: &T) -> Result<(), Outcome> {
+        let grant = self.note(tables).ok_or(Outcome::WriteFailed)?;
         let is_near = self.durable_until_ns - self.until_ns < self.lease_ns;
         let asked = Grant::pack(self.durable_until_ns, self.epoch);
-        if self.durable_until_ns == FOREVER_NS || !is_near || grant.asked == asked {
-            return;
+        let is_asked = grant.asked == asked || grant.is_closed(self.epoch);
+        if self.durable_until_ns == FOREVER_NS || !is_near || is_asked {
+            return Ok(());
         }
         let event = Event {
             kind: EventKind::HorizonLow as u32,
@@ -261,8 +262,26 @@ impl Promise {
         };
         // Where the ring is full, the next renewal asks again.
         if tables.notify(&event) {
-            tables.set_asked(self.slot, asked);
+            // The client may have released meanwhile: that stays.
+            tables.swap_asked(self.slot, grant.asked, asked);
         }
+        Ok(())
+    }
+
+    /// Raises the time noted, unless it is later already: another CPU may be serving the same client, and a
+    /// run that takes longer must not take back what that one has promised. As the slot was found; `None`
+    /// where others were faster each time.
+    #[inline(always)]
+    fn note<T: Tables>(&self, tables: &T) -> Option<Grant> {
+        let word = Grant::pack(self.until_ns, self.epoch);
+        for _ in 0..MAX_SWAPS {
+            let grant = tables.grant(self.slot)?;
+            let before = grant.granted_for(self.epoch).unwrap_or(0);
+            if self.until_ns <= before || tables.swap_granted(self.slot, grant.granted, word) {
+                return Some(grant);
+            }
+        }
+        None
     }
 }
 

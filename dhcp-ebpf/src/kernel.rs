@@ -376,10 +376,18 @@ impl Tables for Maps {
     }
 
     #[inline(always)]
-    fn set_granted(&self, slot: u32, word: u64) {
+    fn swap_granted(&self, slot: u32, before: u64, word: u64) -> bool {
+        GRANTS
+            .get_ptr_mut(slot)
+            // SAFETY: elements of an array stay, and are aligned; only their addresses are used here.
+            .is_some_and(|grant| unsafe { swap(ptr::addr_of_mut!((*grant).granted), before, word) })
+    }
+
+    #[inline(always)]
+    fn swap_asked(&self, slot: u32, before: u64, word: u64) {
         if let Some(grant) = GRANTS.get_ptr_mut(slot) {
-            // SAFETY: elements of an array stay; the word is written whole.
-            unsafe { ptr::addr_of_mut!((*grant).granted).write_volatile(word) }
+            // SAFETY: as above.
+            unsafe { swap(ptr::addr_of_mut!((*grant).asked), before, word) };
         }
     }
 
@@ -548,4 +556,24 @@ pub fn forgotten(slot: &mut usize, number: usize) -> usize {
         slot.write_volatile(number);
         slot.read_volatile()
     }
+}
+
+/// Writes a word of a map unless it is no longer `before`. The target's `core` has no such operation, but
+/// the kernel does since Linux 5.12.
+///
+/// # Safety
+/// `word` is one of an element that stays, and aligned; nobody refers to it but by its address.
+#[inline(always)]
+unsafe fn swap(word: *mut u64, before: u64, after: u64) -> bool {
+    let found: u64;
+    // SAFETY: the word may be written, says the caller; one instruction reads and writes it.
+    unsafe {
+        asm!(
+            "r0 = cmpxchg_64({word} + 0, r0, {after})",
+            word = in(reg) word,
+            after = in(reg) after,
+            inout("r0") before => found,
+        );
+    }
+    found == before
 }

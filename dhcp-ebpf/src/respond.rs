@@ -100,7 +100,7 @@ fn answer<F: Frame, T: Tables>(
     let answer = decide::decide(ingress, message, meta, scratch, tables)?;
     reply::reply(frame, ingress, scratch, &answer, tables)?;
     if let Some(promise) = answer.promise {
-        promise.keep(tables);
+        promise.keep(tables)?;
     }
     Ok(answer.outcome)
 }

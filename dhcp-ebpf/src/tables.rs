@@ -45,9 +45,12 @@ pub trait Tables {
 
     /// A copy of a slot's grant.
     fn grant(&self, slot: u32) -> Option<Grant>;
-    /// Writes [`Grant::granted`] of a slot.
-    fn set_granted(&self, slot: u32, word: u64);
-    /// Writes [`Grant::asked`] of a slot.
+    /// Writes [`Grant::granted`] of a slot; `false` if it is no longer `before`, for another CPU has
+    /// written it.
+    fn swap_granted(&self, slot: u32, before: u64, word: u64) -> bool;
+    /// Writes [`Grant::asked`] of a slot unless it is no longer `before`.
+    fn swap_asked(&self, slot: u32, before: u64, word: u64);
+    /// Writes [`Grant::asked`] of a slot, whatever it is.
     fn set_asked(&self, slot: u32, word: u64);
 
     /// The bucket of a source, see [`crate::limit`].

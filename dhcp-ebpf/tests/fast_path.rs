@@ -12,7 +12,8 @@ use dhcp_ebpf::fixtures::{
     host::{HostFrame, HostTables},
     request::RequestFrame,
     world::{
-        IFINDEX, LEASE_SECS, SERVER, SERVER_MAC, add_client, add_templates, address, mac, tables,
+        EPOCH, IFINDEX, LEASE_SECS, SERVER, SERVER_MAC, add_client, add_templates, address, mac,
+        tables,
     },
 };
 
@@ -129,6 +130,37 @@ fn a_full_ring_is_asked_again() {
     tables.ring_room.set(1);
     assert_eq!(outcome_of(&tables, &renewal(1)), Outcome::AckedRenewing);
     assert_eq!(tables.events.borrow().len(), 1);
+}
+
+#[test]
+fn c062_a_run_that_another_cpu_overtakes_takes_back_nothing() {
+    let tables = leased();
+    let later = tables.now_ns + 2 * LEASE_NS;
+    let grant = Grant {
+        granted: Grant::pack(later, EPOCH),
+        asked: 0,
+    };
+    tables.other_cpu.set(Some((1, grant)));
+    assert_eq!(outcome_of(&tables, &renewal(1)), Outcome::AckedRenewing);
+    assert_eq!(tables.grants.borrow()[&1], grant);
+}
+
+#[test]
+fn c076_a_release_on_another_cpu_is_not_undone_by_a_run_that_asks_for_more() {
+    // It comes before the run has noted what it grants: seen, if something else has been noted with it.
+    for noted_with_it in [1, NS_PER_SEC] {
+        let mut tables = leased();
+        tables.now_ns += 3 * LEASE_NS / 2;
+        tables.set_grant(1, tables.now_ns + 1);
+        let closed = Grant {
+            granted: Grant::pack(tables.now_ns + noted_with_it, EPOCH),
+            asked: Grant::pack(Grant::CLOSED, EPOCH),
+        };
+        tables.other_cpu.set(Some((1, closed)));
+        assert_eq!(outcome_of(&tables, &renewal(1)), Outcome::AckedRenewing);
+        assert!(tables.grants.borrow()[&1].is_closed(EPOCH));
+        assert_eq!(outcome_of(&tables, &renewal(1)), Outcome::Closed);
+    }
 }
 
 #[test]
