@@ -1,0 +1,125 @@
+//! What people, power supplies and chance do to the server.
+
+use std::{collections::BTreeSet, net::Ipv4Addr};
+
+use dhcp_common::abi::BindingState;
+use dhcp_user::engine::Command;
+
+use super::{
+    clock::{MS, SEC},
+    disk::Committer,
+    kernel::Kernel,
+    wire::Message,
+    world::{Event, World},
+};
+
+impl World {
+    pub fn operate(&mut self) {
+        let addresses: Vec<_> = self
+            .model
+            .promises
+            .keys()
+            .map(|(address, _)| *address)
+            .collect();
+        if addresses.is_empty() {
+            return;
+        }
+        let address = *self.dice.pick(&addresses);
+        self.operate_on(address);
+    }
+
+    pub fn operate_on(&mut self, address: Ipv4Addr) {
+        let command = if self.dice.chance(600) {
+            Command::Delete(address)
+        } else {
+            Command::Revoke(address)
+        };
+        if let Some(controller) = &mut self.controller {
+            controller.commands.push_back(command);
+            self.poke();
+        }
+    }
+
+    /// All clients come back at once.
+    pub fn storm(&mut self) {
+        self.count("storms");
+        for index in 0..self.clients.len() {
+            let on_at = self.clock.now + self.dice.below(50 * MS);
+            self.clients[index].power_cycle(on_at);
+            self.at(on_at, Event::Wake(index));
+        }
+    }
+
+    /// While a run is interrupted its frame comes again on another CPU, the operator ends its client's lease,
+    /// others come, or the controller is killed.
+    pub fn coincide(&mut self, octets: Vec<u8>) {
+        let client = Message::read(&octets).and_then(|message| message.client());
+        let promises = self.model.promises.keys();
+        let address = promises
+            .filter(|(_, of)| Some(*of) == client)
+            .map(|(address, _)| *address)
+            .next();
+        match (self.dice.below(8), address) {
+            (0, _) if self.may_crash() => self.crash(),
+            (1 | 2, Some(address)) => self.operate_on(address),
+            (3, Some(address)) => {
+                self.operate_on(address);
+                self.storm();
+            }
+            _ => self.after(0, Event::Frame(octets)),
+        }
+        self.count("coincidences");
+    }
+
+    /// Leases that only the kernel knows are kept in the controller's memory alone (`engine/restore.rs`).
+    pub fn may_crash(&self) -> bool {
+        self.controller.is_some() && self.model.unrecorded.is_empty()
+    }
+
+    /// The process is killed. The kernel goes on; what was being written may be, or not.
+    pub fn crash(&mut self) {
+        self.note(|_| "the controller is killed".to_owned());
+        self.count("crashes");
+        self.controller = None;
+        self.kernel.is_served = false;
+        if self.dice.chance(500) {
+            self.disk.fails = self.clock.now < self.disk.full_until;
+            self.settle_batch();
+        }
+        self.committer = Committer::default();
+        let time = *self.dice.pick(&[100 * MS, 120 * SEC]);
+        let time = self.dice.between(MS, time);
+        self.after(time, Event::Start);
+    }
+
+    /// All is gone but what is on disk.
+    pub fn power_cut(&mut self) {
+        self.crash();
+        self.note(|_| "the power is cut".to_owned());
+        self.count("power cuts");
+        self.clock.boot();
+        self.wall = None;
+        self.runs.clear();
+        self.fencings.clear();
+        let ring_room = self.faults.ring_room.unwrap_or(usize::MAX);
+        let trusts_torn = self.kernel.trusts_torn;
+        self.kernel = Kernel::new(&self.plan.config(self.max_leases), ring_room);
+        self.kernel.trusts_torn = trusts_torn;
+    }
+
+    /// The store is replaced by an empty one. What the kernel has published is all that is known then.
+    pub fn lose_store(&mut self) {
+        self.note(|_| "the store is lost".to_owned());
+        self.count("stores lost");
+        self.disk.lose_records();
+        let published = self.kernel.published();
+        let bound: BTreeSet<_> = published
+            .iter()
+            .filter(|(_, binding)| binding.state == BindingState::Bound as u8)
+            .map(|(client, binding)| (Ipv4Addr::from(binding.address), *client))
+            .collect();
+        self.model.promises.retain(|of, _| bound.contains(of));
+        self.model.unrecorded = bound.iter().map(|(address, _)| *address).collect();
+        self.model.revoked.clear();
+    }
+}
