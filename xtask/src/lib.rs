@@ -10,5 +10,6 @@ pub mod demo;
 pub mod fuzz;
 pub mod lab;
 pub mod setup;
+pub mod sim;
 pub mod test;
 pub mod workspace;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{build, compare, conformance, demo, fuzz, setup, test};
+use xtask::{build, compare, conformance, demo, fuzz, setup, sim, test};
 
 /// Everything that this workspace needs besides `cargo build`. Each command that a task runs is printed.
 #[derive(Parser)]
@@ -27,6 +27,8 @@ enum Task {
     Compare(compare::Options),
     /// Looks for octets that the server does not stand, and says what it found.
     Fuzz(fuzz::Options),
+    /// Plays the simulation of the whole server: `--seeds N`, or `--seed S` to see one world again.
+    Sim(sim::Options),
     /// Writes in docs/CONFORMANCE.md which tests cover which check.
     Conformance(conformance::Options),
 }
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Task::Test(options) => return test::run(&options),
         Task::Compare(options) => compare::run(&options),
         Task::Fuzz(options) => return fuzz::run(&options),
+        Task::Sim(options) => return sim::run(&options),
         Task::Conformance(options) => conformance::run(&options),
     };
     match result {
