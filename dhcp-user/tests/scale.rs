@@ -55,7 +55,10 @@ fn mac(address: Ipv4Addr) -> [u8; 6] {
 }
 
 fn file(subnets: u32) -> String {
-    let mut text = String::from("[[interface]]\nname = \"eth0\"\naddresses = [\"192.0.2.1\"]\n");
+    let mut text = String::from(
+        "[defaults]\nprobe-time = \"0s\"\n\n\
+         [[interface]]\nname = \"eth0\"\naddresses = [\"192.0.2.1\"]\n",
+    );
     for n in 0..subnets {
         let prefix = subnet(n);
         let (first, last) = (host(prefix, 128), host(prefix, 250));

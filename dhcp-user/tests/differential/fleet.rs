@@ -41,7 +41,8 @@ const KINDS: [&str; 5] = [
 /// Octets of an answer's longest option: less than makes options 57 and 82 decide what fits.
 const LONGEST: usize = 60;
 
-/// The networks with room for all, and nobody refused.
+/// The networks with room for all, nobody refused, and no address withheld from who could do without: to them every
+/// OFFER is the controller's.
 fn config() -> Config {
     let mut config = networks::config();
     config.server.max_leases = 2 * CLIENTS;
@@ -55,6 +56,7 @@ fn config() -> Config {
                 range: Some([LEASE_SECS / 4, LEASE_SECS * 2]),
                 ..subnet.lease
             };
+            subnet.ipv6_mostly = false;
             for option in &mut subnet.options {
                 option.data.truncate(LONGEST);
             }

@@ -226,7 +226,8 @@ fn a_lease_that_becomes_shorter_stays_durable_for_as_long_as_the_kernel_was_told
 }
 
 #[test]
-fn c120_m27_a_client_that_moves_while_commits_fail_is_renewed_and_its_port_is_on_disk_when_it_asks_again() {
+fn c120_m27_a_client_that_moves_while_commits_fail_is_renewed_and_its_port_is_on_disk_when_it_asks_again()
+ {
     let (here, there) = (circuit(b"here"), circuit(b"there"));
     let mut world = with_reservations(vec![reserve(port(Some(b"other"), None), ip(12))]);
     let address = lease_at(&mut world, 1, &here);

@@ -149,7 +149,8 @@ impl World {
                     discover
                 });
             }
-            self.run_for(1);
+            // Longer than they are probed.
+            self.run_for(2);
             let offered: BTreeSet<_> = self.replies.iter().map(|reply| reply.address).collect();
             if offered != addresses {
                 self.model.violate(Invariant::NothingIsLost, || {

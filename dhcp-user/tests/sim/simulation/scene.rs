@@ -59,12 +59,20 @@ pub struct Plan {
     domain: u8,
     has_reservation: bool,
     has_classes: bool,
+    /// Whether new addresses are probed; no host answers for any.
+    is_probing: bool,
 }
 
 impl Plan {
     pub fn draw(dice: &mut Dice) -> Self {
         let mut coin = || dice.chance(500);
-        let [has_range, is_authoritative, has_reservation, has_classes] = [(); 4].map(|()| coin());
+        let [
+            has_range,
+            is_authoritative,
+            has_reservation,
+            has_classes,
+            is_probing,
+        ] = [(); 5].map(|()| coin());
         Self {
             lease_secs: *dice.pick(&[120, 600, 900]),
             horizon_leases: dice.between(1, 3) as u32,
@@ -75,6 +83,7 @@ impl Plan {
             domain: dice.below(2) as u8,
             has_reservation,
             has_classes,
+            is_probing,
         }
     }
 
@@ -116,8 +125,11 @@ impl Plan {
             },
             offer_time: Duration::from_secs(self.offer_secs),
             decline_time: Duration::from_secs(DECLINE_SECS),
+            probe_time: Duration::from_millis(if self.is_probing { 500 } else { 0 }),
             authoritative: self.is_authoritative,
             rapid_commit: false,
+            bootp: false,
+            ipv6_mostly: false,
             server_id: None,
             options: vec![
                 value(option::ROUTER, &SERVER.octets()),
@@ -157,6 +169,8 @@ impl Plan {
                 fast_path: true,
                 client_limit: meta.client_limit,
                 relay_limit: meta.relay_limit,
+                leasequery: Vec::new(),
+                history: Duration::ZERO,
             },
             interfaces: Vec::new(),
             classes: if self.has_classes {
