@@ -130,7 +130,7 @@ impl Engine {
         self.answer(address, id, outcome, cx);
     }
 
-    /// The fence of a command has passed, but its client has asked again meanwhile, and the lease was
+    /// No fence of a command is under way any more, but its client has asked again meanwhile, and the lease was
     /// forgotten and is a new one now; or it has declined the address.
     pub(super) fn answer_superseded(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
         let state = self.held(address).map(|held| held.state);

@@ -160,6 +160,9 @@ impl Engine {
             Some((request, received)) => self.acknowledge(address, *request, received, cx),
             None => self.publish(address, cx),
         }
+        if !self.has_fence(address) {
+            self.answer_superseded(address, cx);
+        }
     }
 
     /// A client counts its lease from when it last sent its REQUEST (RFC 2131 §4.4.1). If it did so

@@ -288,6 +288,19 @@ fn a_command_that_fails_goes_back_to_what_the_one_before_has_made_durable() {
 }
 
 #[test]
+fn a_command_about_an_address_that_is_released_and_leased_again_meanwhile_is_answered() {
+    let mut world = World::new();
+    world.lease(1);
+    world.command(1, Command::Delete(ip(10)));
+    world.message(&release(1, ip(10)));
+    world.fence();
+    world.message(&renewing(1, ip(10)));
+    world.settle();
+    assert_eq!(world.answers, [done(1)]);
+    assert_eq!(world.state(ip(10)), Some(LeaseState::Bound));
+}
+
+#[test]
 fn a_command_about_an_address_that_is_declined_meanwhile_is_answered() {
     let mut world = World::new();
     world.lease(1);
