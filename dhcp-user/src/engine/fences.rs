@@ -115,7 +115,10 @@ impl Engine {
                 self.publish(address, cx);
             }
             LeaseState::Withdrawn => self.settle(address, cx),
-            LeaseState::Forgotten | LeaseState::Revoked => self.commit_command(address, cx),
+            LeaseState::Forgotten | LeaseState::Revoked => {
+                self.arm(address);
+                self.commit_command(address, cx);
+            }
             // Published by what follows the commit.
             LeaseState::Probing
             | LeaseState::Committing

@@ -177,21 +177,28 @@ impl Engine {
             self.arm(address);
             return;
         }
-        if BindingState::from_raw(binding.state) == Some(BindingState::Bound) {
-            self.keep_unrecorded(client, address, binding, cx);
+        let is_kept = BindingState::from_raw(binding.state) == Some(BindingState::Bound)
+            && self.keep_unrecorded(client, address, binding, slot, cx);
+        match slot {
+            // The kernel may grant more until the fence has passed.
+            Some(_) if is_kept => {
+                self.withdraw(address, cx);
+            }
+            _ => self.withdraw_stray(client, address, slot, binding.epoch, cx),
         }
-        self.withdraw_stray(client, address, slot, binding.epoch, cx);
     }
 
     /// The kernel has leased what the store does not know, as after the loss of the store's file. The
-    /// client may use the address for as long as it was told, and is leased it again when it asks.
+    /// client may use the address for as long as it was told, and is leased it again when it asks. `false`
+    /// where there is nothing to keep.
     fn keep_unrecorded(
         &mut self,
         client: ClientKey,
         address: Ipv4Addr,
         binding: &Binding,
+        slot: Option<u32>,
         cx: &Context<'_>,
-    ) {
+    ) -> bool {
         let granted = cx
             .kernel
             .grant(binding.slot)
@@ -202,7 +209,7 @@ impl Engine {
             || self.live.contains_key(&address)
             || expires <= cx.now
         {
-            return;
+            return false;
         }
         tracing::warn!(%address, ?client, "the kernel has a lease that the store does not know");
         self.take(address);
@@ -214,14 +221,15 @@ impl Engine {
             expires,
             durable_until: Nanos::default(),
             terms: None,
-            slot: NO_SLOT,
-            epoch: 0,
+            slot: slot.unwrap_or(NO_SLOT),
+            epoch: binding.epoch,
         };
         self.live.insert(address, lease);
         if self.current(&client).is_none() {
             self.by_client.insert(client, address);
         }
         self.arm(address);
+        true
     }
 
     /// Makes the kernel's map say what the live table does.

@@ -161,6 +161,25 @@ fn a_lease_of_the_kernel_that_the_store_has_lost_is_kept_for_its_client() {
 }
 
 #[test]
+fn a_lease_that_the_store_has_lost_is_kept_for_what_the_kernel_grants_until_the_fence() {
+    let mut world = World::new();
+    world.lease(1);
+    let binding = world.published(1).unwrap();
+    world.sleep(secs(300));
+    world.store.clear();
+    world.restart();
+    // A run that had looked the entry up before it was withdrawn.
+    let granted = world.now.plus_lease(LEASE_SECS);
+    world.kernel.grants.entry(binding.slot).or_default().granted =
+        Grant::pack(granted.0, binding.epoch);
+    world.settle();
+    world.pass(secs(599));
+    assert_eq!(world.state(ip(10)), Some(LeaseState::Forgotten));
+    world.pass(secs(2));
+    assert_eq!(world.state(ip(10)), None);
+}
+
+#[test]
 fn deleted_revoked_and_quarantined_addresses_stay_so() {
     let mut world = World::new();
     for client in 1..=3 {
