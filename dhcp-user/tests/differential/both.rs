@@ -321,3 +321,31 @@ fn c111_c112_who_lists_it_hears_from_the_kernel_that_ipv6_will_do_and_gets_no_ad
     let ack = both.ask(&request, Outcome::AckedRebooting);
     assert!(values(&direct, &ack, option::V6_ONLY_PREFERRED).is_empty());
 }
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn c092_c093_c094_who_lists_all_options_gets_what_fits_in_its_order() {
+    const FIRST: u8 = 160;
+    let mut both = Both::with_subnet(|subnet| {
+        subnet.options = (FIRST..FIRST + 60)
+            .map(|code| value(code, &[code; 8]))
+            .collect();
+    });
+    let client = both.lease(stranger(1));
+    // From the last to the first, so that it is the client's order and not the file's.
+    let list: Vec<u8> = (1..=255).rev().collect();
+    let ack = both.ask(
+        &listing(cast::rebooting(&client), &list),
+        Outcome::AckedRebooting,
+    );
+    let ip_len = ack.len() - 14;
+    assert!(ip_len <= 576, "{ip_len}");
+    let codes: Vec<_> = options_of(&client, &ack)
+        .into_iter()
+        .map(|(code, _)| code)
+        .filter(|code| (FIRST..FIRST + 60).contains(code))
+        .collect();
+    assert!(codes.len() > 20, "as many as there is room for: {codes:?}");
+    let expected: Vec<u8> = (FIRST..FIRST + 60).rev().take(codes.len()).collect();
+    assert_eq!(codes, expected);
+}
