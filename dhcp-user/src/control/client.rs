@@ -19,8 +19,8 @@ pub enum ClientError {
     NoServer(PathBuf),
     #[error("no permission to talk to the xdhcpd at {}; try again as root, or as a member of the socket's group", .0.display())]
     NoPermission(PathBuf),
-    #[error("lost the xdhcpd at {}: {source}", path.display())]
-    Lost { path: PathBuf, source: io::Error },
+    #[error("lost the xdhcpd at {}: {error}", path.display())]
+    Lost { path: PathBuf, error: io::Error },
     #[error("{message}")]
     Refused { kind: ErrorKind, message: String },
     #[error("the xdhcpd at {} gave an answer that is not understood: is it of another version?", .0.display())]
@@ -57,10 +57,7 @@ impl Client {
                     ClientError::NoServer(path)
                 }
                 io::ErrorKind::PermissionDenied => ClientError::NoPermission(path),
-                _ => ClientError::Lost {
-                    path,
-                    source: error,
-                },
+                _ => ClientError::Lost { path, error },
             }),
         }
     }
@@ -147,10 +144,10 @@ impl Client {
         }
     }
 
-    fn lost(&self, source: io::Error) -> ClientError {
+    fn lost(&self, error: io::Error) -> ClientError {
         ClientError::Lost {
             path: self.path.clone(),
-            source,
+            error,
         }
     }
 

@@ -87,8 +87,8 @@ pub enum BindError {
     InUse(PathBuf),
     #[error("{} is not a socket; move it away, or set another `server.control-socket`", .0.display())]
     NotASocket(PathBuf),
-    #[error("cannot make the control socket {}: {source}; xdhcpd must be able to write to its directory", path.display())]
-    Io { path: PathBuf, source: io::Error },
+    #[error("cannot make the control socket {}: {error}; xdhcpd must be able to write to its directory", path.display())]
+    Io { path: PathBuf, error: io::Error },
 }
 
 /// The socket, with its right name and mode. Removed when this is dropped.
@@ -107,9 +107,9 @@ impl Listener {
     /// # Errors
     /// A live server has it, something else stands there, or the directory is not writable.
     pub fn bind(path: &Path) -> Result<Self, BindError> {
-        let io_error = |source| BindError::Io {
+        let io_error = |error| BindError::Io {
             path: path.to_owned(),
-            source,
+            error,
         };
         let directory = path.parent().unwrap_or(Path::new("/"));
         // `/run` is empty after each boot.
@@ -183,9 +183,9 @@ impl Drop for Listener {
 }
 
 fn lock(path: &Path) -> Result<Flock<File>, BindError> {
-    let io_error = |source| BindError::Io {
+    let io_error = |error| BindError::Io {
         path: path.to_owned(),
-        source,
+        error,
     };
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");

@@ -41,10 +41,10 @@ pub enum BackupError {
     Itself(PathBuf),
     #[error("{}: a running xdhcpd has it as its store; give another name", .0.display())]
     InUse(PathBuf),
-    #[error("{}: cannot be written: {source}", path.display())]
-    Io { path: PathBuf, source: io::Error },
+    #[error("{}: cannot be written: {error}", path.display())]
+    Io { path: PathBuf, error: io::Error },
     #[error("the store cannot be copied: {0}")]
-    Copy(#[source] rusqlite::Error),
+    Copy(rusqlite::Error),
     #[error("the copy is not whole ({0}): `xdhcpd check --store` says more of the store")]
     NotWhole(String),
 }
@@ -54,9 +54,9 @@ pub enum BackupError {
 /// # Errors
 /// There is no copy, and nothing has changed.
 pub fn backup(from: &Path, to: &Path, force: bool) -> Result<Copied, BackupError> {
-    let io_error = |source| BackupError::Io {
+    let io_error = |error| BackupError::Io {
         path: to.to_owned(),
-        source,
+        error,
     };
     let reader = Reader::open(from)?;
     check_target(from, to, force)?;
@@ -143,9 +143,9 @@ fn read_back(path: &Path) -> Result<Copied, BackupError> {
     if let Some(problem) = problem {
         return Err(BackupError::NotWhole(problem));
     }
-    let octets = fs::metadata(path).map_err(|source| BackupError::Io {
+    let octets = fs::metadata(path).map_err(|error| BackupError::Io {
         path: path.to_owned(),
-        source,
+        error,
     })?;
     Ok(Copied {
         records,

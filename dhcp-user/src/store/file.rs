@@ -34,8 +34,8 @@ const CHECKED: [&str; 3] = ["sqlite_schema", "lease", "anchor"];
 pub enum OpenError {
     #[error("the directory {} of the store does not exist; make it, or set `server.store`", .0.display())]
     NoDirectory(PathBuf),
-    #[error("{}: cannot be opened: {source}; xdhcpd must be able to read and write it and its directory", path.display())]
-    Io { path: PathBuf, source: io::Error },
+    #[error("{}: cannot be opened: {error}; xdhcpd must be able to read and write it and its directory", path.display())]
+    Io { path: PathBuf, error: io::Error },
     #[error("{}: another xdhcpd has this store open; stop it first, or set another `server.store`", .0.display())]
     InUse(PathBuf),
     #[error("{}: {what}, not a store of xdhcpd; move it away, or set another `server.store`", path.display())]
@@ -62,9 +62,9 @@ pub(super) fn create(path: &Path) -> Result<(), OpenError> {
         Some(directory) if directory.is_dir() => directory,
         other => return Err(OpenError::NoDirectory(other.unwrap_or(path).to_owned())),
     };
-    let io_error = |source| OpenError::Io {
+    let io_error = |error| OpenError::Io {
         path: path.to_owned(),
-        source,
+        error,
     };
     let file = tempfile::Builder::new()
         .prefix(".xdhcpd-")
@@ -106,9 +106,9 @@ pub(super) fn check_header(path: &Path, mut file: &File) -> Result<(), OpenError
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             return foreign("not an SQLite file");
         }
-        Err(source) => {
+        Err(error) => {
             let path = path.to_owned();
-            return Err(OpenError::Io { path, source });
+            return Err(OpenError::Io { path, error });
         }
     }
     if !header.starts_with(HEADER_MAGIC) {

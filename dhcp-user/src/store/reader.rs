@@ -26,11 +26,11 @@ impl Reader {
     /// # Errors
     /// It is no store of ours, or of another version.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let file = File::open(path).map_err(|source| match source.kind() {
+        let file = File::open(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => OpenError::Missing(path.to_owned()),
             _ => OpenError::Io {
                 path: path.to_owned(),
-                source,
+                error,
             },
         })?;
         check_header(path, &file)?;

@@ -59,9 +59,9 @@ impl SqliteStore {
     /// # Errors
     /// The file is no store of ours, or cannot be used; it is left as it is.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let io_error = |source| OpenError::Io {
+        let io_error = |error| OpenError::Io {
             path: path.to_owned(),
-            source,
+            error,
         };
         if !path.try_exists().map_err(io_error)? {
             create(path)?;
