@@ -34,7 +34,9 @@ mod times;
 pub use boot::Boot;
 pub use host::Host;
 pub use options::parse_hex;
+pub(crate) use pool::usable;
 pub use problem::{Problem, Problems};
+pub(crate) use reservation::is_host_name;
 
 /// A whole configuration.
 #[derive(Clone, Debug)]

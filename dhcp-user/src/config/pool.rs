@@ -31,7 +31,7 @@ impl Taken<'_> {
 
 /// The addresses that hosts on a subnet can have: all but the first and the last one (RFC 1122
 /// §3.2.1.3), which only prefixes of two addresses or one do without (RFC 3021).
-pub(super) fn usable(prefix: Ipv4Net) -> (Ipv4Addr, Ipv4Addr) {
+pub(crate) fn usable(prefix: Ipv4Net) -> (Ipv4Addr, Ipv4Addr) {
     let (first, last) = (prefix.network(), prefix.broadcast());
     if prefix.prefix_len() >= 31 {
         return (first, last);

@@ -186,6 +186,15 @@ fn reserved_address(node: &Node<'_>, prefix: Ipv4Net, taken: Taken<'_>) -> Optio
 
 fn read_host_name(node: &Node<'_>) -> Option<String> {
     let name = node.string("printer")?;
+    if !is_host_name(name) {
+        node.refuse("not a host name (RFC 1123 §2.1); give letters, digits and inner hyphens, such as \"printer-2\"");
+        return None;
+    }
+    Some(name.to_owned())
+}
+
+/// Whether it is a host name by RFC 1123 §2.1, of at most 253 octets.
+pub(crate) fn is_host_name(name: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
@@ -194,9 +203,5 @@ fn read_host_name(node: &Node<'_>) -> Option<String> {
                 .bytes()
                 .all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
     };
-    if name.len() > MAX_HOST_NAME || !name.split('.').all(is_label) {
-        node.refuse("not a host name (RFC 1123 §2.1); give letters, digits and inner hyphens, such as \"printer-2\"");
-        return None;
-    }
-    Some(name.to_owned())
+    name.len() <= MAX_HOST_NAME && name.split('.').all(is_label)
 }

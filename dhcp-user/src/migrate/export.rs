@@ -11,9 +11,9 @@ use clap::ValueEnum;
 use serde::{Serialize, Serializer as _, ser::SerializeSeq as _};
 
 use crate::{
-    control::protocol::LeaseRow,
+    control::{protocol::LeaseRow, server::hex},
     engine::AgentIds,
-    store::{RecordState, WallRecord, wall::Utc},
+    store::{WallRecord, wall::Utc},
 };
 
 /// How leases are written.
@@ -63,7 +63,7 @@ impl Row {
         let ids = relay_info.map(AgentIds::parse).unwrap_or_default();
         Self {
             address: record.address,
-            state: label(record.state).to_owned(),
+            state: record.state.label().to_owned(),
             network: network(record.client.network(), networks),
             hardware_type: origin.hardware.htype,
             hardware_address: hex(origin.hardware.octets()),
@@ -200,19 +200,4 @@ fn epoch_of(text: &str) -> Option<u64> {
     let time = humantime::parse_rfc3339(text).ok()?;
     let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     Some(since_1970.as_secs())
-}
-
-const fn label(state: RecordState) -> &'static str {
-    match state {
-        RecordState::Bound => "bound",
-        RecordState::Forgotten => "deleted",
-        RecordState::Revoked => "revoked",
-        RecordState::Quarantined => "quarantined",
-        RecordState::Former => "former",
-    }
-}
-
-fn hex(octets: &[u8]) -> String {
-    let digits: Vec<_> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
-    digits.join(":")
 }

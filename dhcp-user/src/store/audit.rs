@@ -140,7 +140,7 @@ impl Audit {
             horizon,
         } = stored;
         let address = Some(record.address);
-        *self.records.entry(label(record.state)).or_default() += 1;
+        *self.records.entry(record.state.label()).or_default() += 1;
 
         let network = places.config.network(record.client.network());
         match (network, places.network_of(record.address)) {
@@ -218,15 +218,4 @@ fn is_moving(client: &ClientKey, addresses: [Ipv4Addr; 2], config: &Config) -> b
         .flat_map(|subnet| &subnet.reservations)
         .find(|reservation| reservation.owner == Owner::Client(*client));
     reserved.is_some_and(|reserved| addresses.contains(&reserved.address))
-}
-
-/// As `xdhcpd leases list` and the store's own view name them.
-const fn label(state: RecordState) -> &'static str {
-    match state {
-        RecordState::Bound => "bound",
-        RecordState::Forgotten => "deleted",
-        RecordState::Revoked => "revoked",
-        RecordState::Quarantined => "quarantined",
-        RecordState::Former => "former",
-    }
 }

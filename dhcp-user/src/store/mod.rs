@@ -46,6 +46,17 @@ pub enum RecordState {
 }
 
 impl RecordState {
+    /// The word in tables and JSON.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Bound => "bound",
+            Self::Forgotten => "deleted",
+            Self::Revoked => "revoked",
+            Self::Quarantined => "quarantined",
+            Self::Former => "former",
+        }
+    }
+
     /// Whether the address may be given to another client.
     pub const fn is_free(self) -> bool {
         matches!(self, Self::Former)

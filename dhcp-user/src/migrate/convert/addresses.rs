@@ -5,25 +5,14 @@ use std::{
     net::Ipv4Addr,
 };
 
-use ipnet::Ipv4Net;
-
 use super::{
     draft::{Owner, Pool, Reservation, Subnet},
     notes::Notes,
 };
+use crate::config::{is_host_name, usable};
 
 /// As the configuration's own checks say.
 const MAX_ID: usize = 255;
-const MAX_HOST_NAME: usize = 253;
-
-/// The addresses that hosts on a subnet can have.
-fn usable(prefix: Ipv4Net) -> (u32, u32) {
-    let (first, last) = (u32::from(prefix.network()), u32::from(prefix.broadcast()));
-    if prefix.prefix_len() >= 31 {
-        return (first, last);
-    }
-    (first.saturating_add(1), last.saturating_sub(1))
-}
 
 /// Pools inside the subnet, around what no client can have, in the order of addresses and apart.
 pub fn pools(
@@ -33,7 +22,7 @@ pub fn pools(
     notes: &mut Notes,
 ) {
     let (lowest, highest) = usable(subnet.prefix);
-    let own = ours.range(Ipv4Addr::from(lowest)..=Ipv4Addr::from(highest));
+    let own = ours.range(lowest..=highest);
     // First and last addresses of what is no longer free.
     let mut taken: BTreeMap<u32, u32> = own.map(|own| (u32::from(*own), u32::from(*own))).collect();
     let mut kept: Vec<Pool> = Vec::new();
@@ -48,7 +37,7 @@ pub fn pools(
             continue;
         }
         let (first, last) = (u32::from(pool.first), u32::from(pool.last));
-        let (low, high) = (first.max(lowest), last.min(highest));
+        let (low, high) = (first.max(lowest.into()), last.min(highest.into()));
         if low > high || first > last {
             notes.left(
                 pool.line,
@@ -120,9 +109,8 @@ pub fn reservations(
     subnet.reservations.retain_mut(|reservation| {
         let Reservation { line, owner, address, host_name, .. } = reservation;
         let what = format!("reservation of {address}");
-        let number = u32::from(*address);
         let key = (network.clone(), owner.clone());
-        let why = if !(lowest..=highest).contains(&number) {
+        let why = if !(lowest..=highest).contains(address) {
             format!("no host of {prefix} can have it")
         } else if ours.contains(address) {
             "it is an address of this server".to_owned()
@@ -153,16 +141,4 @@ fn is_id(owner: &Owner) -> bool {
         Owner::ClientId(id) => (2..=MAX_ID).contains(&id.len()),
         Owner::CircuitId(id) | Owner::RemoteId(id) => (1..=MAX_ID).contains(&id.len()),
     }
-}
-
-fn is_host_name(name: &str) -> bool {
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
-    };
-    name.len() <= MAX_HOST_NAME && name.split('.').all(is_label)
 }

@@ -434,9 +434,6 @@ fn own_addresses(config: &Config, host: &Host) -> HashSet<Ipv4Addr> {
 const fn label(state: RecordState) -> &'static str {
     match state {
         RecordState::Bound => "leased",
-        RecordState::Forgotten => "deleted",
-        RecordState::Revoked => "revoked",
-        RecordState::Quarantined => "quarantined",
-        RecordState::Former => "former",
+        other => other.label(),
     }
 }
