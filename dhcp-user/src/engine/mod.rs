@@ -21,6 +21,7 @@ mod horizons;
 mod leasequery;
 mod leases;
 mod links;
+mod lost;
 mod network;
 mod networks;
 mod offers;
@@ -65,6 +66,7 @@ pub use self::{
     },
     horizons::horizon,
     links::{Link, LinkTable},
+    lost::unrecorded,
     networks::Networks,
     relay_info::AgentIds,
     reload::{Fates, Preview},

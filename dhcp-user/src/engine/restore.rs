@@ -9,7 +9,7 @@ use crate::{
     clock::Nanos,
     config::Classes,
     live::{Lease, LeaseState},
-    store::{Origin, Record, RecordState},
+    store::{Record, RecordState},
 };
 
 /// Times go to the store in UTC and come back a little different; a horizon that has moved by less is
@@ -19,8 +19,9 @@ const CLOCK_DRIFT_NS: u64 = NS_PER_SEC;
 type Published = BTreeMap<ClientKey, Binding>;
 
 impl Engine {
-    /// Before any input: takes in the stored records, and the entries that the kernel's map holds.
-    /// Entries that are still right stay as they are, so that the kernel goes on answering.
+    /// Before any input: takes in the stored records, those of [`unrecorded`](super::unrecorded) leases among
+    /// them, and the entries that the kernel's map holds. Entries that are still right stay as they are, so that
+    /// the kernel goes on answering; what no record knows is withdrawn.
     pub fn restore(
         &mut self,
         records: impl IntoIterator<Item = Record>,
@@ -177,59 +178,7 @@ impl Engine {
             self.arm(address);
             return;
         }
-        let is_kept = BindingState::from_raw(binding.state) == Some(BindingState::Bound)
-            && self.keep_unrecorded(client, address, binding, slot, cx);
-        match slot {
-            // The kernel may grant more until the fence has passed.
-            Some(_) if is_kept => {
-                self.withdraw(address, cx);
-            }
-            _ => self.withdraw_stray(client, address, slot, binding.epoch, cx),
-        }
-    }
-
-    /// The kernel has leased what the store does not know, as after the loss of the store's file. The
-    /// client may use the address for as long as it was told, and is leased it again when it asks. `false`
-    /// where there is nothing to keep.
-    fn keep_unrecorded(
-        &mut self,
-        client: ClientKey,
-        address: Ipv4Addr,
-        binding: &Binding,
-        slot: Option<u32>,
-        cx: &Context<'_>,
-    ) -> bool {
-        let granted = cx
-            .kernel
-            .grant(binding.slot)
-            .granted_for(binding.epoch)
-            .unwrap_or_default();
-        let expires = Nanos(binding.expires_ns.max(granted));
-        if self.networks.containing(address).is_none()
-            || self.live.contains_key(&address)
-            || expires <= cx.now
-        {
-            return false;
-        }
-        tracing::warn!(%address, ?client, "the kernel has a lease that the store does not know");
-        self.take(address);
-        let lease = Lease {
-            client,
-            state: LeaseState::Forgotten,
-            origin: Origin::default(),
-            since: cx.now,
-            expires,
-            durable_until: Nanos::default(),
-            terms: None,
-            slot: slot.unwrap_or(NO_SLOT),
-            epoch: binding.epoch,
-        };
-        self.live.insert(address, lease);
-        if self.current(&client).is_none() {
-            self.by_client.insert(client, address);
-        }
-        self.arm(address);
-        true
+        self.withdraw_stray(client, address, slot, binding.epoch, cx);
     }
 
     /// Makes the kernel's map say what the live table does.

@@ -5,6 +5,7 @@
 
 mod controller;
 pub mod links;
+mod lost;
 mod reload;
 mod serving;
 mod stats;
@@ -32,7 +33,7 @@ use crate::{
     config::Config,
     control::server::{Control, Listener, Reload},
     datapath::{Datapath, Options, fence::Fence},
-    engine::{Engine, Grants as _, Setup},
+    engine::{self, Engine, Grants as _, Setup},
     live::Live,
     slowpath::xsk::XskSocket,
     store::{
@@ -77,7 +78,7 @@ async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
     let wall = Wall::resume(&mut store, &wall::boot_id()?, Sample::now())
         .map_err(anyhow::Error::from_boxed)
         .context("taking up the store's clock")?;
-    let records = load(&mut store, &wall)?;
+    let mut records = load(&mut store, &wall)?;
     let mut datapath = Datapath::open(&Options {
         pin_dir: config.server.pin_dir.clone(),
         max_leases: config.server.max_leases,
@@ -96,6 +97,8 @@ async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
         max_slots: config.server.max_leases,
     });
     let published = datapath.maps.published()?;
+    let lost = engine::unrecorded(&records, &published, Nanos::now(), &datapath.grants);
+    records.extend(lost::commit(&mut store, &wall, lost).await?);
     tracing::info!(
         records = records.len(),
         published = published.len(),

@@ -148,35 +148,92 @@ fn an_address_removed_from_the_configuration_is_withdrawn_and_its_client_naked()
 }
 
 #[test]
-fn a_lease_of_the_kernel_that_the_store_has_lost_is_kept_for_its_client() {
+fn c120_a_lease_of_the_kernel_that_the_store_has_lost_is_recorded_again_and_goes_on() {
     let mut world = World::new();
     world.lease(1);
+    let before = world.kernel.leases.clone();
+    world.sleep(secs(500));
+    world.kernel.renew(&key(1), world.now).unwrap();
+    let binding = before[&key(1)];
+    let granted = world.kernel.grants[&binding.slot].granted_for(binding.epoch);
     world.store.clear();
     world.restart();
-    world.settle();
-    assert_eq!(world.state(ip(10)), Some(LeaseState::Forgotten));
+    assert_eq!(world.take_effects(), [""; 0]);
+    assert_eq!(world.kernel.leases, before);
+    let record = &world.store[&ip(10)];
+    assert_eq!(
+        (record.client, record.state, record.expires, record.horizon),
+        (
+            key(1),
+            RecordState::Bound,
+            Nanos(granted.unwrap()),
+            Nanos(binding.durable_until_ns)
+        )
+    );
     world.expect_offer(&discover(2).requested(ip(10)), ip(11));
     world.expect_ack(&renewing(1, ip(10)), ip(10));
-    assert_eq!(world.recorded(ip(10)), Some(RecordState::Bound));
+}
+
+/// The entry is withdrawn, and the controller killed before the fence has passed: nobody has read what a run that had
+/// looked the entry up before has granted.
+#[test]
+fn c120_a_lease_that_the_store_has_lost_is_kept_for_what_the_kernel_may_grant_until_the_fence() {
+    let mut world = World::new();
+    world.lease(1);
+    let horizon = Nanos(world.published(1).unwrap().durable_until_ns);
+    world.store.clear();
+    let mut subnet = subnet();
+    subnet.pools[0].first = ip(11);
+    world.restart_with(config(vec![(NETWORK, subnet)]));
+    assert_eq!(world.take_effects(), ["withdraw"]);
+    world.restart_with(config(vec![(NETWORK, self::subnet())]));
+    world.pass(horizon.since(world.now) - secs(1));
+    world.expect_offer(&discover(2).requested(ip(10)), ip(11));
+    world.pass(secs(2));
+    assert_eq!(world.state(ip(10)), None);
 }
 
 #[test]
-fn a_lease_that_the_store_has_lost_is_kept_for_what_the_kernel_grants_until_the_fence() {
+fn c120_a_lease_that_the_store_has_lost_survives_a_reboot_after_the_start() {
+    let mut world = World::new();
+    world.lease(1);
+    world.store.clear();
+    world.restart();
+    world.kernel = Default::default();
+    world.restart();
+    world.expect_offer(&discover(2).requested(ip(10)), ip(11));
+    world.expect_ack(&renewing(1, ip(10)), ip(10));
+}
+
+/// The program may not answer from it any more, but a run that began before may.
+#[test]
+fn c120_a_lost_lease_that_has_expired_is_kept_as_long_as_the_kernel_may_have_extended_it() {
     let mut world = World::new();
     world.lease(1);
     let binding = world.published(1).unwrap();
-    world.sleep(secs(300));
+    world.sleep(secs(u64::from(LEASE_SECS) + 1));
     world.store.clear();
     world.restart();
-    // A run that had looked the entry up before it was withdrawn.
+    world.timeout();
     let granted = world.now.plus_lease(LEASE_SECS);
     world.kernel.grants.entry(binding.slot).or_default().granted =
         Grant::pack(granted.0, binding.epoch);
     world.settle();
-    world.pass(secs(599));
-    assert_eq!(world.state(ip(10)), Some(LeaseState::Forgotten));
-    world.pass(secs(2));
-    assert_eq!(world.state(ip(10)), None);
+    world.expect_offer(&discover(2).requested(ip(10)), ip(11));
+    assert_eq!(world.state(ip(10)), Some(LeaseState::Bound));
+}
+
+#[test]
+fn what_the_store_has_lost_of_a_revoked_lease_stays_revoked() {
+    let mut world = World::new();
+    world.lease(1);
+    world.command(1, Command::Revoke(ip(10)));
+    world.settle();
+    world.store.clear();
+    world.restart();
+    assert_eq!(world.recorded(ip(10)), Some(RecordState::Revoked));
+    world.expect_offer(&discover(2).requested(ip(10)), ip(11));
+    world.expect_nak(&renewing(1, ip(10)));
 }
 
 #[test]

@@ -13,7 +13,7 @@ const STEPS: u64 = 1000;
 /// In so many worlds whatever is broken on purpose must have been noticed.
 const NOTICED_WITHIN: u64 = 1000;
 /// What has to happen in all these worlds, or else they show nothing about it.
-const EXPECTED: [&str; 27] = [
+const EXPECTED: [&str; 28] = [
     "acknowledged by the controller",
     "acknowledged by the kernel",
     "answers compared",
@@ -28,6 +28,7 @@ const EXPECTED: [&str; 27] = [
     "frames that found the queue full",
     "hostile messages",
     "interruptions",
+    "leases recorded again",
     "offered by the controller",
     "offered by the kernel",
     "power cuts",
@@ -111,6 +112,11 @@ fn c120_a_start_that_forgets_what_the_kernel_granted_is_noticed() {
 #[test]
 fn c120_a_start_that_frees_leases_which_only_the_kernel_knows_is_noticed() {
     is_noticed(Sabotage::FreeUnrecorded);
+}
+
+#[test]
+fn c120_a_start_that_keeps_such_leases_only_in_memory_is_noticed() {
+    is_noticed(Sabotage::RecordNothing);
 }
 
 #[test]

@@ -29,11 +29,12 @@ struct Options {
 }
 
 fn sabotage(label: &str) -> Result<Sabotage, String> {
-    const ALL: [Sabotage; 6] = [
+    const ALL: [Sabotage; 7] = [
         Sabotage::FenceAtOnce,
         Sabotage::PromiseBeforeCommit,
         Sabotage::ForgetGrants,
         Sabotage::FreeUnrecorded,
+        Sabotage::RecordNothing,
         Sabotage::StartAtOnce,
         Sabotage::TrustTorn,
     ];

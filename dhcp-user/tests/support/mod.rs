@@ -23,8 +23,8 @@ use dhcp_user::{
     clock::Nanos,
     config::{Config, Subnet},
     engine::{
-        Command, CommandId, CommandOutcome, Counter, Effect, Engine, FenceId, Ingress, Input, Link,
-        LinkTable, Networks, Preview, Probe, ProbeAnswer, ProbeWay, Setup,
+        self, Command, CommandId, CommandOutcome, Counter, Effect, Engine, FenceId, Ingress, Input,
+        Link, LinkTable, Networks, Preview, Probe, ProbeAnswer, ProbeWay, Setup,
     },
     live::{LeaseState, Live},
     store::{Applied, Change, CommitError, Record, RecordState, Ticket},
@@ -375,13 +375,18 @@ impl World {
         self.fences.clear();
         self.kernel.templates.clear();
         self.effects.clear();
-        let records: Vec<_> = self.store.values().cloned().collect();
+        let mut records: Vec<_> = self.store.values().cloned().collect();
         let published: Vec<_> = self
             .kernel
             .leases
             .iter()
             .map(|(key, binding)| (*key, *binding))
             .collect();
+        let lost = engine::unrecorded(&records, &published, self.now, &self.kernel);
+        for record in &lost {
+            self.store.insert(record.address, record.clone());
+        }
+        records.extend(lost);
         let mut out = Vec::new();
         self.engine
             .restore(records, published, self.now, &self.kernel, &mut out);

@@ -62,6 +62,21 @@ fn c120_a_stopped_controller_leaves_the_kernel_answering_and_adopts_it_again() -
     away(Server::stop)
 }
 
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn c120_a_controller_whose_store_was_lost_has_its_leases_from_the_kernel() -> Result<()> {
+    away(|server| {
+        server.kill();
+        // Its journal goes with it.
+        for suffix in ["", "-wal", "-shm"] {
+            let mut file = server.store().as_os_str().to_owned();
+            file.push(suffix);
+            std::fs::remove_file(file)?;
+        }
+        Ok(())
+    })
+}
+
 /// As after a reboot: what was pinned is gone, and the leases come from the store.
 #[test]
 #[ignore = "needs root: cargo xtask test"]

@@ -120,7 +120,7 @@ impl World {
         if !self.controller.as_ref().is_some_and(is_due) {
             return;
         }
-        if self.may_crash() && self.dice.chance(self.faults.kill) {
+        if self.dice.chance(self.faults.kill) {
             self.crash();
             return;
         }

@@ -36,6 +36,8 @@ pub struct Faults {
     pub stall: u64,
     /// That the controller is killed, at each of its steps.
     pub kill: u64,
+    /// That it is killed within a second of its start, at each.
+    pub kill_at_start: u64,
     /// Mean times, zero for never.
     pub crash_secs: u64,
     pub power_cut_secs: u64,
@@ -80,6 +82,7 @@ impl Faults {
             frames: few(dice),
             stall: on(dice, 20),
             kill: on(dice, 20),
+            kill_at_start: on(dice, 500),
             crash_secs: on(dice, 6000),
             power_cut_secs: on(dice, 12000),
             wall_step_secs: on(dice, 4000),

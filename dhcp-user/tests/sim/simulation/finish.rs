@@ -166,7 +166,7 @@ impl World {
             return;
         };
         // Offers are in the memory of the controller that made them.
-        if reply.kind == message_type::OFFER || !self.model.unrecorded.is_empty() {
+        if reply.kind == message_type::OFFER {
             return;
         }
         let mut records = Vec::new();

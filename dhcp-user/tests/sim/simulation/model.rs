@@ -93,7 +93,7 @@ pub struct Model {
     given_up: BTreeMap<Use, u64>,
     asked: BTreeMap<u32, Asked>,
     pub revoked: BTreeSet<Use>,
-    /// Leases that the kernel has and the store has lost.
+    /// Leases that the kernel has and the store has lost, until a process that starts has recorded them again.
     pub unrecorded: BTreeSet<Ipv4Addr>,
     violation: Option<Violation>,
 }
@@ -245,6 +245,21 @@ impl Model {
             self.violate(Invariant::PromisesAreKept, || {
                 format!("{address} is {client:?}'s until {until}, committed is {record:?}")
             });
+        }
+    }
+
+    /// The rest is not recorded again, for its time is over.
+    pub fn end_unrecorded(&mut self) {
+        for address in std::mem::take(&mut self.unrecorded) {
+            self.not_revoked(address);
+        }
+    }
+
+    /// The kernel, which alone knew of some leases, has forgotten them.
+    pub fn forget_unrecorded(&mut self) {
+        for address in std::mem::take(&mut self.unrecorded) {
+            self.promises.retain(|(of, _), _| *of != address);
+            self.not_revoked(address);
         }
     }
 

@@ -2,14 +2,13 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    net::Ipv4Addr,
     sync::Arc,
 };
 
 use dhcp_user::{
-    engine::{Effect, Engine, Setup},
+    engine::{self, Effect, Engine, Setup},
     live::Live,
-    store::{Store as _, wall::Wall},
+    store::{Record, Store as _, WallChange, wall::Wall},
 };
 
 use super::{
@@ -24,7 +23,7 @@ impl World {
     /// The process starts, and waits for the runs that its predecessor has not waited for
     /// (`datapath::fence::Barrier::new`): nothing of what they grant is seen too late then.
     pub fn start(&mut self, arrivals: u64) {
-        if self.controller.is_some() {
+        if self.controller.is_some() || self.recording.is_some() {
             return;
         }
         let is_waiting = self.runs.keys().any(|arrival| *arrival <= arrivals);
@@ -50,28 +49,88 @@ impl World {
             self.plan = scene::Plan::draw(&mut self.dice);
             self.count("configurations changed");
         }
-        let config = Arc::new(self.plan.config(self.max_leases));
-        self.note(|_| format!("starts with {config:?}"));
-        self.kernel.configure(&config);
+        self.lives += 1;
+        if self.dice.chance(self.faults.kill_at_start) {
+            let time = *self.dice.pick(&[10 * MS, SEC]);
+            let time = self.dice.below(time);
+            self.after(time, Event::Kill);
+        }
         if self.dice.chance(self.faults.store_loss) {
             self.lose_store();
         }
         if self.sabotage == Some(Sabotage::ForgetGrants) {
             self.kernel.grants.borrow_mut().clear();
         }
+        let published = self.kernel.published();
+        let now = self.clock.boottime();
+        let grants = GrantsView(self.kernel.grants.clone());
+        let lost = engine::unrecorded(&self.records(&wall), &published, now, &grants);
+        if lost.is_empty() || self.sabotage == Some(Sabotage::FreeUnrecorded) {
+            self.serve(&wall, Vec::new());
+        } else if self.sabotage == Some(Sabotage::RecordNothing) {
+            self.serve(&wall, lost);
+        } else {
+            self.note(|_| format!("records {lost:?}"));
+            self.recording = Some(lost);
+            let time = self.faults.commit_time(&mut self.dice);
+            self.after(time, Event::Recorded(self.lives));
+        }
+    }
+
+    fn records(&mut self, wall: &Wall) -> Vec<Record> {
         let mut records = Vec::new();
         self.disk
             .load(&mut |stored| records.push(wall.record(stored)))
             .expect("reading never fails here");
-        if self.sabotage == Some(Sabotage::FreeUnrecorded) {
-            for (key, binding) in self.kernel.published() {
-                let mut all = records.iter();
-                if !all.any(|r| r.client == key && r.address == Ipv4Addr::from(binding.address)) {
-                    self.kernel.withdraw(&key);
-                }
-            }
+        records
+    }
+
+    /// As `src/run/lost.rs`: it is tried until it is there.
+    pub fn recorded(&mut self, life: u32) {
+        if life != self.lives || self.recording.is_none() {
+            return;
         }
-        self.lives += 1;
+        self.disk.fails =
+            self.clock.now < self.disk.full_until || self.dice.chance(self.faults.commit_fails);
+        if !self.commit_lost() {
+            self.after(SEC, Event::Recorded(life));
+            return;
+        }
+        self.recording = None;
+        if let Some(wall) = self.wall.clone() {
+            self.serve(&wall, Vec::new());
+        }
+    }
+
+    /// Whether the disk has taken what was to be recorded again.
+    pub fn commit_lost(&mut self) -> bool {
+        let (Some(lost), Some(wall)) = (&self.recording, &self.wall) else {
+            return false;
+        };
+        let puts = lost.iter().map(|record| wall.wall_record(record.clone()));
+        let puts: Vec<_> = puts.map(|put| WallChange::Put(Box::new(put))).collect();
+        if self.disk.commit(&puts).is_err() {
+            return false;
+        }
+        let addresses: Vec<_> = lost.iter().map(|record| record.address).collect();
+        for address in addresses {
+            let record = self.durable(address);
+            self.model
+                .committed(address, record.as_ref(), self.clock.now);
+            self.check_entries_of(address);
+            self.count("leases recorded again");
+        }
+        true
+    }
+
+    /// What the store holds, and `more`, is served.
+    fn serve(&mut self, wall: &Wall, more: Vec<Record>) {
+        self.model.end_unrecorded();
+        let config = Arc::new(self.plan.config(self.max_leases));
+        self.note(|_| format!("starts with {config:?}"));
+        self.kernel.configure(&config);
+        let mut records = self.records(wall);
+        records.extend(more);
         let live = Arc::new(Live::new());
         let mut controller = Controller {
             life: self.lives,
@@ -84,7 +143,7 @@ impl World {
             }),
             live,
             grants: GrantsView(self.kernel.grants.clone()),
-            wall,
+            wall: wall.clone(),
             frames: VecDeque::new(),
             committed: VecDeque::new(),
             fenced: VecDeque::new(),

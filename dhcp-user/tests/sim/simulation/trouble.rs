@@ -60,7 +60,7 @@ impl World {
             .map(|(address, _)| *address)
             .next();
         match (self.dice.below(8), address) {
-            (0, _) if self.may_crash() => self.crash(),
+            (0, _) => self.kill(),
             (1 | 2, Some(address)) => self.operate_on(address),
             (3, Some(address)) => {
                 self.operate_on(address);
@@ -71,9 +71,11 @@ impl World {
         self.count("coincidences");
     }
 
-    /// Leases that only the kernel knows are kept in the controller's memory alone (`engine/restore.rs`).
-    pub fn may_crash(&self) -> bool {
-        self.controller.is_some() && self.model.unrecorded.is_empty()
+    /// If there is a process, it ends now.
+    pub fn kill(&mut self) {
+        if self.controller.is_some() || self.recording.is_some() {
+            self.crash();
+        }
     }
 
     /// The process is killed. The kernel goes on; what was being written may be, or not.
@@ -85,7 +87,9 @@ impl World {
         if self.dice.chance(500) {
             self.disk.fails = self.clock.now < self.disk.full_until;
             self.settle_batch();
+            self.commit_lost();
         }
+        self.recording = None;
         self.committer = Committer::default();
         let time = *self.dice.pick(&[100 * MS, 120 * SEC]);
         let time = self.dice.between(MS, time);
@@ -105,6 +109,7 @@ impl World {
         let trusts_torn = self.kernel.trusts_torn;
         self.kernel = Kernel::new(&self.plan.config(self.max_leases), ring_room);
         self.kernel.trusts_torn = trusts_torn;
+        self.model.forget_unrecorded();
     }
 
     /// The store is replaced by an empty one. What the kernel has published is all that is known then.
@@ -113,13 +118,17 @@ impl World {
         self.count("stores lost");
         self.disk.lose_records();
         let published = self.kernel.published();
-        let bound: BTreeSet<_> = published
-            .iter()
-            .filter(|(_, binding)| binding.state == BindingState::Bound as u8)
-            .map(|(client, binding)| (Ipv4Addr::from(binding.address), *client))
-            .collect();
-        self.model.promises.retain(|of, _| bound.contains(of));
-        self.model.unrecorded = bound.iter().map(|(address, _)| *address).collect();
-        self.model.revoked.clear();
+        let of_state = |state: BindingState| -> BTreeSet<_> {
+            let entries = published.iter();
+            entries
+                .filter(|(_, binding)| binding.state == state as u8)
+                .map(|(client, binding)| (Ipv4Addr::from(binding.address), *client))
+                .collect()
+        };
+        let revoked = of_state(BindingState::Revoked);
+        let known: BTreeSet<_> = &of_state(BindingState::Bound) | &revoked;
+        self.model.promises.retain(|of, _| known.contains(of));
+        self.model.unrecorded = known.iter().map(|(address, _)| *address).collect();
+        self.model.revoked.retain(|of| revoked.contains(of));
     }
 }

@@ -6,7 +6,10 @@ use std::{
 };
 
 use dhcp_ebpf::fixtures::request::RequestFrame;
-use dhcp_user::{engine::FenceId, store::wall::Wall};
+use dhcp_user::{
+    engine::FenceId,
+    store::{Record, wall::Wall},
+};
 
 use super::{
     client::{Client, Reply},
@@ -34,6 +37,8 @@ pub enum Sabotage {
     ForgetGrants,
     /// A controller that takes over throws out leases that the store does not know.
     FreeUnrecorded,
+    /// It keeps them, but only in memory.
+    RecordNothing,
     /// A controller that takes over does not wait for runs that began before.
     StartAtOnce,
     /// The program believes copies whose halves are of different entries.
@@ -47,6 +52,7 @@ impl Sabotage {
             Self::PromiseBeforeCommit => "promise-before-commit",
             Self::ForgetGrants => "forget-grants",
             Self::FreeUnrecorded => "free-unrecorded",
+            Self::RecordNothing => "record-nothing",
             Self::StartAtOnce => "start-at-once",
             Self::TrustTorn => "trust-torn",
         }
@@ -79,7 +85,11 @@ pub enum Event {
     Start,
     /// The end of the wait for runs, up to a frame, at a start.
     Barrier(u64),
+    /// The disk is done with what a starting process has found in the kernel's map alone.
+    Recorded(u32),
     Crash,
+    /// As a crash, but only once.
+    Kill,
     PowerCut,
     WallStep,
     /// The committer looks at the wall clock.
@@ -96,6 +106,7 @@ impl Event {
         matches!(
             self,
             Self::Crash
+                | Self::Kill
                 | Self::PowerCut
                 | Self::WallStep
                 | Self::Storm
@@ -125,6 +136,8 @@ pub struct World {
     /// The store's time in this boot, as soon as it is known.
     pub wall: Option<Wall>,
     pub controller: Option<Controller>,
+    /// What a process that starts is committing before it does anything else.
+    pub recording: Option<Vec<Record>>,
     pub lives: u32,
     pub clients: Vec<Client>,
     rival: Rival,
@@ -168,6 +181,7 @@ impl World {
             committer: Committer::default(),
             wall: None,
             controller: None,
+            recording: None,
             lives: 0,
             clients,
             rival: Rival::default(),
@@ -298,16 +312,14 @@ impl World {
             Event::Fenced(fencing) => self.fenced(fencing),
             Event::Start => self.start(self.arrivals),
             Event::Barrier(arrivals) => self.start(arrivals),
+            Event::Recorded(life) => self.recorded(life),
             Event::Crash => {
-                if self.may_crash() {
-                    self.crash();
-                }
+                self.kill();
                 self.again(Event::Crash);
             }
+            Event::Kill => self.kill(),
             Event::PowerCut => {
-                if self.model.unrecorded.is_empty() {
-                    self.power_cut();
-                }
+                self.power_cut();
                 self.again(Event::PowerCut);
             }
             // One before the first start in a boot cannot be told from the time that has passed
