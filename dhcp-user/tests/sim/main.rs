@@ -13,10 +13,12 @@ const STEPS: u64 = 1000;
 /// In so many worlds whatever is broken on purpose must have been noticed.
 const NOTICED_WITHIN: u64 = 1000;
 /// What has to happen in all these worlds, or else they show nothing about it.
-const EXPECTED: [&str; 28] = [
+const EXPECTED: [&str; 31] = [
     "acknowledged by the controller",
     "acknowledged by the kernel",
+    "addresses found in use",
     "answers compared",
+    "answers to probes of no use",
     "coincidences",
     "commits",
     "commits failed",
@@ -32,6 +34,7 @@ const EXPECTED: [&str; 28] = [
     "offered by the controller",
     "offered by the kernel",
     "power cuts",
+    "probes",
     "publishing failed",
     "refused by the controller",
     "refused by the kernel",
@@ -117,6 +120,11 @@ fn c120_a_start_that_frees_leases_which_only_the_kernel_knows_is_noticed() {
 #[test]
 fn c120_a_start_that_keeps_such_leases_only_in_memory_is_noticed() {
     is_noticed(Sabotage::RecordNothing);
+}
+
+#[test]
+fn c030_an_address_that_is_offered_although_a_host_has_answered_for_it_is_noticed() {
+    is_noticed(Sabotage::OfferInUse);
 }
 
 #[test]

@@ -29,13 +29,14 @@ struct Options {
 }
 
 fn sabotage(label: &str) -> Result<Sabotage, String> {
-    const ALL: [Sabotage; 7] = [
+    const ALL: [Sabotage; 8] = [
         Sabotage::FenceAtOnce,
         Sabotage::PromiseBeforeCommit,
         Sabotage::ForgetGrants,
         Sabotage::FreeUnrecorded,
         Sabotage::RecordNothing,
         Sabotage::StartAtOnce,
+        Sabotage::OfferInUse,
         Sabotage::TrustTorn,
     ];
     ALL.into_iter()

@@ -97,12 +97,18 @@ impl Client {
         }
     }
 
-    fn mac(&self) -> [u8; 6] {
+    pub fn mac(&self) -> [u8; 6] {
         if self.has_spare_hardware {
             scene::spare_mac(self.n)
         } else {
             scene::mac(self.n)
         }
+    }
+
+    /// Whether it answers for an address, for it has leased it from anybody.
+    pub fn uses(&self, address: Ipv4Addr, now: u64) -> bool {
+        let held = self.held.filter(|held| held.until() > now);
+        self.state != State::Off && held.is_some_and(|held| held.address == address)
     }
 
     /// A message of a new transaction.

@@ -10,10 +10,10 @@ use std::{
 use dhcp_common::{abi::ClientKey, wire::message_type};
 use dhcp_ebpf::fixtures::world::IFINDEX;
 use dhcp_user::{
-    engine::{Command, CommandId, Effect, Engine, FenceId, Input},
+    engine::{Command, CommandId, Effect, Engine, FenceId, Input, ProbeAnswer},
     live::{LeaseState, Live},
     slowpath::frame,
-    store::wall::Wall,
+    store::{Hardware, wall::Wall},
 };
 
 use super::{
@@ -22,7 +22,7 @@ use super::{
     kernel::GrantsView,
     model::Invariant,
     wire::Message,
-    world::{Event, World},
+    world::{Event, Sabotage, World},
 };
 
 /// Inputs of one kind that are taken in at once.
@@ -38,6 +38,7 @@ pub struct Controller {
     pub committed: VecDeque<Committed>,
     pub fenced: VecDeque<FenceId>,
     pub commands: VecDeque<Command>,
+    pub answers: VecDeque<ProbeAnswer>,
     pub operators: BTreeMap<CommandId, Command>,
     pub last_command: u64,
     pub effects: VecDeque<Effect>,
@@ -65,6 +66,7 @@ enum Source {
     Fenced,
     Events,
     Commands,
+    Answers,
     Stuck,
 }
 
@@ -78,6 +80,17 @@ impl Controller {
     /// Whether the kernel knows of a client what the controller has decided.
     pub fn has_told(&self, client: ClientKey) -> bool {
         self.effects.is_empty() && self.stuck.iter().all(|(_, key)| *key != client)
+    }
+
+    /// Whether an address is held back until it is known that no host has it.
+    pub fn is_probing(&self, address: Ipv4Addr) -> bool {
+        let lease = self.live.get(&address);
+        lease.is_some_and(|lease| lease.state == LeaseState::Probing)
+    }
+
+    /// Of the client that an address is for.
+    pub fn hardware_of(&self, address: Ipv4Addr) -> Option<Hardware> {
+        Some(self.live.get(&address)?.origin.hardware)
     }
 
     fn revoked_from(&self, client: ClientKey) -> Vec<Ipv4Addr> {
@@ -99,6 +112,7 @@ impl Controller {
             && self.committed.is_empty()
             && self.fenced.is_empty()
             && self.commands.is_empty()
+            && self.answers.is_empty()
     }
 
     /// Commands that have not been answered.
@@ -175,6 +189,7 @@ impl World {
             (S::Fenced, !c.fenced.is_empty()),
             (S::Events, !self.kernel.events.borrow().is_empty()),
             (S::Commands, !c.commands.is_empty()),
+            (S::Answers, !c.answers.is_empty()),
             (S::Stuck, !c.stuck.is_empty()),
         ];
         let ready: Vec<_> = ready
@@ -226,6 +241,14 @@ impl World {
             Source::Commands => {
                 if let Some(command) = c.commands.pop_front() {
                     self.command(c, command);
+                }
+            }
+            Source::Answers => {
+                if let Some(answer) = c.answers.pop_front() {
+                    self.note_answer(c, &answer);
+                    if self.sabotage != Some(Sabotage::OfferInUse) {
+                        self.input(c, Input::ProbeAnswered(answer));
+                    }
                 }
             }
             Source::Stuck => {

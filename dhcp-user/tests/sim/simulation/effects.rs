@@ -49,7 +49,7 @@ impl World {
                 octets.truncate(len.expect("a reply fits a frame"));
                 self.controller_answers(c, octets);
             }
-            Effect::Probe(probe) => self.note(|_| format!("controller: probes {}", probe.address)),
+            Effect::Probe(probe) => self.probe(&probe),
             Effect::Answer { id, outcome } => self.answer(c, id, outcome),
         }
     }

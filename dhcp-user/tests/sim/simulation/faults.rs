@@ -46,6 +46,8 @@ pub struct Faults {
     pub storm_secs: u64,
     pub operator_secs: u64,
     pub hostile_secs: u64,
+    /// That a host has an address of a pool.
+    pub squatting: u64,
     /// That a start finds another configuration.
     pub config_change: u64,
     /// That a start finds an empty store beside the kernel's maps.
@@ -89,6 +91,7 @@ impl Faults {
             storm_secs: on(dice, 2000),
             operator_secs: on(dice, 600),
             hostile_secs: on(dice, 400),
+            squatting: on(dice, 500),
             config_change: on(dice, 500),
             store_loss: on(dice, 200),
         }

@@ -42,6 +42,7 @@ impl World {
         self.faults = Faults::default();
         self.disk.full_until = 0;
         self.is_quiet = true;
+        self.hosts.clear();
         self.run_for(SETTLE_SECS);
         if let Some(controller) = &self.controller
             && !controller.unanswered().is_empty()
@@ -150,7 +151,7 @@ impl World {
                 });
             }
             // Longer than they are probed.
-            self.run_for(2);
+            self.run_for(10);
             let offered: BTreeSet<_> = self.replies.iter().map(|reply| reply.address).collect();
             if offered != addresses {
                 self.model.violate(Invariant::NothingIsLost, || {

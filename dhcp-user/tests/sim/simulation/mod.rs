@@ -15,6 +15,7 @@ mod faults;
 mod fence;
 mod finish;
 mod hostile;
+mod hosts;
 mod kernel;
 mod model;
 mod network;

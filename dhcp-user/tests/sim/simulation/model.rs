@@ -8,7 +8,10 @@ use std::{
 };
 
 use dhcp_common::{abi::ClientKey, wire::message_type};
-use dhcp_user::store::{Record, RecordState};
+use dhcp_user::{
+    engine::{Probe, ProbeAnswer},
+    store::{Record, RecordState},
+};
 
 use super::{scene::Plan, wire::Message};
 
@@ -31,6 +34,8 @@ pub enum Invariant {
     RevokedIsRefused,
     /// No address that another client may be using is offered.
     OffersAreFree,
+    /// No address is offered of which it has been heard in time that a host has it.
+    AddressesInUseAreNotOffered,
     /// An offer is free as soon as its client has chosen another server, and the program hands such a
     /// choice on.
     DeclinedOffersAreFree,
@@ -95,6 +100,10 @@ pub struct Model {
     pub revoked: BTreeSet<Use>,
     /// Leases that the kernel has and the store has lost, until a process that starts has recorded them again.
     pub unrecorded: BTreeSet<Ipv4Addr>,
+    /// The last probe of each address.
+    probes: BTreeMap<Ipv4Addr, Probe>,
+    /// Addresses that a host has, as the server has been told.
+    pub in_use: BTreeSet<Ipv4Addr>,
     violation: Option<Violation>,
 }
 
@@ -223,6 +232,11 @@ impl Model {
 
     /// An OFFER of the controller leaves.
     pub fn offered(&mut self, address: Ipv4Addr, client: ClientKey, now: u64) {
+        if self.in_use.contains(&address) {
+            self.violate(Invariant::AddressesInUseAreNotOffered, || {
+                format!("{address} is offered to {client:?}, and a host has answered for it")
+            });
+        }
         let other = self.alive(address, now).find(|(other, _)| *other != client);
         if let Some((other, until)) = other {
             self.violate(Invariant::OffersAreFree, || {
@@ -231,10 +245,22 @@ impl Model {
         }
     }
 
+    pub fn probed(&mut self, probe: Probe) {
+        self.probes.insert(probe.address, probe);
+    }
+
+    /// Whether somebody answers the last probe of an address.
+    pub fn is_answered(&self, answer: &ProbeAnswer) -> bool {
+        let probe = self.probes.get(&answer.address());
+        probe.is_some_and(|probe| probe.is_answered_by(answer))
+    }
+
     /// Something about an address has been committed.
     pub fn committed(&mut self, address: Ipv4Addr, record: Option<&Durable>, now: u64) {
         if record.is_some() {
             self.unrecorded.remove(&address);
+        } else {
+            self.in_use.remove(&address);
         }
         let broken = self.alive(address, now).find(|(client, until)| {
             record.is_none_or(|record| {

@@ -37,7 +37,7 @@ impl World {
     }
 
     /// When each copy of a packet arrives.
-    fn transits(&mut self) -> Vec<u64> {
+    pub fn transits(&mut self) -> Vec<u64> {
         let copies = 1 + usize::from(self.dice.chance(self.faults.duplication));
         (0..copies)
             .filter_map(|_| self.faults.transit(&mut self.dice))

@@ -22,6 +22,8 @@ use super::dice::Dice;
 pub const DIRECT: u32 = 1;
 pub const RELAYED: u32 = 9;
 pub const DECLINE_SECS: u64 = 1800;
+/// None, as by default, and so long that clients ask again meanwhile.
+const PROBE_TIMES_MS: [u64; 4] = [0, 500, 500, 6000];
 /// The client for which an address may be reserved.
 pub const RESERVED_CLIENT: u8 = 1;
 const RESERVED: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 50);
@@ -59,20 +61,14 @@ pub struct Plan {
     domain: u8,
     has_reservation: bool,
     has_classes: bool,
-    /// Whether new addresses are probed; no host answers for any.
-    is_probing: bool,
+    /// For how long new addresses of the two subnets are probed.
+    probe_time: [Duration; 2],
 }
 
 impl Plan {
     pub fn draw(dice: &mut Dice) -> Self {
         let mut coin = || dice.chance(500);
-        let [
-            has_range,
-            is_authoritative,
-            has_reservation,
-            has_classes,
-            is_probing,
-        ] = [(); 5].map(|()| coin());
+        let [has_range, is_authoritative, has_reservation, has_classes] = [(); 4].map(|()| coin());
         Self {
             lease_secs: *dice.pick(&[120, 600, 900]),
             horizon_leases: dice.between(1, 3) as u32,
@@ -83,7 +79,7 @@ impl Plan {
             domain: dice.below(2) as u8,
             has_reservation,
             has_classes,
-            is_probing,
+            probe_time: [(); 2].map(|()| Duration::from_millis(*dice.pick(&PROBE_TIMES_MS))),
         }
     }
 
@@ -111,7 +107,7 @@ impl Plan {
             && self.addresses().any(|other| other == address)
     }
 
-    fn subnet(&self, prefix: &str, pool: Pool) -> Subnet {
+    fn subnet(&self, prefix: &str, pool: Pool, probe_time: Duration) -> Subnet {
         let lease_secs = self.lease_secs;
         Subnet {
             prefix: prefix.parse().expect("a prefix"),
@@ -125,7 +121,7 @@ impl Plan {
             },
             offer_time: Duration::from_secs(self.offer_secs),
             decline_time: Duration::from_secs(DECLINE_SECS),
-            probe_time: Duration::from_millis(if self.is_probing { 500 } else { 0 }),
+            probe_time,
             authoritative: self.is_authoritative,
             rapid_commit: false,
             bootp: false,
@@ -142,7 +138,8 @@ impl Plan {
 
     pub fn config(&self, max_leases: u32) -> Config {
         let [direct, relayed] = self.pools();
-        let mut direct = self.subnet("10.0.0.0/24", direct);
+        let [probes_direct, probes_relayed] = self.probe_time;
+        let mut direct = self.subnet("10.0.0.0/24", direct, probes_direct);
         if self.has_reservation {
             direct.reservations.push(Arc::new(Reservation {
                 owner: Owner::Client(reserved_client()),
@@ -151,7 +148,7 @@ impl Plan {
                 overrides: Overrides::default(),
             }));
         }
-        let relayed = self.subnet("10.9.0.0/16", relayed);
+        let relayed = self.subnet("10.9.0.0/16", relayed, probes_relayed);
         let networks = [(DIRECT, direct), (RELAYED, relayed)].map(|(id, subnet)| config::Network {
             id,
             name: id.to_string(),

@@ -148,6 +148,7 @@ impl World {
             committed: VecDeque::new(),
             fenced: VecDeque::new(),
             commands: VecDeque::new(),
+            answers: VecDeque::new(),
             operators: BTreeMap::new(),
             last_command: 0,
             effects: VecDeque::new(),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use dhcp_common::abi::BindingState;
-use dhcp_user::engine::Command;
+use dhcp_user::{engine::Command, store::RecordState};
 
 use super::{
     clock::{MS, SEC},
@@ -90,10 +90,20 @@ impl World {
             self.commit_lost();
         }
         self.recording = None;
+        // What has not been committed of it is forgotten.
+        let in_use = std::mem::take(&mut self.model.in_use).into_iter();
+        self.model.in_use = in_use
+            .filter(|address| self.is_quarantined(*address))
+            .collect();
         self.committer = Committer::default();
         let time = *self.dice.pick(&[100 * MS, 120 * SEC]);
         let time = self.dice.between(MS, time);
         self.after(time, Event::Start);
+    }
+
+    fn is_quarantined(&self, address: Ipv4Addr) -> bool {
+        let record = self.durable(address);
+        record.is_some_and(|record| record.state == RecordState::Quarantined)
     }
 
     /// All is gone but what is on disk.
@@ -117,6 +127,7 @@ impl World {
         self.note(|_| "the store is lost".to_owned());
         self.count("stores lost");
         self.disk.lose_records();
+        self.model.in_use.clear();
         let published = self.kernel.published();
         let of_state = |state: BindingState| -> BTreeSet<_> {
             let entries = published.iter();

@@ -7,7 +7,7 @@ use std::{
 
 use dhcp_ebpf::fixtures::request::RequestFrame;
 use dhcp_user::{
-    engine::FenceId,
+    engine::{FenceId, ProbeAnswer},
     store::{Record, wall::Wall},
 };
 
@@ -19,6 +19,7 @@ use super::{
     disk::{Committer, Disk},
     faults::{self, Faults},
     hostile,
+    hosts::Host,
     kernel::Kernel,
     model::{Durable, Model},
     program::Run,
@@ -41,6 +42,8 @@ pub enum Sabotage {
     RecordNothing,
     /// A controller that takes over does not wait for runs that began before.
     StartAtOnce,
+    /// The engine is not told that a host has an address that is probed.
+    OfferInUse,
     /// The program believes copies whose halves are of different entries.
     TrustTorn,
 }
@@ -54,6 +57,7 @@ impl Sabotage {
             Self::FreeUnrecorded => "free-unrecorded",
             Self::RecordNothing => "record-nothing",
             Self::StartAtOnce => "start-at-once",
+            Self::OfferInUse => "offer-in-use",
             Self::TrustTorn => "trust-torn",
         }
     }
@@ -77,6 +81,7 @@ pub enum Event {
     /// A message at the other server.
     Rival(Box<RequestFrame>),
     Reply(usize, Reply),
+    ProbeAnswer(ProbeAnswer),
     Wake(usize),
     /// Of the process with this number.
     Turn(u32),
@@ -140,6 +145,7 @@ pub struct World {
     pub recording: Option<Vec<Record>>,
     pub lives: u32,
     pub clients: Vec<Client>,
+    pub hosts: Vec<Host>,
     rival: Rival,
     pub overheard: VecDeque<RequestFrame>,
     pub model: Model,
@@ -164,6 +170,7 @@ impl World {
         let clients = (1..=dice.between(2, 8) as u8)
             .map(|n| Client::new(n, &mut dice))
             .collect();
+        let hosts = Host::draw_all(plan.addresses(), faults.squatting, &mut dice);
         let mut world = Self {
             dice,
             clock: Clock::new(),
@@ -184,6 +191,7 @@ impl World {
             recording: None,
             lives: 0,
             clients,
+            hosts,
             rival: Rival::default(),
             overheard: VecDeque::new(),
             model: Model::default(),
@@ -301,6 +309,7 @@ impl World {
                 });
                 self.client_did(index, sent);
             }
+            Event::ProbeAnswer(answer) => self.probe_answer(answer),
             Event::Wake(index) => {
                 if self.clients[index].wakes_at == self.clock.now && !self.is_quiet {
                     let sent = self.clients[index].wake(self.clock.now, &mut self.dice);
