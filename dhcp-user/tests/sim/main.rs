@@ -123,6 +123,11 @@ fn c120_a_start_that_keeps_such_leases_only_in_memory_is_noticed() {
 }
 
 #[test]
+fn c118_a_start_that_does_not_wait_for_runs_of_before_is_noticed() {
+    is_noticed(Sabotage::StartAtOnce);
+}
+
+#[test]
 fn c030_an_address_that_is_offered_although_a_host_has_answered_for_it_is_noticed() {
     is_noticed(Sabotage::OfferInUse);
 }

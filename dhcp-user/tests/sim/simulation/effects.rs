@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use dhcp_common::{
-    abi::{BindingState, ClientKey},
+    abi::{Binding, BindingState, ClientKey},
     wire::message_type,
 };
 use dhcp_ebpf::fixtures::world::SERVER_MAC;
@@ -144,6 +144,18 @@ impl World {
                     format!("{key:?} has {own:?}, and {other:?} has {binding:?}")
                 });
             }
+        }
+        let is_former = |of: &Binding| {
+            of.slot == own.slot && (of.epoch, of.address) != (own.epoch, own.address)
+        };
+        let former = self
+            .runs
+            .values()
+            .find_map(|run| run.from.filter(is_former));
+        if let Some(former) = former {
+            self.model.violate(Invariant::SlotsAreFenced, || {
+                format!("{key:?} has {own:?}, and a run answers from {former:?}")
+            });
         }
         self.check_entries_of(own.address.into());
     }

@@ -38,6 +38,8 @@ pub struct Faults {
     pub kill: u64,
     /// That it is killed within a second of its start, at each.
     pub kill_at_start: u64,
+    /// That it is killed while a fence waits for a run, at each that does.
+    pub kill_at_fence: u64,
     /// Mean times, zero for never.
     pub crash_secs: u64,
     pub power_cut_secs: u64,
@@ -85,6 +87,7 @@ impl Faults {
             stall: on(dice, 20),
             kill: on(dice, 20),
             kill_at_start: on(dice, 500),
+            kill_at_fence: on(dice, 900),
             crash_secs: on(dice, 6000),
             power_cut_secs: on(dice, 12000),
             wall_step_secs: on(dice, 4000),

@@ -25,6 +25,10 @@ impl World {
         } else {
             self.count("fences that waited for a run");
             self.fencings.push(fencing);
+            if self.dice.chance(self.faults.kill_at_fence) {
+                let soon = self.dice.below(5 * MS);
+                self.after(soon, Event::Kill);
+            }
         }
     }
 

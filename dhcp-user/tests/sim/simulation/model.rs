@@ -28,6 +28,8 @@ pub enum Invariant {
     PublishedIsDurable,
     /// No two published entries are for the same address, or use the same slot.
     OneEntryAnAddress,
+    /// No slot is used again while a run may write to it for its last use.
+    SlotsAreFenced,
     /// A lease that runs is not refused to its client while the configuration allows it.
     LeasesAreRenewable,
     /// A revoked lease is not acknowledged any more.

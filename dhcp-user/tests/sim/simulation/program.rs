@@ -40,7 +40,7 @@ pub struct Run {
     pub lead_ns: u64,
     past: Vec<Look>,
     was_interrupted: bool,
-    /// What it answers from.
+    /// What it answers from, as soon as it has found it.
     pub from: Option<Binding>,
 }
 
@@ -128,14 +128,14 @@ impl Kernel {
         let is_interrupted = tables.is_interrupted.get();
         let fresh = tables.fresh.into_inner();
         run.past.extend(fresh);
-        if is_interrupted {
-            run.was_interrupted = true;
-            return Progress::Interrupted;
-        }
         run.from = run.past.iter().rev().find_map(|look| match look {
             Look::Binding(binding) => binding.filter(|found| found.is_sealed_for(&scratch.client)),
             _ => None,
         });
+        if is_interrupted {
+            run.was_interrupted = true;
+            return Progress::Interrupted;
+        }
         Progress::Ended(verdict.outcome, frame.0)
     }
 }

@@ -96,7 +96,7 @@ impl World {
             .filter(|address| self.is_quarantined(*address))
             .collect();
         self.committer = Committer::default();
-        let time = *self.dice.pick(&[100 * MS, 120 * SEC]);
+        let time = *self.dice.pick(&[20 * MS, 100 * MS, 120 * SEC]);
         let time = self.dice.between(MS, time);
         self.after(time, Event::Start);
     }
