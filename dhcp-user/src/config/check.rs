@@ -19,7 +19,7 @@ use dhcp_common::{
 use ipnet::Ipv4Net;
 
 use super::{
-    Config, Host, Interface, Link, Problem, Problems, Server, class,
+    Config, Host, Interface, Link, Problem, Problems, Server, class, ipv6,
     raw::{Document, Node, Section},
     requesters, subnet, times,
 };
@@ -82,6 +82,7 @@ pub fn parse(file: &Path, text: &str, host: Option<&Host>) -> Result<Config, Pro
         let interfaces = interfaces(&root, host);
         let ours = addresses(&interfaces, host);
         let named = class::Named::read(&root);
+        ipv6::refuse_unsent(&root);
         Config {
             server: server(root.get("server")),
             networks: subnet::networks(&root, &ours, &named),

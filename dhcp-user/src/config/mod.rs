@@ -20,6 +20,7 @@ mod boot;
 pub mod check;
 mod class;
 mod host;
+mod ipv6;
 pub(crate) mod options;
 mod pool;
 mod problem;

@@ -134,6 +134,11 @@ impl<'a> Node<'a> {
         self.value.as_str()
     }
 
+    /// Likewise.
+    pub fn as_boolean(&self) -> Option<bool> {
+        self.value.as_bool()
+    }
+
     pub fn is_list(&self) -> bool {
         self.value.is_array()
     }

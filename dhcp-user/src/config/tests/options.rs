@@ -6,7 +6,9 @@ use super::{OptionValue, good, problems::problems, subnet};
 use crate::config::options::written;
 
 fn options(lines: &str) -> Vec<(u8, Vec<u8>)> {
-    let config = good(&subnet(&format!("[subnet.options]\n{lines}")));
+    let config = good(&subnet(&format!(
+        "ipv6-mostly = true\n[subnet.options]\n{lines}"
+    )));
     let options = &config.networks[0].subnets[0].options;
     options
         .iter()
@@ -196,7 +198,9 @@ fn wrong_values_are_refused_with_what_their_rfc_wants() {
         ),
     ];
     for (line, expected) in cases {
-        let found = problems(&subnet(&format!("options = {{ {line} }}")));
+        let found = problems(&subnet(&format!(
+            "options = {{ {line} }}\nipv6-mostly = true"
+        )));
         assert_eq!(found, [*expected], "{line}");
     }
     let long = "x".repeat(256);

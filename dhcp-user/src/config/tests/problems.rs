@@ -305,6 +305,73 @@ fn what_the_host_lacks_is_refused() {
     assert!(Host::probe().unwrap().interfaces["lo"].contains(&Ipv4Addr::LOCALHOST));
 }
 
+#[test]
+fn an_option_for_ipv6_mostly_networks_is_refused_where_there_is_none() {
+    let unsent = "never sent, for no client that it is for is on an IPv6-mostly network; add `ipv6-mostly = true` beside its `options`, or leave it out";
+    let option = "options = { v6-only-preferred = 1800 }";
+    let mostly = "ipv6-mostly = true";
+    let other = "[[subnet]]\nprefix = '10.1.0.0/24'\n";
+    let network = "[[network]]\nname = 'n'\n";
+    let class = "[[class]]\nname = 'c'\nwhen = { vendor-class = 'v' }\n";
+    let at = |place: &str, field: &str| {
+        format!("x.toml:{place}: {field}.options.v6-only-preferred = 1800: {unsent}")
+    };
+    let cases = [
+        (subnet(option), vec![at("5:33", "subnet[0]")]),
+        (subnet(&format!("{option}\n{mostly}")), vec![]),
+        (
+            subnet("options = { '108' = 'hex:00000708' }"),
+            vec![format!(
+                "x.toml:5:21: subnet[0].options.108 = 'hex:00000708': {unsent}"
+            )],
+        ),
+        (
+            subnet(&format!("{option}\n{other}{mostly}")),
+            vec![at("5:33", "subnet[0]")],
+        ),
+        (
+            subnet(&format!(
+                "{option}\npools = [{{ range = '10.0.0.8/32', {mostly} }}]"
+            )),
+            vec![],
+        ),
+        (
+            subnet(&format!("pools = [{{ range = '10.0.0.8/32', {option} }}]")),
+            vec![at("5:67", "subnet[0].pools[0]")],
+        ),
+        (
+            subnet(&format!("{other}{mostly}\n[defaults]\n{option}")),
+            vec![],
+        ),
+        (
+            subnet(&format!("[defaults]\n{option}")),
+            vec![at("6:33", "defaults")],
+        ),
+        (
+            subnet(&format!(
+                "network = 'n'\n{other}{mostly}\n{network}{option}"
+            )),
+            vec![at("11:33", "network[0]")],
+        ),
+        (
+            subnet(&format!("network = 'n'\n{option}\n{network}{mostly}")),
+            vec![],
+        ),
+        (
+            subnet(&format!("{class}{option}")),
+            vec![at("8:33", "class[0]")],
+        ),
+        (subnet(&format!("{option}\n{class}{mostly}")), vec![]),
+    ];
+    for (text, expected) in cases {
+        let found = match parse(&text) {
+            Ok(_) => Vec::new(),
+            Err(problems) => problems.0.iter().map(ToString::to_string).collect(),
+        };
+        assert_eq!(found, expected, "{text}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_upsets_the_checker(text in "\\PC{0,200}") {

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use dhcp_common::wire::INFINITE_SECS;
+use dhcp_common::wire::{INFINITE_SECS, option};
 
 use super::draft::{Class, Condition, Draft, Owner, Pool, Reservation, Settings, Subnet};
 use crate::config::{
@@ -80,9 +80,12 @@ fn fields(settings: &Settings) -> Vec<String> {
     let times = times
         .into_iter()
         .filter_map(|(key, secs)| Some(format!("{key} = {}", string(time(secs?)))));
+    // Without it the option is not sent.
+    let has_v6_only = settings.options.contains_key(&option::V6_ONLY_PREFERRED);
     let switches = [
         ("authoritative", settings.authoritative),
         ("rapid-commit", settings.rapid_commit),
+        ("ipv6-mostly", has_v6_only.then_some(true)),
         ("match-client-id", settings.match_client_id),
     ];
     let switches = switches
