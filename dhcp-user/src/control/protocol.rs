@@ -86,8 +86,8 @@ pub struct LeaseRow {
     pub host_name: Option<String>,
     /// Option 82 in hexadecimal, with colons.
     pub relay_info: Option<String>,
-    /// RFC 3339.
-    pub since: String,
+    /// RFC 3339; `None` for a lease that is older than the boot, which only the store knows the beginning of.
+    pub since: Option<String>,
     /// RFC 3339, or `infinite`. With what the kernel has granted since the controller last looked.
     pub expires: String,
     /// `None` for an infinite lease, zero for one that has run out.

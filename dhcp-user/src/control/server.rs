@@ -415,7 +415,8 @@ fn row(address: Ipv4Addr, lease: &Lease, control: &Control, now: Nanos, wall: &W
         client_id: lease.origin.client_id.as_deref().map(hex),
         host_name: lease.origin.host_name.as_deref().map(str::to_owned),
         relay_info: lease.origin.relay_info.as_deref().map(hex),
-        since: wall.utc(lease.since).to_string(),
+        // What began before this boot came back from the store as its first moment.
+        since: (lease.since > Nanos::default()).then(|| wall.utc(lease.since).to_string()),
         expires: wall.utc(expires).to_string(),
         remaining_secs: (!expires.is_forever()).then(|| expires.since(now).as_secs()),
     }

@@ -250,6 +250,20 @@ fn leases_and_offers_are_listed_apart_in_order_and_filtered() {
 }
 
 #[test]
+fn a_lease_that_is_older_than_the_boot_is_not_shown_as_of_then() {
+    let server = serve();
+    for number in [5, 7] {
+        server.add(number, LeaseState::Bound, Nanos::FOREVER);
+    }
+    // As the store's times come back (`Wall::nanos`).
+    let address = Ipv4Addr::new(10, 0, 0, 5);
+    server.live.get_mut(&address).unwrap().since = Nanos(0);
+    let rows = list(&server, &leases(None, None));
+    let is_shown: Vec<_> = rows.iter().map(|row| row.since.is_some()).collect();
+    assert_eq!(is_shown, [false, true]);
+}
+
+#[test]
 fn a_lease_is_shown_until_when_the_kernel_has_granted_it() {
     let server = serve();
     let expires = Nanos(Nanos::now().0 + HOUR);

@@ -44,8 +44,8 @@ pub struct Row {
     pub remote_id: Option<String>,
     /// Option 82 in full.
     pub relay_info: Option<String>,
-    /// RFC 3339, in UTC.
-    pub since: String,
+    /// RFC 3339, in UTC; a running server does not know it of a lease that is older than the boot.
+    pub since: Option<String>,
     /// Seconds since 1970.
     pub since_epoch: Option<u64>,
     /// RFC 3339, in UTC, or `infinite`.
@@ -72,7 +72,7 @@ impl Row {
             circuit_id: ids.circuit.map(hex),
             remote_id: ids.remote.map(hex),
             relay_info: relay_info.map(hex),
-            since: stored.since.to_string(),
+            since: Some(stored.since.to_string()),
             since_epoch: epoch(stored.since),
             expires: stored.expires.to_string(),
             expires_epoch: epoch(stored.expires),
@@ -101,7 +101,7 @@ impl Row {
             circuit_id,
             remote_id,
             relay_info: lease.relay_info,
-            since_epoch: epoch_of(&lease.since),
+            since_epoch: lease.since.as_deref().and_then(epoch_of),
             since: lease.since,
             expires_epoch: epoch_of(&lease.expires),
             expires: lease.expires,
