@@ -86,7 +86,7 @@ pub struct Health {
 /// A commit of several tickets failed: what each of them is told.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{}", .0.0)]
-struct Shared(#[source] Arc<CommitError>);
+struct Shared(Arc<CommitError>);
 
 #[derive(Debug, thiserror::Error)]
 enum Refused {

@@ -134,7 +134,7 @@ pub struct Ticket(pub u64);
 /// A commit that did not happen; nothing of it was applied, and it may be tried again.
 #[derive(Debug, thiserror::Error)]
 #[error("the store did not commit: {0}")]
-pub struct CommitError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+pub struct CommitError(pub Box<dyn std::error::Error + Send + Sync>);
 
 /// A [`Record`] with UTC in nanoseconds since 1970 instead of the engine's times.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -238,6 +238,19 @@ fn c120_a_store_that_hangs_is_handed_nothing_more_until_it_answers() {
 }
 
 #[test]
+fn why_a_commit_failed_is_told_once() {
+    let mut bench = bench();
+    bench.verdicts.send(false).unwrap();
+    bench.committer.submit(Ticket(0), changes(1));
+    let (_, result) = bench.results.blocking_recv().unwrap();
+    let error = anyhow::Error::from(result.unwrap_err());
+    assert_eq!(
+        format!("{error:#}"),
+        "the store did not commit: no space left"
+    );
+}
+
+#[test]
 fn c109_nothing_is_committed_after_a_step_that_could_not_be_noted() {
     let mut bench = bench_at(|| Sample {
         boottime: Nanos(0),
