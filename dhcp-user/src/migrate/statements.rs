@@ -75,6 +75,12 @@ impl Statement {
         self.words.get(index)?.bare()
     }
 
+    /// What the first word is followed by, as in `class "NAME" {`; empty where nothing is.
+    pub fn name(&self) -> String {
+        let name = self.words.get(1).and_then(Word::text);
+        name.unwrap_or_default()
+    }
+
     /// Whether it begins with these words.
     pub fn begins(&self, words: &[&str]) -> bool {
         words.len() <= self.words.len()

@@ -44,7 +44,7 @@ fn options(options: &[OptionValue]) -> Overrides {
 }
 
 /// Of one subnet, the first address of whose pool is for the first class only.
-fn world(classes: Vec<Class>) -> World {
+pub fn world(classes: Vec<Class>) -> World {
     let mut subnet = subnet();
     subnet.pools = vec![
         Pool {

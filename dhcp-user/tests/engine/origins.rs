@@ -10,13 +10,13 @@ use dhcp_common::{
 };
 use dhcp_user::{
     config::{
-        Class, Condition, Config, Field, LeaseTimes, OptionValue, Overrides, Owner, Pattern, Pool,
-        Port, Reservation,
+        Class, Condition, Config, Field, LeaseTimes, OptionValue, Overrides, Owner, Pattern, Port,
+        Reservation,
     },
     engine::Counter,
 };
 
-use crate::support::*;
+use crate::{classes, support::*};
 
 const DOMAIN_NAME: u8 = 15;
 const CIRCUIT_ID: u8 = 1;
@@ -269,21 +269,10 @@ fn a_client_is_where_its_lease_was_committed_until_its_move_is() {
 
 #[test]
 fn m27_a_class_by_port_has_its_own_pool_and_options() {
-    let mut subnet = subnet();
-    subnet.pools = vec![
-        Pool {
-            classes: 1,
-            ..Pool::new(ip(10), ip(10))
-        },
-        Pool::new(ip(11), ip(12)),
-    ];
-    let mut world = World::with_config(
-        Config {
-            classes: vec![class("business", when(Field::CircuitId, b"biz", true))],
-            ..config(vec![(NETWORK, subnet)])
-        },
-        100,
-    );
+    let mut world = classes::world(vec![class(
+        "business",
+        when(Field::CircuitId, b"biz", true),
+    )]);
     let offer = world.ask(&at(discover(1), &circuit(b"biz 1")));
     assert_eq!(offer.yiaddr(), ip(10));
     assert_eq!(offer.option(DOMAIN_NAME), Some(b"business".to_vec()));

@@ -13,7 +13,7 @@ use dhcp_user::{
 };
 use proptest::prelude::*;
 
-use super::{NOW, TestStore, fixture, lab, text};
+use super::{NOW, TestStore, fixture, lab, text, text_of};
 
 const SOURCES: [Source; 3] = [Source::Kea, Source::Dnsmasq, Source::Isc];
 
@@ -231,11 +231,7 @@ fn lease_like() -> impl Strategy<Value = String> {
         "\r\n",
         "#",
     ];
-    let word = prop_oneof![
-        8 => proptest::sample::select(words.to_vec()).prop_map(str::to_owned),
-        1 => "\\PC{0,6}",
-    ];
-    proptest::collection::vec(word, 0..80).prop_map(|words| words.join(" "))
+    text_of(words, 8, 80)
 }
 
 proptest! {

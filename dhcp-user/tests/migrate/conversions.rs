@@ -12,6 +12,8 @@ use dhcp_user::{
 };
 use proptest::prelude::*;
 
+use super::text_of;
+
 const SOURCES: [Source; 3] = [Source::Kea, Source::Dnsmasq, Source::Isc];
 
 /// The host for which the files were written.
@@ -303,11 +305,7 @@ fn config_like() -> impl Strategy<Value = String> {
         ":",
         "#",
     ];
-    let word = prop_oneof![
-        12 => proptest::sample::select(words.to_vec()).prop_map(str::to_owned),
-        1 => "\\PC{0,6}",
-    ];
-    proptest::collection::vec(word, 0..60).prop_map(|words| words.join(" "))
+    text_of(words, 12, 60)
 }
 
 /// JSON with the names that Kea knows.

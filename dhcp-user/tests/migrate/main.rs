@@ -31,10 +31,25 @@ use dhcp_user::{
     },
 };
 
+use proptest::prelude::*;
+
 use self::support::{NETWORK, config, subnet};
 
 /// The engine's time at which everything here happens.
 const NOW: Nanos = Nanos(1_000_000 * NS_PER_SEC);
+
+/// Text that is near enough to what a parser reads to get far: for one word of any characters so many `known` ones.
+fn text_of(
+    words: impl Into<Vec<&'static str>>,
+    known: u32,
+    most: usize,
+) -> impl Strategy<Value = String> {
+    let word = prop_oneof![
+        known => proptest::sample::select(words.into()).prop_map(str::to_owned),
+        1 => "\\PC{0,6}",
+    ];
+    proptest::collection::vec(word, 0..most).prop_map(|words| words.join(" "))
+}
 
 fn fixture(name: &str) -> PathBuf {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/migrate/fixtures");

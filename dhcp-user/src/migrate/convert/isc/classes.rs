@@ -28,11 +28,7 @@ struct Matching {
 
 impl Reader<'_> {
     pub(super) fn class(&mut self, statement: &Statement, block: &[Statement]) {
-        let name = statement
-            .words
-            .get(1)
-            .and_then(Word::text)
-            .unwrap_or_default();
+        let name = statement.name();
         let mut settings = Settings::default();
         let mut when = None;
         let mut subject = None;
@@ -87,11 +83,7 @@ impl Reader<'_> {
 
     /// `subclass "NAME" VALUE;`
     pub(super) fn subclass(&mut self, statement: &Statement, block: Option<&[Statement]>) {
-        let name = statement
-            .words
-            .get(1)
-            .and_then(Word::text)
-            .unwrap_or_default();
+        let name = statement.name();
         let value = statement.words.get(2);
         let matching = self
             .classes

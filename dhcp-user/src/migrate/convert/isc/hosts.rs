@@ -21,11 +21,7 @@ pub struct Host {
 
 impl Reader<'_> {
     pub(super) fn host(&mut self, statement: &Statement, block: &[Statement], inside: &Inside) {
-        let name = statement
-            .words
-            .get(1)
-            .and_then(Word::text)
-            .unwrap_or_default();
+        let name = statement.name();
         let mut settings = Settings::default();
         let mut owner = None;
         let mut addresses = Vec::new();

@@ -141,11 +141,7 @@ impl Reader<'_> {
     }
 
     fn shared_network(&mut self, statement: &Statement, block: &[Statement], inside: &Inside) {
-        let name = statement
-            .words
-            .get(1)
-            .and_then(Word::text)
-            .unwrap_or_default();
+        let name = statement.name();
         let settings = self.scope(
             block,
             Inside {
