@@ -110,6 +110,10 @@ impl Engine {
         let expires = granted.max(self.effective_expiry(&held, cx));
         self.update(address, |lease| lease.expires = expires);
         self.timers.arm(address, expires);
+        if self.is_low(address, &Held { expires, ..held }) {
+            // The kernel asks only for what it grants itself, and may be alone from here on.
+            self.low.insert(address);
+        }
         self.publish(address, cx);
         let party = self.party_of(address, &held, &request);
         self.ack(address, &party, &request, cx)

@@ -71,6 +71,21 @@ fn a_renewal_within_the_horizon_needs_no_commit() {
     );
 }
 
+/// Afterwards the kernel may be alone, and it would not have asked.
+#[test]
+fn c062_a_horizon_that_a_renewal_by_the_controller_brings_near_is_extended() {
+    let mut world = World::new();
+    world.lease(1);
+    for _ in 0..2 {
+        world.sleep(secs(u64::from(LEASE_SECS) * 5 / 6));
+        world.message(&renewing(1, ip(10)));
+    }
+    world.timeout();
+    world.settle();
+    world.sleep(secs(u64::from(LEASE_SECS) * 5 / 6));
+    assert_ne!(world.kernel.renew(&key(1), world.now), None);
+}
+
 #[test]
 fn a_renewal_beyond_the_horizon_is_committed_first() {
     let mut subnet = subnet();
