@@ -118,6 +118,19 @@ pub fn privileged(command: Command) -> Command {
     through
 }
 
+/// Runs this program once more, through sudo: what was built as a user is run as root.
+///
+/// # Errors
+/// sudo is not installed, or the program did not end with success.
+pub fn run_again_as_root<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<()> {
+    if !is_installed("sudo") {
+        bail!("this needs root, and sudo is not installed: run it as root");
+    }
+    let own = std::env::current_exe().context("cannot find the path of this executable")?;
+    let mut again = Command::new("sudo");
+    run(again.arg(own).args(arguments))
+}
+
 pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }

@@ -1,12 +1,10 @@
 //! `cargo xtask demo`: the daemon's whole life, with real clients, and what the kernel counted beside
 //! each step.
 
-use std::process::Command;
-
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use crate::{
-    command::{self, is_installed, is_root},
+    command::{self, is_root},
     lab::{self, Lab},
     setup, workspace,
 };
@@ -38,7 +36,10 @@ pub fn run(options: &Options) -> Result<()> {
         command::run(&mut workspace::cargo(["build"]))?;
     }
     if !is_root() {
-        return through_sudo(options);
+        let keep = options.keep.then_some("--keep");
+        let clean = options.clean.then_some("--clean");
+        let arguments = ["demo", "--no-build"].into_iter();
+        return command::run_again_as_root(arguments.chain(keep).chain(clean));
     }
     if options.clean {
         println!("demo: {} labs removed", lab::remove_kept()?);
@@ -69,17 +70,4 @@ fn play(lab: &Lab, report: &mut Report) -> Result<Play> {
         report.step(title, || step(&mut play))?;
     }
     Ok(play)
-}
-
-/// What was built as a user is run as root.
-fn through_sudo(options: &Options) -> Result<()> {
-    if !is_installed("sudo") {
-        bail!("the demo needs root, and sudo is not installed: run it as root");
-    }
-    let own = std::env::current_exe().context("cannot find the path of this executable")?;
-    let mut again = Command::new("sudo");
-    again.arg(own).args(["demo", "--no-build"]);
-    again.args(options.keep.then_some("--keep"));
-    again.args(options.clean.then_some("--clean"));
-    command::run(&mut again)
 }

@@ -26,7 +26,7 @@ pub mod dnsmasq;
 pub mod former;
 pub mod ledger;
 pub mod namespace;
-mod napi;
+pub mod napi;
 pub mod perfdhcp;
 pub mod process;
 pub mod raw;

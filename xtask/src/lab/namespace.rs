@@ -96,6 +96,29 @@ impl Namespace {
         Ok(mac)
     }
 
+    /// Frames sent by an interface that the other end had no room for.
+    ///
+    /// # Errors
+    /// There is no such interface.
+    pub fn dropped(&self, interface: &str) -> Result<u64> {
+        #[derive(Deserialize)]
+        struct Link {
+            stats64: Stats,
+        }
+        #[derive(Deserialize)]
+        struct Stats {
+            tx: Counters,
+        }
+        #[derive(Deserialize)]
+        struct Counters {
+            dropped: u64,
+        }
+        let arguments = ["-n", &self.name, "-json", "-s", "link", "show", interface];
+        let json = command::read(&mut command("ip", arguments))?;
+        let [link]: [Link; 1] = serde_json::from_str(&json)?;
+        Ok(link.stats64.tx.dropped)
+    }
+
     /// Sets what is below `/proc/sys/net/ipv4`.
     ///
     /// # Errors

@@ -23,10 +23,7 @@ pub fn receive_on_a_thread(namespace: &Namespace, interface: &str) -> Result<()>
     // What receives at all, a NAPI context, veth has only with a program or with GRO.
     command::read(&mut namespace.command("ethtool", ["-K", interface, "gro", "on"]))?;
     let before = threads()?;
-    let set = format!("echo 1 > /sys/class/net/{interface}/threaded");
-    // This gives the shell the `/sys` of the namespace.
-    let arguments = ["netns", "exec", namespace.name(), "sh", "-c", &set];
-    command::read(&mut command("ip", arguments))?;
+    set_threaded(namespace, interface, true)?;
     let mut cpu = CpuSet::new();
     cpu.set(CPU)?;
     for thread in threads()?.difference(&before) {
@@ -34,6 +31,23 @@ pub fn receive_on_a_thread(namespace: &Namespace, interface: &str) -> Result<()>
         let _ = sched_setaffinity(*thread, &cpu);
     }
     Ok(())
+}
+
+/// Has a veth end receive inside the sender's system call again. An end holds 256 frames for a thread that waits for
+/// a processor, and drops what comes then; whoever sends from one socket only is better off without.
+///
+/// # Errors
+/// The kernel refused.
+pub fn receive_at_once(namespace: &Namespace, interface: &str) -> Result<()> {
+    set_threaded(namespace, interface, false)
+}
+
+fn set_threaded(namespace: &Namespace, interface: &str, is_threaded: bool) -> Result<()> {
+    let value = u8::from(is_threaded);
+    let set = format!("echo {value} > /sys/class/net/{interface}/threaded");
+    // This gives the shell the `/sys` of the namespace.
+    let arguments = ["netns", "exec", namespace.name(), "sh", "-c", &set];
+    command::read(&mut command("ip", arguments)).map(drop)
 }
 
 /// The kernel's receiving threads.

@@ -130,16 +130,7 @@ impl RawClient {
 
     /// A request with a new transaction id, and nothing that is not in every request of this client.
     pub fn message(&self, kind: MessageType) -> Message {
-        let none = Ipv4Addr::UNSPECIFIED;
-        let mut message = Message::new(none, none, none, none, &self.mac);
-        let options = message.opts_mut();
-        options.insert(DhcpOption::MessageType(kind));
-        options.insert(DhcpOption::ParameterRequestList(vec![
-            OptionCode::SubnetMask,
-            OptionCode::Router,
-            OptionCode::DomainNameServer,
-        ]));
-        message
+        message(self.mac, kind)
     }
 
     pub fn discover(&self) -> Message {
@@ -195,19 +186,7 @@ impl RawClient {
     /// # Errors
     /// It cannot be encoded or sent.
     pub fn send(&self, message: &Message, path: Path) -> Result<()> {
-        let mut payload = Vec::new();
-        message.encode(&mut Encoder::new(&mut payload))?;
-        payload.resize(payload.len().max(BOOTP_MIN_LEN), 0);
-        let (source, destination) = (path.source.octets(), path.destination.octets());
-        let link = PacketBuilder::ethernet2(self.mac, path.destination_mac);
-        let ip = match self.vlan {
-            Some(vlan) => link.single_vlan(vlan).ipv4(source, destination, 64),
-            None => link.ipv4(source, destination, 64),
-        };
-        let datagram = ip.udp(path.source_port, path.destination_port);
-        let mut frame = Vec::with_capacity(datagram.size(payload.len()));
-        datagram.write(&mut frame, &payload)?;
-        self.wire.send(&frame)
+        self.wire.send(&frame(self.mac, self.vlan, message, path)?)
     }
 
     /// Answers ARP for an address, as the host that has it.
@@ -292,6 +271,45 @@ impl RawClient {
     }
 }
 
+/// A request with a new transaction id, and what is in every one.
+pub fn message(mac: [u8; 6], kind: MessageType) -> Message {
+    let none = Ipv4Addr::UNSPECIFIED;
+    let mut message = Message::new(none, none, none, none, &mac);
+    let options = message.opts_mut();
+    options.insert(DhcpOption::MessageType(kind));
+    options.insert(DhcpOption::ParameterRequestList(vec![
+        OptionCode::SubnetMask,
+        OptionCode::Router,
+        OptionCode::DomainNameServer,
+    ]));
+    message
+}
+
+/// A message as it is on the wire, sent from a hardware address.
+///
+/// # Errors
+/// It cannot be encoded.
+pub fn frame(
+    source_mac: [u8; 6],
+    vlan: Option<VlanId>,
+    message: &Message,
+    path: Path,
+) -> Result<Vec<u8>> {
+    let mut payload = Vec::new();
+    message.encode(&mut Encoder::new(&mut payload))?;
+    payload.resize(payload.len().max(BOOTP_MIN_LEN), 0);
+    let (source, destination) = (path.source.octets(), path.destination.octets());
+    let link = PacketBuilder::ethernet2(source_mac, path.destination_mac);
+    let ip = match vlan {
+        Some(vlan) => link.single_vlan(vlan).ipv4(source, destination, 64),
+        None => link.ipv4(source, destination, 64),
+    };
+    let datagram = ip.udp(path.source_port, path.destination_port);
+    let mut frame = Vec::with_capacity(datagram.size(payload.len()));
+    datagram.write(&mut frame, &payload)?;
+    Ok(frame)
+}
+
 /// # Errors
 /// The answer is of another type.
 pub fn expect(reply: &Reply, kind: MessageType) -> Result<()> {
@@ -305,7 +323,10 @@ pub fn expect(reply: &Reply, kind: MessageType) -> Result<()> {
 }
 
 /// The DHCP message of a server in a frame, or `None` where it is something else.
-fn parse(frame: &[u8]) -> Result<Option<Reply>> {
+///
+/// # Errors
+/// What came from a server is broken.
+pub fn parse(frame: &[u8]) -> Result<Option<Reply>> {
     let Some(datagram) = Datagram::parse(frame) else {
         return Ok(None);
     };

@@ -1,21 +1,27 @@
 //! Frames as they are on a wire: who sends and hears them, and what is around a DHCP message.
 
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::{
+    io::IoSliceMut,
+    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use etherparse::{
     Ethernet2Header, Ipv4Header, LinkHeader, NetHeaders, PacketHeaders, TransportHeader, UdpHeader,
 };
 use nix::{
+    cmsg_space,
     errno::Errno,
     ifaddrs::getifaddrs,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
         socket::{
-            AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, bind, recv, send,
-            setsockopt, socket,
-            sockopt::{RcvBufForce, ReceiveTimeout},
+            AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockProtocol, SockType, bind,
+            recv, recvmsg, send, setsockopt, socket,
+            sockopt::{RcvBufForce, ReceiveTimeout, ReceiveTimestampns},
         },
-        time::TimeVal,
+        time::{TimeSpec, TimeVal},
     },
 };
 
@@ -46,7 +52,9 @@ impl Wire {
     /// # Errors
     /// There is no such interface.
     pub fn open_both_ways(namespace: &Namespace, interface: &str) -> Result<Self> {
-        namespace.enter(|| Self::bound(interface, SockProtocol::EthAll))
+        let wire = namespace.enter(|| Self::bound(interface, SockProtocol::EthAll))?;
+        setsockopt(&wire.socket, ReceiveTimestampns, &true)?;
+        Ok(wire)
     }
 
     fn bound(interface: &str, protocol: SockProtocol) -> Result<Self> {
@@ -74,13 +82,42 @@ impl Wire {
         Ok(())
     }
 
+    /// Sends a frame unless the link is down, or takes no more: `false`, and nobody has heard it.
+    ///
+    /// # Errors
+    /// The interface is gone.
+    pub fn send_if_up(&self, frame: &[u8]) -> Result<bool> {
+        match send(self.socket.as_raw_fd(), frame, MsgFlags::empty()) {
+            Ok(_) => Ok(true),
+            Err(Errno::ENETDOWN | Errno::ENOBUFS) => Ok(false),
+            Err(error) => Err(error).context("cannot send a frame"),
+        }
+    }
+
     /// The next frame; `None` if there is none at the moment.
     ///
     /// # Errors
     /// The interface is gone.
     pub fn receive(&self) -> Result<Option<Vec<u8>>> {
+        self.received(MsgFlags::empty())
+    }
+
+    /// The next frame, if it comes within a time.
+    ///
+    /// # Errors
+    /// The interface is gone.
+    pub fn receive_within(&self, time: Duration) -> Result<Option<Vec<u8>>> {
+        let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, PollTimeout::try_from(time)?) {
+            Ok(0) | Err(Errno::EINTR) => Ok(None),
+            Ok(_) => self.received(MsgFlags::MSG_DONTWAIT),
+            Err(error) => Err(error).context("cannot wait for frames"),
+        }
+    }
+
+    fn received(&self, flags: MsgFlags) -> Result<Option<Vec<u8>>> {
         let mut frame = vec![0; LARGEST_FRAME];
-        match recv(self.socket.as_raw_fd(), &mut frame, MsgFlags::empty()) {
+        match recv(self.socket.as_raw_fd(), &mut frame, flags) {
             Ok(len) => {
                 frame.truncate(len);
                 Ok(Some(frame))
@@ -88,6 +125,33 @@ impl Wire {
             Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
             Err(error) => Err(error).context("cannot receive frames"),
         }
+    }
+
+    /// The next frame, and when it passed, since the beginning of 1970: not when somebody came to read it. Only
+    /// of what was opened both ways.
+    ///
+    /// # Errors
+    /// The interface is gone.
+    pub fn receive_stamped(&self) -> Result<Option<(Duration, Vec<u8>)>> {
+        let mut frame = vec![0; LARGEST_FRAME];
+        let mut space = cmsg_space!(TimeSpec);
+        let (len, stamp) = {
+            let mut parts = [IoSliceMut::new(&mut frame)];
+            let socket = self.socket.as_raw_fd();
+            let received =
+                match recvmsg::<()>(socket, &mut parts, Some(&mut space), MsgFlags::empty()) {
+                    Ok(received) => received,
+                    Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
+                    Err(error) => return Err(error).context("cannot receive frames"),
+                };
+            let stamp = received.cmsgs()?.find_map(|message| match message {
+                ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
+                _ => None,
+            });
+            (received.bytes, stamp)
+        };
+        frame.truncate(len);
+        Ok(Some((stamp.context("a frame has no time")?, frame)))
     }
 
     /// Frames that there was no room for since this was asked last.

@@ -1,4 +1,4 @@
-//! Listens on a wire and keeps accounts, knowing nothing of server or clients.
+//! Listens on a wire and has accounts kept, knowing nothing of server or clients.
 
 use std::{
     net::Ipv4Addr,
@@ -7,6 +7,7 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, anyhow, ensure};
@@ -19,22 +20,50 @@ use super::{
     wire::{Datagram, Wire},
 };
 
+/// What is kept of what passes.
+pub trait Accounts: Send + 'static {
+    /// Enters a message that passed at a time, since the beginning of 1970. They come in the order in which
+    /// they passed.
+    fn enter(&mut self, message: &Message, at: Duration);
+}
+
+impl Accounts for Ledger {
+    fn enter(&mut self, message: &Message, _: Duration) {
+        self.enter(message);
+    }
+}
+
 #[derive(Debug)]
-pub struct Witness {
-    ledger: Arc<Mutex<Ledger>>,
+pub struct Witness<A = Ledger> {
+    ledger: Arc<Mutex<A>>,
     is_over: Arc<AtomicBool>,
     listener: Option<JoinHandle<Result<()>>>,
 }
 
 impl Witness {
+    /// Keeps a [`Ledger`].
+    ///
+    /// # Errors
+    /// As [`Witness::keep`].
+    pub fn start(namespace: &Namespace, interface: &str, own: Ipv4Addr) -> Result<Self> {
+        Self::keep(Ledger::default(), namespace, interface, own)
+    }
+}
+
+impl<A: Accounts> Witness<A> {
     /// Listens to all DHCP messages at an interface, in both directions. Those that come in must have right
     /// checksums; `own` is the address of whoever sends from here.
     ///
     /// # Errors
     /// There is no such interface.
-    pub fn start(namespace: &Namespace, interface: &str, own: Ipv4Addr) -> Result<Self> {
+    pub fn keep(
+        accounts: A,
+        namespace: &Namespace,
+        interface: &str,
+        own: Ipv4Addr,
+    ) -> Result<Self> {
         let wire = Wire::open_both_ways(namespace, interface)?;
-        let ledger = Arc::new(Mutex::new(Ledger::default()));
+        let ledger = Arc::new(Mutex::new(accounts));
         let is_over = Arc::new(AtomicBool::new(false));
         let listener = thread::spawn({
             let (ledger, is_over) = (Arc::clone(&ledger), Arc::clone(&is_over));
@@ -48,7 +77,7 @@ impl Witness {
     }
 
     /// The accounts so far.
-    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    pub fn ledger(&self) -> MutexGuard<'_, A> {
         locked(&self.ledger)
     }
 
@@ -67,15 +96,20 @@ impl Witness {
     }
 }
 
-impl Drop for Witness {
+impl<A> Drop for Witness<A> {
     fn drop(&mut self) {
         self.is_over.store(true, Relaxed);
     }
 }
 
-fn listen(wire: &Wire, own: Ipv4Addr, ledger: &Mutex<Ledger>, is_over: &AtomicBool) -> Result<()> {
+fn listen<A: Accounts>(
+    wire: &Wire,
+    own: Ipv4Addr,
+    ledger: &Mutex<A>,
+    is_over: &AtomicBool,
+) -> Result<()> {
     loop {
-        let Some(frame) = wire.receive()? else {
+        let Some((at, frame)) = wire.receive_stamped()? else {
             if is_over.load(Relaxed) {
                 break;
             }
@@ -88,13 +122,13 @@ fn listen(wire: &Wire, own: Ipv4Addr, ledger: &Mutex<Ledger>, is_over: &AtomicBo
         }
         let message = Message::decode(&mut Decoder::new(&datagram.payload))
             .context("what passed at port 67 is no DHCP message")?;
-        locked(ledger).enter(&message);
+        locked(ledger).enter(&message, at);
     }
     let missed = wire.missed()?;
     ensure!(missed == 0, "{missed} frames passed unseen");
     Ok(())
 }
 
-fn locked(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
+fn locked<A>(ledger: &Mutex<A>) -> MutexGuard<'_, A> {
     ledger.lock().unwrap_or_else(PoisonError::into_inner)
 }
