@@ -2,6 +2,7 @@
 //! end-to-end tests share. Start at `main.rs`.
 
 pub mod build;
+pub mod chaos;
 pub mod cleanup;
 pub mod command;
 pub mod compare;

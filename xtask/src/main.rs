@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{build, compare, conformance, demo, fuzz, setup, sim, test};
+use xtask::{build, chaos, compare, conformance, demo, fuzz, setup, sim, test};
 
 /// Everything that this workspace needs besides `cargo build`. Each command that a task runs is printed.
 #[derive(Parser)]
@@ -29,6 +29,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Plays the simulation of the whole server: `--seeds N`, or `--seed S` to see one world again.
     Sim(sim::Options),
+    /// Plays thousands of clients on a real link while the daemon is killed, its disk full, its link down.
+    Chaos(chaos::Options),
     /// Writes in docs/CONFORMANCE.md which tests cover which check.
     Conformance(conformance::Options),
 }
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Task::Compare(options) => compare::run(&options),
         Task::Fuzz(options) => return fuzz::run(&options),
         Task::Sim(options) => return sim::run(&options),
+        Task::Chaos(options) => return chaos::run(&options),
         Task::Conformance(options) => conformance::run(&options),
     };
     match result {

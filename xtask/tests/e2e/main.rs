@@ -4,6 +4,7 @@
 //! a second one, in which the program may answer nothing (m30). They need root, and the daemon built:
 //! `cargo xtask test` sees to both.
 
+mod chaos;
 mod clients;
 mod decline;
 mod deleted;

@@ -1,0 +1,62 @@
+//! A request as it is on the wire, and what it asks for.
+
+use std::net::Ipv4Addr;
+
+use dhcproto::v4::{DhcpOption, Message, MessageType, OptionCode};
+
+use super::{accounts::Client, conditions::Moment};
+
+/// What an answer is recognized by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Exchange {
+    pub xid: u32,
+    pub client: Client,
+    pub is_discover: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    Discover,
+    Selecting,
+    Rebooting,
+    Extending,
+}
+
+/// A request, be it sent several times.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    pub first: Moment,
+    pub sent: u32,
+    pub answers: u32,
+    pub claim: Claim,
+    pub about: Ipv4Addr,
+    /// Its sender had the lease that it asks for; until when that was on disk.
+    pub owed: Option<Moment>,
+}
+
+impl Claim {
+    /// RFC 2131 §4.3.2, table 4, and the address that is asked for.
+    pub fn of(message: &Message) -> (Self, Ipv4Addr) {
+        if message.opts().msg_type() == Some(MessageType::Discover) {
+            return (Self::Discover, requested(message));
+        }
+        if !message.ciaddr().is_unspecified() {
+            return (Self::Extending, message.ciaddr());
+        }
+        let names_a_server = message.opts().get(OptionCode::ServerIdentifier).is_some();
+        let claim = if names_a_server {
+            Self::Selecting
+        } else {
+            Self::Rebooting
+        };
+        (claim, requested(message))
+    }
+}
+
+/// Option 50.
+pub fn requested(message: &Message) -> Ipv4Addr {
+    match message.opts().get(OptionCode::RequestedIpAddress) {
+        Some(DhcpOption::RequestedIpAddress(address)) => *address,
+        _ => Ipv4Addr::UNSPECIFIED,
+    }
+}
