@@ -64,7 +64,7 @@ impl Bench {
         };
         let engine = Engine::new(Setup {
             config: Arc::new(config),
-            live: Arc::new(Live::new()),
+            live: Arc::new(Live::default()),
             fingerprint_key: [7; dhcp_common::fingerprint::KEY_WORDS],
             links: LinkTable::new(vec![link]),
             max_slots: 1 << 24,

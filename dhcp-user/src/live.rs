@@ -3,16 +3,19 @@
 //! The engine is its only writer; the control interface and the metrics read it at any time, without
 //! the engine knowing.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, num::NonZeroU8};
 
 use dashmap::DashMap;
-use dhcp_common::abi::ClientKey;
 use ipnet::Ipv4Net;
 
-use crate::{clock::Nanos, config::LeaseTimes, store::Origin};
+pub use self::{hasher::AddressHasher, holder::Holder};
+use crate::{clock::Nanos, config::LeaseTimes};
 
-/// By address.
-pub type Live = DashMap<Ipv4Addr, Lease>;
+mod hasher;
+mod holder;
+
+/// By address. In boxes, for up to half of a table is empty.
+pub type Live = DashMap<Ipv4Addr, Box<Lease>, AddressHasher>;
 
 /// Those of a prefix, in no order.
 pub fn addresses_in(live: &Live, prefix: Ipv4Net) -> Vec<Ipv4Addr> {
@@ -69,17 +72,57 @@ impl LeaseState {
 
 #[derive(Clone, Debug)]
 pub struct Lease {
-    pub client: ClientKey,
+    pub holder: Holder,
     pub state: LeaseState,
-    pub origin: Origin,
     pub since: Nanos,
     /// As last known; the kernel may have granted more, see `GRANTS`.
     pub expires: Nanos,
     /// What the store has committed.
     pub durable_until: Nanos,
+    /// When the engine looks at it again, or [`Nanos::FOREVER`].
+    pub deadline: Nanos,
     /// For how long it was last given; not known after a restart.
-    pub terms: Option<LeaseTimes>,
+    pub terms: Option<Terms>,
     /// Index into `GRANTS`.
     pub slot: u32,
     pub epoch: u16,
+}
+
+// What a million leases take depends on it.
+const _: () = assert!(size_of::<Lease>() <= 72, "with what malloc adds, 80 octets");
+
+/// [`LeaseTimes`] as they were given, in less memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    lease_secs: u32,
+    renewal_secs: u32,
+    rebinding_secs: u32,
+    horizon_leases: NonZeroU8,
+}
+
+impl From<LeaseTimes> for Terms {
+    fn from(times: LeaseTimes) -> Self {
+        let horizon_leases = u8::try_from(times.horizon_leases).ok();
+        Self {
+            lease_secs: times.lease_secs,
+            renewal_secs: times.renewal_secs,
+            rebinding_secs: times.rebinding_secs,
+            // The configuration allows 1 to 8.
+            horizon_leases: horizon_leases
+                .and_then(NonZeroU8::new)
+                .unwrap_or(NonZeroU8::MIN),
+        }
+    }
+}
+
+impl From<Terms> for LeaseTimes {
+    fn from(terms: Terms) -> Self {
+        Self {
+            lease_secs: terms.lease_secs,
+            renewal_secs: terms.renewal_secs,
+            rebinding_secs: terms.rebinding_secs,
+            horizon_leases: u32::from(terms.horizon_leases.get()),
+            range: None,
+        }
+    }
 }

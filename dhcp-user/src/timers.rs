@@ -1,35 +1,29 @@
 //! Deadlines of addresses: at most one for each, in one total order.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    net::Ipv4Addr,
-};
+use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use crate::clock::Nanos;
 
 /// Arming, cancelling and taking the earliest deadline cost O(log n). An address has one entry however
-/// often it is armed again, so that memory is bounded by the addresses in use.
+/// often it is armed again, so that memory is bounded by the addresses in use. Which deadline an address has is
+/// known to the owner, who keeps it with the rest.
 #[derive(Debug, Default)]
 pub struct Timers {
     /// Ties are broken by the address, so that the order does not depend on how it came about.
     order: BTreeSet<(Nanos, Ipv4Addr)>,
-    deadlines: HashMap<Ipv4Addr, Nanos>,
 }
 
 impl Timers {
-    /// Sets or moves the deadline of an address. One that never comes takes no memory.
-    pub fn arm(&mut self, address: Ipv4Addr, deadline: Nanos) {
-        self.cancel(address);
-        if deadline.is_forever() {
+    /// Moves the deadline of an address. [`Nanos::FOREVER`] is none, takes no memory and never comes.
+    pub fn move_to(&mut self, address: Ipv4Addr, former: Nanos, deadline: Nanos) {
+        if former == deadline {
             return;
         }
-        self.deadlines.insert(address, deadline);
-        self.order.insert((deadline, address));
-    }
-
-    pub fn cancel(&mut self, address: Ipv4Addr) {
-        if let Some(deadline) = self.deadlines.remove(&address) {
-            self.order.remove(&(deadline, address));
+        if !former.is_forever() {
+            self.order.remove(&(former, address));
+        }
+        if !deadline.is_forever() {
+            self.order.insert((deadline, address));
         }
     }
 
@@ -44,7 +38,6 @@ impl Timers {
             return None;
         }
         self.order.pop_first();
-        self.deadlines.remove(&address);
         Some(address)
     }
 
@@ -65,11 +58,13 @@ mod tests {
         Ipv4Addr::new(10, 0, 0, last)
     }
 
+    const NONE: Nanos = Nanos::FOREVER;
+
     #[test]
     fn deadlines_come_in_order_and_ties_by_address() {
         let mut timers = Timers::default();
         for (last, deadline) in [(3, 20), (2, 10), (1, 20), (4, 30)] {
-            timers.arm(address(last), Nanos(deadline));
+            timers.move_to(address(last), NONE, Nanos(deadline));
         }
         assert_eq!(timers.next_deadline(), Some(Nanos(10)));
         let due: Vec<_> = std::iter::from_fn(|| timers.pop_due(Nanos(20))).collect();
@@ -80,8 +75,10 @@ mod tests {
     #[test]
     fn arming_again_moves_the_one_deadline() {
         let mut timers = Timers::default();
-        for deadline in 1..=1000 {
-            timers.arm(address(1), Nanos(deadline));
+        let mut former = NONE;
+        for deadline in (1..=1000).map(Nanos) {
+            timers.move_to(address(1), former, deadline);
+            former = deadline;
         }
         assert_eq!(timers.len(), 1);
         assert_eq!(timers.pop_due(Nanos(999)), None);
@@ -92,10 +89,9 @@ mod tests {
     #[test]
     fn cancelled_and_infinite_deadlines_never_come() {
         let mut timers = Timers::default();
-        timers.arm(address(1), Nanos(5));
-        timers.arm(address(1), Nanos::FOREVER);
-        timers.arm(address(2), Nanos(5));
-        timers.cancel(address(2));
+        timers.move_to(address(1), NONE, Nanos(5));
+        timers.move_to(address(1), Nanos(5), NONE);
+        timers.move_to(address(2), NONE, NONE);
         assert_eq!(timers.next_deadline(), None);
         assert_eq!(timers.pop_due(Nanos(u64::MAX)), None);
     }

@@ -406,15 +406,16 @@ fn row(address: Ipv4Addr, lease: &Lease, control: &Control, now: Nanos, wall: &W
         _ => None,
     };
     let expires = granted.map_or(lease.expires, |granted| granted.max(lease.expires));
+    let hardware = lease.holder.hardware();
     LeaseRow {
         address,
         state: lease.state.label().to_owned(),
-        network: lease.client.network(),
-        hardware_type: lease.origin.hardware.htype,
-        hardware_address: hex(lease.origin.hardware.octets()),
-        client_id: lease.origin.client_id.as_deref().map(hex),
-        host_name: lease.origin.host_name.as_deref().map(str::to_owned),
-        relay_info: lease.origin.relay_info.as_deref().map(hex),
+        network: lease.holder.client().network(),
+        hardware_type: hardware.htype,
+        hardware_address: hex(hardware.octets()),
+        client_id: lease.holder.client_id().map(hex),
+        host_name: lease.holder.host_name().map(str::to_owned),
+        relay_info: lease.holder.relay_info().map(hex),
         // What began before this boot came back from the store as its first moment.
         since: (lease.since > Nanos::default()).then(|| wall.utc(lease.since).to_string()),
         expires: wall.utc(expires).to_string(),

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     clock::Nanos,
     engine::{Command, CommandOutcome, Fates, Preview},
-    live::{Lease, LeaseState, Live},
+    live::{Holder, Lease, LeaseState, Live},
     store::{Hardware, Origin},
 };
 
@@ -40,7 +40,7 @@ pub struct TestServer {
 pub fn serve() -> TestServer {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("control.sock");
-    let live = Arc::new(Live::new());
+    let live = Arc::new(Live::default());
     let (stop, stopped) = oneshot::channel();
     let (ready, is_ready) = std_mpsc::channel();
     let (socket, table) = (path.clone(), Arc::clone(&live));
@@ -161,27 +161,30 @@ impl TestServer {
     pub fn add(&self, number: u8, state: LeaseState, expires: Nanos) {
         let mut chaddr = [0; 16];
         chaddr[..6].copy_from_slice(&[2, 0, 0, 0, 0, number]);
-        let lease = Lease {
-            client: ClientKey::hardware(9, 1, &chaddr[..6]).unwrap(),
-            state,
-            origin: Origin {
-                hardware: Hardware {
-                    htype: 1,
-                    len: 6,
-                    chaddr,
-                },
-                client_id: (number == 5).then(|| [1, 0xab].into()),
-                host_name: (number == 5).then(|| "prin\u{1b}ter".into()),
-                relay_info: (number == 5).then(|| [1, 1, 7].into()),
+        let client = ClientKey::hardware(9, 1, &chaddr[..6]).unwrap();
+        let origin = Origin {
+            hardware: Hardware {
+                htype: 1,
+                len: 6,
+                chaddr,
             },
+            client_id: (number == 5).then(|| [1, 0xab].into()),
+            host_name: (number == 5).then(|| "prin\u{1b}ter".into()),
+            relay_info: (number == 5).then(|| [1, 1, 7].into()),
+        };
+        let lease = Lease {
+            holder: Holder::new(&client, &origin),
+            state,
             since: Nanos::now(),
             expires,
             durable_until: expires,
+            deadline: Nanos::FOREVER,
             terms: None,
             slot: number.into(),
             epoch: 3,
         };
-        self.live.insert(Ipv4Addr::new(10, 0, 0, number), lease);
+        self.live
+            .insert(Ipv4Addr::new(10, 0, 0, number), Box::new(lease));
     }
 }
 

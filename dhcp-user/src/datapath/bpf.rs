@@ -140,9 +140,8 @@ pub fn update_batch<K: Pod, V: Pod>(map: &impl AsFd, keys: &[K], values: &[V]) -
     unsafe { bpf(BPF_MAP_UPDATE_BATCH, &mut attr) }.map(|_| ())
 }
 
-/// Reads all entries of a hash map of `K` to `V`.
-pub fn read_all<K: Pod, V: Pod>(map: &impl AsFd) -> io::Result<Vec<(K, V)>> {
-    let mut entries = Vec::new();
+/// Calls `each` with all entries of a hash map of `K` to `V`, which nobody changes meanwhile.
+pub fn for_each<K: Pod, V: Pod>(map: &impl AsFd, mut each: impl FnMut(K, V)) -> io::Result<()> {
     let mut keys = Vec::<K>::with_capacity(BATCH);
     let mut values = Vec::<V>::with_capacity(BATCH);
     // Where the kernel goes on, in words of its own; it starts where it is told of none.
@@ -174,9 +173,11 @@ pub fn read_all<K: Pod, V: Pod>(map: &impl AsFd) -> io::Result<Vec<(K, V)>> {
             keys.set_len(count);
             values.set_len(count);
         }
-        entries.extend(keys.drain(..).zip(values.drain(..)));
+        for (key, value) in keys.drain(..).zip(values.drain(..)) {
+            each(key, value);
+        }
         if last {
-            return Ok(entries);
+            return Ok(());
         }
         in_batch = std::ptr::from_mut(&mut position) as u64;
     }

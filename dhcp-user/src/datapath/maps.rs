@@ -158,12 +158,15 @@ impl Maps {
         }
     }
 
-    /// Every published entry.
+    /// Calls `each` with every published entry.
     ///
     /// # Errors
     /// The kernel did not let the map be read through.
-    pub fn published(&self) -> Result<Vec<(ClientKey, Binding)>, DatapathError> {
-        bpf::read_all(&self.leases_fd).map_err(|error| at(map::LEASES)(error.into()))
+    pub fn for_each_published(
+        &self,
+        each: impl FnMut(ClientKey, Binding),
+    ) -> Result<(), DatapathError> {
+        bpf::for_each(&self.leases_fd, each).map_err(|error| at(map::LEASES)(error.into()))
     }
 
     /// Adds a rendered answer. One that is there already is the same: see [`TemplateKey::profile`].

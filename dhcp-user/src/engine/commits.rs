@@ -74,6 +74,13 @@ pub(super) enum Purpose {
     },
 }
 
+impl Purpose {
+    /// Whether nobody waits for it.
+    const fn is_bulk(&self) -> bool {
+        matches!(self, Self::Extend { .. } | Self::Free(_))
+    }
+}
+
 /// What became of one change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -122,9 +129,9 @@ impl Engine {
         let lease = self.live.get(&address)?;
         Some(Record {
             address,
-            client: lease.client,
+            client: lease.holder.client(),
             state,
-            origin: lease.origin.clone(),
+            origin: lease.holder.origin(),
             since: lease.since,
             expires,
             horizon,
@@ -138,6 +145,7 @@ impl Engine {
         for item in &items {
             self.work_mut(item.address).ticket = Some(ticket);
         }
+        self.bulk_begun(items.iter().filter(|item| item.purpose.is_bulk()).count());
         self.tickets.insert(ticket, items);
         cx.out.push(Effect::Commit { ticket, changes });
     }
@@ -173,6 +181,9 @@ impl Engine {
             .chain(std::iter::repeat(Outcome::Failed));
         for (item, outcome) in items.into_iter().zip(outcomes) {
             let address = item.address;
+            if item.purpose.is_bulk() {
+                self.bulk_done();
+            }
             let is_current = self
                 .work
                 .get(&address)

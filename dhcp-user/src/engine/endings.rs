@@ -77,15 +77,15 @@ impl Engine {
         work.request = None;
         work.ticket = None;
         work.reoffer = false;
-        self.timers.arm(address, expires);
+        self.arm_at(address, expires);
         self.tidy(address);
     }
 
     /// The client is not given this address again.
     fn forget_client(&mut self, address: Ipv4Addr, held: &Held) {
-        self.formers.remove(&address);
-        if self.by_client.get(&held.client) == Some(&address) {
-            self.by_client.remove(&held.client);
+        self.clients.forget_former(address);
+        if self.clients.is_at(&held.client, address) {
+            self.clients.remove(&held.client);
         }
     }
 
@@ -99,7 +99,7 @@ impl Engine {
 
     /// Begins to end a lease: withdraw, fence, check, commit, free.
     pub(super) fn end(&mut self, address: Ipv4Addr, ending: Ending, cx: &mut Context<'_>) {
-        self.timers.cancel(address);
+        self.disarm(address);
         self.set_state(address, LeaseState::Withdrawn);
         let is_fencing = self.withdraw(address, cx);
         let work = self.work_mut(address);
@@ -112,22 +112,52 @@ impl Engine {
         }
     }
 
-    pub(super) fn commit_end(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
-        let Some(held) = self.held(address) else {
-            return;
-        };
-        let ending = self.work_mut(address).ending;
-        let purpose = Purpose::Free(ending);
+    /// What the store is to be told of a lease that has ended.
+    fn end_of(&self, address: Ipv4Addr, held: &Held, ending: Ending, now: Nanos) -> Option<Change> {
         if ending == Ending::Removed {
-            let change = Change::Remove {
+            return Some(Change::Remove {
                 address,
                 client: held.client,
-            };
-            self.commit(vec![(change, Item { address, purpose })], cx);
-        } else {
-            let until = held.expires.min(cx.now);
-            self.commit_put(address, RecordState::Former, until, until, purpose, cx);
+            });
         }
+        let until = held.expires.min(now);
+        let record = self.record(address, RecordState::Former, until, until)?;
+        Some(Change::Put(Box::new(record)))
+    }
+
+    /// After the fence, or where there was nothing to withdraw: check, then free, at once or when there is room.
+    pub(super) fn settle(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
+        if self.room() == 0 {
+            self.settle_later(address);
+        } else if let Some(change) = self.settled(address, cx) {
+            self.commit(vec![change], cx);
+        }
+    }
+
+    /// What is to be committed to free an address, if that is on its way to its pool and waits for nothing else.
+    pub(super) fn settled(
+        &mut self,
+        address: Ipv4Addr,
+        cx: &mut Context<'_>,
+    ) -> Option<(Change, Item)> {
+        let held = self.held(address)?;
+        let work = self.work_mut(address);
+        if held.state != LeaseState::Withdrawn || work.fence.is_some() || work.ticket.is_some() {
+            self.tidy(address);
+            return None;
+        }
+        let ending = work.ending;
+        if ending == Ending::Expired && held.expires > cx.now {
+            // The kernel granted more while the entry was on its way out.
+            self.set_state(address, LeaseState::Bound);
+            self.arm(address);
+            self.publish(address, cx);
+            self.tidy(address);
+            return None;
+        }
+        let change = self.end_of(address, &held, ending, cx.now)?;
+        let purpose = Purpose::Free(ending);
+        Some((change, Item { address, purpose }))
     }
 
     pub(super) fn ended(
@@ -143,9 +173,9 @@ impl Engine {
         if ending == Ending::Expired {
             self.count(Counter::LeaseExpired);
         }
-        let is_current = self.by_client.get(&held.client) == Some(&address);
+        let is_current = self.clients.is_at(&held.client, address);
         if reoffer && is_current && ending != Ending::Removed {
-            self.formers.insert(address, held.client);
+            self.clients.set_former(address, held.client);
             self.update(address, |lease| {
                 lease.state = LeaseState::Offered;
                 lease.durable_until = Nanos::default();
@@ -161,21 +191,22 @@ impl Engine {
 
     /// Back to the pool; with `is_former` the client that had it finds it again while it is free.
     pub(super) fn free(&mut self, address: Ipv4Addr, is_former: bool) {
-        let Some((_, lease)) = self.live.remove(&address) else {
+        let Some(Held { client, .. }) = self.held(address) else {
             return;
         };
         self.requesters.forget(address);
-        self.timers.cancel(address);
+        self.disarm(address);
         self.work.remove(&address);
-        let is_current = self.by_client.get(&lease.client) == Some(&address);
+        let is_current = self.clients.is_at(&client, address);
         if is_current && is_former {
-            self.formers.insert(address, lease.client);
+            self.clients.leave(&client, address);
         } else if is_current {
-            self.by_client.remove(&lease.client);
+            self.clients.remove(&client);
         }
-        if !is_former && self.formers.get(&address) == Some(&lease.client) {
-            self.formers.remove(&address);
+        if !is_former && self.clients.is_former(&client, address) {
+            self.clients.forget_former(address);
         }
+        self.live.remove(&address);
         if let Some(network) = self.networks.containing_mut(address) {
             network.give_back(address);
         }
@@ -197,7 +228,7 @@ impl Engine {
             }
             LeaseState::Probing => self.probe_due(address, cx),
             LeaseState::Withdrawn => self.settle(address, cx),
-            _ if is_busy => self.timers.arm(address, cx.now.plus(RETRY)),
+            _ if is_busy => self.arm_at(address, cx.now.plus(RETRY)),
             LeaseState::Committing => {}
             LeaseState::Bound => self.due_bound(address, &held, cx),
             LeaseState::Forgotten => self.end(address, Ending::Expired, cx),
@@ -208,11 +239,14 @@ impl Engine {
 
     fn due_bound(&mut self, address: Ipv4Addr, held: &Held, cx: &mut Context<'_>) {
         let expires = self.effective_expiry(held, cx);
+        if expires <= cx.now && self.are_enough_ending() {
+            return self.expire_later(address);
+        }
         if expires <= cx.now {
             return self.end(address, Ending::Expired, cx);
         }
         self.update(address, |lease| lease.expires = expires);
-        self.timers.arm(address, expires);
+        self.arm_at(address, expires);
         if self.is_low(address, &Held { expires, ..*held }) {
             self.low.insert(address);
         }

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use dhcp_common::abi::ClientKey;
 
-use super::{Context, Counter, Effect, Engine, FenceId, NO_SLOT, endings::Ending};
+use super::{Context, Counter, Effect, Engine, FenceId, NO_SLOT};
 use crate::{clock::Nanos, live::LeaseState};
 
 /// An entry on its way out. It keeps the slot, which may be used again only after the fence.
@@ -127,25 +127,5 @@ impl Engine {
         }
         self.answer_superseded(address, cx);
         self.tidy(address);
-    }
-
-    /// After the fence, or where there was nothing to withdraw: check, then free.
-    pub(super) fn settle(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
-        let Some(held) = self.held(address) else {
-            return;
-        };
-        let work = self.work_mut(address);
-        if work.fence.is_some() || work.ticket.is_some() {
-            return;
-        }
-        if work.ending == Ending::Expired && held.expires > cx.now {
-            // The kernel granted more while the entry was on its way out.
-            self.set_state(address, LeaseState::Bound);
-            self.arm(address);
-            self.publish(address, cx);
-            self.tidy(address);
-        } else {
-            self.commit_end(address, cx);
-        }
     }
 }

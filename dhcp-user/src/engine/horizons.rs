@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 use dhcp_common::{abi::NS_PER_SEC, wire};
 
 use super::{
-    Context, Counter, Engine, Held, MAX_EXTENDED,
+    Context, Counter, Engine, Held,
+    backlog::MAX_BULK,
     commits::{Item, Purpose},
 };
 use crate::{
@@ -42,17 +43,21 @@ impl Engine {
         };
         if self.held(address).is_some_and(is_meant) {
             self.low.insert(address);
-            if self.low.len() >= MAX_EXTENDED && !self.is_store_failing(cx.now) {
+            if self.low.len() >= MAX_BULK
+                && self.room() >= MAX_BULK
+                && !self.is_store_failing(cx.now)
+            {
                 self.extend_horizons(cx);
             }
         }
     }
 
-    /// One commit for all that have collected, up to [`MAX_EXTENDED`]. What fails is tried again: clients
+    /// One commit for all that have collected, as far as there is room. What fails is tried again: clients
     /// need not ask for what they were promised.
     pub(super) fn extend_horizons(&mut self, cx: &mut Context<'_>) {
-        let mut changes = Vec::with_capacity(self.low.len().min(MAX_EXTENDED));
-        for _ in 0..MAX_EXTENDED {
+        let most = self.room();
+        let mut changes = Vec::with_capacity(self.low.len().min(most));
+        while changes.len() < most {
             let Some(address) = self.low.pop_first() else {
                 break;
             };

@@ -17,12 +17,7 @@ use super::{
     },
     request::Request,
 };
-use crate::{
-    clock::Nanos,
-    config::LeaseTimes,
-    live::{Lease, LeaseState},
-    store::Origin,
-};
+use crate::{clock::Nanos, config::LeaseTimes, live::LeaseState, store::Origin};
 
 mod requesters;
 
@@ -56,7 +51,8 @@ impl<'a> Query<'a> {
 #[derive(Debug)]
 struct Active {
     address: Ipv4Addr,
-    lease: Lease,
+    origin: Origin,
+    since: Nanos,
     /// With what the kernel has granted.
     expires: Nanos,
     times: Option<LeaseTimes>,
@@ -137,7 +133,7 @@ impl Engine {
         request: &Request,
         cx: &Context<'_>,
     ) -> Vec<Ipv4Addr> {
-        let origin = &active.lease.origin;
+        let origin = &active.origin;
         let identity = Identity::client_id(origin).or_else(|| Identity::hardware(origin));
         let parameters = request.shape.parameters.as_deref().unwrap_or_default();
         match identity {
@@ -154,10 +150,10 @@ impl Engine {
         let addresses = self.requesters.addresses(identity);
         let mut actives: Vec<_> = addresses
             .filter_map(|address| self.active(address, cx))
-            .filter(|active| identity.is_of(&active.lease.origin))
+            .filter(|active| identity.is_of(&active.origin))
             .collect();
         actives.sort_by_key(|active| {
-            let used = active.granted_at.unwrap_or(active.lease.since);
+            let used = active.granted_at.unwrap_or(active.since);
             (Reverse(used), active.address)
         });
         actives
@@ -171,25 +167,28 @@ impl Engine {
         if held.state != LeaseState::Bound || expires <= cx.now {
             return None;
         }
-        let lease = self.live.get(&address)?.clone();
-        let times = self.times_of(address, &lease);
+        let (origin, since, terms) = {
+            let lease = self.live.get(&address)?;
+            (lease.holder.origin(), lease.since, lease.terms)
+        };
+        let times = terms.map(Into::into);
+        let times = times.or_else(|| self.certain_times(address));
         let granted_at = times.and_then(|times| granted_at(expires, times, cx.now));
         Some(Active {
             address,
-            lease,
+            origin,
+            since,
             expires,
             times,
             granted_at,
         })
     }
 
-    /// The times that a lease was given for. Those of one from before this engine follow from its
-    /// address, if they cannot depend on what its client said.
-    fn times_of(&self, address: Ipv4Addr, lease: &Lease) -> Option<LeaseTimes> {
-        lease.terms.or_else(|| {
-            let profile = self.profile(address, self.reserved_for(address))?;
-            self.networks.certain_times(profile)
-        })
+    /// The times that a lease from before this engine was given for. They follow from its address, if they
+    /// cannot depend on what its client said.
+    fn certain_times(&self, address: Ipv4Addr) -> Option<LeaseTimes> {
+        let profile = self.profile(address, self.reserved_for(address))?;
+        self.networks.certain_times(profile)
     }
 
     /// What the requester is told. The classes of whoever has a lease are not kept.
@@ -211,7 +210,7 @@ impl Engine {
             silent_secs: active.granted_at.map(|at| secs(at, cx.now)),
             addresses,
             terms: self.networks.certain_terms(profile),
-            origin: active.lease.origin,
+            origin: active.origin,
         })
     }
 }

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     clock::Nanos,
     config::LeaseTimes,
-    live::LeaseState,
+    live::{Holder, LeaseState},
     store::{Change, Record, RecordState},
 };
 
@@ -79,7 +79,7 @@ impl Engine {
                 lease.state = LeaseState::Committing;
             }
         });
-        self.timers.cancel(address);
+        self.disarm(address);
         let origin = request.origin();
         let work = self.work_mut(address);
         work.origin = Some(origin.clone());
@@ -109,7 +109,7 @@ impl Engine {
         }
         let expires = granted.max(self.effective_expiry(&held, cx));
         self.update(address, |lease| lease.expires = expires);
-        self.timers.arm(address, expires);
+        self.arm_at(address, expires);
         if self.is_low(address, &Held { expires, ..held }) {
             // The kernel asks only for what it grants itself, and may be alone from here on.
             self.low.insert(address);
@@ -143,20 +143,15 @@ impl Engine {
             lease.state = LeaseState::Bound;
             lease.durable_until = horizon;
             if let Some(origin) = origin {
-                lease.origin = origin;
+                lease.holder = Holder::new(&lease.holder.client(), &origin);
             }
         });
         let Some(held) = self.held(address) else {
             return;
         };
         self.probes.forget(address);
-        self.by_client.insert(held.client, address);
-        if let Some(former) = self.formers.remove(&address)
-            && former != held.client
-            && self.by_client.get(&former) == Some(&address)
-        {
-            self.by_client.remove(&former);
-        }
+        self.clients.insert(&held.client, address);
+        self.clients.forget_former(address);
         let expires = self.effective_expiry(&held, cx);
         self.update(address, |lease| lease.expires = expires);
         self.arm(address);
@@ -263,19 +258,21 @@ impl Engine {
         let profile = self.profile(address, party.reserved)?;
         let terms = self.networks.terms(profile, party.classes, &request.shape);
         let terms = terms.lease;
-        self.update(address, |lease| lease.terms = Some(terms));
+        self.update(address, |lease| lease.terms = Some(terms.into()));
         Some(terms)
     }
 
     /// The times that a lease was last given for; its subnet's if that was before this engine.
     pub(super) fn lease_times(&self, address: Ipv4Addr) -> Option<LeaseTimes> {
         let terms = self.live.get(&address).and_then(|lease| lease.terms);
-        terms.or_else(|| self.networks.subnet_of(address).map(|subnet| subnet.lease))
+        terms
+            .map(Into::into)
+            .or_else(|| self.networks.subnet_of(address).map(|subnet| subnet.lease))
     }
 
     pub(super) fn arm(&mut self, address: Ipv4Addr) {
         if let Some(held) = self.held(address) {
-            self.timers.arm(address, held.expires);
+            self.arm_at(address, held.expires);
         }
     }
 }

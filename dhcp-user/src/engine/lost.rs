@@ -4,8 +4,6 @@
 //! record had. Records are made of the entries, and committed before anything else: until then the map alone
 //! knows of the leases, and nothing may be taken out of it.
 
-use std::{collections::HashSet, net::Ipv4Addr};
-
 use dhcp_common::abi::{Binding, BindingState, ClientKey, Identity};
 
 use super::Grants;
@@ -14,30 +12,12 @@ use crate::{
     store::{Hardware, Origin, Record, RecordState},
 };
 
-/// A record for each lease that is published and that the store does not know, to be committed and then given to
-/// [`Engine::restore`](super::Engine::restore) with the others. Nothing is left of one that the kernel can no longer grant.
+/// A record for a published lease that the store does not know, to be committed and then
+/// taken in with the others. `None` where nothing is left of it that the kernel could grant.
 ///
 /// What only the lost record knew, such as the port where its client is, comes back with the client's next request
 /// to the controller.
-pub fn unrecorded<'a>(
-    records: impl IntoIterator<Item = &'a Record>,
-    published: &[(ClientKey, Binding)],
-    now: Nanos,
-    kernel: &impl Grants,
-) -> Vec<Record> {
-    let recorded: HashSet<_> = records
-        .into_iter()
-        .filter(|record| !record.state.is_free())
-        .map(|record| record.address)
-        .collect();
-    let leases = published.iter();
-    leases
-        .filter(|(_, binding)| !recorded.contains(&Ipv4Addr::from(binding.address)))
-        .filter_map(|(client, binding)| record(*client, binding, now, kernel))
-        .collect()
-}
-
-fn record(
+pub fn unrecorded(
     client: ClientKey,
     binding: &Binding,
     now: Nanos,

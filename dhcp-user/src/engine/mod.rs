@@ -10,6 +10,7 @@
 mod backlog;
 mod bootp;
 mod classes;
+mod clients;
 mod commands;
 mod commits;
 mod counters;
@@ -51,6 +52,7 @@ use dhcp_common::{
 
 use self::{
     backlog::Backlog,
+    clients::Clients,
     commits::{Item, Work},
     fences::Fence,
     leasequery::Requesters,
@@ -71,6 +73,7 @@ pub use self::{
     relay_info::AgentIds,
     reload::{Fates, Preview},
     request::client_key,
+    restore::{Reconciliation, Restoration},
     slots::NO_SLOT,
 };
 use crate::{
@@ -83,8 +86,6 @@ use crate::{
 
 /// Deadlines handled in one call; [`Engine::next_deadline`] then says that there are more.
 const MAX_DUE: usize = 1024;
-/// Horizons extended by one commit.
-const MAX_EXTENDED: usize = 1024;
 
 /// What an engine is made from.
 #[derive(Debug)]
@@ -104,10 +105,7 @@ pub struct Engine {
     networks: Networks,
     fingerprint_key: [u64; fingerprint::KEY_WORDS],
     live: Arc<Live>,
-    /// The address that a client has, or had last.
-    by_client: HashMap<ClientKey, Ipv4Addr>,
-    /// Whose each free address was last.
-    formers: HashMap<Ipv4Addr, ClientKey>,
+    clients: Clients,
     requesters: Requesters,
     timers: Timers,
     slots: Slots,
@@ -152,9 +150,8 @@ impl Engine {
         Self {
             networks: Networks::new(&setup.config, setup.links),
             fingerprint_key: setup.fingerprint_key,
+            clients: Clients::new(Arc::clone(&setup.live)),
             live: setup.live,
-            by_client: HashMap::new(),
-            formers: HashMap::new(),
             requesters: Requesters::new(setup.config.server.leasequery.clone()),
             timers: Timers::default(),
             slots: Slots::new(setup.max_slots.min(NO_SLOT - 1)),
@@ -201,6 +198,7 @@ impl Engine {
             let Some(address) = self.timers.pop_due(now) else {
                 break;
             };
+            self.update(address, |lease| lease.deadline = Nanos::FOREVER);
             self.due(address, cx);
         }
     }
@@ -221,7 +219,7 @@ impl Engine {
 
     fn held(&self, address: Ipv4Addr) -> Option<Held> {
         self.live.get(&address).map(|lease| Held {
-            client: lease.client,
+            client: lease.holder.client(),
             state: lease.state,
             expires: lease.expires,
             durable_until: lease.durable_until,
@@ -236,13 +234,25 @@ impl Engine {
         }
     }
 
+    /// Has [`Engine::due`] called for an address at a time; any other time of its is forgotten.
+    fn arm_at(&mut self, address: Ipv4Addr, deadline: Nanos) {
+        if let Some(mut lease) = self.live.get_mut(&address) {
+            let former = std::mem::replace(&mut lease.deadline, deadline);
+            self.timers.move_to(address, former, deadline);
+        }
+    }
+
+    fn disarm(&mut self, address: Ipv4Addr) {
+        self.arm_at(address, Nanos::FOREVER);
+    }
+
     fn set_state(&self, address: Ipv4Addr, state: LeaseState) {
         self.update(address, |lease| lease.state = state);
     }
 
     /// The address that a client has here, in whichever state.
     fn current(&self, client: &ClientKey) -> Option<(Ipv4Addr, Held)> {
-        let address = *self.by_client.get(client)?;
+        let address = self.clients.get(client)?;
         let held = self.held(address)?;
         (held.client == *client).then_some((address, held))
     }

@@ -221,6 +221,10 @@ impl Network {
         of_subnets.chain(self.reserved.values())
     }
 
+    pub fn prefixes(&self) -> impl Iterator<Item = Ipv4Net> {
+        self.subnets.iter().map(|subnet| subnet.prefix)
+    }
+
     pub fn subnet(&self, index: usize) -> Option<&Subnet> {
         self.subnets.get(index)
     }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     clock::Nanos,
-    live::{Lease, LeaseState},
+    live::{Holder, Lease, LeaseState},
     pool::Pool,
 };
 
@@ -102,7 +102,8 @@ impl Engine {
             };
         }
         if state == Some(LeaseState::Offered) {
-            self.update(address, |lease| lease.origin = request.origin());
+            let holder = Holder::new(&party.client, &request.origin());
+            self.update(address, |lease| lease.holder = holder);
             self.rearm_offer(address, cx);
         }
         self.send(Answer::Offer(address), party, &request, cx)?;
@@ -170,7 +171,7 @@ impl Engine {
         match held.state {
             LeaseState::Revoked => {
                 self.end(address, Ending::Removed, cx);
-                self.by_client.remove(&party.client);
+                self.clients.remove(&party.client);
                 None
             }
             LeaseState::Quarantined => None,
@@ -215,11 +216,9 @@ impl Engine {
 
     /// The former address, and the one requested.
     fn wishes(&self, party: &Party, request: &Request) -> impl Iterator<Item = Ipv4Addr> + use<> {
-        let former = self
-            .by_client
-            .get(&party.client)
-            .filter(|address| self.formers.get(address) == Some(&party.client));
-        let wishes = [former.copied(), request.requested];
+        let former = self.clients.get(&party.client);
+        let former = former.filter(|address| self.clients.is_former(&party.client, *address));
+        let wishes = [former, request.requested];
         wishes.into_iter().flatten()
     }
 
@@ -231,21 +230,19 @@ impl Engine {
         request: &Request,
         cx: &Context<'_>,
     ) {
-        self.live.insert(
-            address,
-            Lease {
-                client: party.client,
-                state: LeaseState::Offered,
-                origin: request.origin(),
-                since: cx.now,
-                expires: cx.now,
-                durable_until: Nanos::default(),
-                terms: None,
-                slot: NO_SLOT,
-                epoch: 0,
-            },
-        );
-        self.by_client.insert(party.client, address);
+        let lease = Lease {
+            holder: Holder::new(&party.client, &request.origin()),
+            state: LeaseState::Offered,
+            since: cx.now,
+            expires: cx.now,
+            durable_until: Nanos::default(),
+            deadline: Nanos::FOREVER,
+            terms: None,
+            slot: NO_SLOT,
+            epoch: 0,
+        };
+        self.live.insert(address, Box::new(lease));
+        self.clients.insert(&party.client, address);
     }
 
     /// Holds an offer from now on, and lets the kernel repeat it for the first half of that time: what
@@ -256,7 +253,7 @@ impl Engine {
         };
         let expires = cx.now.plus(hold(subnet.offer_time, subnet.fill(address)));
         self.update(address, |lease| lease.expires = expires);
-        self.timers.arm(address, expires);
+        self.arm_at(address, expires);
         self.publish(address, cx);
     }
 
@@ -293,7 +290,7 @@ impl Engine {
         self.probes.cancel(address);
         self.withdraw(address, cx);
         let client = self.held(address).map(|held| held.client);
-        let is_former = client.is_some() && self.formers.get(&address) == client.as_ref();
+        let is_former = client.is_some() && self.clients.former(address) == client.as_ref();
         self.free(address, is_former);
     }
 }

@@ -14,7 +14,7 @@ use dhcp_common::{
 };
 
 use super::{Engine, classes::Whence, relay_info::AgentIds, request::Request};
-use crate::store::{Hardware, Origin};
+use crate::store::Hardware;
 
 /// The part of a [`Binding`] that follows from where its client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,25 +38,20 @@ impl Engine {
     /// The address that is reserved for the client that has one.
     pub(super) fn reserved_for(&self, address: Ipv4Addr) -> Option<Ipv4Addr> {
         let lease = self.live.get(&address)?;
-        let network = self.networks.get(lease.client.network())?;
-        let Origin {
-            hardware,
-            relay_info,
-            ..
-        } = &lease.origin;
-        network.reservation(&lease.client, hardware, relay_info.as_deref())
+        let holder = &lease.holder;
+        let client = holder.client();
+        let network = self.networks.get(client.network())?;
+        network.reservation(&client, &holder.hardware(), holder.relay_info())
     }
 
     /// Of the client that has an address, where its lease was given to it.
     pub(super) fn place(&self, address: Ipv4Addr) -> Option<Place> {
         let profile = self.profile(address, self.reserved_for(address))?;
         let lease = self.live.get(&address)?;
-        let Origin {
-            hardware,
-            relay_info,
-            ..
-        } = &lease.origin;
-        let agent = relay_info.as_deref().map(AgentIds::parse);
+        let client = lease.holder.client();
+        let hardware = lease.holder.hardware();
+        let relay_info = lease.holder.relay_info();
+        let agent = relay_info.map(AgentIds::parse);
         let marks = self.networks.classes().marks(Whence {
             hardware: hardware.octets(),
             agent: agent.unwrap_or_default(),
@@ -68,13 +63,13 @@ impl Engine {
             relay_info: 0,
         };
         let key = &self.fingerprint_key;
-        if self.checks_hardware(&lease.client) {
+        if self.checks_hardware(&client) {
             place.flags |= BINDING_CHECKS_HARDWARE;
-            place.hardware = digest_of(hardware, key);
+            place.hardware = digest_of(&hardware, key);
         }
-        if self.checks_relay_info(&lease.client) {
+        if self.checks_relay_info(&client) {
             place.flags |= BINDING_CHECKS_RELAY_INFO;
-            place.relay_info = relay_info.as_deref().map_or(0, |value| {
+            place.relay_info = relay_info.map_or(0, |value| {
                 fingerprint::of_option(option::RELAY_INFO, value, key)
             });
         }
@@ -84,11 +79,12 @@ impl Engine {
     /// Whether a request comes from elsewhere than where its client's lease was given, and that matters.
     pub(super) fn has_moved(&self, address: Ipv4Addr, request: &Request) -> bool {
         self.live.get(&address).is_some_and(|lease| {
-            let origin = &lease.origin;
-            let is_other_hardware = origin.hardware != request.hardware;
-            let is_other_port = origin.relay_info != request.port;
-            (is_other_hardware && self.checks_hardware(&lease.client))
-                || (is_other_port && self.checks_relay_info(&lease.client))
+            let holder = &lease.holder;
+            let client = holder.client();
+            let is_other_hardware = holder.hardware() != request.hardware;
+            let is_other_port = holder.relay_info() != request.port.as_deref();
+            (is_other_hardware && self.checks_hardware(&client))
+                || (is_other_port && self.checks_relay_info(&client))
         })
     }
 

@@ -110,7 +110,7 @@ impl Engine {
     ) -> bool {
         self.probes.is_on
             && !self.probe_time(address).is_zero()
-            && self.formers.get(&address) != Some(&party.client)
+            && !self.clients.is_former(&party.client, address)
             && !self.probes.is_quiet(address, cx.now)
     }
 
@@ -174,7 +174,8 @@ impl Engine {
         if let Some(waiting) = self.probes.under_way.get_mut(&address) {
             waiting.sent += 1;
             cx.out.push(Effect::Probe(waiting.probe));
-            self.timers.arm(address, cx.now.plus(waiting.interval));
+            let answered_by = cx.now.plus(waiting.interval);
+            self.arm_at(address, answered_by);
         }
     }
 

@@ -278,9 +278,9 @@ impl Engine {
 
     /// Option 82 that the client's lease was given with.
     fn port_of(&self, client: &ClientKey) -> Option<Box<[u8]>> {
-        let lease = self.live.get(self.by_client.get(client)?)?;
-        let is_its = lease.client == *client;
-        lease.origin.relay_info.clone().filter(|_| is_its)
+        let lease = self.live.get(&self.clients.get(client)?)?;
+        let is_its = lease.holder.client() == *client;
+        lease.holder.relay_info().filter(|_| is_its).map(Into::into)
     }
 
     /// Whether clients unknown on this subnet are told so.
@@ -296,9 +296,9 @@ impl Engine {
     fn knows(&self, client: &ClientKey) -> bool {
         self.has_lease(client)
             || self
-                .by_client
+                .clients
                 .get(client)
-                .is_some_and(|address| self.formers.get(address) == Some(client))
+                .is_some_and(|address| self.clients.is_former(client, address))
     }
 
     /// Whether the client has an address that is more than offered to it.

@@ -74,7 +74,7 @@ impl Engine {
     /// kernel would go on answering.
     pub(super) fn is_publishable(&self, address: Ipv4Addr, held: &Held) -> bool {
         let reserved = self.reserved_for(address);
-        self.by_client.get(&held.client) == Some(&address)
+        self.clients.is_at(&held.client, address)
             && self
                 .networks
                 .get(held.client.network())

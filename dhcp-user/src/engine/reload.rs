@@ -10,12 +10,16 @@ use std::{
 
 use dhcp_common::abi::{ClientKey, Identity};
 
-use super::{Context, Engine, Grants, effect::Effect, network::Changes, networks::Networks};
+use super::{
+    Context, Engine, Grants,
+    effect::Effect,
+    network::{Changes, Network},
+    networks::Networks,
+};
 use crate::{
     clock::Nanos,
     config::{Classes, Config},
-    live::{self, Lease, LeaseState},
-    store::{Hardware, Origin},
+    live::{self, Holder, Lease, LeaseState},
 };
 
 /// Addresses of each kind that a preview names.
@@ -59,12 +63,13 @@ enum Fate {
 }
 
 /// What becomes of a lease in a configuration.
-fn fate(networks: &Networks, client: &ClientKey, origin: &Origin, address: Ipv4Addr) -> Fate {
+fn fate(networks: &Networks, holder: &Holder, address: Ipv4Addr) -> Fate {
+    let client = holder.client();
     let network = networks.get(client.network());
     let Some(network) = network.filter(|network| network.index_of(address).is_some()) else {
         return Fate::Ended;
     };
-    match network.reservation(client, &origin.hardware, origin.relay_info.as_deref()) {
+    match network.reservation(&client, &holder.hardware(), holder.relay_info()) {
         Some(reserved) if reserved != address => Fate::Moved,
         reserved if network.may_have(reserved, Classes::MAX, address) => Fate::Kept,
         _ => Fate::Ended,
@@ -92,7 +97,7 @@ impl Engine {
             if !is_lease(&lease) {
                 continue;
             }
-            match fate(networks, &lease.client, &lease.origin, address) {
+            match fate(networks, &lease.holder, address) {
                 Fate::Kept => preview.kept += 1,
                 Fate::Moved => preview.moved.add(address),
                 Fate::Ended => preview.ended.add(address),
@@ -117,7 +122,7 @@ impl Engine {
         self.probes.set_on(config.has_probes());
         if self.requesters.permit(config.server.leasequery.clone()) {
             for lease in self.live.iter() {
-                self.requesters.note(*lease.key(), &lease.origin);
+                self.requesters.note(*lease.key(), &lease.holder.origin());
             }
         }
         self.recall();
@@ -144,26 +149,24 @@ impl Engine {
         let in_prefixes = changes.prefixes.iter();
         let in_prefixes = in_prefixes.flat_map(|prefix| live::addresses_in(&self.live, *prefix));
         let of_clients = changes.clients.iter();
-        let of_clients = of_clients.filter_map(|client| self.by_client.get(client));
+        let of_clients = of_clients.filter_map(|client| self.clients.get(client));
         // Option 61 says nothing of the hardware that a reservation is for.
         let is_hardware = |client: &&ClientKey| client.identity() == Identity::Hardware;
         let hardware: HashSet<_> = changes.clients.iter().filter(is_hardware).collect();
         let is_of_it = |lease: &Lease| {
-            let Hardware { htype, .. } = lease.origin.hardware;
-            let octets = lease.origin.hardware.octets();
-            ClientKey::hardware(lease.client.network(), htype, octets)
+            let its = lease.holder.hardware();
+            ClientKey::hardware(lease.holder.client().network(), its.htype, its.octets())
                 .is_some_and(|key| hardware.contains(&key))
         };
-        let of_hardware = self.live.iter().filter(|lease| is_of_it(lease));
-        let of_hardware = of_hardware.map(|lease| *lease.key());
-        let of_hardware: Vec<_> = if hardware.is_empty() {
-            Vec::new()
-        } else {
-            of_hardware.collect()
-        };
+        let networks: BTreeSet<_> = hardware.iter().map(|client| client.network()).collect();
+        let networks = networks.into_iter().filter_map(|id| self.networks.get(id));
+        let of_hardware = networks
+            .flat_map(Network::prefixes)
+            .flat_map(|prefix| live::addresses_in(&self.live, prefix))
+            .filter(|address| self.live.get(address).is_some_and(|lease| is_of_it(&lease)));
         in_prefixes
             .chain(of_hardware)
-            .chain(of_clients.copied())
+            .chain(of_clients)
             .chain(changes.addresses.iter().copied())
             .collect()
     }

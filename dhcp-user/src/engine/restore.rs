@@ -1,14 +1,14 @@
 //! The start: what the store holds, and what an earlier run has left in the kernel's map.
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{collections::HashSet, net::Ipv4Addr};
 
 use dhcp_common::abi::{Binding, BindingState, ClientKey, NS_PER_SEC};
 
-use super::{Context, Effect, Engine, Grants, Held, NO_SLOT};
+use super::{Context, Effect, Engine, Grants, Held, NO_SLOT, lost::unrecorded};
 use crate::{
     clock::Nanos,
     config::Classes,
-    live::{Lease, LeaseState},
+    live::{Holder, Lease, LeaseState},
     store::{Record, RecordState},
 };
 
@@ -16,47 +16,121 @@ use crate::{
 /// the same one.
 const CLOCK_DRIFT_NS: u64 = NS_PER_SEC;
 
-type Published = BTreeMap<ClientKey, Binding>;
+/// Leases that one call of [`Reconciliation::some`] looks at.
+const MAX_RECONCILED: usize = 4096;
 
-impl Engine {
-    /// Before any input: takes in the stored records, those of [`unrecorded`](super::unrecorded) leases among
-    /// them, and the entries that the kernel's map holds. Entries that are still right stay as they are, so that
-    /// the kernel goes on answering; what no record knows is withdrawn.
-    pub fn restore(
-        &mut self,
-        records: impl IntoIterator<Item = Record>,
-        published: impl IntoIterator<Item = (ClientKey, Binding)>,
-        now: Nanos,
-        kernel: &impl Grants,
-        out: &mut Vec<Effect>,
-    ) {
-        let cx = &mut Context { now, kernel, out };
-        let published: Published = published.into_iter().collect();
-        let mut formers = Vec::new();
-        for record in records {
-            if record.state.is_free() {
-                formers.push(record);
-            } else {
-                self.restore_lease(record, &published);
-            }
-        }
-        // In the order in which they became free, for the pool gives out the longest free one first.
-        formers.sort_unstable_by_key(|former| (former.expires, former.address));
-        for former in &formers {
-            self.restore_former(former);
-        }
-        for (client, binding) in &published {
-            self.adopt(*client, binding, cx);
-        }
-        self.slots.close_gaps();
-        let mut addresses: Vec<_> = self.live.iter().map(|lease| *lease.key()).collect();
-        addresses.sort_unstable();
-        for address in addresses {
-            self.reconcile(address, &published, cx);
+/// A start, before any input: takes in the stored records and then the entries that the kernel's map holds, one by one,
+/// so that nothing of many leases is in memory twice. Entries that are still right stay as they are, so that the kernel
+/// goes on answering.
+#[derive(Debug)]
+pub struct Restoration<'a> {
+    engine: &'a mut Engine,
+    now: Nanos,
+    /// Since when the address is free, which it is, and who had it.
+    formers: Vec<(Nanos, Ipv4Addr, ClientKey)>,
+    /// Recorded, and in no subnet.
+    foreign: HashSet<Ipv4Addr>,
+    /// By slot, whether the entry says what the live table does.
+    right: Vec<bool>,
+}
+
+/// What is left to do for a start.
+#[derive(Debug)]
+pub struct Reconciliation<'a> {
+    engine: &'a mut Engine,
+    now: Nanos,
+    right: Vec<bool>,
+    rest: std::vec::IntoIter<Ipv4Addr>,
+}
+
+impl<'a> Restoration<'a> {
+    pub fn new(engine: &'a mut Engine, now: Nanos) -> Self {
+        Self {
+            engine,
+            now,
+            formers: Vec::new(),
+            foreign: HashSet::new(),
+            right: Vec::new(),
         }
     }
 
-    fn restore_lease(&mut self, record: Record, published: &Published) {
+    pub fn record(&mut self, record: Record) {
+        let address = record.address;
+        if !record.state.is_free() {
+            self.engine.restore_lease(record);
+            if !self.engine.live.contains_key(&address) {
+                self.foreign.insert(address);
+            }
+        } else if self.engine.may_return(&record) {
+            self.formers.push((record.expires, address, record.client));
+        }
+    }
+
+    /// Takes over an entry and its slot, or takes it out of the map. What the store does not know comes back as a record:
+    /// it is to be committed, and to be taken in like others, and then the entry comes again. Until that is done nothing
+    /// else knows of the lease, and the entry has to stay.
+    pub fn entry(
+        &mut self,
+        client: ClientKey,
+        binding: &Binding,
+        kernel: &impl Grants,
+        out: &mut Vec<Effect>,
+    ) -> Option<Record> {
+        let address = binding.address.into();
+        let is_recorded =
+            self.engine.live.contains_key(&address) || self.foreign.contains(&address);
+        if !is_recorded && let Some(record) = unrecorded(client, binding, self.now, kernel) {
+            return Some(record);
+        }
+        let now = self.now;
+        let cx = &mut Context { now, kernel, out };
+        if self.engine.adopt(client, binding, cx) {
+            let slot = binding.slot as usize;
+            if self.right.len() <= slot {
+                self.right.resize(slot + 1, false);
+            }
+            if let Some(right) = self.right.get_mut(slot) {
+                *right = true;
+            }
+        }
+        None
+    }
+
+    /// When all is in.
+    pub fn reconcile(mut self) -> Reconciliation<'a> {
+        // In the order in which they became free, for the pool gives out the longest free one first.
+        self.formers.sort_unstable();
+        for (_, address, client) in self.formers {
+            self.engine.restore_former(address, client);
+        }
+        self.engine.slots.close_gaps();
+        let leases = self.engine.live.iter();
+        let mut addresses: Vec<_> = leases.map(|lease| *lease.key()).collect();
+        addresses.sort_unstable();
+        Reconciliation {
+            engine: self.engine,
+            now: self.now,
+            right: self.right,
+            rest: addresses.into_iter(),
+        }
+    }
+}
+
+impl Reconciliation<'_> {
+    /// Makes the kernel's map say what the live table does, for some of the leases. To be called until there are no
+    /// more; what comes out is to be carried out in between.
+    pub fn some(&mut self, kernel: &impl Grants, out: &mut Vec<Effect>) -> bool {
+        let now = self.now;
+        let cx = &mut Context { now, kernel, out };
+        for address in self.rest.by_ref().take(MAX_RECONCILED) {
+            self.engine.reconcile(address, &self.right, cx);
+        }
+        self.rest.len() > 0
+    }
+}
+
+impl Engine {
+    fn restore_lease(&mut self, record: Record) {
         let address = record.address;
         if self.networks.containing(address).is_none() {
             return self.foreign.push(record);
@@ -64,59 +138,60 @@ impl Engine {
         if self.live.contains_key(&address) {
             return;
         }
-        let binding = published
-            .get(&record.client)
-            .filter(|binding| Ipv4Addr::from(binding.address) == address);
-        let (state, expires) = match (record.state, binding) {
-            // Without the kernel's entry nobody knows what it has granted, but never beyond the horizon.
-            (RecordState::Bound, None) => (LeaseState::Bound, record.horizon),
-            (RecordState::Bound, Some(binding)) => {
-                let expires = match BindingState::from_raw(binding.state) {
-                    Some(BindingState::Bound) => record.expires.max(Nanos(binding.expires_ns)),
-                    _ => record.horizon,
-                };
-                (LeaseState::Bound, expires)
-            }
-            (RecordState::Forgotten, _) => (LeaseState::Forgotten, record.expires),
-            (RecordState::Revoked, _) => (LeaseState::Revoked, record.expires),
-            (RecordState::Quarantined, _) => (LeaseState::Quarantined, record.expires),
-            (RecordState::Former, _) => return,
+        let state = match record.state {
+            RecordState::Bound => LeaseState::Bound,
+            RecordState::Forgotten => LeaseState::Forgotten,
+            RecordState::Revoked => LeaseState::Revoked,
+            RecordState::Quarantined => LeaseState::Quarantined,
+            RecordState::Former => return,
         };
         self.take(address);
-        if state != LeaseState::Quarantined && self.is_preferred(&record, state) {
-            self.by_client.insert(record.client, address);
-        }
         self.requesters.note(address, &record.origin);
+        let is_preferred = state != LeaseState::Quarantined && self.is_preferred(&record, state);
         let lease = Lease {
-            client: record.client,
+            holder: Holder::new(&record.client, &record.origin),
             state,
-            origin: record.origin,
             since: record.since,
-            expires,
+            expires: record.expires,
             durable_until: record.horizon,
+            deadline: Nanos::FOREVER,
             terms: None,
             slot: NO_SLOT,
             epoch: 0,
         };
-        self.live.insert(address, lease);
-        self.arm(address);
+        self.live.insert(address, Box::new(lease));
+        if is_preferred {
+            self.clients.insert(&record.client, address);
+        }
     }
 
     /// Takes in what the store holds of addresses that another configuration had no subnet for.
     pub(super) fn recall(&mut self) {
         for record in std::mem::take(&mut self.foreign) {
-            self.restore_lease(record, &Published::new());
+            let address = record.address;
+            self.restore_lease(record);
+            self.hold_to_horizon(address);
+            self.arm(address);
         }
+    }
+
+    /// Without the kernel's entry nobody knows what it has granted, but never beyond the horizon.
+    fn hold_to_horizon(&self, address: Ipv4Addr) {
+        self.update(address, |lease| {
+            if lease.state == LeaseState::Bound && lease.slot == NO_SLOT {
+                lease.expires = lease.durable_until;
+            }
+        });
     }
 
     /// A client that has come to another address has the lease that is active, and of two the newer.
     fn is_preferred(&self, record: &Record, state: LeaseState) -> bool {
-        let Some(other) = self.by_client.get(&record.client) else {
+        let Some(other) = self.clients.get(&record.client) else {
             return true;
         };
         let rank = |state, since| (state == LeaseState::Bound, since);
         self.live
-            .get(other)
+            .get(&other)
             .is_none_or(|other| rank(state, record.since) > rank(other.state, other.since))
     }
 
@@ -127,96 +202,120 @@ impl Engine {
         }
     }
 
-    fn restore_former(&mut self, former: &Record) {
-        let Record {
-            address,
-            client,
-            ref origin,
-            ..
-        } = *former;
-        let Some(network) = self.networks.containing_mut(address) else {
-            return;
-        };
-        let relay_info = origin.relay_info.as_deref();
-        let reserved = network.reservation(&client, &origin.hardware, relay_info);
-        if self.live.contains_key(&address) || !network.may_have(reserved, Classes::MAX, address) {
+    /// Whether the client that had an address may be given it again.
+    fn may_return(&self, former: &Record) -> bool {
+        let origin = &former.origin;
+        let containing = self.networks.containing(former.address);
+        containing.is_some_and(|(network, _)| {
+            let relay_info = origin.relay_info.as_deref();
+            let reserved = network.reservation(&former.client, &origin.hardware, relay_info);
+            network.may_have(reserved, Classes::MAX, former.address)
+        })
+    }
+
+    fn restore_former(&mut self, address: Ipv4Addr, client: ClientKey) {
+        if self.live.contains_key(&address) {
             return;
         }
-        if network.take(address) {
+        if let Some(network) = self.networks.containing_mut(address)
+            && network.take(address)
+        {
             network.give_back(address);
         }
         if self.current(&client).is_none() {
             // The one that the client had last comes last.
-            if let Some(earlier) = self.by_client.insert(client, address) {
-                self.formers.remove(&earlier);
-            }
-            self.formers.insert(address, client);
+            self.clients.insert_former(client, address);
         }
     }
 
-    /// Takes over an entry and its slot, or takes it out of the map.
-    fn adopt(&mut self, client: ClientKey, binding: &Binding, cx: &mut Context<'_>) {
+    /// Takes over an entry and its slot, or takes it out of the map. Whether it stays as it is.
+    fn adopt(&mut self, client: ClientKey, binding: &Binding, cx: &mut Context<'_>) -> bool {
         let address = Ipv4Addr::from(binding.address);
         let has_slot = self.slots.adopt(binding.slot, address);
         let slot = has_slot.then_some(binding.slot);
+        let state = BindingState::from_raw(binding.state);
         let held = self.held(address).filter(|held| held.client == client);
         if let (Some(slot), Some(held)) = (slot, held) {
-            let adopted = Held {
+            let expires = match (held.state, state) {
+                (LeaseState::Bound, Some(BindingState::Bound)) => {
+                    held.expires.max(Nanos(binding.expires_ns))
+                }
+                (LeaseState::Bound, _) => held.durable_until,
+                _ => held.expires,
+            };
+            let mut adopted = Held {
                 slot,
                 epoch: binding.epoch,
+                expires,
                 ..held
             };
-            let expires = match held.state {
-                LeaseState::Quarantined => held.expires,
-                _ => self.effective_expiry(&adopted, cx),
-            };
+            if held.state != LeaseState::Quarantined {
+                adopted.expires = self.effective_expiry(&adopted, cx);
+            }
+            let is_right = self.is_right(address, &adopted, binding, cx);
+            if is_right {
+                self.networks.note_profile(binding.profile);
+                adopted.durable_until = Nanos(binding.durable_until_ns);
+            }
             self.update(address, |lease| {
                 lease.slot = slot;
                 lease.epoch = binding.epoch;
-                lease.expires = expires;
+                lease.expires = adopted.expires;
+                lease.durable_until = adopted.durable_until;
             });
-            self.arm(address);
-            return;
+            return is_right;
         }
         self.withdraw_stray(client, address, slot, binding.epoch, cx);
+        false
+    }
+
+    /// Whether an entry says what is to be published of a lease.
+    fn is_right(
+        &self,
+        address: Ipv4Addr,
+        held: &Held,
+        binding: &Binding,
+        cx: &Context<'_>,
+    ) -> bool {
+        wanted(held, cx.now).is_some_and(|state| state as u8 == binding.state)
+            && binding.durable_until_ns.abs_diff(held.durable_until.0) < CLOCK_DRIFT_NS
+            && !self.is_closed(held, cx)
+            && self.is_publishable(address, held)
+            && self
+                .place(address)
+                .is_some_and(|place| place.is_of(binding))
     }
 
     /// Makes the kernel's map say what the live table does.
-    fn reconcile(&mut self, address: Ipv4Addr, published: &Published, cx: &mut Context<'_>) {
+    fn reconcile(&mut self, address: Ipv4Addr, right: &[bool], cx: &mut Context<'_>) {
+        self.hold_to_horizon(address);
+        self.arm(address);
         let Some(held) = self.held(address) else {
             return;
         };
-        let wanted = match held.state {
-            LeaseState::Bound if held.expires > cx.now => Some(BindingState::Bound),
-            LeaseState::Revoked => Some(BindingState::Revoked),
-            _ => None,
-        };
-        let Some(state) = wanted.filter(|_| self.is_publishable(address, &held)) else {
+        let is_wanted = wanted(&held, cx.now).is_some();
+        let is_right = right.get(held.slot as usize).copied().unwrap_or_default();
+        if !is_right && !(is_wanted && self.is_publishable(address, &held)) {
             // An expired one is withdrawn by its deadline, which has come.
             if held.state != LeaseState::Bound || held.expires > cx.now {
                 self.withdraw(address, cx);
             }
             return;
-        };
+        }
         if held.state == LeaseState::Bound && self.is_low(address, &held) {
             self.low.insert(address);
         }
-        let binding = published.get(&held.client).filter(|_| held.slot != NO_SLOT);
-        let is_right = binding.is_some_and(|binding| {
-            binding.state == state as u8
-                && self
-                    .place(address)
-                    .is_some_and(|place| place.is_of(binding))
-                && binding.durable_until_ns.abs_diff(held.durable_until.0) < CLOCK_DRIFT_NS
-                && !self.is_closed(&held, cx)
-        });
-        match binding {
-            Some(binding) if is_right => {
-                self.networks.note_profile(binding.profile);
-                let durable_until = Nanos(binding.durable_until_ns);
-                self.update(address, |lease| lease.durable_until = durable_until);
-            }
-            _ => self.publish(address, cx),
+        if !is_right {
+            self.publish(address, cx);
         }
+    }
+}
+
+/// What the kernel's map is to say of a lease.
+fn wanted(held: &Held, now: Nanos) -> Option<BindingState> {
+    match held.state {
+        LeaseState::Bound if held.expires > now => Some(BindingState::Bound),
+        LeaseState::Revoked => Some(BindingState::Revoked),
+        _ => None,
     }
 }

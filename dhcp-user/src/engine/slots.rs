@@ -1,18 +1,25 @@
 //! Indices into the kernel's array `GRANTS`, one for each published binding.
 
-use std::{collections::VecDeque, net::Ipv4Addr};
+use std::{collections::VecDeque, net::Ipv4Addr, num::NonZeroU32};
 
 use dhcp_common::abi::Grant;
 
 /// A lease that is not published.
 pub const NO_SLOT: u32 = u32::MAX;
 
+/// An address in as little memory as it takes: nobody is leased 0.0.0.0.
+type Owner = Option<NonZeroU32>;
+
+fn owner(address: Ipv4Addr) -> Owner {
+    NonZeroU32::new(address.into())
+}
+
 /// A slot is used again only after the fence of its last use, and then under another epoch.
 #[derive(Debug)]
 pub struct Slots {
     max: u32,
     /// The address that each slot was last taken for; those beyond the end were never taken.
-    owners: Vec<Option<Ipv4Addr>>,
+    owners: Vec<Owner>,
     /// The one free for the longest time first.
     free: VecDeque<u32>,
 }
@@ -28,13 +35,13 @@ impl Slots {
 
     pub fn take(&mut self, address: Ipv4Addr) -> Option<u32> {
         if let Some(slot) = self.free.pop_front() {
-            self.owners[slot as usize] = Some(address);
+            self.owners[slot as usize] = owner(address);
             return Some(slot);
         }
         let slot = u32::try_from(self.owners.len())
             .ok()
             .filter(|slot| *slot < self.max)?;
-        self.owners.push(Some(address));
+        self.owners.push(owner(address));
         Some(slot)
     }
 
@@ -47,7 +54,8 @@ impl Slots {
     }
 
     pub fn owner(&self, slot: u32) -> Option<Ipv4Addr> {
-        self.owners.get(slot as usize).copied().flatten()
+        let owner = self.owners.get(slot as usize).copied().flatten()?;
+        Some(owner.get().into())
     }
 
     /// Takes a certain slot, as found in the kernel's map. False if it is beyond the map or taken.
@@ -60,7 +68,9 @@ impl Slots {
         if self.owners.len() <= index {
             self.owners.resize(index + 1, None);
         }
-        self.owners[index].replace(address).is_none()
+        let is_free = self.owners[index].is_none();
+        self.owners[index] = owner(address);
+        is_free
     }
 
     /// Makes the slots between the adopted ones free.

@@ -126,20 +126,9 @@ impl Controller {
         Arc::clone(self.parts.engine.counters())
     }
 
-    /// Carries out what the engine decided when it took over from an earlier run. Publishing comes in
-    /// large numbers and goes to the kernel at once.
+    /// Carries out what the engine decided when it took over from an earlier run.
     pub fn start(&mut self, effects: Vec<Effect>) {
-        let (bindings, rest): (Vec<_>, Vec<_>) = effects
-            .into_iter()
-            .partition(|effect| matches!(effect, Effect::Publish { .. }));
-        let bindings = bindings.into_iter().filter_map(|effect| match effect {
-            Effect::Publish { key, binding } => Some((key, binding)),
-            _ => None,
-        });
-        if let Err(error) = self.parts.maps.publish_all(bindings) {
-            tracing::warn!(%error, "some clients will be served by the controller alone");
-        }
-        self.effects = rest;
+        self.effects = effects;
         self.carry_out();
     }
 

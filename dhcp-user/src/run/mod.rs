@@ -9,6 +9,7 @@ mod lost;
 mod reload;
 mod serving;
 mod stats;
+mod takeover;
 
 use std::{
     io::IsTerminal as _,
@@ -33,7 +34,7 @@ use crate::{
     config::Config,
     control::server::{Control, Listener, Reload},
     datapath::{Datapath, Options, fence::Fence},
-    engine::{self, Engine, Grants as _, Setup},
+    engine::{Engine, Grants as _, Setup},
     live::Live,
     slowpath::xsk::XskSocket,
     store::{
@@ -78,7 +79,6 @@ async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
     let wall = Wall::resume(&mut store, &wall::boot_id()?, Sample::now())
         .map_err(anyhow::Error::from_boxed)
         .context("taking up the store's clock")?;
-    let mut records = load(&mut store, &wall)?;
     let mut datapath = Datapath::open(&Options {
         pin_dir: config.server.pin_dir.clone(),
         max_leases: config.server.max_leases,
@@ -88,7 +88,7 @@ async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
     })?;
 
     let link_table = links::table(&ports);
-    let live = Arc::new(Live::new());
+    let live = Arc::new(Live::default());
     let mut engine = Engine::new(Setup {
         config: Arc::clone(&config),
         live: Arc::clone(&live),
@@ -96,23 +96,7 @@ async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
         links: link_table.clone(),
         max_slots: config.server.max_leases,
     });
-    let published = datapath.maps.published()?;
-    let lost = engine::unrecorded(&records, &published, Nanos::now(), &datapath.grants);
-    records.extend(lost::commit(&mut store, &wall, lost).await?);
-    tracing::info!(
-        records = records.len(),
-        published = published.len(),
-        adopted = datapath.adopted,
-        "reconciling the kernel's map with the store"
-    );
-    let mut effects = Vec::new();
-    engine.restore(
-        records,
-        published,
-        Nanos::now(),
-        &datapath.grants,
-        &mut effects,
-    );
+    let effects = takeover::take_over(&mut engine, &mut store, &wall, &mut datapath).await?;
     datapath
         .maps
         .retain_templates(|key| engine.adopt_template(*key))?;
@@ -200,16 +184,6 @@ async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
     // Commits what is under way.
     drop(controller);
     result
-}
-
-fn load(store: &mut SqliteStore, wall: &Wall) -> anyhow::Result<Vec<crate::store::Record>> {
-    use crate::store::Store as _;
-    let mut records = Vec::new();
-    store
-        .load(&mut |stored| records.push(wall.record(stored)))
-        .map_err(anyhow::Error::from_boxed)
-        .context("reading the store")?;
-    Ok(records)
 }
 
 /// Reloads on each SIGHUP, as `xdhcpd reload` does.

@@ -15,7 +15,7 @@ use dhcp_user::datapath::{
 use crate::{
     binding, key,
     lab::{self, Lab, ip},
-    link_ids, options, pins, publish,
+    link_ids, options, pins, publish, published,
 };
 
 #[test]
@@ -44,7 +44,7 @@ fn the_next_controller_adopts_entries_key_and_link() {
         let mut second = Datapath::open(&options(lab)).unwrap();
         assert!(second.adopted);
         assert_eq!(second.fingerprint_key, fingerprint_key);
-        let mut published = second.maps.published().unwrap();
+        let mut published = published(&second.maps);
         published.sort_by_key(|(_, binding)| binding.slot);
         let expected: Vec<_> = (0..3)
             .map(|client| (key(client), binding(client).sealed_for(&key(client))))
@@ -119,7 +119,7 @@ fn maps_that_do_not_fit_are_built_anew_beside_the_old() {
 
             let mut second = Datapath::open(&options_now).unwrap();
             assert!(!second.adopted, "{name}");
-            assert_eq!(second.maps.published().unwrap(), [], "{name}");
+            assert_eq!(published(&second.maps), [], "{name}");
             assert_eq!(
                 pins(lab),
                 ["current", &link_name, "maps-1", "maps-2"],

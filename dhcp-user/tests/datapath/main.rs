@@ -60,6 +60,14 @@ fn publish(maps: &mut Maps, clients: Range<u32>) {
 }
 
 /// An error with all its causes, as an operator sees it.
+/// Every published entry.
+fn published(maps: &Maps) -> Vec<(ClientKey, Binding)> {
+    let mut published = Vec::new();
+    maps.for_each_published(|key, binding| published.push((key, binding)))
+        .unwrap();
+    published
+}
+
 fn chain(error: &dyn Error) -> String {
     let causes = std::iter::successors(Some(error), |error| (*error).source());
     let texts: Vec<_> = causes.map(ToString::to_string).collect();

@@ -11,6 +11,8 @@ mod malformed;
 mod networks;
 mod options;
 mod pitfalls;
+#[path = "../support/restore.rs"]
+mod restore;
 mod shapes;
 mod sides;
 #[path = "../support/program.rs"]

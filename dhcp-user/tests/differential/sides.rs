@@ -29,7 +29,7 @@ use dhcp_user::{
     store::{Applied, Change, Record},
 };
 
-use crate::networks;
+use crate::{networks, restore::restore};
 
 /// Effects are carried out at once, and their results go in before anything else does.
 pub struct Sides {
@@ -92,7 +92,7 @@ impl Sides {
 
     /// A controller that takes over from another.
     pub fn restore(config: &Config, snapshot: &Snapshot, now: Nanos) -> Self {
-        let live = Arc::new(Live::new());
+        let live = Arc::new(Live::default());
         let Snapshot { tables, store } = snapshot.clone();
         let mut sides = Self {
             engine: engine(config, &tables, &live),
@@ -105,14 +105,9 @@ impl Sides {
         };
         sides.tables.now_ns = now.0;
         let published = sides.tables.leases.clone();
-        let mut effects = Vec::new();
-        sides.engine.restore(
-            sides.store.values().cloned(),
-            published,
-            now,
-            &KernelSide(&sides.tables),
-            &mut effects,
-        );
+        let records = sides.store.values().cloned();
+        let kernel = KernelSide(&sides.tables);
+        let effects = restore(&mut sides.engine, records, published, now, &kernel);
         for key in sides.tables.templates.keys() {
             assert!(sides.engine.adopt_template(*key), "of the same profiles");
         }
@@ -267,7 +262,7 @@ impl Sides {
                 let (address, lease) = lease.pair();
                 (
                     *address,
-                    lease.client,
+                    lease.holder.client(),
                     lease.state,
                     lease.expires,
                     lease.durable_until,

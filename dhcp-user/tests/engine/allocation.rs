@@ -220,7 +220,7 @@ fn c014_the_client_identifier_alone_is_the_client() {
     world.expect_offer(&discover(2).option(option::CLIENT_ID, &id), ip(10));
     world.expect_offer(&discover(1), ip(11));
     let expected = ClientKey::client_id(NETWORK, &id).unwrap();
-    assert_eq!(world.live.get(&ip(10)).unwrap().client, expected);
+    assert_eq!(world.live.get(&ip(10)).unwrap().holder.client(), expected);
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn c070_operators_are_told_of_the_address_and_the_client() {
     assert_eq!(world.count(Counter::Declined), 1);
     let lease = world.live.get(&ip(10)).unwrap();
     assert_eq!(
-        (lease.state, lease.client),
+        (lease.state, lease.holder.client()),
         (LeaseState::Quarantined, key(1)),
         "as `leases list` shows it"
     );

@@ -8,6 +8,7 @@ mod boot;
 mod bootp;
 mod classes;
 mod commands;
+mod crowds;
 mod declines;
 mod fences;
 mod invariants;

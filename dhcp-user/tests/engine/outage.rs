@@ -139,36 +139,3 @@ fn c120_leases_that_end_meanwhile_wait_together_and_are_freed_when_the_store_is_
     }
     assert_eq!(world.engine.next_deadline(), None, "nothing is left to do");
 }
-
-#[test]
-fn horizons_without_number_are_extended_in_commits_of_a_thousand() {
-    let mut subnet = subnet();
-    subnet.pools[0].last = std::net::Ipv4Addr::new(10, 0, 5, 255);
-    subnet.prefix = "10.0.0.0/16".parse().unwrap();
-    let mut world = World::with_config(config(vec![(NETWORK, subnet)]), 2000);
-    let (first, count) = (u32::from(ip(10)), 1100);
-    for record in (first..first + count).map(std::net::Ipv4Addr::from) {
-        let id = u32::from(record).to_be_bytes();
-        let client = dhcp_common::abi::ClientKey::client_id(NETWORK, &id).unwrap();
-        let now = world.now;
-        world.store.insert(
-            record,
-            dhcp_user::store::Record {
-                address: record,
-                client,
-                state: RecordState::Bound,
-                origin: Default::default(),
-                since: now,
-                expires: now.plus_lease(LEASE_SECS),
-                horizon: now.plus_lease(LEASE_SECS + 1),
-            },
-        );
-    }
-    world.restart();
-    world.timeout();
-    world.timeout();
-    let sizes: Vec<_> = world.commits.iter().map(|(_, items)| items.len()).collect();
-    assert_eq!(sizes, [1024, 76]);
-    world.settle();
-    assert_eq!(world.count(Counter::HorizonExtended), u64::from(count));
-}

@@ -276,8 +276,13 @@ fn check(world: &World, has_crashed: bool) {
                 | LeaseState::Forgotten
         );
         if is_active && !has_crashed {
-            let earlier = clients.insert(lease.client, *lease.key());
-            assert_eq!(earlier, None, "two addresses for {:?}", lease.client);
+            let earlier = clients.insert(lease.holder.client(), *lease.key());
+            assert_eq!(
+                earlier,
+                None,
+                "two addresses for {:?}",
+                lease.holder.client()
+            );
         }
     }
     let mut slots = BTreeMap::new();
@@ -298,7 +303,7 @@ fn check(world: &World, has_crashed: bool) {
             .live
             .get(&address)
             .expect("what is published is not free");
-        assert_eq!(lease.client, *client);
+        assert_eq!(lease.holder.client(), *client);
         assert_ne!(lease.state, LeaseState::Probing, "nothing is offered yet");
         if binding.durable_until_ns > 0 {
             let record = world

@@ -6,6 +6,7 @@
 mod clients;
 mod configs;
 mod kernel;
+mod restore;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -23,13 +24,14 @@ use dhcp_user::{
     clock::Nanos,
     config::{Config, Subnet},
     engine::{
-        self, Command, CommandId, CommandOutcome, Counter, Effect, Engine, FenceId, Ingress, Input,
-        Link, LinkTable, Networks, Preview, Probe, ProbeAnswer, ProbeWay, Setup,
+        Command, CommandId, CommandOutcome, Counter, Effect, Engine, FenceId, Ingress, Input, Link,
+        LinkTable, Networks, Preview, Probe, ProbeAnswer, ProbeWay, Setup,
     },
     live::{LeaseState, Live},
     store::{Applied, Change, CommitError, Record, RecordState, Ticket},
 };
 
+use self::restore::{restore, unrecorded};
 pub use self::{clients::*, configs::*, kernel::*};
 
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
@@ -85,7 +87,7 @@ impl World {
     }
 
     pub fn with_config(config: Config, max_slots: u32) -> Self {
-        let live = Arc::new(Live::new());
+        let live = Arc::new(Live::default());
         Self {
             engine: engine(&config, &live, max_slots),
             live,
@@ -368,7 +370,7 @@ impl World {
     }
 
     pub fn restart_with(&mut self, config: Config) {
-        self.live = Arc::new(Live::new());
+        self.live = Arc::new(Live::default());
         self.engine = engine(&config, &self.live, self.max_slots);
         self.config = config;
         self.commits.clear();
@@ -382,14 +384,12 @@ impl World {
             .iter()
             .map(|(key, binding)| (*key, *binding))
             .collect();
-        let lost = engine::unrecorded(&records, &published, self.now, &self.kernel);
+        let lost = unrecorded(&records, &published, self.now, &self.kernel);
         for record in &lost {
             self.store.insert(record.address, record.clone());
         }
         records.extend(lost);
-        let mut out = Vec::new();
-        self.engine
-            .restore(records, published, self.now, &self.kernel, &mut out);
+        let out = restore(&mut self.engine, records, published, self.now, &self.kernel);
         self.carry_out(out);
     }
 }

@@ -74,7 +74,7 @@ impl Controller {
     /// Whether anything is offered to a client that is not leased.
     pub fn offers_to(&self, client: ClientKey) -> bool {
         let mut leases = self.live.iter();
-        leases.any(|lease| lease.client == client && lease.state == LeaseState::Offered)
+        leases.any(|lease| lease.holder.client() == client && lease.state == LeaseState::Offered)
     }
 
     /// Whether the kernel knows of a client what the controller has decided.
@@ -90,13 +90,13 @@ impl Controller {
 
     /// Of the client that an address is for.
     pub fn hardware_of(&self, address: Ipv4Addr) -> Option<Hardware> {
-        Some(self.live.get(&address)?.origin.hardware)
+        Some(self.live.get(&address)?.holder.hardware())
     }
 
     fn revoked_from(&self, client: ClientKey) -> Vec<Ipv4Addr> {
         let leases = self.live.iter();
         leases
-            .filter(|lease| lease.client == client && lease.state == LeaseState::Revoked)
+            .filter(|lease| lease.holder.client() == client && lease.state == LeaseState::Revoked)
             .map(|lease| *lease.key())
             .collect()
     }

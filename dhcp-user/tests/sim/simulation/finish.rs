@@ -22,6 +22,7 @@ use super::{
     kernel::GrantsView,
     model::Invariant,
     program::Run,
+    restore::restore,
     scene::{self, DIRECT, RELAY, RELAY_MAC, RELAYED, SERVER},
     wire::Message,
     world::World,
@@ -177,16 +178,15 @@ impl World {
             .expect("reading never fails here");
         let mut engine = Engine::new(Setup {
             config: Arc::new(self.plan.config(self.max_leases)),
-            live: Arc::new(Live::new()),
+            live: Arc::new(Live::default()),
             fingerprint_key: scene::meta().fingerprint_key,
             links: scene::links(),
             max_slots: self.max_leases,
         });
         let grants = GrantsView(self.kernel.grants.clone());
         let now = self.clock.boottime();
+        restore(&mut engine, records, self.kernel.published(), now, &grants);
         let mut effects = Vec::new();
-        engine.restore(records, self.kernel.published(), now, &grants, &mut effects);
-        effects.clear();
         let Ok((ingress, payload)) = frame::parse(&run.octets, IFINDEX) else {
             return;
         };

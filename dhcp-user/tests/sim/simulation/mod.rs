@@ -20,6 +20,8 @@ mod kernel;
 mod model;
 mod network;
 mod program;
+#[path = "../../support/restore.rs"]
+mod restore;
 mod rival;
 mod runs;
 mod scene;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use dhcp_user::{
-    engine::{self, Effect, Engine, Setup},
+    engine::{Effect, Engine, Setup},
     live::Live,
     store::{Record, Store as _, WallChange, wall::Wall},
 };
@@ -15,6 +15,7 @@ use super::{
     clock::{MS, SEC},
     controller::Controller,
     kernel::GrantsView,
+    restore::{restore, unrecorded},
     scene,
     world::{Event, Sabotage, World},
 };
@@ -64,8 +65,13 @@ impl World {
         let published = self.kernel.published();
         let now = self.clock.boottime();
         let grants = GrantsView(self.kernel.grants.clone());
-        let lost = engine::unrecorded(&self.records(&wall), &published, now, &grants);
-        if lost.is_empty() || self.sabotage == Some(Sabotage::FreeUnrecorded) {
+        let lost = unrecorded(&self.records(&wall), &published, now, &grants);
+        if self.sabotage == Some(Sabotage::FreeUnrecorded) {
+            for record in &lost {
+                self.kernel.withdraw(&record.client);
+            }
+            self.serve(&wall, Vec::new());
+        } else if lost.is_empty() {
             self.serve(&wall, Vec::new());
         } else if self.sabotage == Some(Sabotage::RecordNothing) {
             self.serve(&wall, lost);
@@ -131,7 +137,7 @@ impl World {
         self.kernel.configure(&config);
         let mut records = self.records(wall);
         records.extend(more);
-        let live = Arc::new(Live::new());
+        let live = Arc::new(Live::default());
         let mut controller = Controller {
             life: self.lives,
             engine: Engine::new(Setup {
@@ -156,12 +162,10 @@ impl World {
             withdrawn: Vec::new(),
             turns_at: None,
         };
-        let mut effects = Vec::new();
         let published = self.kernel.published();
         let now = self.clock.boottime();
-        controller
-            .engine
-            .restore(records, published, now, &controller.grants, &mut effects);
+        let Controller { engine, grants, .. } = &mut controller;
+        let mut effects = restore(engine, records, published, now, grants);
         self.kernel
             .templates
             .retain(|_, (key, _)| controller.engine.adopt_template(*key));

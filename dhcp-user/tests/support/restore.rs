@@ -1,0 +1,49 @@
+//! A start as the server has it.
+
+use std::{collections::HashSet, net::Ipv4Addr};
+
+use dhcp_common::abi::{Binding, ClientKey};
+use dhcp_user::{
+    clock::Nanos,
+    engine::{self, Effect, Engine, Grants, Restoration},
+    store::Record,
+};
+
+/// Once everything that is published is recorded: see [`unrecorded`].
+pub fn restore(
+    engine: &mut Engine,
+    records: impl IntoIterator<Item = Record>,
+    published: impl IntoIterator<Item = (ClientKey, Binding)>,
+    now: Nanos,
+    kernel: &impl Grants,
+) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    let mut restoration = Restoration::new(engine, now);
+    for record in records {
+        restoration.record(record);
+    }
+    for (client, binding) in published {
+        let unrecorded = restoration.entry(client, &binding, kernel, &mut effects);
+        assert_eq!(unrecorded, None);
+    }
+    let mut reconciliation = restoration.reconcile();
+    while reconciliation.some(kernel, &mut effects) {}
+    effects
+}
+
+/// What is published and that no record knows.
+#[allow(dead_code, reason = "where no store is lost nothing is")]
+pub fn unrecorded(
+    records: &[Record],
+    published: &[(ClientKey, Binding)],
+    now: Nanos,
+    kernel: &impl Grants,
+) -> Vec<Record> {
+    let recorded = records.iter().filter(|record| !record.state.is_free());
+    let recorded: HashSet<_> = recorded.map(|record| record.address).collect();
+    let published = published.iter();
+    published
+        .filter(|(_, binding)| !recorded.contains(&Ipv4Addr::from(binding.address)))
+        .filter_map(|(client, binding)| engine::unrecorded(*client, binding, now, kernel))
+        .collect()
+}
