@@ -12,6 +12,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
+use dhcp_common::defaults;
 
 use crate::{
     config::{Config, Host, Problem, Problems, check},
@@ -29,9 +30,6 @@ mod output;
 mod store;
 #[cfg(test)]
 mod tests;
-
-const DEFAULT_CONFIG: &str = "/etc/xdhcpd/xdhcpd.toml";
-const DEFAULT_SOCKET: &str = "/run/xdhcpd/control.sock";
 
 /// How the command ended, for scripts.
 pub mod exit {
@@ -145,7 +143,7 @@ enum Offers {
 #[derive(Debug, Args)]
 struct ConfigFile {
     /// The configuration, a TOML file.
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    #[arg(long, value_name = "FILE", default_value = defaults::CONFIG)]
     config: PathBuf,
 }
 
@@ -370,10 +368,10 @@ impl Server {
         let path = match (&self.socket, &self.config) {
             (Some(socket), _) => socket.clone(),
             (None, Some(config)) => check::server_of(config)?.control_socket,
-            (None, None) if Path::new(DEFAULT_CONFIG).exists() => {
-                check::server_of(Path::new(DEFAULT_CONFIG))?.control_socket
+            (None, None) if Path::new(defaults::CONFIG).exists() => {
+                check::server_of(Path::new(defaults::CONFIG))?.control_socket
             }
-            (None, None) => DEFAULT_SOCKET.into(),
+            (None, None) => defaults::CONTROL_SOCKET.into(),
         };
         Ok(Client::connect(&path)?)
     }

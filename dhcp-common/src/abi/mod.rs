@@ -77,6 +77,15 @@ pub const MAX_QUEUES: u32 = 64;
 /// Interfaces that one controller serves.
 pub const MAX_INTERFACES: u32 = 64;
 pub const MAX_SLOW_SOCKETS: u32 = MAX_QUEUES * MAX_INTERFACES;
+/// Frames that one socket of the slow path receives into, and those that it sends from.
+pub const SLOW_RX_FRAMES: u32 = 1024;
+pub const SLOW_TX_FRAMES: u32 = 512;
+/// Octets of one of them.
+pub const SLOW_FRAME_LEN: u32 = 2048;
+/// Octets of memory that one socket of the slow path shares with the kernel.
+pub const SLOW_SOCKET_BYTES: u32 = (SLOW_RX_FRAMES + SLOW_TX_FRAMES) * SLOW_FRAME_LEN;
+/// In the directory of pins: what names the maps that the next controller adopts.
+pub const CURRENT: &str = "current";
 /// Addresses of ours on one link.
 pub const MAX_LINK_ADDRESSES: usize = 8;
 

@@ -7,9 +7,10 @@ use std::{
 };
 
 use clap::Args;
+use dhcp_common::defaults;
 use serde::Serialize;
 
-use super::{ConfigFile, DEFAULT_CONFIG, Failure, Server, load, output};
+use super::{ConfigFile, Failure, Server, load, output};
 use crate::{
     config::{Config, Host, check},
     control::{client::ClientError, protocol::Request},
@@ -72,7 +73,7 @@ pub struct Export {
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
     /// The configuration, for the paths of the socket and the store and for the names of networks.
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    #[arg(long, value_name = "FILE", default_value = defaults::CONFIG)]
     config: PathBuf,
 }
 

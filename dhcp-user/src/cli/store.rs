@@ -7,9 +7,10 @@ use std::{
 };
 
 use clap::Args;
+use dhcp_common::defaults;
 use serde::Serialize;
 
-use super::{DEFAULT_CONFIG, Failure, arguments, output};
+use super::{Failure, arguments, output};
 use crate::{
     config::{Config, check},
     control::server::hex,
@@ -29,7 +30,7 @@ mod tests;
 #[derive(Debug, Args)]
 pub struct StoreFile {
     /// The configuration that names the store.
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    #[arg(long, value_name = "FILE", default_value = defaults::CONFIG)]
     config: PathBuf,
     /// A store by its own name, such as a backup.
     #[arg(long, value_name = "FILE", conflicts_with = "config")]

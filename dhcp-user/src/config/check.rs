@@ -14,7 +14,7 @@ use std::{
 
 use dhcp_common::{
     abi::{self, Limit},
-    wire,
+    defaults, wire,
 };
 use ipnet::Ipv4Net;
 
@@ -94,14 +94,14 @@ pub fn parse(file: &Path, text: &str, host: Option<&Host>) -> Result<Config, Pro
 
 fn server(node: Option<Node<'_>>) -> Server {
     let mut server = Server {
-        store: "/var/lib/xdhcpd/leases.db".into(),
-        control_socket: "/run/xdhcpd/control.sock".into(),
-        pin_dir: "/sys/fs/bpf/xdhcpd".into(),
+        store: defaults::STORE.into(),
+        control_socket: defaults::CONTROL_SOCKET.into(),
+        pin_dir: defaults::PIN_DIR.into(),
         max_leases: abi::DEFAULT_LEASES,
         generic_xdp: false,
         fast_path: true,
-        client_limit: Limit::per_second(20, 40),
-        relay_limit: Limit::per_second(20_000, 40_000),
+        client_limit: defaults::CLIENT_LIMIT,
+        relay_limit: defaults::RELAY_LIMIT,
         leasequery: Vec::new(),
         history: DEFAULT_HISTORY,
     };
@@ -177,7 +177,7 @@ pub(super) fn replace<'a, T>(
 }
 
 fn absolute_path(node: &Node<'_>) -> Option<PathBuf> {
-    let path = Path::new(node.string("/var/lib/xdhcpd/leases.db")?);
+    let path = Path::new(node.string(defaults::STORE)?);
     if !path.is_absolute() || path.file_name().is_none() {
         node.refuse("not an absolute path; a service has no working directory to start from, so begin with `/`");
         return None;

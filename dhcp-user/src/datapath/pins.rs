@@ -18,7 +18,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use dhcp_common::abi::map;
+use dhcp_common::abi::{CURRENT, map};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 
 use super::{
@@ -27,7 +27,6 @@ use super::{
     shape::{Object, describe},
 };
 
-const CURRENT: &str = "current";
 /// `current` before it is renamed into place.
 const NEXT: &str = "next";
 const GENERATION_PREFIX: &str = "maps-";

@@ -14,6 +14,7 @@ use std::{
     slice,
 };
 
+use dhcp_common::abi;
 use memmap2::{MmapMut, MmapRaw};
 use tokio::io::{Interest, unix::AsyncFd};
 use xdpilone::{
@@ -23,12 +24,12 @@ use xdpilone::{
 
 /// Octets of a frame. The kernel keeps 256 of them for itself when it receives; the rest holds any
 /// frame at the usual MTU of 1500.
-pub const FRAME_LEN: usize = 2048;
+pub const FRAME_LEN: usize = abi::SLOW_FRAME_LEN as usize;
 /// What may arrive before the controller has looked.
-const RX_FRAMES: u32 = 1024;
+const RX_FRAMES: u32 = abi::SLOW_RX_FRAMES;
 /// Replies that may be on their way out.
-const TX_FRAMES: u32 = 512;
-const MEMORY_LEN: usize = (RX_FRAMES + TX_FRAMES) as usize * FRAME_LEN;
+const TX_FRAMES: u32 = abi::SLOW_TX_FRAMES;
+const MEMORY_LEN: usize = abi::SLOW_SOCKET_BYTES as usize;
 
 /// In copy mode the kernel sends at most so many frames a call (TX_BATCH_SIZE in net/xdp/xsk.c).
 const KERNEL_TX_BATCH: u32 = 32;
