@@ -13,4 +13,5 @@ pub mod lab;
 pub mod setup;
 pub mod sim;
 pub mod test;
+pub mod tune;
 pub mod workspace;

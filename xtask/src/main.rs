@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{build, chaos, compare, conformance, demo, fuzz, setup, sim, test};
+use xtask::{build, chaos, compare, conformance, demo, fuzz, setup, sim, test, tune};
 
 /// Everything that this workspace needs besides `cargo build`. Each command that a task runs is printed.
 #[derive(Parser)]
@@ -31,6 +31,8 @@ enum Task {
     Sim(sim::Options),
     /// Plays thousands of clients on a real link while the daemon is killed, its disk full, its link down.
     Chaos(chaos::Options),
+    /// Says how to set up an interface and its machine for the server, sets it, and puts it back.
+    Tune(tune::Options),
     /// Writes in docs/CONFORMANCE.md which tests cover which check.
     Conformance(conformance::Options),
 }
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Task::Fuzz(options) => return fuzz::run(&options),
         Task::Sim(options) => return sim::run(&options),
         Task::Chaos(options) => return chaos::run(&options),
+        Task::Tune(options) => tune::run(&options),
         Task::Conformance(options) => conformance::run(&options),
     };
     match result {

@@ -1,0 +1,216 @@
+//! What is read of an interface, the machine and the server: plain data, so that what is made of it can be
+//! tested with what other machines have said.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// As of when they were read. `None`, or nothing in a list: the kernel or the driver has no say.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Readings {
+    pub interface: String,
+    /// `uname -r`.
+    pub kernel: String,
+    pub link: Link,
+    pub xdp: Option<Xdp>,
+    pub channels: Option<Channels>,
+    pub rings: Option<Rings>,
+    pub coalescing: Option<Coalescing>,
+    /// By the kernel's name, such as `rx-vlan-hw-parse`.
+    pub features: BTreeMap<String, Feature>,
+    /// Of what the hash over an IPv4 packet with UDP is made, in the letters of `ethtool -N`.
+    pub udp_hash: Option<String>,
+    /// Receive queues by the low bits of the hash.
+    pub rss_table: Option<Vec<u32>>,
+    /// Of receive queues, in their order.
+    pub interrupts: Vec<Interrupt>,
+    /// That poll receive queues, where `threaded` is set.
+    pub threads: Vec<Thread>,
+    /// Files in the interface's folder of sysfs.
+    pub attributes: BTreeMap<String, String>,
+    /// By their names for sysctl(8).
+    pub sysctls: BTreeMap<String, String>,
+    pub cpus: Cpus,
+    pub softnet: Softnet,
+    pub wanted: Wanted,
+    pub server: Option<Server>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Link {
+    pub ifindex: u32,
+    pub driver: Option<String>,
+    pub mtu: u32,
+    pub program: Option<Program>,
+    /// Of a veth pair.
+    pub peer: Option<Peer>,
+    /// Whether the default route leaves through it, or through what stands on it.
+    pub has_default_route: bool,
+}
+
+/// How an XDP program is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Program {
+    Native,
+    Generic,
+    Offloaded,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peer {
+    /// `None` if it is in a namespace that cannot be seen from here.
+    pub has_program: Option<bool>,
+}
+
+/// What the driver does for XDP, as Linux says it since 6.3.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Xdp {
+    pub native: bool,
+    pub zero_copy: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Channels {
+    pub combined: u32,
+    pub combined_max: u32,
+    pub rx: u32,
+    pub rx_max: u32,
+}
+
+impl Channels {
+    /// Receive queues in use.
+    pub fn queues(&self) -> u32 {
+        self.combined.saturating_add(self.rx)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rings {
+    pub rx: u32,
+    pub rx_max: u32,
+    pub tx: u32,
+    pub tx_max: u32,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Coalescing {
+    pub adaptive_rx: Option<bool>,
+    pub rx_usecs: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feature {
+    pub is_on: bool,
+    pub is_fixed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interrupt {
+    pub number: u32,
+    /// As in `/proc/irq/N/smp_affinity_list`.
+    pub cpus: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thread {
+    pub pid: i32,
+    pub cpus: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Cpus {
+    pub online: Vec<u32>,
+    /// Those next to the NIC, where it is next to some.
+    pub local: Vec<u32>,
+    /// `None` for a CPU whose clock is nobody's to govern, as in most virtual machines.
+    pub governors: BTreeMap<u32, String>,
+    pub has_performance_governor: bool,
+    pub runs_irqbalance: bool,
+}
+
+/// `/proc/net/softnet_stat`, of all CPUs, since they were started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Softnet {
+    pub dropped: u64,
+    pub squeezed: u64,
+}
+
+/// What the configuration says; defaults where there is no file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Wanted {
+    pub file: Option<String>,
+    pub max_leases: u32,
+    pub generic_xdp: bool,
+    pub has_vlans: bool,
+    pub client_limit: Limit,
+    pub relay_limit: Limit,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        use dhcp_common::{abi, defaults};
+        Self {
+            file: None,
+            max_leases: abi::DEFAULT_LEASES,
+            generic_xdp: false,
+            has_vlans: false,
+            client_limit: defaults::CLIENT_LIMIT.into(),
+            relay_limit: defaults::RELAY_LIMIT.into(),
+        }
+    }
+}
+
+/// [`dhcp_common::abi::Limit`], as the kernel has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    pub interval_ns: u64,
+    pub burst_ns: u64,
+}
+
+impl From<dhcp_common::abi::Limit> for Limit {
+    fn from(limit: dhcp_common::abi::Limit) -> Self {
+        Self {
+            interval_ns: limit.interval_ns,
+            burst_ns: limit.burst_ns,
+        }
+    }
+}
+
+impl std::fmt::Display for Limit {
+    /// In the numbers of the configuration.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let interval = self.interval_ns.max(1);
+        let per_second = dhcp_common::abi::NS_PER_SEC / interval;
+        write!(f, "{per_second}/s, burst {}", self.burst_ns / interval)
+    }
+}
+
+/// The maps, which outlive a controller, and the controller.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    pub max_leases: u32,
+    pub client_limit: Limit,
+    pub relay_limit: Limit,
+    /// Octets of kernel memory that the maps take.
+    pub map_bytes: u64,
+    pub process: Option<Process>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    pub pid: i32,
+    /// Of RLIMIT_MEMLOCK in octets, soft and hard; `None` is unlimited.
+    pub memlock: (Option<u64>, Option<u64>),
+    /// CAP_IPC_LOCK: what it locks is not counted.
+    pub may_lock: bool,
+    /// What its control group may take, in octets.
+    pub memory_max: Option<u64>,
+}

@@ -1,0 +1,119 @@
+//! What is printed.
+
+use std::fmt;
+
+use comfy_table::{
+    ColumnConstraint, ContentArrangement, Table, Width, presets::UTF8_HORIZONTAL_ONLY,
+};
+
+use super::{
+    advice::{Setting, State},
+    apply::{Done, Outcome},
+};
+
+const WIDTH: u16 = 120;
+/// Of the columns of values; what is longer goes on in the next line.
+const WIDEST_VALUE: u16 = 18;
+
+/// What is read, what it should be, and below each reason the command that puts back what is there now.
+pub fn print(settings: &[Setting]) {
+    println!("{}", table(settings).trim_fmt());
+    let count = |state| settings.iter().filter(|one| one.state == state).count();
+    println!(
+        "{} to change (--apply does it), {} by hand, {} not to be had here, {} as they should be",
+        count(State::Change),
+        count(State::ByHand),
+        count(State::Unavailable),
+        count(State::Right),
+    );
+}
+
+fn table(settings: &[Setting]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_preset(UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(WIDTH)
+        .set_header(["SETTING", "IS", "SHOULD BE", "WHY, AND HOW TO UNDO IT"]);
+    // Names are not to be broken, nor words of a command.
+    let at_most = ColumnConstraint::UpperBoundary(Width::Fixed(WIDEST_VALUE));
+    let constraints = [ColumnConstraint::ContentWidth, at_most, at_most];
+    for (column, constraint) in table.column_iter_mut().zip(constraints) {
+        column.set_constraint(constraint);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    for setting in settings {
+        table.add_row([
+            &setting.name,
+            &setting.is,
+            &setting.should_be,
+            &Reason(setting).to_string(),
+        ]);
+    }
+    table
+}
+
+/// The last column.
+struct Reason<'a>(&'a Setting);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(setting) = self;
+        f.write_str(&setting.why)?;
+        if let (State::ByHand, Some(set)) = (setting.state, &setting.set) {
+            write!(f, "\nset by hand: {set}")?;
+        }
+        if let Some(undo) = &setting.undo {
+            write!(f, "\nundo: {undo}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One line for what has become of a setting.
+pub fn print_done(done: &Done) {
+    let Done {
+        name,
+        from,
+        to,
+        outcome,
+        undo,
+    } = done;
+    match outcome {
+        Outcome::Set => println!("set       {name}: {from} -> {to}; undo: {undo}"),
+        Outcome::Differs { is } => {
+            println!("differs   {name}: asked for {to}, and it is {is} now; undo: {undo}");
+        }
+        Outcome::Refused { reason } => {
+            println!("refused   {name}: {from} stays, not {to}: {reason}")
+        }
+        Outcome::Restored => println!("restored  {name}: {to}"),
+        Outcome::Gone => println!("gone      {name}: there is no such thing any more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::advice::{advise, tests::recorded},
+        *,
+    };
+
+    #[test]
+    fn the_table_fits_and_breaks_no_word_of_a_command() {
+        for (name, readings) in recorded() {
+            let settings = advise(&readings);
+            let text = table(&settings).trim_fmt();
+            for line in text.lines() {
+                assert!(line.chars().count() <= WIDTH.into(), "{name}: {line}");
+            }
+            let undo = settings.iter().filter_map(|setting| setting.undo.as_ref());
+            for word in undo.flat_map(|undo| undo.split(' ')) {
+                let mut words = text.split_whitespace();
+                assert!(words.any(|one| one == word), "{name}: {word}\n{text}");
+            }
+        }
+    }
+}
