@@ -376,6 +376,10 @@ impl Server {
         })
     }
 
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
     pub fn store(&self) -> &Path {
         &self.store
     }

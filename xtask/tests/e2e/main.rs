@@ -23,6 +23,7 @@ mod relay;
 mod reload;
 mod restart;
 mod store;
+mod tune;
 mod upgrade;
 
 use std::{net::Ipv4Addr, time::Duration};
