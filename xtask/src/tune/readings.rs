@@ -35,6 +35,8 @@ pub struct Readings {
     pub softnet: Softnet,
     pub wanted: Wanted,
     pub server: Option<Server>,
+    /// Where its maps are, who reads this may not look.
+    pub server_is_hidden: bool,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -42,6 +44,8 @@ pub struct Readings {
 pub struct Link {
     pub ifindex: u32,
     pub driver: Option<String>,
+    /// Of a device that is made of software, such as `veth`; `None` for a NIC.
+    pub kind: Option<String>,
     pub mtu: u32,
     pub program: Option<Program>,
     /// Of a veth pair.

@@ -53,10 +53,10 @@ fn coalescing(readings: &Readings, settings: &mut Vec<Setting>) {
         rx_usecs,
     }) = readings.coalescing
     else {
-        let why = if readings.is_veth() {
-            "veth has no interrupts"
+        let why = if readings.has_interrupts() {
+            "the driver does not let it be read or set".to_owned()
         } else {
-            "the driver does not let it be read or set"
+            format!("{} has no interrupts", readings.driver())
         };
         settings.push(Setting::unavailable("coalescing", "-", why));
         return;
@@ -95,11 +95,11 @@ fn coalescing(readings: &Readings, settings: &mut Vec<Setting>) {
 }
 
 fn deferral(readings: &Readings, settings: &mut Vec<Setting>) {
-    let (defer, timeout, why) = if readings.is_veth() {
+    let (defer, timeout, why) = if !readings.has_interrupts() {
         (
             "0",
             "0",
-            "veth has no interrupts to put off: frames would only wait for the timer",
+            "there are no interrupts to put off: frames would only wait for the timer",
         )
     } else {
         (
@@ -130,11 +130,9 @@ fn threaded(readings: &Readings) -> Option<Setting> {
     const NAME: &str = "threaded";
     let is = readings.attributes.get(NAME)?;
     if !readings.is_veth() {
-        return Some(Setting::right(
-            NAME,
-            is,
-            "the NIC's interrupt has the CPU already on which the frame is; a thread of its own is for those who schedule it",
-        ));
+        const WHY: &str = "the NIC's interrupt has the CPU already on which the frame is; a thread of its own is for those who schedule it";
+        let is_nic = readings.has_interrupts();
+        return is_nic.then(|| Setting::right(NAME, is, WHY));
     }
     const WHY: &str = "polls on threads of their own: else the program runs on the sender's CPU, inside its system call";
     let is_polled = readings.link.program.is_some()

@@ -134,11 +134,16 @@ fn on_off(is_on: bool) -> &'static str {
 
 impl Readings {
     fn driver(&self) -> &str {
-        self.link.driver.as_deref().unwrap_or("without a name")
+        self.link.driver.as_deref().unwrap_or("a nameless driver")
     }
 
     fn is_veth(&self) -> bool {
         self.link.peer.is_some()
+    }
+
+    /// Whether it is a NIC, or is taken for one by the kernel.
+    fn has_interrupts(&self) -> bool {
+        self.link.kind.is_none() && self.link.driver.is_some()
     }
 
     fn has_zero_copy(&self) -> bool {

@@ -11,6 +11,14 @@ use crate::tune::{
 const RESTART: &str = "systemctl restart xdhcpd";
 
 pub(super) fn advise(readings: &Readings, settings: &mut Vec<Setting>) {
+    if readings.server_is_hidden {
+        settings.push(Setting::unavailable(
+            "server",
+            "hidden",
+            "only root may look at its maps, limits and memory: run this through sudo",
+        ));
+        return;
+    }
     let Some(server) = &readings.server else {
         settings.push(Setting::right(
             "server",

@@ -140,6 +140,18 @@ fn ixgbe_gets_all_that_its_defaults_do_to_a_storm_put_right() {
 }
 
 #[test]
+fn what_has_no_interrupts_puts_none_off() {
+    let mut tap = of("veth");
+    tap.link.kind = Some("tun".to_owned());
+    tap.link.driver = Some("tun".to_owned());
+    tap.link.peer = None;
+    tap.attributes
+        .insert("napi_defer_hard_irqs".to_owned(), "10".to_owned());
+    assert_eq!(setting(&tap, "napi_defer_hard_irqs").should_be, "0");
+    assert_eq!(setting(&tap, "coalescing").why, "tun has no interrupts");
+}
+
+#[test]
 fn queues_are_put_next_to_the_nic_first() {
     let mut ixgbe = of("ixgbe");
     ixgbe.cpus.local = (8..16).collect();
@@ -362,6 +374,14 @@ fn what_can_be_taken_from_the_configuration_live_is_and_what_cannot_says_how() {
         setting(&stopped, "client- and relay-limit").state,
         State::ByHand
     );
+}
+
+#[test]
+fn a_server_that_may_not_be_looked_at_is_not_taken_for_none() {
+    let mut readings = of("i40e");
+    assert_eq!(setting(&readings, "server").is, "none has run");
+    readings.server_is_hidden = true;
+    assert_eq!(setting(&readings, "server").state, State::Unavailable);
 }
 
 #[test]

@@ -25,12 +25,14 @@ pub fn link(ifindex: u32, driver: Option<String>) -> Result<Link> {
     let mut reply = socket.request(&request)?;
     let (_, link) = reply.recv_one().map_err(|error| reason(&error))?;
     let (mtu, program) = (link.get_mtu().unwrap_or(0), program(&link));
-    let is_veth = kind_is(&link, "veth");
+    let kind = kind(&link);
+    let is_veth = kind.as_deref() == Some("veth");
     let (peer, namespace) = (link.get_link().ok(), link.get_link_netnsid().ok());
     drop(reply);
     Ok(Link {
         ifindex,
         driver,
+        kind,
         mtu,
         program,
         peer: is_veth.then(|| Peer {
@@ -58,9 +60,9 @@ fn header(ifindex: u32) -> Result<Ifinfomsg> {
     })
 }
 
-fn kind_is(link: &IterableLinkAttrs<'_>, expected: &str) -> bool {
-    let kind = link.get_linkinfo().and_then(|info| info.get_kind());
-    kind.is_ok_and(|kind| kind.to_bytes() == expected.as_bytes())
+fn kind(link: &IterableLinkAttrs<'_>) -> Option<String> {
+    let kind = link.get_linkinfo().ok()?.get_kind().ok()?;
+    Some(kind.to_string_lossy().into_owned())
 }
 
 fn program(link: &IterableLinkAttrs<'_>) -> Option<Program> {
@@ -99,7 +101,8 @@ fn has_default_route(ifindex: u32) -> Result<bool> {
             above.entry(index).or_default().insert(master);
         }
         // Of a veth pair the number names the peer, which the interface does not stand on.
-        let is_elsewhere = link.get_link_netnsid().is_ok() || kind_is(&link, "veth");
+        let is_elsewhere =
+            link.get_link_netnsid().is_ok() || kind(&link).as_deref() == Some("veth");
         if let (Ok(lower), false) = (link.get_link(), is_elsewhere) {
             above.entry(lower).or_default().insert(index);
         }

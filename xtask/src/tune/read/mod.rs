@@ -92,6 +92,7 @@ impl Host {
             cpus: machine::cpus(sysfs, interface),
             softnet: machine::softnet(),
             server: server::server(&places),
+            server_is_hidden: server::is_hidden(&places),
             wanted,
         })
     }

@@ -123,6 +123,12 @@ pub fn wanted(config: Option<&Path>, interface: &str) -> Result<(Wanted, Places)
     Ok((wanted, places))
 }
 
+/// Whether the maps' directory may not be looked into.
+pub fn is_hidden(places: &Places) -> bool {
+    let found = fs::symlink_metadata(places.pin_dir.join(abi::CURRENT));
+    found.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+}
+
 /// `None` where no maps are pinned: no server has run, or nothing of it is left.
 pub fn server(places: &Places) -> Option<Server> {
     let pins = places.pin_dir.join(abi::CURRENT);
