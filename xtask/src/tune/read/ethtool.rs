@@ -194,3 +194,52 @@ fn names(bitset: IterableBitset<'_>) -> Vec<String> {
         .map(|name| name.to_string_lossy().into_owned())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use nix::net::if_::if_nametoindex;
+
+    use super::*;
+    use crate::{
+        command,
+        lab::{
+            Lab,
+            topology::{CLIENT_INTERFACE, SERVER_INTERFACE},
+        },
+    };
+
+    #[test]
+    #[ignore = "needs root: cargo xtask test"]
+    fn what_is_set_is_there_for_others_and_what_is_refused_says_why() -> Result<()> {
+        Lab::run(|lab| {
+            let (server, client) = (lab.namespace("srv")?, lab.namespace("cli")?);
+            lab.veth((&server, SERVER_INTERFACE), (&client, CLIENT_INTERFACE))?;
+            let as_others_see = || -> Result<bool> {
+                let mut ethtool = server.command("ethtool", ["-k", SERVER_INTERFACE]);
+                let text = command::read(&mut ethtool)?;
+                Ok(text.contains("generic-receive-offload: on"))
+            };
+            for is_on in [false, true] {
+                let set = server.enter(|| {
+                    let mut ethtool = Ethtool::new(if_nametoindex(SERVER_INTERFACE)?);
+                    ethtool.set_feature("rx-gro", is_on)?;
+                    ethtool.features().context("no features")
+                })?;
+                assert_eq!(set["rx-gro"].is_on, is_on);
+                assert!(!set["rx-gro"].is_fixed && set["vlan-challenged"].is_fixed);
+                assert_eq!(as_others_see()?, is_on);
+            }
+            server.enter(|| {
+                let mut ethtool = Ethtool::new(if_nametoindex(SERVER_INTERFACE)?);
+                let refused = ethtool.set(Parameter::RxChannels, 10_000);
+                let refused = refused.err().context("veth has fewer queues")?.to_string();
+                assert!(refused.contains("exceeds maximum"), "{refused}");
+                let refused = ethtool.set(Parameter::RxRing, 512);
+                let refused = refused.err().context("veth has no rings")?.to_string();
+                assert!(refused.contains("not supported"), "{refused}");
+                assert_eq!(ethtool.rings(), None);
+                Ok(())
+            })
+        })
+    }
+}
