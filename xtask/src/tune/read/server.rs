@@ -19,6 +19,8 @@ use crate::tune::readings::{Limit, Process, Server, Wanted};
 
 /// include/uapi/linux/capability.h.
 const CAP_IPC_LOCK: u32 = 14;
+/// The daemon's name to the kernel.
+const DAEMON: &str = "xdhcpd";
 
 /// Of the configuration, what this is about. All else, and whether it is right, is for `xdhcpd check`.
 #[derive(Debug, Default, Deserialize)]
@@ -163,11 +165,14 @@ fn map_bytes(pin: &Path) -> Option<u64> {
     field(&text, "memlock:")?.parse().ok()
 }
 
-/// Whoever listens at the socket.
+/// Whoever listens at the socket, if it is the daemon: nobody else is to be sent signals.
 fn process(socket: &Path) -> Option<Process> {
     let stream = UnixStream::connect(socket).ok()?;
     let pid = getsockopt(&stream, PeerCredentials).ok()?.pid();
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    if field(&status, "Name:") != Some(DAEMON) {
+        return None;
+    }
     let capabilities = u64::from_str_radix(field(&status, "CapEff:")?, 16).ok()?;
     Some(Process {
         pid,
