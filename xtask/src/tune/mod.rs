@@ -76,7 +76,8 @@ pub fn run(options: &Options) -> Result<()> {
         if options.json {
             all.push(done);
         } else {
-            table::print_done(&done);
+            // What is being set goes on whether or not somebody still reads.
+            let _ = table::say(&table::line(&done));
         }
     };
     let result = if options.restore {
@@ -86,12 +87,12 @@ pub fn run(options: &Options) -> Result<()> {
         apply::apply(&host, &journal, is_wanted, each)
     };
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&all)?);
+        table::say(&serde_json::to_string_pretty(&all)?)?;
     } else if options.apply && journal.exists() {
         let (iface, journal) = (&options.iface, journal.display());
-        println!(
+        table::say(&format!(
             "what was there is in {journal}; `cargo xtask tune --iface {iface} --restore` puts it back"
-        );
+        ))?;
     }
     result
 }
@@ -117,19 +118,14 @@ struct Shown {
 fn show(options: &Options, readings: Readings, settings: Vec<Setting>) -> Result<()> {
     if options.json {
         let shown = Shown { settings, readings };
-        println!("{}", serde_json::to_string_pretty(&shown)?);
-        return Ok(());
+        return Ok(table::say(&serde_json::to_string_pretty(&shown)?)?);
     }
-    println!(
+    let driver = readings.link.driver.as_deref();
+    let head = format!(
         "{} ({}), Linux {}",
         readings.interface,
-        readings
-            .link
-            .driver
-            .as_deref()
-            .unwrap_or("no driver's name"),
+        driver.unwrap_or("no driver's name"),
         readings.kernel
     );
-    table::print(&settings);
-    Ok(())
+    Ok(table::say(&format!("{head}\n{}", table::text(&settings)))?)
 }

@@ -1,6 +1,9 @@
 //! What is printed.
 
-use std::fmt;
+use std::{
+    fmt,
+    io::{self, Write as _},
+};
 
 use comfy_table::{
     ColumnConstraint, ContentArrangement, Table, Width, presets::UTF8_HORIZONTAL_ONLY,
@@ -15,17 +18,28 @@ const WIDTH: u16 = 120;
 /// Of the columns of values; what is longer goes on in the next line.
 const WIDEST_VALUE: u16 = 18;
 
+/// Writes a line to standard output.
+///
+/// # Errors
+/// It cannot be written. Whoever has read enough, such as `head`, is no error: what is being set goes on.
+pub fn say(line: &str) -> io::Result<()> {
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
 /// What is read, what it should be, and below each reason the command that puts back what is there now.
-pub fn print(settings: &[Setting]) {
-    println!("{}", table(settings).trim_fmt());
+pub fn text(settings: &[Setting]) -> String {
     let count = |state| settings.iter().filter(|one| one.state == state).count();
-    println!(
-        "{} to change (--apply does it), {} by hand, {} not to be had here, {} as they should be",
+    format!(
+        "{}\n{} to change (--apply does it), {} by hand, {} not to be had here, {} as they should be",
+        table(settings).trim_fmt(),
         count(State::Change),
         count(State::ByHand),
         count(State::Unavailable),
         count(State::Right),
-    );
+    )
 }
 
 fn table(settings: &[Setting]) -> Table {
@@ -73,7 +87,7 @@ impl fmt::Display for Reason<'_> {
 }
 
 /// One line for what has become of a setting.
-pub fn print_done(done: &Done) {
+pub fn line(done: &Done) -> String {
     let Done {
         name,
         from,
@@ -82,15 +96,15 @@ pub fn print_done(done: &Done) {
         undo,
     } = done;
     match outcome {
-        Outcome::Set => println!("set       {name}: {from} -> {to}; undo: {undo}"),
+        Outcome::Set => format!("set       {name}: {from} -> {to}; undo: {undo}"),
         Outcome::Differs { is } => {
-            println!("differs   {name}: asked for {to}, and it is {is} now; undo: {undo}");
+            format!("differs   {name}: asked for {to}, and it is {is} now; undo: {undo}")
         }
         Outcome::Refused { reason } => {
-            println!("refused   {name}: {from} stays, not {to}: {reason}")
+            format!("refused   {name}: {from} stays, not {to}: {reason}")
         }
-        Outcome::Restored => println!("restored  {name}: {to}"),
-        Outcome::Gone => println!("gone      {name}: there is no such thing any more"),
+        Outcome::Restored => format!("restored  {name}: {to}"),
+        Outcome::Gone => format!("gone      {name}: there is no such thing any more"),
     }
 }
 
