@@ -10,6 +10,7 @@ pub mod conformance;
 pub mod demo;
 pub mod fuzz;
 pub mod lab;
+pub mod load;
 pub mod setup;
 pub mod sim;
 pub mod test;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{build, chaos, compare, conformance, demo, fuzz, setup, sim, test, tune};
+use xtask::{build, chaos, compare, conformance, demo, fuzz, load, setup, sim, test, tune};
 
 /// Everything that this workspace needs besides `cargo build`. Each command that a task runs is printed.
 #[derive(Parser)]
@@ -25,6 +25,8 @@ enum Task {
     Test(test::Options),
     /// Sends the same requests to other servers, and writes in docs/COMPARISON.md what came back.
     Compare(compare::Options),
+    /// Plays clients without number, and says what the server answered, how fast, and what was wrong.
+    Load(load::cli::Options),
     /// Looks for octets that the server does not stand, and says what it found.
     Fuzz(fuzz::Options),
     /// Plays the simulation of the whole server: `--seeds N`, or `--seed S` to see one world again.
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => return test::run(&options),
         Task::Compare(options) => compare::run(&options),
+        Task::Load(options) => load::cli::run(&options),
         Task::Fuzz(options) => return fuzz::run(&options),
         Task::Sim(options) => return sim::run(&options),
         Task::Chaos(options) => return chaos::run(&options),

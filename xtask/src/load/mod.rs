@@ -1,0 +1,39 @@
+//! `cargo xtask load`: clients without number, to see what a server stands.
+//!
+//! A [`Workload`] goes in, a [`Report`] comes out. [`run`] plays the first with clients in user space that verify what
+//! they are told ([`fleet`]), over a [`run::Port`]: a packet socket ([`socket`]). Frames are built once ([`template`])
+//! and filled for each client. [`cli`] is the command line in front of it, and refuses what it should not be told.
+
+pub mod answer;
+pub mod arp;
+pub mod cli;
+pub mod fleet;
+pub mod holders;
+pub mod population;
+pub mod progress;
+pub mod report;
+pub mod run;
+pub mod shape;
+pub mod site;
+pub mod socket;
+pub mod template;
+#[cfg(test)]
+mod testing;
+mod wheel;
+pub mod workload;
+
+use anyhow::Result;
+pub use report::Report;
+pub use workload::{Drive, Engine, Exchange, Limits, Relay, Timing, Workload};
+
+use self::{progress::Progress, run::Run, socket::PacketSocket};
+
+/// Plays a workload at an interface of the namespace that the thread is in.
+///
+/// # Errors
+/// The workload is not right, no server answers, or the kernel refuses.
+pub fn play(workload: &Workload, interface: &str, progress: &mut Progress) -> Result<Report> {
+    workload.check()?;
+    let mut port = PacketSocket::open(interface)?;
+    Run::new(workload, &mut port)?.play(progress)
+}

@@ -1,0 +1,104 @@
+//! A lab for a load: a server and, on the other end of a wire, all clients.
+
+use std::net::Ipv4Addr;
+
+use anyhow::{Context as _, Result};
+use ipnet::Ipv4Net;
+
+use super::{Report, Workload, progress::Progress, workload::Relay};
+use crate::lab::{
+    Lab, Namespace,
+    server::Server,
+    topology::{CLIENT_INTERFACE, Direct, SERVER_INTERFACE},
+};
+
+/// The network of the lab: room for some four million clients.
+const NETWORK: &str = "10.64.0.0/10";
+const PREFIX_LEN: u8 = 10;
+const SERVER: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 1);
+/// The generator's own, where it is a relay agent.
+pub const AGENT: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 2);
+/// The first address of the pool; what is before it is for the lab's own.
+const POOL: u32 = u32::from_be_bytes([10, 64, 16, 0]);
+/// Addresses for each client: some are declined, some wait for clients that have gone.
+const ADDRESSES_EACH: u32 = 2;
+/// Room in the kernel's map for each client: one for its offer, some for those that have left.
+const LEASES_SPARE: u32 = 1024;
+
+/// Where the clients are.
+#[derive(Debug)]
+pub struct Site {
+    pub server: Namespace,
+    pub clients: Namespace,
+    /// Hardware address of the server.
+    pub server_mac: [u8; 6],
+}
+
+/// The network of the lab.
+///
+/// # Errors
+/// Never.
+pub fn range() -> Result<Ipv4Net> {
+    NETWORK.parse().context("no network")
+}
+
+/// The relay agent of the lab.
+pub const fn relay(server_mac: [u8; 6]) -> Relay {
+    Relay {
+        address: AGENT,
+        server: SERVER,
+        server_mac,
+        option_82: true,
+        remote_id: String::new(),
+    }
+}
+
+impl Site {
+    /// # Errors
+    /// The kernel refused.
+    pub fn new(lab: &Lab) -> Result<Self> {
+        let Direct { server, client } = Direct::new(lab)?;
+        server.add_address(SERVER_INTERFACE, SERVER, PREFIX_LEN)?;
+        client.add_address(CLIENT_INTERFACE, AGENT, PREFIX_LEN)?;
+        let server_mac = server.mac(SERVER_INTERFACE)?;
+        Ok(Self {
+            server,
+            clients: client,
+            server_mac,
+        })
+    }
+
+    /// Starts xdhcpd with room for so many clients.
+    ///
+    /// # Errors
+    /// It is not built, or does not start.
+    pub fn start(&self, lab: &Lab, clients: u32) -> Result<Server> {
+        Server::start(lab, &self.server, &config(clients))
+    }
+
+    /// Plays a workload against whatever serves.
+    ///
+    /// # Errors
+    /// As [`super::play`].
+    pub fn play(&self, workload: &Workload, progress: &mut Progress) -> Result<Report> {
+        self.clients
+            .enter(|| super::play(workload, CLIENT_INTERFACE, progress))
+    }
+}
+
+/// All but the section `[server]`, of which it has the end.
+fn config(clients: u32) -> String {
+    let last = POOL.saturating_add(clients.saturating_mul(ADDRESSES_EACH) + u32::from(u8::MAX));
+    let first = Ipv4Addr::from(POOL);
+    let last = Ipv4Addr::from(last.min(u32::from_be_bytes([10, 127, 255, 254])));
+    let leases = clients.saturating_add(LEASES_SPARE);
+    format!(
+        "max-leases = {leases}\n\
+         client-limit = {{ per-second = 1000000, burst = 1000000 }}\n\
+         relay-limit = {{ per-second = 10000000, burst = 10000000 }}\n\
+         [defaults]\nlease-time = \"1h\"\nprobe-time = \"0s\"\n\n\
+         [[interface]]\nname = \"{SERVER_INTERFACE}\"\naddresses = [\"{SERVER}\"]\n\n\
+         [[subnet]]\nprefix = \"{NETWORK}\"\npools = [\"{first}-{last}\"]\n\
+         options = {{ routers = [\"{SERVER}\"], domain-name-servers = [\"{SERVER}\"] }}\n"
+    )
+}
