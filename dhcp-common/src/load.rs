@@ -16,6 +16,17 @@ pub mod map {
     pub const LATENCIES: &str = "LATENCIES";
 }
 
+/// Words of the map `NEXT`.
+pub mod word {
+    /// Exchanges that were begun, or would have been beyond the limit.
+    pub const NEXT: u32 = 0;
+    /// When the first one was.
+    pub const FIRST_NS: u32 = 1;
+    /// When the last answer came.
+    pub const LAST_NS: u32 = 2;
+    pub const COUNT: u32 = 3;
+}
+
 /// The program that sends what is next, run over live frames.
 pub const EMIT: &str = "emit";
 /// The program at the clients' interface that takes up the answers.
@@ -149,6 +160,9 @@ pub struct Plan {
     pub follow: u32,
     /// The server's identifier as it lies in memory; others are not followed.
     pub server: u32,
+    /// Octets before the IP header.
+    pub network_offset: u32,
+    pub reserved: u32,
     /// Network and mask, as they lie in memory, in which addresses may be.
     pub network: u32,
     pub mask: u32,

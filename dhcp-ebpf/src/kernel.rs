@@ -25,6 +25,7 @@ use dhcp_common::{
 
 use crate::{
     frame::Frame,
+    opaque::opaque,
     packet::{FIXED_UDP_LEN, Fixed, Head, MIN_IMAGE_LEN, MIN_OPTIONS_LEN, Mac, Options, Packet},
     parse::Scratch,
     tables::{Rounds, Tables},
@@ -530,19 +531,6 @@ pub fn repeat<R: Rounds>(limit: u32, rounds: &mut R) {
             0,
         )
     };
-}
-
-/// A number of which LLVM knows nothing, so that it drops no check on it that it could prove needless and
-/// the verifier could not. Unlike with `black_box` it stays in a register. An instruction there must be:
-/// the kernel takes no two lines of source for one.
-#[inline(always)]
-pub fn opaque(number: usize) -> usize {
-    let same;
-    // SAFETY: the instruction copies one register to another.
-    unsafe {
-        asm!("{1} = {0}", in(reg) number, lateout(reg) same, options(pure, nomem, nostack, preserves_flags));
-    }
-    same
 }
 
 /// A number of which the verifier knows nothing. What follows is then verified once, and not anew for each

@@ -31,3 +31,5 @@ pub mod tables;
 
 #[cfg(target_arch = "bpf")]
 pub mod kernel;
+#[cfg(target_arch = "bpf")]
+pub mod opaque;

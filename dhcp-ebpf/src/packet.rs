@@ -236,7 +236,7 @@ fn masked(offset: usize) -> usize {
 }
 
 #[cfg(target_arch = "bpf")]
-pub use crate::kernel::{forgotten, opaque};
+pub use crate::{kernel::forgotten, opaque::opaque};
 
 /// See the kernel's.
 #[cfg(not(target_arch = "bpf"))]

@@ -6,12 +6,12 @@ use anyhow::{Context as _, Result, bail, ensure};
 use ipnet::Ipv4Net;
 
 use super::{
-    Drive, Engine, Exchange, Limits, Relay, Report, Timing, Workload,
+    Drive, Engine, Exchange, Limits, Relay, Report, Timing, Workload, kernel,
     progress::Progress,
-    site::{self, Site},
+    site::{self, Placement, Site},
 };
 use crate::{
-    command::{self, Line, command, is_root, privileged},
+    command::{Line, command, is_root, privileged},
     lab::Lab,
     setup, workspace,
 };
@@ -70,6 +70,10 @@ pub struct Options {
     /// Keeps the clients' state in the kernel, which outruns any server; with `--open`, frames as fast as they go.
     #[arg(long)]
     kernel: bool,
+
+    /// In the lab: which processor receives what the generator sends.
+    #[arg(long, value_enum, default_value_t, conflicts_with = "iface")]
+    receiver: Placement,
 
     /// Sends as a relay agent with this address.
     #[arg(long, value_name = "ADDRESS")]
@@ -241,7 +245,7 @@ pub fn run(options: &Options) -> Result<()> {
     let mut progress = Progress::new();
     let report = match &options.iface {
         Some(interface) => super::play(&workload, interface, &mut progress)?,
-        None => in_lab(workload, &mut progress)?,
+        None => in_lab(workload, options.receiver, &mut progress)?,
     };
     if options.json {
         println!("{}", serde_json::to_string(&report)?);
@@ -251,7 +255,7 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn in_lab(mut workload: Workload, progress: &mut Progress) -> Result<Report> {
+fn in_lab(mut workload: Workload, placement: Placement, progress: &mut Progress) -> Result<Report> {
     let mut report = None;
     Lab::run(|lab| {
         let site = Site::new(lab)?;
@@ -259,7 +263,14 @@ fn in_lab(mut workload: Workload, progress: &mut Progress) -> Result<Report> {
         if let Some(relay) = &mut workload.relay {
             relay.server_mac = site.server_mac;
         }
-        report = Some(site.play(&workload, progress)?);
+        let before = server.stats()?;
+        report = Some(site.play(&workload, placement, progress)?);
+        let counted = server.stats()?.since(&before);
+        eprintln!(
+            "load: the server's program has answered {} and handed on {}: {counted}",
+            counted.answered(),
+            counted.slow()
+        );
         server.stop()
     })?;
     report.context("nothing was played")
@@ -271,13 +282,17 @@ fn build_and_go_on(options: &Options) -> Result<()> {
     if options.iface.is_none() {
         build.args(["--package", "dhcp-user"]);
     }
-    if options.json {
+    let mut builds = vec![build];
+    if options.kernel {
+        builds.push(kernel::build()?);
+    }
+    if !options.json {
+        setup::run(&setup::Options::for_building())?;
+    }
+    for mut build in builds {
         eprintln!("$ {}", Line(&build));
         let status = build.status().context("cannot start cargo")?;
         ensure!(status.success(), "`{}` failed: {status}", Line(&build));
-    } else {
-        setup::run(&setup::Options::for_building())?;
-        command::run(&mut build)?;
     }
     let built = workspace::metadata()?.target_directory.join("release");
     let mut again = command(built.join("xtask"), std::env::args_os().skip(1));

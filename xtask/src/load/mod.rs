@@ -1,7 +1,8 @@
 //! `cargo xtask load`: clients without number, to see what a server stands.
 //!
 //! A [`Workload`] goes in, a [`Report`] comes out. [`run`] plays the first with clients in user space that verify what
-//! they are told ([`fleet`]), over a [`run::Port`]: a packet socket ([`socket`]). Frames are built once ([`template`])
+//! they are told ([`fleet`]), over a [`run::Port`]: a packet socket ([`socket`]); or with clients in the kernel
+//! ([`kernel`]), which outrun any server. Frames are built once ([`template`])
 //! and filled for each client. [`cli`] is the command line in front of it, and refuses what it should not be told.
 
 pub mod answer;
@@ -9,6 +10,7 @@ pub mod arp;
 pub mod cli;
 pub mod fleet;
 pub mod holders;
+pub mod kernel;
 pub mod population;
 pub mod progress;
 pub mod report;
@@ -34,6 +36,9 @@ use self::{progress::Progress, run::Run, socket::PacketSocket};
 /// The workload is not right, no server answers, or the kernel refuses.
 pub fn play(workload: &Workload, interface: &str, progress: &mut Progress) -> Result<Report> {
     workload.check()?;
+    if workload.engine == Engine::Kernel {
+        return kernel::play(workload, interface, progress);
+    }
     let mut port = PacketSocket::open(interface)?;
     Run::new(workload, &mut port)?.play(progress)
 }

@@ -91,6 +91,11 @@ impl Counts {
         self.offers + self.acks + self.naks
     }
 
+    /// Exchanges that have been answered, one way or the other.
+    pub const fn ended(&self) -> u64 {
+        self.completed + self.naks
+    }
+
     pub const fn sent(&self) -> u64 {
         self.requests() + self.releases + self.declines
     }

@@ -263,7 +263,11 @@ impl<'a, P: Port> Run<'a, P> {
         ))
     }
 
-    fn prepare(&mut self, progress: &mut Progress) -> Result<()> {
+    /// Gets a lease for every client.
+    ///
+    /// # Errors
+    /// The interface is gone, or a client got none.
+    pub fn prepare(&mut self, progress: &mut Progress) -> Result<()> {
         let clients = self.workload.clients;
         progress.stage("leasing");
         self.pace(
@@ -402,9 +406,14 @@ impl<'a, P: Port> Run<'a, P> {
         Ok(sent)
     }
 
-    /// What is known of the server and its clients, for an engine that goes on from here.
-    pub const fn acquaintance(&self) -> &Acquaintance {
-        &self.acquaintance
+    /// What is known of the server, and the address of each client as it lies in memory; zero: none.
+    pub fn into_parts(self) -> (Acquaintance, Vec<u32>) {
+        let addresses = (0..self.workload.clients).map(|index| {
+            let address = self.fleet.address(index);
+            address.map_or(0, |address| u32::from(address).to_be())
+        });
+        let addresses = addresses.collect();
+        (self.acquaintance, addresses)
     }
 }
 

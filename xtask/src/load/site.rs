@@ -4,10 +4,14 @@ use std::net::Ipv4Addr;
 
 use anyhow::{Context as _, Result};
 use ipnet::Ipv4Net;
+use nix::{
+    sched::{CpuSet, sched_setaffinity},
+    unistd::Pid,
+};
 
-use super::{Report, Workload, progress::Progress, workload::Relay};
+use super::{Engine, Report, Workload, progress::Progress, workload::Relay};
 use crate::lab::{
-    Lab, Namespace,
+    Lab, Namespace, napi,
     server::Server,
     topology::{CLIENT_INTERFACE, Direct, SERVER_INTERFACE},
 };
@@ -33,6 +37,20 @@ pub struct Site {
     /// Hardware address of the server.
     pub server_mac: [u8; 6],
 }
+
+/// Which processor receives what the generator sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Placement {
+    /// Another one: the generator does not wait, and what the receiver does not manage is lost.
+    #[default]
+    Other,
+    /// The same one, between the generator's batches: nothing is lost.
+    Same,
+}
+
+/// The processor that the generator runs on; the other is [`napi::CPU`].
+const GENERATOR_CPU: usize = 1;
+const _: () = assert!(GENERATOR_CPU != napi::CPU);
 
 /// The network of the lab.
 ///
@@ -76,13 +94,32 @@ impl Site {
         Server::start(lab, &self.server, &config(clients))
     }
 
-    /// Plays a workload against whatever serves.
+    /// Plays a workload against whatever serves, on a processor of its own or on that of the receiving threads.
     ///
     /// # Errors
-    /// As [`super::play`].
-    pub fn play(&self, workload: &Workload, progress: &mut Progress) -> Result<Report> {
-        self.clients
-            .enter(|| super::play(workload, CLIENT_INTERFACE, progress))
+    /// As [`super::play`], or there is no second processor.
+    pub fn play(
+        &self,
+        workload: &Workload,
+        placement: Placement,
+        progress: &mut Progress,
+    ) -> Result<Report> {
+        if workload.engine == Engine::Kernel {
+            // The generator's program stands where the one was that passes everything.
+            let detach = ["link", "set", "dev", CLIENT_INTERFACE, "xdpdrv", "off"];
+            self.clients.ip(detach)?;
+        }
+        if placement == Placement::Same {
+            napi::receive_at_once(&self.server, SERVER_INTERFACE)?;
+            napi::receive_at_once(&self.clients, CLIENT_INTERFACE)?;
+        }
+        self.clients.enter(|| {
+            let mut cpu = CpuSet::new();
+            cpu.set(GENERATOR_CPU)?;
+            sched_setaffinity(Pid::from_raw(0), &cpu)
+                .with_context(|| format!("cannot run on processor {GENERATOR_CPU}"))?;
+            super::play(workload, CLIENT_INTERFACE, progress)
+        })
     }
 }
 

@@ -247,6 +247,10 @@ impl Workload {
             self.drive != Drive::Storm,
             "--storm --kernel: a storm lives on retransmission, which the kernel has not; leave out --kernel"
         );
+        ensure!(
+            self.drive == Drive::Open || self.limits.per_second.is_none(),
+            "--rate with --kernel: a loop that is closed in the kernel has no pace; --open has"
+        );
         for (option, part) in [("--releases", self.releases), ("--declines", self.declines)] {
             ensure!(
                 part == 0.0,
@@ -358,6 +362,13 @@ pub mod tests {
                     w.drive = Drive::Storm;
                 },
                 "leave out --kernel",
+            ),
+            (
+                |w| {
+                    w.engine = Engine::Kernel;
+                    w.limits.per_second = Some(5.0);
+                },
+                "--open has",
             ),
         ] {
             let said = refused(change);
