@@ -24,7 +24,9 @@ pub mod word {
     pub const FIRST_NS: u32 = 1;
     /// When the last answer came.
     pub const LAST_NS: u32 = 2;
-    pub const COUNT: u32 = 3;
+    /// Clients that were looked at, one after the other.
+    pub const CURSOR: u32 = 3;
+    pub const COUNT: u32 = 4;
 }
 
 /// The program that sends what is next, run over live frames.
@@ -172,6 +174,8 @@ pub struct Plan {
     pub interval_ns: u64,
     /// On the clock of `bpf_ktime_get_ns`.
     pub started_ns: u64,
+    /// After which an answer is taken for lost.
+    pub patience_ns: u64,
 }
 
 /// A client in the kernel.

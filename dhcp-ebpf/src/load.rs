@@ -13,7 +13,10 @@ use core::{arch::asm, ptr};
 
 use aya_ebpf::{
     bindings::{BPF_F_RDONLY_PROG, xdp_action},
-    helpers::{bpf_ktime_get_ns, bpf_xdp_adjust_head, bpf_xdp_load_bytes, bpf_xdp_store_bytes},
+    helpers::{
+        bpf_ktime_get_ns, bpf_xdp_adjust_head, bpf_xdp_adjust_tail, bpf_xdp_load_bytes,
+        bpf_xdp_store_bytes,
+    },
     macros::{map, xdp},
     maps::{Array, PerCpuArray},
     programs::XdpContext,
@@ -62,6 +65,8 @@ const OPTIONS_LEN: usize = 256;
 const OPTIONS_MASK: usize = OPTIONS_LEN - 1;
 /// Options that are looked at.
 const MAX_OPTIONS: usize = 32;
+/// Clients that are passed over for one that is free.
+const MAX_PASSED_OVER: usize = 16;
 /// The longest option that is read, with its code and length.
 const SLACK: usize = 8;
 const FRAME_MASK: usize = FRAME_LEN - 1;
@@ -107,7 +112,7 @@ fn begin(ctx: &XdpContext, plan: &Plan, now_ns: u64) -> Option<u32> {
     if serial == 0 {
         note(word::FIRST_NS, now_ns);
     }
-    let index = (serial % u64::from(plan.clients)) as u32;
+    let index = free_client(plan, now_ns);
     let client = CLIENTS.get_ptr_mut(index)?;
     let (ask, wait, counted) = if plan.begin == Ask::Renew as u32 {
         (Ask::Renew, Wait::Renewal, Count::Renewals)
@@ -121,6 +126,26 @@ fn begin(ctx: &XdpContext, plan: &Plan, now_ns: u64) -> Option<u32> {
     client.asked_ns = now_ns;
     client.waits = wait as u32;
     send(ctx, plan, index, ask, client.address, counted)
+}
+
+/// The client that is next. One that waits is passed over for as long as its answer may come: where the server
+/// answers some at once and some after a commit, these would be overtaken.
+#[inline(always)]
+fn free_client(plan: &Plan, now_ns: u64) -> u32 {
+    let mut index = 0;
+    for _ in 0..MAX_PASSED_OVER {
+        index = (next(word::CURSOR, 1) % u64::from(plan.clients)) as u32;
+        let Some(client) = CLIENTS.get(index) else {
+            break;
+        };
+        if plan.follow == 0
+            || client.waits == Wait::Nothing as u32
+            || now_ns.saturating_sub(client.asked_ns) > plan.patience_ns
+        {
+            break;
+        }
+    }
+    index
 }
 
 /// Writes a client's frame over this one.
@@ -157,10 +182,7 @@ fn write(ctx: &XdpContext, plan: &Plan, index: u32, ask: Ask, address: u32) -> O
     if len < ETHERNET_LEN || len > FRAME_LEN {
         return None;
     }
-    // At the front, where there is always room.
-    let shorter = frame_len(ctx) as i32 - len as i32;
-    // SAFETY: no pointer into the frame is kept over this call.
-    if shorter != 0 && unsafe { bpf_xdp_adjust_head(ctx.ctx, shorter) } != 0 {
+    if !resize(ctx, len) {
         return None;
     }
     let octets = ptr::from_ref(&template.octets).cast_mut().cast();
@@ -178,6 +200,20 @@ fn write(ctx: &XdpContext, plan: &Plan, index: u32, ask: Ask, address: u32) -> O
     let network = usize::from(template.network);
     place(ctx, network + 10, template.ip_checksum(own))?;
     place(ctx, network + IPV4_LEN + 6, template.udp_checksum(own))
+}
+
+/// Makes the frame so long. At the end if there is room: a frame goes to and fro in the same memory, and if the server
+/// changed it at the end and this at the front it would move until there is none.
+#[inline(always)]
+fn resize(ctx: &XdpContext, len: usize) -> bool {
+    let shorter = frame_len(ctx) as i32 - len as i32;
+    if shorter == 0 {
+        return true;
+    }
+    // SAFETY: no pointer into the frame is kept over this call, nor over the next.
+    let at_end = unsafe { bpf_xdp_adjust_tail(ctx.ctx, -shorter) };
+    // SAFETY: as above.
+    at_end == 0 || unsafe { bpf_xdp_adjust_head(ctx.ctx, shorter) } == 0
 }
 
 /// Fills a gap, if there is one.

@@ -259,7 +259,7 @@ fn in_lab(mut workload: Workload, placement: Placement, progress: &mut Progress)
     let mut report = None;
     Lab::run(|lab| {
         let site = Site::new(lab)?;
-        let mut server = site.start(lab, workload.clients)?;
+        let mut server = site.start(lab, workload.clients, &workload.vlans)?;
         if let Some(relay) = &mut workload.relay {
             relay.server_mac = site.server_mac;
         }

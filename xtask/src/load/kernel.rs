@@ -48,7 +48,7 @@ const BATCH: u32 = 64;
 /// How often counters are looked at.
 const TICK: Duration = Duration::from_millis(20);
 /// What has not been answered in this time is lost: nothing is sent again.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Sent to the thread that emits, so that it comes back.
 const INTERRUPT: Signal = Signal::SIGUSR1;
 
@@ -476,6 +476,7 @@ fn plan(workload: &Workload, acquaintance: &Acquaintance) -> Result<Plan> {
         limit: workload.limits.exchanges.unwrap_or(u64::MAX),
         interval_ns: interval_ns as u64,
         started_ns: 0,
+        patience_ns: u64::try_from(PATIENCE.as_nanos())?,
     })
 }
 

@@ -21,6 +21,8 @@ pub mod socket;
 pub mod template;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod wheel;
 pub mod workload;
 

@@ -300,8 +300,8 @@ impl<'a, P: Port> Run<'a, P> {
         let mut over_ns = None;
         self.port.missed()?;
         loop {
-            let now_ns = self.port.now_ns();
             let received = self.receive()?;
+            let now_ns = self.port.now_ns();
             if received > 0 {
                 last_ns = now_ns;
             }

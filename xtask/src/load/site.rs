@@ -86,12 +86,12 @@ impl Site {
         })
     }
 
-    /// Starts xdhcpd with room for so many clients.
+    /// Starts xdhcpd with room for so many clients, which have these tags.
     ///
     /// # Errors
     /// It is not built, or does not start.
-    pub fn start(&self, lab: &Lab, clients: u32) -> Result<Server> {
-        Server::start(lab, &self.server, &config(clients))
+    pub fn start(&self, lab: &Lab, clients: u32, vlans: &[u16]) -> Result<Server> {
+        Server::start(lab, &self.server, &config(clients, vlans))
     }
 
     /// Plays a workload against whatever serves, on a processor of its own or on that of the receiving threads.
@@ -124,17 +124,22 @@ impl Site {
 }
 
 /// All but the section `[server]`, of which it has the end.
-fn config(clients: u32) -> String {
+fn config(clients: u32, vlans: &[u16]) -> String {
     let last = POOL.saturating_add(clients.saturating_mul(ADDRESSES_EACH) + u32::from(u8::MAX));
     let first = Ipv4Addr::from(POOL);
     let last = Ipv4Addr::from(last.min(u32::from_be_bytes([10, 127, 255, 254])));
     let leases = clients.saturating_add(LEASES_SPARE);
+    let tagged = match vlans {
+        [] => String::new(),
+        [id] => format!("[[interface.vlan]]\nid = {id}\naddresses = [\"{SERVER}\"]\n"),
+        ids => format!("[[interface.vlan]]\nids = {ids:?}\naddresses = [\"{SERVER}\"]\n"),
+    };
     format!(
         "max-leases = {leases}\n\
          client-limit = {{ per-second = 1000000, burst = 1000000 }}\n\
          relay-limit = {{ per-second = 10000000, burst = 10000000 }}\n\
          [defaults]\nlease-time = \"1h\"\nprobe-time = \"0s\"\n\n\
-         [[interface]]\nname = \"{SERVER_INTERFACE}\"\naddresses = [\"{SERVER}\"]\n\n\
+         [[interface]]\nname = \"{SERVER_INTERFACE}\"\naddresses = [\"{SERVER}\"]\n{tagged}\n\
          [[subnet]]\nprefix = \"{NETWORK}\"\npools = [\"{first}-{last}\"]\n\
          options = {{ routers = [\"{SERVER}\"], domain-name-servers = [\"{SERVER}\"] }}\n"
     )

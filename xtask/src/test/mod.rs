@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 use crate::{
     command::{self, Line, is_installed, is_root},
-    setup,
+    load, setup,
     workspace::{self, cargo},
 };
 
@@ -50,6 +50,7 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
     }
     // The end-to-end tests run the daemon, which `cargo test` alone does not build.
     command::run(&mut cargo(["build", "--workspace"]))?;
+    command::run(&mut load::kernel::build()?)?;
 
     let mut tests = cargo(["test", "--workspace", "--no-fail-fast"]);
     tests.arg("--").args(&options.filter);
@@ -89,7 +90,7 @@ fn checks(metadata: &workspace::Metadata) -> [Command; 4] {
     let mut bpf = cargo([
         "clippy",
         "--package=dhcp-ebpf",
-        "--features=program",
+        "--features=program,load",
         "--bins",
         "--target=bpfel-unknown-none",
         "-Zbuild-std=core",

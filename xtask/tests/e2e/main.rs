@@ -12,6 +12,7 @@ mod disk;
 mod fleet;
 mod horizon;
 mod leasequery;
+mod load;
 mod mistaken;
 mod moving_in;
 mod offers;
