@@ -179,7 +179,7 @@ fn write(ctx: &XdpContext, plan: &Plan, index: u32, ask: Ask, address: u32) -> O
         address,
     };
     let len = opaque(template.len.into());
-    if len < ETHERNET_LEN || len > FRAME_LEN {
+    if !(ETHERNET_LEN..=FRAME_LEN).contains(&len) {
         return None;
     }
     if !resize(ctx, len) {

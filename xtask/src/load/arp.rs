@@ -53,3 +53,45 @@ pub fn write(question: &Question, mac: [u8; 6], vlans: &[u16], frame: &mut [u8])
     frame.get_mut(..len)?.copy_from_slice(&octets);
     Some(len)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_answers_for_its_address_with_the_tags_of_its_link() {
+        let (server, client) = ([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 9]);
+        let target = Ipv4Addr::new(10, 1, 0, 9);
+        for vlans in [vec![], vec![7], vec![7, 300]] {
+            let mut frame = template::link_header([0xff; 6], server, &vlans);
+            let ethertype = frame.len() - 2;
+            frame.truncate(ethertype);
+            frame.extend(ETHERTYPE_ARP);
+            let arp = ArpPacket::from(ArpEthIpv4Packet {
+                operation: ArpOperation::REQUEST,
+                sender_mac: server,
+                sender_ipv4: [10, 1, 0, 1],
+                target_mac: [0; 6],
+                target_ipv4: target.octets(),
+            });
+            frame.extend(arp.to_bytes());
+            let question = read(&frame).unwrap();
+            assert_eq!(question.target, target);
+
+            let mut answer = [0; 64];
+            let len = write(&question, client, &vlans, &mut answer).unwrap();
+            let answer = &answer[..len];
+            assert_eq!(read(answer), None, "an answer is no question");
+            assert_eq!(answer[..12], [server, client].concat());
+            assert_eq!(answer[12..ethertype], frame[12..ethertype]);
+            let packet = SlicedPacket::from_ethernet(answer).unwrap();
+            let Some(NetSlice::Arp(arp)) = packet.net else {
+                panic!("{packet:?}");
+            };
+            let arp = arp.to_packet().try_eth_ipv4().unwrap();
+            assert_eq!(arp.operation, ArpOperation::REPLY);
+            assert_eq!((arp.sender_mac, arp.sender_ipv4), (client, target.octets()));
+            assert_eq!((arp.target_mac, arp.target_ipv4), (server, [10, 1, 0, 1]));
+        }
+    }
+}

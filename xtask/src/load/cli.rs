@@ -158,7 +158,10 @@ impl Options {
             is_lab || self.rate.is_some(),
             "--iface: it needs --rate, the exchanges that begin in a second at most"
         );
-        let has_limits = self.exchanges.is_some() || self.time.is_some();
+        // In the lab a storm ends by itself, and everything else after a while.
+        let storm = (is_lab && self.storm).then(|| self.clients.into());
+        let exchanges = self.exchanges.or(storm);
+        let has_limits = exchanges.is_some() || self.time.is_some();
         let workload = Workload {
             exchange: if self.renewals {
                 Exchange::Renewals
@@ -184,7 +187,7 @@ impl Options {
             relay: self.relay()?,
             vlans: self.vlan.clone(),
             limits: Limits {
-                exchanges: self.exchanges,
+                exchanges,
                 time: self.time.or((is_lab && !has_limits).then_some(LAB_TIME)),
                 per_second: self.rate,
             },
@@ -389,7 +392,12 @@ mod tests {
         assert_eq!(workload.limits.time, Some(LAB_TIME));
         assert_eq!(workload.drive, Drive::Closed { in_flight: 64 });
         assert_eq!(accepted("--exchanges 5").limits.time, None);
-        assert_eq!(accepted("--storm").drive, Drive::Storm);
+        let storm = accepted("--storm --clients 70");
+        assert_eq!(storm.drive, Drive::Storm);
+        assert_eq!(
+            (storm.limits.exchanges, storm.limits.time),
+            (Some(70), None)
+        );
         let said = refused("--open");
         assert!(said.contains("--rate"), "{said}");
         assert!(refused("--open --storm").contains("cannot be used with"));

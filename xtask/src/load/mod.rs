@@ -26,7 +26,10 @@ mod tests;
 mod wheel;
 pub mod workload;
 
+use std::net::UdpSocket;
+
 use anyhow::Result;
+use dhcp_common::wire::SERVER_PORT;
 pub use report::Report;
 pub use workload::{Drive, Engine, Exchange, Limits, Relay, Timing, Workload};
 
@@ -41,6 +44,12 @@ pub fn play(workload: &Workload, interface: &str, progress: &mut Progress) -> Re
     if workload.engine == Engine::Kernel {
         return kernel::play(workload, interface, progress);
     }
+    // The kernel would tell the server that nobody listens there. Where the address is not this host's, it says nothing,
+    // and where a real relay agent listens, neither.
+    let _listening = workload
+        .relay
+        .as_ref()
+        .and_then(|relay| UdpSocket::bind((relay.address, SERVER_PORT)).ok());
     let mut port = PacketSocket::open(interface)?;
     Run::new(workload, &mut port)?.play(progress)
 }
