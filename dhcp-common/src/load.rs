@@ -22,11 +22,11 @@ pub mod word {
     pub const NEXT: u32 = 0;
     /// When the first one was.
     pub const FIRST_NS: u32 = 1;
-    /// When the last answer came.
-    pub const LAST_NS: u32 = 2;
     /// Clients that were looked at, one after the other.
-    pub const CURSOR: u32 = 3;
-    pub const COUNT: u32 = 4;
+    pub const CURSOR: u32 = 2;
+    /// When the last answer came. Far from the others: another processor than theirs may write it.
+    pub const LAST_NS: u32 = 32;
+    pub const COUNT: u32 = 33;
 }
 
 /// The program that sends what is next, run over live frames.

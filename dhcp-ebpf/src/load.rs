@@ -87,7 +87,7 @@ pub fn emit(ctx: XdpContext) -> u32 {
     // SAFETY: it has no preconditions.
     let now_ns = unsafe { bpf_ktime_get_ns() };
     if plan.interval_ns != 0 {
-        let begun = next(word::NEXT, 0);
+        let begun = seen(word::NEXT);
         let due_ns = plan.started_ns + begun * plan.interval_ns;
         if now_ns < due_ns {
             return xdp_action::XDP_DROP;
@@ -470,6 +470,14 @@ fn next(word: u32, more: u64) -> u64 {
         asm!("{more} = atomic_fetch_add((u64 *)({word} + 0), {more})", word = in(reg) word, more = inout(reg) more);
     }
     more
+}
+
+/// What a word is at the moment. Not by [`next`], which would keep other processors from what is beside it.
+#[inline(always)]
+fn seen(word: u32) -> u64 {
+    NEXT.get_ptr(word)
+        // SAFETY: elements of an array stay and are aligned, and a word is read whole.
+        .map_or(u64::MAX, |word| unsafe { word.read_volatile() })
 }
 
 #[inline(always)]
