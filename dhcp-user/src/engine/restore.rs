@@ -295,7 +295,8 @@ impl Engine {
         };
         let is_wanted = wanted(&held, cx.now).is_some();
         let is_right = right.get(held.slot as usize).copied().unwrap_or_default();
-        if !is_right && !(is_wanted && self.is_publishable(address, &held)) {
+        let is_to_be_published = !is_right && is_wanted && self.is_publishable(address, &held);
+        if !is_right && !is_to_be_published {
             // An expired one is withdrawn by its deadline, which has come.
             if held.state != LeaseState::Bound || held.expires > cx.now {
                 self.withdraw(address, cx);
@@ -305,7 +306,7 @@ impl Engine {
         if held.state == LeaseState::Bound && self.is_low(address, &held) {
             self.low.insert(address);
         }
-        if !is_right {
+        if is_to_be_published {
             self.publish(address, cx);
         }
     }
