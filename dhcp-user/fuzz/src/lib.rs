@@ -25,6 +25,8 @@ mod agreement;
 mod cast;
 #[path = "../../tests/differential/networks.rs"]
 mod networks;
+#[path = "../../tests/support/restore.rs"]
+mod restore;
 #[path = "../../tests/engine/sequence.rs"]
 mod sequence;
 #[allow(dead_code, reason = "the differential tests use more of it")]
