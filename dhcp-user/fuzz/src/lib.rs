@@ -25,8 +25,6 @@ mod agreement;
 mod cast;
 #[path = "../../tests/differential/networks.rs"]
 mod networks;
-#[path = "../../tests/support/restore.rs"]
-mod restore;
 #[path = "../../tests/engine/sequence.rs"]
 mod sequence;
 #[allow(dead_code, reason = "the differential tests use more of it")]
@@ -35,4 +33,5 @@ mod sides;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
+use self::support::restore;
 pub use self::{config::config, control::control, engine::engine, fast_path::fast_path};

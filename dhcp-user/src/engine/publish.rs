@@ -19,9 +19,15 @@ impl Engine {
     /// Publishes a binding as it now is, if the kernel may answer from it. While an earlier entry is on
     /// its way out nothing is published; [`Engine::fenced`] comes back here.
     pub(super) fn publish(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
-        let Some(held) = self.held(address) else {
-            return;
-        };
+        if let Some(held) = self.held(address)
+            && self.is_publishable(address, &held)
+        {
+            self.publish_as(address, &held, cx);
+        }
+    }
+
+    /// As [`Engine::publish`], of what is known to be publishable.
+    pub(super) fn publish_as(&mut self, address: Ipv4Addr, held: &Held, cx: &mut Context<'_>) {
         let (state, expires, durable_until) = match held.state {
             LeaseState::Offered => (
                 BindingState::Offered,
@@ -32,15 +38,15 @@ impl Engine {
             LeaseState::Revoked => (BindingState::Revoked, held.expires, held.durable_until),
             _ => return,
         };
-        if !self.is_publishable(address, &held) || self.has_fence(address) {
+        if self.has_fence(address) {
             return;
         }
-        if self.is_closed(&held, cx) {
+        if self.is_closed(held, cx) {
             // A new epoch opens it again; a run under the old one may still grant until the fence.
             self.withdraw(address, cx);
             return;
         }
-        let Some((slot, epoch)) = self.slot_for(address, &held, cx) else {
+        let Some((slot, epoch)) = self.slot_for(address, held, cx) else {
             return self.count(Counter::TableFull);
         };
         let Some(place) = self.place(address) else {
@@ -73,12 +79,15 @@ impl Engine {
     /// Not an address that the configuration has taken away, or that its client is to exchange: the
     /// kernel would go on answering.
     pub(super) fn is_publishable(&self, address: Ipv4Addr, held: &Held) -> bool {
+        self.clients.is_at(&held.client, address) && self.is_still_its(address, held)
+    }
+
+    /// Whether an address may be that of the client which has it.
+    pub(super) fn is_still_its(&self, address: Ipv4Addr, held: &Held) -> bool {
         let reserved = self.reserved_for(address);
-        self.clients.is_at(&held.client, address)
-            && self
-                .networks
-                .get(held.client.network())
-                .is_some_and(|network| network.may_have(reserved, Classes::MAX, address))
+        self.networks
+            .get(held.client.network())
+            .is_some_and(|network| network.may_have(reserved, Classes::MAX, address))
             && reserved.is_none_or(|reserved| reserved == address)
     }
 

@@ -30,6 +30,8 @@ pub struct Restoration<'a> {
     formers: Vec<(Nanos, Ipv4Addr, ClientKey)>,
     /// Recorded, and in no subnet.
     foreign: HashSet<Ipv4Addr>,
+    /// Where clients are not that have several addresses; to look each client up takes as long as all the rest.
+    abandoned: HashSet<Ipv4Addr>,
     /// By slot, whether the entry says what the live table does.
     right: Vec<bool>,
 }
@@ -40,6 +42,7 @@ pub struct Reconciliation<'a> {
     engine: &'a mut Engine,
     now: Nanos,
     right: Vec<bool>,
+    abandoned: HashSet<Ipv4Addr>,
     rest: std::vec::IntoIter<Ipv4Addr>,
 }
 
@@ -50,6 +53,7 @@ impl<'a> Restoration<'a> {
             now,
             formers: Vec::new(),
             foreign: HashSet::new(),
+            abandoned: HashSet::new(),
             right: Vec::new(),
         }
     }
@@ -57,7 +61,7 @@ impl<'a> Restoration<'a> {
     pub fn record(&mut self, record: Record) {
         let address = record.address;
         if !record.state.is_free() {
-            self.engine.restore_lease(record);
+            self.abandoned.extend(self.engine.restore_lease(record));
             if !self.engine.live.contains_key(&address) {
                 self.foreign.insert(address);
             }
@@ -84,7 +88,8 @@ impl<'a> Restoration<'a> {
         }
         let now = self.now;
         let cx = &mut Context { now, kernel, out };
-        if self.engine.adopt(client, binding, cx) {
+        let is_current = !self.abandoned.contains(&address);
+        if self.engine.adopt(client, binding, is_current, cx) {
             let slot = binding.slot as usize;
             if self.right.len() <= slot {
                 self.right.resize(slot + 1, false);
@@ -111,6 +116,7 @@ impl<'a> Restoration<'a> {
             engine: self.engine,
             now: self.now,
             right: self.right,
+            abandoned: self.abandoned,
             rest: addresses.into_iter(),
         }
     }
@@ -123,31 +129,36 @@ impl Reconciliation<'_> {
         let now = self.now;
         let cx = &mut Context { now, kernel, out };
         for address in self.rest.by_ref().take(MAX_RECONCILED) {
-            self.engine.reconcile(address, &self.right, cx);
+            let is_current = !self.abandoned.contains(&address);
+            self.engine.reconcile(address, &self.right, is_current, cx);
         }
         self.rest.len() > 0
     }
 }
 
 impl Engine {
-    fn restore_lease(&mut self, record: Record) {
+    /// Which address is not its client's any more, if that has several.
+    fn restore_lease(&mut self, record: Record) -> Option<Ipv4Addr> {
         let address = record.address;
         if self.networks.containing(address).is_none() {
-            return self.foreign.push(record);
+            self.foreign.push(record);
+            return None;
         }
         if self.live.contains_key(&address) {
-            return;
+            return None;
         }
         let state = match record.state {
             RecordState::Bound => LeaseState::Bound,
             RecordState::Forgotten => LeaseState::Forgotten,
             RecordState::Revoked => LeaseState::Revoked,
             RecordState::Quarantined => LeaseState::Quarantined,
-            RecordState::Former => return,
+            RecordState::Former => return None,
         };
         self.take(address);
         self.requesters.note(address, &record.origin);
-        let is_preferred = state != LeaseState::Quarantined && self.is_preferred(&record, state);
+        let earlier = self.clients.get(&record.client);
+        let is_preferred = state != LeaseState::Quarantined
+            && earlier.is_none_or(|earlier| self.is_preferred(&record, state, earlier));
         let lease = Lease {
             holder: Holder::new(&record.client, &record.origin),
             state,
@@ -162,6 +173,9 @@ impl Engine {
         self.live.insert(address, Box::new(lease));
         if is_preferred {
             self.clients.insert(&record.client, address);
+            earlier
+        } else {
+            Some(address)
         }
     }
 
@@ -185,10 +199,7 @@ impl Engine {
     }
 
     /// A client that has come to another address has the lease that is active, and of two the newer.
-    fn is_preferred(&self, record: &Record, state: LeaseState) -> bool {
-        let Some(other) = self.clients.get(&record.client) else {
-            return true;
-        };
+    fn is_preferred(&self, record: &Record, state: LeaseState, other: Ipv4Addr) -> bool {
         let rank = |state, since| (state == LeaseState::Bound, since);
         self.live
             .get(&other)
@@ -229,7 +240,13 @@ impl Engine {
     }
 
     /// Takes over an entry and its slot, or takes it out of the map. Whether it stays as it is.
-    fn adopt(&mut self, client: ClientKey, binding: &Binding, cx: &mut Context<'_>) -> bool {
+    fn adopt(
+        &mut self,
+        client: ClientKey,
+        binding: &Binding,
+        is_current: bool,
+        cx: &mut Context<'_>,
+    ) -> bool {
         let address = Ipv4Addr::from(binding.address);
         let has_slot = self.slots.adopt(binding.slot, address);
         let slot = has_slot.then_some(binding.slot);
@@ -252,7 +269,7 @@ impl Engine {
             if held.state != LeaseState::Quarantined {
                 adopted.expires = self.effective_expiry(&adopted, cx);
             }
-            let is_right = self.is_right(address, &adopted, binding, cx);
+            let is_right = is_current && self.is_right(address, &adopted, binding, cx);
             if is_right {
                 self.networks.note_profile(binding.profile);
                 adopted.durable_until = Nanos(binding.durable_until_ns);
@@ -280,14 +297,20 @@ impl Engine {
         wanted(held, cx.now).is_some_and(|state| state as u8 == binding.state)
             && binding.durable_until_ns.abs_diff(held.durable_until.0) < CLOCK_DRIFT_NS
             && !self.is_closed(held, cx)
-            && self.is_publishable(address, held)
+            && self.is_still_its(address, held)
             && self
                 .place(address)
                 .is_some_and(|place| place.is_of(binding))
     }
 
     /// Makes the kernel's map say what the live table does.
-    fn reconcile(&mut self, address: Ipv4Addr, right: &[bool], cx: &mut Context<'_>) {
+    fn reconcile(
+        &mut self,
+        address: Ipv4Addr,
+        right: &[bool],
+        is_current: bool,
+        cx: &mut Context<'_>,
+    ) {
         self.hold_to_horizon(address);
         self.arm(address);
         let Some(held) = self.held(address) else {
@@ -295,7 +318,8 @@ impl Engine {
         };
         let is_wanted = wanted(&held, cx.now).is_some();
         let is_right = right.get(held.slot as usize).copied().unwrap_or_default();
-        let is_to_be_published = !is_right && is_wanted && self.is_publishable(address, &held);
+        let is_to_be_published =
+            !is_right && is_wanted && is_current && self.is_still_its(address, &held);
         if !is_right && !is_to_be_published {
             // An expired one is withdrawn by its deadline, which has come.
             if held.state != LeaseState::Bound || held.expires > cx.now {
@@ -307,7 +331,7 @@ impl Engine {
             self.low.insert(address);
         }
         if is_to_be_published {
-            self.publish(address, cx);
+            self.publish_as(address, &held, cx);
         }
     }
 }

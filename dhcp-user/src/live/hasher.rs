@@ -69,7 +69,7 @@ mod tests {
         for n in 0..16 {
             assert_eq!(
                 hash(first + n) & 0xffff,
-                hash(first) + u64::from(n) & 0xffff
+                (hash(first) + u64::from(n)) & 0xffff
             );
         }
         let mut marks: Vec<_> = (0..16).map(|n| hash(first + n) >> 57).collect();

@@ -19,7 +19,7 @@ const MAX_ENDING: usize = 4096;
 /// A server that starts with so many leases from 10.0.0.10 on; the last one is of client 1.
 fn world(leases: u32, horizon_secs: u32) -> World {
     let mut subnet = subnet();
-    subnet.prefix = "10.0.0.0/16".parse().unwrap();
+    subnet.prefix = "10.0.0.0/16".parse().expect("a prefix");
     subnet.pools[0].last = Ipv4Addr::new(10, 0, 255, 250);
     let mut world = World::with_config(config(vec![(NETWORK, subnet)]), leases + 100);
     for n in 0..leases {
@@ -29,7 +29,7 @@ fn world(leases: u32, horizon_secs: u32) -> World {
             address,
             client: match n {
                 _ if n == leases - 1 => key(1),
-                _ => ClientKey::client_id(NETWORK, &n.to_be_bytes()).unwrap(),
+                _ => ClientKey::client_id(NETWORK, &n.to_be_bytes()).expect("four octets fit"),
             },
             state: RecordState::Bound,
             origin: Origin::default(),

@@ -6,7 +6,7 @@
 mod clients;
 mod configs;
 mod kernel;
-mod restore;
+pub mod restore;
 
 use std::{
     collections::{BTreeMap, VecDeque},
