@@ -9,8 +9,9 @@ use std::{collections::BTreeSet, net::Ipv4Addr};
 use super::{Context, Engine, MAX_DUE, commits::RETRY};
 use crate::clock::Nanos;
 
-/// Changes that nobody waits for and that are with the store at one time: some ten milliseconds of work.
-pub(super) const MAX_BULK: usize = 1024;
+/// Changes that nobody waits for and that are with the store at one time: less than ten milliseconds of work, of which
+/// a client may find two commits before it.
+pub(super) const MAX_BULK: usize = 256;
 
 /// Leases that are on their way to their pools at one time, each of which takes memory of its own; further ones only
 /// have their time behind them.

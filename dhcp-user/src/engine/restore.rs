@@ -70,6 +70,23 @@ impl<'a> Restoration<'a> {
         }
     }
 
+    /// [`Restoration::entry`] for the entry of the lease that its address has, whose client its seal tells. `false`, and
+    /// nothing done, for any other.
+    pub fn entry_of_its_lease(
+        &mut self,
+        binding: &Binding,
+        kernel: &impl Grants,
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        let held = self.engine.held(binding.address.into());
+        let held = held.filter(|held| binding.is_sealed_for(&held.client));
+        let Some(Held { client, .. }) = held else {
+            return false;
+        };
+        self.entry(client, binding, kernel, out);
+        true
+    }
+
     /// Takes over an entry and its slot, or takes it out of the map. What the store does not know comes back as a record:
     /// it is to be committed, and to be taken in like others, and then the entry comes again. Until that is done nothing
     /// else knows of the lease, and the entry has to stay.

@@ -1,15 +1,16 @@
 //! The start: from the store and the kernel's map the engine learns what an earlier run has left.
 //!
-//! Both are read entry by entry, so that nothing of a million leases is in memory twice.
+//! The store is read record by record, so that a million of them are not in memory twice, and the map at the same time.
 
-use std::time::Instant;
+use std::{collections::HashSet, net::Ipv4Addr, thread, time::Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
+use dhcp_common::abi::Binding;
 
 use super::lost;
 use crate::{
     clock::Nanos,
-    datapath::Datapath,
+    datapath::{Datapath, DatapathError, Maps},
     engine::{Effect, Engine, Restoration},
     store::{Store, wall::Wall},
 };
@@ -23,26 +24,44 @@ pub async fn take_over(
 ) -> anyhow::Result<Vec<Effect>> {
     let mut restoration = Restoration::new(engine, Nanos::now());
     let (began, mut records) = (Instant::now(), 0u64);
-    store
-        .load(&mut |stored| {
-            records += 1;
-            restoration.record(wall.record(stored));
-        })
-        .map_err(anyhow::Error::from_boxed)
-        .context("reading the store")?;
+    let maps = &datapath.maps;
+    let entries = thread::scope(|scope| {
+        let reader = scope.spawn(|| entries(maps));
+        store
+            .load(&mut |stored| {
+                records += 1;
+                restoration.record(wall.record(stored));
+            })
+            .map_err(anyhow::Error::from_boxed)
+            .context("reading the store")?;
+        let entries = reader
+            .join()
+            .map_err(|_| anyhow!("the map's reader panicked"))?;
+        Ok::<_, anyhow::Error>(entries?)
+    })?;
     tracing::info!(records, took = ?began.elapsed(), "read the store");
 
-    let (began, mut published, mut missing) = (Instant::now(), 0u64, 0);
-    let (mut lost, mut lost_entries) = (Vec::new(), Vec::new());
+    let began = Instant::now();
+    let (published, mut missing) = (entries.len(), 0);
     let mut effects = Vec::new();
     let grants = &datapath.grants;
-    datapath.maps.for_each_published(|client, binding| {
-        published += 1;
-        if let Some(record) = restoration.entry(client, &binding, grants, &mut effects) {
-            lost.push(record);
-            lost_entries.push((client, binding));
+    let mut others = HashSet::new();
+    for entry in entries {
+        if !restoration.entry_of_its_lease(&entry, grants, &mut effects) {
+            others.insert(entry.seal);
         }
-    })?;
+    }
+    let (mut lost, mut lost_entries) = (Vec::new(), Vec::new());
+    if !others.is_empty() {
+        maps.for_each_published(|client, binding| {
+            if others.contains(&binding.seal)
+                && let Some(record) = restoration.entry(client, &binding, grants, &mut effects)
+            {
+                lost.push(record);
+                lost_entries.push((client, binding));
+            }
+        })?;
+    }
     for record in lost::commit(store, wall, lost).await? {
         restoration.record(record);
     }
@@ -76,4 +95,12 @@ pub async fn take_over(
         "reconciled the kernel's map with the store"
     );
     Ok(effects)
+}
+
+/// In the order of their addresses, in which the engine has its leases. Without their keys, which are those of the leases.
+fn entries(maps: &Maps) -> Result<Vec<Binding>, DatapathError> {
+    let mut entries = Vec::new();
+    maps.for_each_published(|_, binding| entries.push(binding))?;
+    entries.sort_unstable_by_key(|binding| Ipv4Addr::from(binding.address));
+    Ok(entries)
 }

@@ -26,7 +26,7 @@ fn config(lab: &Lab, dir: &std::path::Path, lease_time: &str) -> String {
          store = \"{dir}/leases.db\"\n\
          control-socket = \"{dir}/control.sock\"\n\
          pin-dir = \"{pins}\"\n\
-         max-leases = 1048576\n\
+         max-leases = 1001000\n\
          [[interface]]\n\
          name = \"srv\"\n\
          [[subnet]]\n\
@@ -94,11 +94,13 @@ impl Daemon {
         self.child.as_ref().expect("it runs").id()
     }
 
-    /// Octets of a field of its status, and what the kernel holds for each of its maps.
+    /// What of it is in memory or, at its peak, has been, and what the kernel holds for each of its maps, of which those
+    /// that it has mapped count once.
     pub fn memory(&self, field: &str) -> u64 {
         let pid = self.pid();
         let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
         let process = number(&status, field).expect("a process has it") * 1024;
+        let process = process - mapped_maps(pid);
         let mut maps = BTreeMap::new();
         for entry in fs::read_dir(format!("/proc/{pid}/fdinfo")).expect("it runs") {
             let text = fs::read_to_string(entry.expect("an entry").path()).unwrap_or_default();
@@ -147,6 +149,23 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Octets of maps that are in a process's own memory, too.
+fn mapped_maps(pid: u32) -> u64 {
+    let smaps = fs::read_to_string(format!("/proc/{pid}/smaps")).expect("it runs");
+    let mut is_map = false;
+    let resident = smaps.lines().filter_map(|line| {
+        // A mapping begins with its addresses.
+        if line
+            .split_once(' ')
+            .is_some_and(|(word, _)| !word.ends_with(':'))
+        {
+            is_map = line.contains("bpf-map");
+        }
+        number(line, "Rss:").filter(|_| is_map)
+    });
+    resident.sum::<u64>() * 1024
 }
 
 fn number(text: &str, name: &str) -> Option<u64> {

@@ -22,7 +22,9 @@ pub fn restore(
     for record in records {
         restoration.record(record);
     }
-    for (client, binding) in published {
+    let mut others: Vec<_> = published.into_iter().collect();
+    others.retain(|(_, binding)| !restoration.entry_of_its_lease(binding, kernel, &mut effects));
+    for (client, binding) in others {
         let unrecorded = restoration.entry(client, &binding, kernel, &mut effects);
         assert_eq!(unrecorded, None);
     }
