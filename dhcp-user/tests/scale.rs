@@ -1,4 +1,5 @@
-//! A thousand subnets and a hundred thousand reservations cost no more per request than ten.
+//! A thousand subnets and a hundred thousand reservations cost no more per request than ten, and a change of one subnet
+//! what that subnet costs.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/mod.rs"]
@@ -13,16 +14,17 @@ use std::{
 };
 
 use dhcp_common::{
-    abi::{LinkKey, NS_PER_SEC},
+    abi::{ClientKey, LinkKey, NS_PER_SEC},
     wire::message_type,
 };
 use dhcp_user::{
     clock::Nanos,
     config::{Config, check},
-    engine::{Effect, Engine, Input, Link, LinkTable, Setup},
+    engine::{Effect, Engine, Input, Link, LinkTable, Networks, Setup},
+    store::{Origin, Record, RecordState},
 };
 use nix::time::{ClockId, clock_gettime};
-use support::{Kernel, Message, fingerprint_key};
+use support::{Kernel, Message, fingerprint_key, restore::restore};
 
 const NOW: Nanos = Nanos(1_000 * NS_PER_SEC);
 const SUBNETS: u32 = 1_000;
@@ -54,7 +56,7 @@ fn mac(address: Ipv4Addr) -> [u8; 6] {
     [2, 0, a, b, c, d]
 }
 
-fn file(subnets: u32) -> String {
+fn file(subnets: u32, reservations: u32) -> String {
     let mut text = String::from(
         "[defaults]\nprobe-time = \"0s\"\n\n\
          [[interface]]\nname = \"eth0\"\naddresses = [\"192.0.2.1\"]\n",
@@ -69,7 +71,7 @@ fn file(subnets: u32) -> String {
              options = {{ routers = [\"{router}\"], domain-name = \"edge.example\" }}\n"
         )
         .unwrap();
-        for last in 10..10 + RESERVATIONS {
+        for last in 10..10 + reservations {
             let address = host(prefix, last);
             let mac = mac(address).map(|octet| format!("{octet:02x}")).join(":");
             write!(
@@ -95,7 +97,7 @@ fn processor_time() -> Duration {
 #[test]
 #[ignore = "takes half a minute: cargo xtask test"]
 fn a_file_of_100_000_reservations_is_checked_in_two_seconds() {
-    let text = file(SUBNETS);
+    let text = file(SUBNETS, RESERVATIONS);
     // Others on the machine take memory and caches as well: the least is nearest to what it costs.
     let times = (0..5).map(|_| {
         let begun = processor_time();
@@ -123,25 +125,33 @@ fn clients(last: std::ops::Range<u32>) -> Vec<Message> {
         .collect()
 }
 
-fn engine(subnets: u32) -> Engine {
-    let begun = Instant::now();
-    let engine = Engine::new(Setup {
-        config: Arc::new(read(&file(subnets))),
+fn links() -> LinkTable {
+    LinkTable::new(vec![Link {
+        key: LinkKey {
+            ifindex: 1,
+            outer: 0,
+            inner: 0,
+        },
+        network: None,
+        addresses: vec![Ipv4Addr::new(192, 0, 2, 1)],
+        trusts_relay_info: false,
+        honours_subnet_selection: false,
+    }])
+}
+
+fn engine_of(config: Config) -> Engine {
+    Engine::new(Setup {
+        config: Arc::new(config),
         live: Arc::default(),
         fingerprint_key: fingerprint_key(),
-        links: LinkTable::new(vec![Link {
-            key: LinkKey {
-                ifindex: 1,
-                outer: 0,
-                inner: 0,
-            },
-            network: None,
-            addresses: vec![Ipv4Addr::new(192, 0, 2, 1)],
-            trusts_relay_info: false,
-            honours_subnet_selection: false,
-        }]),
-        max_slots: 100_000,
-    });
+        links: links(),
+        max_slots: 200_000,
+    })
+}
+
+fn engine(subnets: u32) -> Engine {
+    let begun = Instant::now();
+    let engine = engine_of(read(&file(subnets, RESERVATIONS)));
     println!("an engine over {subnets} subnets: {:?}", begun.elapsed());
     engine
 }
@@ -192,4 +202,71 @@ fn a_client_among_100_000_reservations_costs_what_one_among_a_thousand_does() {
         );
         assert!(ratio <= MOST, "{what}: {ratio}");
     }
+}
+
+/// Of each subnet.
+const LEASES: u32 = 100;
+/// What a change of one subnet may take, from its text to the last effect. A development build is given twice as long.
+const LONGEST_RELOAD: Duration =
+    Duration::from_millis(if cfg!(debug_assertions) { 200 } else { 100 });
+
+fn leases(config: &Config) -> impl Iterator<Item = Record> {
+    config.networks.iter().zip(0..).flat_map(|(network, n)| {
+        (128..128 + LEASES).map(move |last| {
+            let address = host(subnet(n), last);
+            Record {
+                address,
+                client: ClientKey::hardware(network.id, 1, &mac(address)).unwrap(),
+                state: RecordState::Bound,
+                origin: Origin::default(),
+                since: NOW,
+                expires: NOW.plus_lease(3600),
+                horizon: NOW.plus_lease(3 * 3600),
+            }
+        })
+    })
+}
+
+#[test]
+#[ignore = "takes half a minute: cargo xtask test"]
+fn a_reload_that_changes_one_subnet_of_a_thousand_concerns_its_leases_only() {
+    let before = file(SUBNETS, 2);
+    let config = read(&before);
+    let records: Vec<_> = leases(&config).collect();
+    assert_eq!(records.len() as u32, SUBNETS * LEASES);
+    let mut engine = engine_of(config);
+    let kernel = Kernel::default();
+    restore(&mut engine, records, [], NOW, &kernel);
+
+    let changed = host(subnet(7), 1).to_string();
+    let after = before.replacen(
+        &format!("routers = [\"{changed}\"]"),
+        &format!("routers = [\"{}\"]", host(subnet(7), 2)),
+        1,
+    );
+    assert_ne!(before, after);
+    let mut least = Duration::MAX;
+    for text in [&after, &before].into_iter().cycle().take(10) {
+        let mut effects = Vec::new();
+        let begun = processor_time();
+        let config = read(text);
+        let read = processor_time() - begun;
+        let networks = Networks::new(&config, links());
+        let preview = engine.preview(&config, &networks);
+        engine.reload(&config, networks, NOW, &kernel, &mut effects);
+        let took = processor_time() - begun;
+        if took < least {
+            println!(
+                "a change of one of {SUBNETS} subnets: {took:?}, of which {read:?} for its text"
+            );
+        }
+        least = least.min(took);
+        assert_eq!(preview.kept, u64::from(LEASES));
+        assert_eq!(preview.untouched, u64::from((SUBNETS - 1) * LEASES));
+        let published = effects
+            .iter()
+            .filter(|effect| matches!(effect, Effect::Publish { .. }));
+        assert_eq!(published.count(), LEASES as usize, "{}", effects.len());
+    }
+    assert!(least <= LONGEST_RELOAD, "{least:?}");
 }
