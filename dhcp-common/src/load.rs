@@ -33,6 +33,8 @@ pub mod word {
 pub const EMIT: &str = "emit";
 /// The program at the clients' interface that takes up the answers.
 pub const FOLLOW: &str = "follow";
+/// The program at the other end, in a server's place, that sends every frame back.
+pub const REFLECT: &str = "reflect";
 
 /// Octets of the longest frame.
 pub const FRAME_LEN: usize = 512;
@@ -164,7 +166,8 @@ pub struct Plan {
     pub server: u32,
     /// Octets before the IP header.
     pub network_offset: u32,
-    pub reserved: u32,
+    /// Whether [`REFLECT`] stands in the server's place: a request that comes back is its ACK.
+    pub is_reflected: u32,
     /// Network and mask, as they lie in memory, in which addresses may be.
     pub network: u32,
     pub mask: u32,

@@ -2,14 +2,14 @@
 //!
 //! [`emit`] runs over live frames of BPF_PROG_TEST_RUN and makes each the first request of the client that is next.
 //! [`follow`] stands at the clients' end of the wire: it makes each OFFER the REQUEST for it, and each ACK the first
-//! request of the client that is next. `xtask/src/load/kernel.rs` is the other side.
+//! request of the client that is next. [`reflect`] is what no server outruns. `xtask/src/load/kernel.rs` is the other side.
 //!
 //! It uses nothing of the library but [`opaque`], so that its object has none of the fast path's maps.
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
 
-use core::{arch::asm, ptr};
+use core::{arch::asm, mem, ptr};
 
 use aya_ebpf::{
     bindings::{BPF_F_RDONLY_PROG, xdp_action},
@@ -101,6 +101,45 @@ pub fn emit(ctx: XdpContext) -> u32 {
 pub fn follow(ctx: XdpContext) -> u32 {
     heard(&ctx).unwrap_or(xdp_action::XDP_PASS)
 }
+
+/// Sends what comes back to where it came from: hardware addresses, addresses and ports change places, which leaves both
+/// checksums as they are. Whatever a server does besides is its own.
+#[xdp]
+pub fn reflect(ctx: XdpContext) -> u32 {
+    let from = opaque(ctx.data());
+    if opaque(from + size_of::<Headers>()) > ctx.data_end() {
+        return xdp_action::XDP_PASS;
+    }
+    // SAFETY: within the frame, as compared above, and no other reference to it is alive.
+    let headers = unsafe { &mut *(from as *mut Headers) };
+    if headers.ethertype != ETHERTYPE_IPV4.to_be_bytes()
+        || headers.version_ihl != IPV4_VERSION_IHL
+        || headers.protocol != IPV4_PROTOCOL_UDP
+    {
+        return xdp_action::XDP_PASS;
+    }
+    mem::swap(&mut headers.target_mac, &mut headers.source_mac);
+    mem::swap(&mut headers.source, &mut headers.target);
+    mem::swap(&mut headers.source_port, &mut headers.target_port);
+    xdp_action::XDP_TX
+}
+
+/// Of a frame without tags. Octets only, so that it lies anywhere.
+#[repr(C)]
+struct Headers {
+    target_mac: [u8; 6],
+    source_mac: [u8; 6],
+    ethertype: [u8; 2],
+    version_ihl: u8,
+    to_protocol: [u8; 8],
+    protocol: u8,
+    checksum: [u8; 2],
+    source: [u8; 4],
+    target: [u8; 4],
+    source_port: [u8; 2],
+    target_port: [u8; 2],
+}
+const _: () = assert!(size_of::<Headers>() == ETHERNET_LEN + IPV4_LEN + 4);
 
 /// Begins the next exchange in this frame.
 #[inline(always)]
@@ -267,7 +306,7 @@ fn heard(ctx: &XdpContext) -> Option<u32> {
             head[IPV4_LEN + 2],
             head[IPV4_LEN + 3],
         ]))
-        || head[BOOTP] != BOOTREPLY
+        || (head[BOOTP] != BOOTREPLY && plan.is_reflected == 0)
         || type_before(ctx, network) != Some(ETHERTYPE_IPV4)
     {
         return None;
@@ -302,7 +341,11 @@ fn heard(ctx: &XdpContext) -> Option<u32> {
         head[BOOTP + 18],
         head[BOOTP + 19],
     ]);
-    let (kind, server) = options(ctx, network, &mut scratch.options)?;
+    let is_reflected = plan.is_reflected != 0;
+    let (mut kind, mut server) = options(ctx, network, &mut scratch.options, is_reflected)?;
+    if is_reflected {
+        (kind, server) = (message_type::ACK, plan.server);
+    }
     if server != plan.server {
         return dropped(Count::OtherServer);
     }
@@ -368,12 +411,14 @@ fn type_before(ctx: &XdpContext, network: usize) -> Option<u16> {
     Some(u16::from_be(unsafe { (at as *const u16).read_unaligned() }))
 }
 
-/// Options 53 and 54, the latter as it lies in memory; zero for one that is not there.
+/// Options 53 and 54, the latter as it lies in memory; zero for one that is not there. What was sent back by [`reflect`]
+/// costs as much as an answer, though it has only the former.
 #[inline(always)]
 fn options(
     ctx: &XdpContext,
     network: usize,
     octets: &mut [u8; OPTIONS_LEN + SLACK],
+    is_reflected: bool,
 ) -> Option<(u8, u32)> {
     let from = network + IPV4_LEN + UDP_LEN + BOOTP_FIXED_LEN;
     let len = opaque(frame_len(ctx).wrapping_sub(from));
@@ -408,7 +453,7 @@ fn options(
             option::SERVER_ID => server = u32::from_ne_bytes([a, b, c, d]),
             _ => {}
         }
-        if kind != 0 && server != 0 {
+        if kind != 0 && (server != 0 || is_reflected) {
             break;
         }
         at += 2 + usize::from(value_len);

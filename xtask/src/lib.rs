@@ -1,6 +1,7 @@
 //! Setup, demo and tests of xdhcpd, and the [`lab`] of network namespaces that the demo and the
 //! end-to-end tests share. Start at `main.rs`.
 
+pub mod bench;
 pub mod build;
 pub mod chaos;
 pub mod cleanup;
@@ -15,4 +16,5 @@ pub mod setup;
 pub mod sim;
 pub mod test;
 pub mod tune;
+pub mod versus;
 pub mod workspace;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{build, chaos, compare, conformance, demo, fuzz, load, setup, sim, test, tune};
+use xtask::{bench, build, chaos, compare, conformance, demo, fuzz, load, setup, sim, test, tune};
 
 /// Everything that this workspace needs besides `cargo build`. Each command that a task runs is printed.
 #[derive(Parser)]
@@ -25,6 +25,9 @@ enum Task {
     Test(test::Options),
     /// Sends the same requests to other servers, and writes in docs/COMPARISON.md what came back.
     Compare(compare::Options),
+    /// Measures how fast it is.
+    #[command(subcommand)]
+    Bench(bench::Task),
     /// Plays clients without number, and says what the server answered, how fast, and what was wrong.
     Load(load::cli::Options),
     /// Looks for octets that the server does not stand, and says what it found.
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => return test::run(&options),
         Task::Compare(options) => compare::run(&options),
+        Task::Bench(task) => bench::run(&task),
         Task::Load(options) => load::cli::run(&options),
         Task::Fuzz(options) => return fuzz::run(&options),
         Task::Sim(options) => return sim::run(&options),

@@ -3,6 +3,7 @@
 
 use std::{
     io,
+    net::Ipv4Addr,
     path::PathBuf,
     process::Command,
     sync::mpsc,
@@ -17,8 +18,8 @@ use aya::{
     programs::{ProgramError, TestRun as _, TestRunAttrs, TestRunOptions, Xdp, xdp::XdpMode},
 };
 use dhcp_common::load::{
-    ASKS, Ask, BUCKETS, Client, Count, EMIT, FOLLOW, Plan, Stage, Template, Wait, bucket_ns, map,
-    word,
+    ASKS, Ask, BUCKETS, Client, Count, EMIT, FOLLOW, Plan, REFLECT, Stage, Template, Wait,
+    bucket_ns, map, word,
 };
 use ipnet::Ipv4Net;
 use nix::{
@@ -35,6 +36,7 @@ use super::{
     report::{Counts, Histograms},
     run::{Acquaintance, Run},
     socket::PacketSocket,
+    template::Server,
 };
 use crate::{
     command::{self, command},
@@ -108,18 +110,67 @@ pub fn play(workload: &Workload, interface: &str, progress: &mut Progress) -> Re
     drop(port);
     programs.prepare(workload, &acquaintance, &addresses)?;
     programs.play(workload, interface, progress)?;
-    let (counts, histograms) = (programs.counts()?, programs.histograms()?);
-    let [first, last] = [word::FIRST_NS, word::LAST_NS].map(|at| programs.next.get(&at, 0));
-    let seconds = last?.saturating_sub(first?) as f64 / 1e9;
-    let server = acquaintance.server.identifier;
-    Ok(Report::new(
-        workload,
-        server,
-        seconds,
-        counts,
-        histograms.latencies(),
-        Vec::new(),
-    ))
+    programs.report(workload, acquaintance.server.identifier)
+}
+
+/// Plays renewals at an interface of the namespace that the thread is in, which all come back as they are:
+/// [`Reflector`] is at the other end, and has this hardware address.
+///
+/// # Errors
+/// As [`play`], or the workload is of another kind.
+pub fn play_reflected(
+    workload: &Workload,
+    interface: &str,
+    server_mac: [u8; 6],
+    progress: &mut Progress,
+) -> Result<Report> {
+    workload.check()?;
+    ensure!(
+        workload.exchange == Exchange::Renewals && workload.relay.is_none(),
+        "what is sent back is an answer to renewals only, on the link: {workload:?}"
+    );
+    check_free(interface)?;
+    let mut programs = Programs::load(&object()?, workload)?;
+    programs.attach(interface)?;
+    let first = u32::from(workload.range.network()).saturating_add(FIRST_REFLECTED);
+    let server = Server {
+        mac: server_mac,
+        address: Ipv4Addr::from(first.saturating_sub(1)),
+        identifier: Ipv4Addr::from(first.saturating_sub(1)),
+    };
+    let acquaintance = Acquaintance::with(workload, server)?;
+    let addresses: Vec<u32> = (first..)
+        .map(u32::to_be)
+        .take(workload.clients as usize)
+        .collect();
+    programs.prepare(workload, &acquaintance, &addresses)?;
+    programs.set(|plan| plan.is_reflected = 1)?;
+    programs.play(workload, interface, progress)?;
+    programs.report(workload, server.identifier)
+}
+
+/// The address of the first client that talks to a reflector, counted from the network's.
+const FIRST_REFLECTED: u32 = 256;
+
+/// A program that sends back whatever an interface receives, for as long as this is there.
+#[derive(Debug)]
+pub struct Reflector(#[expect(dead_code, reason = "its programs go with it")] Ebpf);
+
+impl Reflector {
+    /// On an interface of the namespace that the thread is in.
+    ///
+    /// # Errors
+    /// The program is not built, does not load, or is not alone.
+    pub fn start(interface: &str) -> Result<Self> {
+        check_free(interface)?;
+        let mut ebpf = Ebpf::load(&object()?).context("cannot load the generator's object")?;
+        let reflect = program(&mut ebpf, REFLECT)?;
+        reflect
+            .load()
+            .and_then(|()| reflect.attach(interface, XdpMode::Driver))
+            .with_context(|| format!("cannot attach the program {REFLECT} to {interface}"))?;
+        Ok(Self(ebpf))
+    }
 }
 
 /// The programs and their maps.
@@ -206,6 +257,19 @@ impl Programs {
                 )
             })?;
         Ok(())
+    }
+
+    fn report(&self, workload: &Workload, server: Ipv4Addr) -> Result<Report> {
+        let [first, last] = [word::FIRST_NS, word::LAST_NS].map(|at| self.next.get(&at, 0));
+        let seconds = last?.saturating_sub(first?) as f64 / 1e9;
+        Ok(Report::new(
+            workload,
+            server,
+            seconds,
+            self.counts()?,
+            self.histograms()?.latencies(),
+            Vec::new(),
+        ))
     }
 
     fn set(&mut self, change: impl FnOnce(&mut Plan)) -> Result<()> {
@@ -470,7 +534,7 @@ fn plan(workload: &Workload, acquaintance: &Acquaintance) -> Result<Plan> {
         follow: matches!(workload.drive, Drive::Closed { .. }).into(),
         server: u32::from(acquaintance.server.identifier).to_be(),
         network_offset: template.network.into(),
-        reserved: 0,
+        is_reflected: 0,
         network: u32::from(range.network()).to_be(),
         mask: u32::from(range.netmask()).to_be(),
         limit: workload.limits.exchanges.unwrap_or(u64::MAX),

@@ -67,6 +67,9 @@ const GRACE_NS: u64 = 1_000_000_000;
 const TICK: Duration = Duration::from_millis(1);
 /// Exchanges that are under way while leases for renewals are made.
 const PREPARING: u32 = 64;
+/// How old leases are, at least, before they are renewed: a server that keeps time in seconds has nothing to note for a
+/// renewal within the same one.
+const PAUSE: Duration = Duration::from_millis(1100);
 /// Exchanges that begin before answers are looked at again.
 const BATCH: u32 = 64;
 
@@ -140,6 +143,25 @@ impl Acquaintance {
                 offer.source_mac
             },
         };
+        Self::of(route, &shapes, population)
+    }
+
+    /// Of a server on the link that need not answer to be known.
+    ///
+    /// # Errors
+    /// A frame is too long.
+    pub fn with(workload: &Workload, server: Server) -> Result<Self> {
+        let population = Population::new(workload.clients, workload.seed);
+        let shapes = shape::shapes(workload.shapes.into(), workload.seed);
+        let route = Route {
+            vlans: workload.vlans.clone(),
+            relay: None,
+            server,
+        };
+        Self::of(route, &shapes, population)
+    }
+
+    fn of(route: Route, shapes: &[Shape], population: Population) -> Result<Self> {
         let templates = shapes
             .iter()
             .map(|shape| template::templates(shape, &route, &population));
@@ -289,6 +311,16 @@ impl<'a, P: Port> Run<'a, P> {
         }
         self.fleet.reset();
         progress.stage("renewing");
+        self.pause(PAUSE)
+    }
+
+    /// Only answers ARP.
+    fn pause(&mut self, pause: Duration) -> Result<()> {
+        let until_ns = self.port.now_ns() + pause.as_nanos() as u64;
+        while self.port.now_ns() < until_ns {
+            self.port.wait(TICK)?;
+            self.receive()?;
+        }
         Ok(())
     }
 

@@ -9,7 +9,12 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{Engine, Report, Workload, progress::Progress, workload::Relay};
+use super::{
+    Engine, Report, Workload,
+    kernel::{self, Reflector},
+    progress::Progress,
+    workload::Relay,
+};
 use crate::lab::{
     Lab, Namespace, napi,
     server::Server,
@@ -19,7 +24,7 @@ use crate::lab::{
 /// The network of the lab: room for some four million clients.
 const NETWORK: &str = "10.64.0.0/10";
 const PREFIX_LEN: u8 = 10;
-const SERVER: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 1);
+pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 1);
 /// The generator's own, where it is a relay agent.
 pub const AGENT: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 2);
 /// The first address of the pool; what is before it is for the lab's own.
@@ -94,6 +99,18 @@ impl Site {
         Server::start(lab, &self.server, &config(clients, vlans))
     }
 
+    /// Has the kernel at the clients' end answer whoever asks for a client by ARP: clients in the kernel do not.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn answer_arp(&self) -> Result<()> {
+        let local = ["route", "add", "local", NETWORK, "dev", CLIENT_INTERFACE];
+        self.clients.ip(local)?;
+        // The server's own address is among them, and must be let in.
+        let accept_local = format!("conf/{CLIENT_INTERFACE}/accept_local");
+        self.clients.set_ipv4(&accept_local, "1")
+    }
+
     /// Plays a workload against whatever serves, on a processor of its own or on that of the receiving threads.
     ///
     /// # Errors
@@ -104,7 +121,35 @@ impl Site {
         placement: Placement,
         progress: &mut Progress,
     ) -> Result<Report> {
-        if workload.engine == Engine::Kernel {
+        self.generate(workload.engine, placement, || {
+            super::play(workload, CLIENT_INTERFACE, progress)
+        })
+    }
+
+    /// Plays renewals against a program that sends everything back, where a server would be.
+    ///
+    /// # Errors
+    /// As [`kernel::play_reflected`].
+    pub fn play_reflected(
+        &self,
+        workload: &Workload,
+        placement: Placement,
+        progress: &mut Progress,
+    ) -> Result<Report> {
+        let _reflector = self.server.enter(|| Reflector::start(SERVER_INTERFACE))?;
+        self.generate(Engine::Kernel, placement, || {
+            kernel::play_reflected(workload, CLIENT_INTERFACE, self.server_mac, progress)
+        })
+    }
+
+    /// Runs a generator at the clients' end.
+    fn generate(
+        &self,
+        engine: Engine,
+        placement: Placement,
+        play: impl FnOnce() -> Result<Report> + Send,
+    ) -> Result<Report> {
+        if engine == Engine::Kernel {
             // The generator's program stands where the one was that passes everything.
             let detach = ["link", "set", "dev", CLIENT_INTERFACE, "xdpdrv", "off"];
             self.clients.ip(detach)?;
@@ -118,16 +163,25 @@ impl Site {
             cpu.set(GENERATOR_CPU)?;
             sched_setaffinity(Pid::from_raw(0), &cpu)
                 .with_context(|| format!("cannot run on processor {GENERATOR_CPU}"))?;
-            super::play(workload, CLIENT_INTERFACE, progress)
+            play()
         })
     }
 }
 
+/// The first and the last address for so many clients.
+pub fn pool(clients: u32) -> (Ipv4Addr, Ipv4Addr) {
+    let last = POOL.saturating_add(
+        clients
+            .saturating_mul(ADDRESSES_EACH)
+            .saturating_add(u8::MAX.into()),
+    );
+    let last = last.min(u32::from_be_bytes([10, 127, 255, 254]));
+    (Ipv4Addr::from(POOL), Ipv4Addr::from(last))
+}
+
 /// All but the section `[server]`, of which it has the end.
-fn config(clients: u32, vlans: &[u16]) -> String {
-    let last = POOL.saturating_add(clients.saturating_mul(ADDRESSES_EACH) + u32::from(u8::MAX));
-    let first = Ipv4Addr::from(POOL);
-    let last = Ipv4Addr::from(last.min(u32::from_be_bytes([10, 127, 255, 254])));
+pub fn config(clients: u32, vlans: &[u16]) -> String {
+    let (first, last) = pool(clients);
     let leases = clients.saturating_add(LEASES_SPARE);
     let tagged = match vlans {
         [] => String::new(),

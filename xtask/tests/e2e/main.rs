@@ -26,6 +26,7 @@ mod restart;
 mod store;
 mod tune;
 mod upgrade;
+mod versus;
 
 use std::{net::Ipv4Addr, time::Duration};
 

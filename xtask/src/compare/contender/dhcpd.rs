@@ -12,10 +12,10 @@ use crate::{
 
 pub(super) const PROGRAM: &str = "dhcpd";
 
-pub(super) fn start(lab: &Lab, namespace: &Namespace, setting: Setting) -> Result<Process> {
+pub(super) fn spawn(lab: &Lab, namespace: &Namespace, config: &str) -> Result<Process> {
     let path = namespace.path("dhcpd.conf");
     let leases = namespace.path("dhcpd.leases");
-    fs::write(&path, config(setting))
+    fs::write(&path, config)
         .and_then(|()| fs::write(&leases, ""))
         .with_context(|| format!("cannot write {}", path.display()))?;
     let mut dhcpd = namespace.command(unconfined(lab, PROGRAM)?, ["-4", "-d", "-f", "-cf"]);
@@ -25,7 +25,7 @@ pub(super) fn start(lab: &Lab, namespace: &Namespace, setting: Setting) -> Resul
     Process::spawn(namespace, "dhcpd", &mut dhcpd)
 }
 
-fn config(setting: Setting) -> String {
+pub(super) fn config(setting: Setting) -> String {
     let authoritative = if setting.is_authoritative() {
         "authoritative"
     } else {

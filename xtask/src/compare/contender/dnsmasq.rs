@@ -11,10 +11,9 @@ use crate::{
 
 pub(super) const PROGRAM: &str = "dnsmasq";
 
-pub(super) fn start(namespace: &Namespace, setting: Setting) -> Result<Process> {
+pub(super) fn spawn(namespace: &Namespace, config: &str) -> Result<Process> {
     let path = namespace.path("dnsmasq.conf");
-    fs::write(&path, config(setting))
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    fs::write(&path, config).with_context(|| format!("cannot write {}", path.display()))?;
     let mut dnsmasq = namespace.command(PROGRAM, ["--no-daemon"]);
     dnsmasq.arg(format!("--conf-file={}", path.display()));
     let leases = namespace.path("dnsmasq.leases");
@@ -22,7 +21,7 @@ pub(super) fn start(namespace: &Namespace, setting: Setting) -> Result<Process> 
     Process::spawn(namespace, "dnsmasq", &mut dnsmasq)
 }
 
-fn config(setting: Setting) -> String {
+pub(super) fn config(setting: Setting) -> String {
     let mut config = format!(
         "port=0\ninterface={SERVER_INTERFACE}\nno-ping\nlog-dhcp\ndhcp-rapid-commit\n\
          dhcp-option=option:domain-name,{DOMAIN}\ndhcp-option=option:dns-server,{NAME_SERVER}\n"

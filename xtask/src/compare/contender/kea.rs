@@ -1,6 +1,6 @@
 //! Kea.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, Result};
 use dhcp_common::wire::option;
@@ -16,11 +16,14 @@ use crate::{
 
 pub(super) const PROGRAM: &str = "kea-dhcp4";
 
-pub(super) fn start(lab: &Lab, namespace: &Namespace, setting: Setting) -> Result<Process> {
+/// Where its leases are kept.
+pub fn leases(namespace: &Namespace) -> PathBuf {
+    namespace.path("kea.leases")
+}
+
+pub(super) fn spawn(lab: &Lab, namespace: &Namespace, config: &str) -> Result<Process> {
     let path = namespace.path("kea.conf");
-    let leases = namespace.path("kea.leases");
-    let text = config(setting, &leases.to_string_lossy()).to_string();
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    fs::write(&path, config).with_context(|| format!("cannot write {}", path.display()))?;
     let mut kea = namespace.command(unconfined(lab, PROGRAM)?, ["-c"]);
     kea.arg(path)
         .env("KEA_PIDFILE_DIR", lab.dir())
@@ -29,7 +32,7 @@ pub(super) fn start(lab: &Lab, namespace: &Namespace, setting: Setting) -> Resul
     Process::spawn(namespace, "kea", &mut kea)
 }
 
-fn config(setting: Setting, leases: &str) -> Value {
+pub(super) fn config(setting: Setting, namespace: &Namespace) -> String {
     let mut options = vec![
         json!({ "name": "domain-name", "data": DOMAIN }),
         json!({ "name": "domain-name-servers", "data": NAME_SERVER.to_string() }),
@@ -37,9 +40,9 @@ fn config(setting: Setting, leases: &str) -> Value {
     options.extend(LONG_OPTIONS.map(|code| octets(code, long_text().as_bytes())));
     let subnets = SUBNETS.iter().zip(1..);
     let subnets = subnets.map(|(subnet, id)| subnet4(*subnet, id));
-    json!({ "Dhcp4": {
+    let config = json!({ "Dhcp4": {
         "interfaces-config": { "interfaces": [SERVER_INTERFACE], "dhcp-socket-type": "raw" },
-        "lease-database": { "type": "memfile", "name": leases },
+        "lease-database": { "type": "memfile", "name": leases(namespace) },
         // One thing after the other, as the others do.
         "multi-threading": { "enable-multi-threading": false },
         "authoritative": setting.is_authoritative(),
@@ -49,7 +52,8 @@ fn config(setting: Setting, leases: &str) -> Value {
         "loggers": [{
             "name": "kea-dhcp4", "severity": "WARN", "output_options": [{ "output": "stderr" }]
         }]
-    }})
+    }});
+    config.to_string()
 }
 
 fn subnet4(subnet: Subnet, id: u32) -> Value {

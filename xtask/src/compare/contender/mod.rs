@@ -7,13 +7,13 @@ use anyhow::{Context as _, Result};
 use super::{plan::Setting, player::Player};
 use crate::{
     command,
-    lab::{Lab, Namespace, Process, wait},
+    lab::{Lab, Namespace, Process, server::Server, wait},
     workspace,
 };
 
 mod dhcpd;
 mod dnsmasq;
-mod kea;
+pub mod kea;
 mod xdhcpd;
 
 const LONGEST_START: Duration = Duration::from_secs(15);
@@ -29,7 +29,7 @@ pub enum Contender {
 /// A server while it runs.
 #[derive(Debug)]
 pub enum Running {
-    Ours(Box<crate::lab::server::Server>),
+    Ours(Box<Server>),
     Other(Process),
 }
 
@@ -76,17 +76,38 @@ impl Contender {
         setting: Setting,
         player: &mut Player,
     ) -> Result<Running> {
+        let config = match self {
+            Self::Xdhcpd => xdhcpd::config(setting),
+            Self::Kea => kea::config(setting, namespace),
+            Self::Dnsmasq => dnsmasq::config(setting),
+            Self::Dhcpd => dhcpd::config(setting),
+        };
+        self.start_with(lab, namespace, &config, || player.is_served())
+    }
+
+    /// The same with a configuration in its own language, for xdhcpd without the section `[server]`. It serves once
+    /// `is_served` has something.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn start_with(
+        self,
+        lab: &Lab,
+        namespace: &Namespace,
+        config: &str,
+        mut is_served: impl FnMut() -> Result<Option<()>>,
+    ) -> Result<Running> {
         let mut running = match self {
-            Self::Xdhcpd => Running::Ours(Box::new(xdhcpd::start(lab, namespace, setting)?)),
-            Self::Kea => Running::Other(kea::start(lab, namespace, setting)?),
-            Self::Dnsmasq => Running::Other(dnsmasq::start(namespace, setting)?),
-            Self::Dhcpd => Running::Other(dhcpd::start(lab, namespace, setting)?),
+            Self::Xdhcpd => Running::Ours(Box::new(Server::start(lab, namespace, config)?)),
+            Self::Kea => Running::Other(kea::spawn(lab, namespace, config)?),
+            Self::Dnsmasq => Running::Other(dnsmasq::spawn(namespace, config)?),
+            Self::Dhcpd => Running::Other(dhcpd::spawn(lab, namespace, config)?),
         };
         wait::until(&format!("{self} to serve"), LONGEST_START, || {
             if let Running::Other(process) = &mut running {
                 process.expect_running()?;
             }
-            player.is_served()
+            is_served()
         })?;
         Ok(running)
     }

@@ -2,18 +2,12 @@
 
 use std::fmt::Write as _;
 
-use anyhow::Result;
-
 use crate::{
     compare::plan::{DOMAIN, LEASE_SECS, LONG_OPTIONS, NAME_SERVER, SUBNETS, Setting, long_text},
-    lab::{Lab, Namespace, server::Server, topology::SERVER_INTERFACE},
+    lab::topology::SERVER_INTERFACE,
 };
 
-pub(super) fn start(lab: &Lab, namespace: &Namespace, setting: Setting) -> Result<Server> {
-    Server::start(lab, namespace, &config(setting))
-}
-
-fn config(setting: Setting) -> String {
+pub(super) fn config(setting: Setting) -> String {
     let [long, longer] = LONG_OPTIONS;
     let text = long_text();
     let mut config = format!(

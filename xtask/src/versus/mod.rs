@@ -1,0 +1,428 @@
+//! `cargo xtask bench compare`: how fast xdhcpd and other servers are, in turns, on the same wire, under the same load,
+//! and how fast the wire is itself. Writes `docs/PERFORMANCE.md` and its chart.
+//!
+//! [`Server`] and [`Work`] are what there is to be measured, [`plan`] how much of it, [`config`] what servers are told,
+//! [`play`] plays one run, [`row`] makes numbers of them, [`page`] and [`chart`] show these.
+
+use std::{fmt, fs, path::PathBuf, time::Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    command::{self, Line, command, is_root, privileged},
+    compare::Contender,
+    load::kernel,
+    setup, workspace,
+};
+
+pub mod chart;
+pub mod config;
+pub mod machine;
+pub mod page;
+pub mod plan;
+pub mod play;
+pub mod row;
+
+use plan::Plan;
+use play::{Played, Turn};
+use row::{Row, Run};
+
+/// The page and its chart, from the workspace's root.
+pub const PAGE: &str = "docs/PERFORMANCE.md";
+pub const CHART: &str = "docs/performance.svg";
+
+/// Of requests, in what counts as throughput.
+const MOST_LOST: f64 = 0.01;
+
+/// What a row is about: a server, or what none outruns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Server {
+    /// An XDP program that sends every frame back.
+    Reflector,
+    Kept(Contender),
+}
+
+impl Server {
+    pub const ALL: [Self; 5] = [
+        Self::Reflector,
+        Self::Kept(Contender::Xdhcpd),
+        Self::Kept(Contender::Kea),
+        Self::Kept(Contender::Dnsmasq),
+        Self::Kept(Contender::Dhcpd),
+    ];
+    pub const XDHCPD: Self = Self::Kept(Contender::Xdhcpd);
+
+    /// In rows.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reflector => "reflector",
+            Self::Kept(Contender::Xdhcpd) => "xdhcpd",
+            Self::Kept(Contender::Kea) => "kea",
+            Self::Kept(Contender::Dnsmasq) => "dnsmasq",
+            Self::Kept(Contender::Dhcpd) => "isc-dhcp-server",
+        }
+    }
+
+    /// What can be measured with it.
+    pub const fn can(self, work: Work) -> bool {
+        match self {
+            Self::Reflector => matches!(work, Work::Renewals),
+            Self::Kept(Contender::Xdhcpd) => true,
+            Self::Kept(_) => !work.is_ours(),
+        }
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reflector => f.write_str("bare reflector"),
+            Self::Kept(contender) => contender.fmt(f),
+        }
+    }
+}
+
+impl From<Server> for String {
+    fn from(server: Server) -> Self {
+        server.name().to_owned()
+    }
+}
+
+impl TryFrom<String> for Server {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let server = Self::ALL.into_iter().find(|server| server.name() == name);
+        server.ok_or_else(|| format!("there is no server {name:?}"))
+    }
+}
+
+/// What is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Work {
+    /// DISCOVER to ACK, of clients that the server has never heard of; as fast as it goes.
+    NewClients,
+    /// The same at half of that rate.
+    NewClientsAtHalf,
+    /// REQUEST to ACK, of clients that have their leases; as fast as it goes.
+    Renewals,
+    /// All clients that have leases at once.
+    Storm,
+    /// [`Self::Renewals`] among a million leases.
+    RenewalsOfAMillion,
+    /// [`Self::Storm`] of a hundred thousand clients.
+    StormOfManyClients,
+}
+
+impl Work {
+    pub const ALL: [Self; 6] = [
+        Self::NewClients,
+        Self::NewClientsAtHalf,
+        Self::Renewals,
+        Self::Storm,
+        Self::RenewalsOfAMillion,
+        Self::StormOfManyClients,
+    ];
+
+    /// Whether the next exchange begins when one ends.
+    pub const fn is_closed(self) -> bool {
+        matches!(
+            self,
+            Self::NewClients | Self::Renewals | Self::RenewalsOfAMillion
+        )
+    }
+
+    /// Whether only xdhcpd is asked for it: others would take hours.
+    pub const fn is_ours(self) -> bool {
+        matches!(self, Self::RenewalsOfAMillion | Self::StormOfManyClients)
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Less of everything, in less than four minutes.
+    #[arg(long)]
+    quick: bool,
+
+    /// Writes the rows to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Takes everything for set up and built.
+    #[arg(long)]
+    no_build: bool,
+}
+
+/// # Errors
+/// There is no lab, a server that is installed does not serve, or a file cannot be written.
+pub fn run(options: &Options) -> Result<()> {
+    if !options.no_build {
+        return build_and_go_on();
+    }
+    ensure!(
+        is_root(),
+        "namespaces and XDP need root: run it as root, or without --no-build"
+    );
+    let plan = if options.quick {
+        Plan::QUICK
+    } else {
+        Plan::FULL
+    };
+    let path = workspace::root().join(PAGE);
+    let before =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let measured = measure(&plan, &installed)?;
+    for absent in &measured.absent {
+        println!(
+            "bench: {absent} is not installed, and is left out: `cargo xtask setup` installs it"
+        );
+    }
+    let page = page::with_table(
+        &before,
+        &page::table(&measured, &plan, &machine::describe()?),
+    )?;
+    write(&path, &page)?;
+    write(&workspace::root().join(CHART), &chart::svg(&measured.rows)?)?;
+    if let Some(path) = &options.json {
+        write(path, &row::to_json(&measured.rows)?)?;
+    }
+    Ok(())
+}
+
+fn write(path: &std::path::Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("bench: {} is written", path.display());
+    Ok(())
+}
+
+/// What a comparison has brought.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Measured {
+    pub rows: Vec<Row>,
+    /// Of those that are installed.
+    pub versions: Vec<(Contender, String)>,
+    pub absent: Vec<Contender>,
+    /// Exchanges under way in the closed loops.
+    pub in_flight: Vec<(Server, Work, u32)>,
+    /// Frames of known clients in a storm that the controller had to answer, in the worst run; `None` without a run.
+    pub storm_slow: Option<u64>,
+}
+
+/// The version of a server, if it is installed.
+///
+/// # Errors
+/// It does not say.
+pub fn installed(contender: Contender) -> Result<Option<String>> {
+    contender.version()
+}
+
+/// Measures every server that is installed, in turns: each round has one run of everything.
+///
+/// # Errors
+/// There is no lab, or a server that is installed does not serve.
+pub fn measure(
+    plan: &Plan,
+    version: &dyn Fn(Contender) -> Result<Option<String>>,
+) -> Result<Measured> {
+    let mut measured = Measured::default();
+    for contender in Contender::ALL {
+        match version(contender)? {
+            Some(version) => measured.versions.push((contender, version)),
+            None => measured.absent.push(contender),
+        }
+    }
+    let servers: Vec<Server> = Server::ALL
+        .into_iter()
+        .filter(|server| match server {
+            Server::Reflector => true,
+            Server::Kept(contender) => !measured.absent.contains(contender),
+        })
+        .collect();
+    let mut series: Vec<Series> = Vec::new();
+    for work in Work::ALL {
+        let able = servers.iter().filter(|server| server.can(work));
+        series.extend(able.map(|server| Series::new(*server, work)));
+    }
+    let start = Instant::now();
+    for round in 0..plan.rounds {
+        for at in 0..series.len() {
+            let (before, [current, ..]) = series.split_at_mut(at) else {
+                break;
+            };
+            if plan.runs(current.work) <= round {
+                continue;
+            }
+            let all_out = before
+                .iter()
+                .find(|other| (other.server, other.work) == (current.server, Work::NewClients));
+            let full_rate = all_out.and_then(|other| Some(other.runs.last()?.per_s));
+            current.in_flight = current
+                .in_flight
+                .or(all_out.and_then(|other| other.in_flight));
+            let played = current
+                .play(plan, round, full_rate)
+                .with_context(|| format!("{}, {:?}", current.server, current.work))?;
+            measured.storm_slow = measured.storm_slow.max(played.slow);
+            println!("bench: {:>4.0} s {current}", start.elapsed().as_secs_f64());
+        }
+    }
+    for series in &series {
+        let row = Row::new(series.server, series.work, &series.runs);
+        measured.rows.extend(row);
+        let in_flight = series
+            .in_flight
+            .map(|most| (series.server, series.work, most));
+        measured.in_flight.extend(in_flight);
+    }
+    Ok(measured)
+}
+
+/// The runs of a server with a workload.
+#[derive(Debug)]
+struct Series {
+    server: Server,
+    work: Work,
+    /// How many exchanges under way suit it best, of a closed loop that has been tried.
+    in_flight: Option<u32>,
+    runs: Vec<Run>,
+}
+
+impl Series {
+    const fn new(server: Server, work: Work) -> Self {
+        Self {
+            server,
+            work,
+            in_flight: None,
+            runs: Vec::new(),
+        }
+    }
+
+    /// One more run; before the first, unless a number is known from another workload, one each with the numbers under
+    /// way that may suit it, which do not count.
+    fn play(&mut self, plan: &Plan, round: usize, full_rate: Option<f64>) -> Result<Played> {
+        let mut turn = Turn {
+            round,
+            full_rate: full_rate.unwrap_or_default(),
+            in_flight: plan.in_flight.first().copied().unwrap_or(1),
+        };
+        if self.work.is_closed() {
+            turn.in_flight = match self.in_flight {
+                Some(in_flight) => in_flight,
+                None => self.try_out(plan, turn)?,
+            };
+            self.in_flight = Some(turn.in_flight);
+        } else {
+            self.in_flight = None;
+        }
+        let mut played = play::play(self.server, self.work, plan, turn)?;
+        let is_first = self.runs.is_empty() && self.work.is_closed();
+        if is_first && played.run.loss >= MOST_LOST {
+            // What suits new clients is too much for this.
+            turn.in_flight = self.try_out(plan, turn)?;
+            self.in_flight = Some(turn.in_flight);
+            played = play::play(self.server, self.work, plan, turn)?;
+        }
+        self.runs.push(played.run);
+        Ok(played)
+    }
+
+    fn try_out(&self, plan: &Plan, turn: Turn) -> Result<u32> {
+        if let [only] = plan.in_flight {
+            return Ok(*only);
+        }
+        let mut tried = Vec::new();
+        for in_flight in plan.in_flight {
+            let turn = Turn {
+                in_flight: *in_flight,
+                ..turn
+            };
+            let played = play::play(self.server, self.work, plan, turn)?;
+            tried.push((*in_flight, played.run));
+        }
+        best(&tried).context("no number of exchanges under way was tried")
+    }
+}
+
+impl fmt::Display for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {:?}", self.server, self.work)?;
+        if let Some(in_flight) = self.in_flight {
+            write!(f, ", {in_flight} under way")?;
+        }
+        if let Some(run) = self.runs.last() {
+            write!(
+                f,
+                ": {:.0} a second, {:.2} % lost, p50 {:.0} µs, p99 {:.0} µs",
+                run.per_s,
+                run.loss * 100.0,
+                run.p50_us,
+                run.p99_us
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// What brought most with less than [`MOST_LOST`]; if nothing did, what lost least.
+fn best(tried: &[(u32, Run)]) -> Option<u32> {
+    let good = tried.iter().filter(|(_, run)| run.loss < MOST_LOST);
+    let best = good
+        .max_by(|(_, a), (_, b)| a.per_s.total_cmp(&b.per_s))
+        .or_else(|| {
+            tried
+                .iter()
+                .min_by(|(_, a), (_, b)| a.loss.total_cmp(&b.loss))
+        });
+    best.map(|(in_flight, _)| *in_flight)
+}
+
+/// Builds servers and generator with all optimization, and has the latter go on.
+fn build_and_go_on() -> Result<()> {
+    setup::run(&setup::Options::default())?;
+    let packages = [
+        "build",
+        "--release",
+        "--package=xtask",
+        "--package=dhcp-user",
+    ];
+    command::run(&mut workspace::cargo(packages))?;
+    command::run(&mut kernel::build()?)?;
+    let built = workspace::metadata()?.target_directory.join("release");
+    let mut again = command(built.join("xtask"), std::env::args_os().skip(1));
+    again.arg("--no-build");
+    let mut again = privileged(again);
+    let status = again
+        .status()
+        .with_context(|| format!("cannot start `{}`", Line(&again)))?;
+    ensure!(status.success(), "nothing was compared: {status}");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::versus::row::tests::run;
+
+    #[test]
+    fn what_loses_is_no_throughput_however_fast_it_is() {
+        let mut tried = [(16, run(100.0)), (32, run(200.0)), (64, run(300.0))];
+        tried[2].1.loss = MOST_LOST;
+        assert_eq!(best(&tried), Some(32));
+        tried[1].1.loss = 0.5;
+        assert_eq!(best(&tried), Some(16));
+        tried[0].1.loss = 0.1;
+        assert_eq!(best(&tried), Some(64));
+        assert_eq!(best(&[]), None);
+    }
+
+    #[test]
+    fn servers_are_known_by_their_names() {
+        for server in Server::ALL {
+            assert_eq!(Server::try_from(String::from(server)), Ok(server));
+        }
+        assert!(Server::try_from("bind".to_owned()).is_err());
+    }
+}

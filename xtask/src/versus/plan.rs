@@ -1,0 +1,64 @@
+//! How much is played.
+
+use std::time::Duration;
+
+use super::Work;
+
+/// Numbers for all servers alike.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Plan {
+    /// Runs of each workload whose medians are taken.
+    pub rounds: usize,
+    /// Runs of a storm, which takes as long as clients wait before they send again.
+    pub storms: usize,
+    /// How long exchanges begin in a run.
+    pub time: Duration,
+    /// Exchanges under way in a closed loop, of which each server gets what suits it best.
+    pub in_flight: &'static [u32],
+    /// New clients there are for each second of a run, so that none comes twice. No server is faster.
+    pub new_clients_per_second: u32,
+    /// Clients that renew, and clients in a storm.
+    pub renewing: u32,
+    pub storm: u32,
+    /// How long a storm may last.
+    pub storm_time: Duration,
+    /// Clients that renew among many, and in a storm of many: for xdhcpd only. None: that is not played.
+    pub renewing_many: Option<u32>,
+    pub storm_many: Option<u32>,
+}
+
+impl Plan {
+    pub const FULL: Self = Self {
+        rounds: 3,
+        storms: 3,
+        time: Duration::from_secs(4),
+        in_flight: &[16, 32, 64, 256],
+        new_clients_per_second: 50_000,
+        renewing: 1000,
+        storm: 5000,
+        storm_time: Duration::from_secs(60),
+        renewing_many: Some(1_000_000),
+        storm_many: Some(100_000),
+    };
+
+    pub const QUICK: Self = Self {
+        storms: 1,
+        time: Duration::from_secs(1),
+        in_flight: &[32, 256],
+        renewing: 300,
+        storm: 500,
+        storm_time: Duration::from_secs(15),
+        renewing_many: None,
+        ..Self::FULL
+    };
+
+    /// How often a workload is played; what takes long is played once.
+    pub const fn runs(&self, work: Work) -> usize {
+        match work {
+            Work::RenewalsOfAMillion => self.renewing_many.is_some() as usize,
+            Work::StormOfManyClients if self.storm_many.is_none() => 0,
+            Work::Storm | Work::StormOfManyClients => self.storms,
+            _ => self.rounds,
+        }
+    }
+}
