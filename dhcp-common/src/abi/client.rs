@@ -64,15 +64,7 @@ impl ClientKey {
     }
 
     fn from_bytes(network: u32, identity: Identity, htype: u8, bytes: &[u8]) -> Option<Self> {
-        if bytes.len() > MAX_CLIENT_ID {
-            return None;
-        }
-        let mut id = [0; CLIENT_ID_WORDS];
-        for (word, chunk) in id.iter_mut().zip(bytes.chunks(8)) {
-            let mut octets = [0; 8];
-            octets[..chunk.len()].copy_from_slice(chunk);
-            *word = u64::from_le_bytes(octets);
-        }
+        let id = words(bytes)?;
         Some(Self::from_words(
             network,
             identity,
@@ -80,6 +72,20 @@ impl ClientKey {
             bytes.len() as u8,
             id,
         ))
+    }
+
+    /// All that is not the identifier; [`ClientKey::from_scope`] is the way back.
+    pub const fn scope(&self) -> u64 {
+        self.scope
+    }
+
+    /// The key that was taken apart. `None` for an identifier that is not of the length that the scope says.
+    pub fn from_scope(scope: u64, id: &[u8]) -> Option<Self> {
+        if id.len() != usize::from((scope >> 48) as u8) {
+            return None;
+        }
+        let id = words(id)?;
+        Some(Self { scope, id })
     }
 
     pub const fn network(&self) -> u32 {
@@ -139,6 +145,20 @@ impl ClientKey {
     }
 }
 
+/// Octets in little-endian words, the rest zero. `None` where they are too many.
+fn words(octets: &[u8]) -> Option<[u64; CLIENT_ID_WORDS]> {
+    if octets.len() > MAX_CLIENT_ID {
+        return None;
+    }
+    let mut words = [0; CLIENT_ID_WORDS];
+    for (word, chunk) in words.iter_mut().zip(octets.chunks(8)) {
+        let mut octets = [0; 8];
+        octets[..chunk.len()].copy_from_slice(chunk);
+        *word = u64::from_le_bytes(octets);
+    }
+    Some(words)
+}
+
 impl core::fmt::Debug for ClientKey {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let (id, len) = self.id();
@@ -181,6 +201,9 @@ mod tests {
                 assert_eq!(a == b, i == j, "{a:?} {b:?}");
             }
             assert_eq!(ClientKey::from_octets(&a.to_octets()), Some(*a));
+            let (id, len) = a.id();
+            assert_eq!(ClientKey::from_scope(a.scope(), &id[..len]), Some(*a));
+            assert_eq!(ClientKey::from_scope(a.scope(), &id[1..len]), None);
         }
         assert_eq!(ClientKey::client_id(1, &[0; 33]), None);
     }

@@ -1,11 +1,12 @@
 //! All networks that are served, and which one a request is about.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashSet},
     net::Ipv4Addr,
     sync::Arc,
 };
 
+use hashbrown::HashMap;
 use ipnet::Ipv4Net;
 use sha2::{Digest, Sha256};
 

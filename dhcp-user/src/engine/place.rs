@@ -46,7 +46,12 @@ impl Engine {
 
     /// Of the client that has an address, where its lease was given to it.
     pub(super) fn place(&self, address: Ipv4Addr) -> Option<Place> {
-        let profile = self.profile(address, self.reserved_for(address))?;
+        self.place_of(address, self.reserved_for(address))
+    }
+
+    /// As [`Engine::place`], where what is reserved for the client is known.
+    pub(super) fn place_of(&self, address: Ipv4Addr, reserved: Option<Ipv4Addr>) -> Option<Place> {
+        let profile = self.profile(address, reserved)?;
         let lease = self.live.get(&address)?;
         let client = lease.holder.client();
         let hardware = lease.holder.hardware();

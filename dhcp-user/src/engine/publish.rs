@@ -79,12 +79,17 @@ impl Engine {
     /// Not an address that the configuration has taken away, or that its client is to exchange: the
     /// kernel would go on answering.
     pub(super) fn is_publishable(&self, address: Ipv4Addr, held: &Held) -> bool {
-        self.clients.is_at(&held.client, address) && self.is_still_its(address, held)
+        self.clients.is_at(&held.client, address)
+            && self.is_still_its(address, held, self.reserved_for(address))
     }
 
-    /// Whether an address may be that of the client which has it.
-    pub(super) fn is_still_its(&self, address: Ipv4Addr, held: &Held) -> bool {
-        let reserved = self.reserved_for(address);
+    /// Whether an address may be that of the client which has it, and for which one may be reserved.
+    pub(super) fn is_still_its(
+        &self,
+        address: Ipv4Addr,
+        held: &Held,
+        reserved: Option<Ipv4Addr>,
+    ) -> bool {
         self.networks
             .get(held.client.network())
             .is_some_and(|network| network.may_have(reserved, Classes::MAX, address))

@@ -83,7 +83,7 @@ impl<'a> Restoration<'a> {
         let Some(Held { client, .. }) = held else {
             return false;
         };
-        self.entry(client, binding, kernel, out);
+        self.take_over(client, binding, kernel, out);
         true
     }
 
@@ -103,6 +103,18 @@ impl<'a> Restoration<'a> {
         if !is_recorded && let Some(record) = unrecorded(client, binding, self.now, kernel) {
             return Some(record);
         }
+        self.take_over(client, binding, kernel, out);
+        None
+    }
+
+    fn take_over(
+        &mut self,
+        client: ClientKey,
+        binding: &Binding,
+        kernel: &impl Grants,
+        out: &mut Vec<Effect>,
+    ) {
+        let address = binding.address.into();
         let now = self.now;
         let cx = &mut Context { now, kernel, out };
         let is_current = !self.abandoned.contains(&address);
@@ -115,7 +127,6 @@ impl<'a> Restoration<'a> {
                 *right = true;
             }
         }
-        None
     }
 
     /// When all is in.
@@ -311,12 +322,13 @@ impl Engine {
         binding: &Binding,
         cx: &Context<'_>,
     ) -> bool {
+        let reserved = self.reserved_for(address);
         wanted(held, cx.now).is_some_and(|state| state as u8 == binding.state)
             && binding.durable_until_ns.abs_diff(held.durable_until.0) < CLOCK_DRIFT_NS
             && !self.is_closed(held, cx)
-            && self.is_still_its(address, held)
+            && self.is_still_its(address, held, reserved)
             && self
-                .place(address)
+                .place_of(address, reserved)
                 .is_some_and(|place| place.is_of(binding))
     }
 
@@ -329,14 +341,16 @@ impl Engine {
         cx: &mut Context<'_>,
     ) {
         self.hold_to_horizon(address);
-        self.arm(address);
         let Some(held) = self.held(address) else {
             return;
         };
+        self.arm_at(address, held.expires);
         let is_wanted = wanted(&held, cx.now).is_some();
         let is_right = right.get(held.slot as usize).copied().unwrap_or_default();
-        let is_to_be_published =
-            !is_right && is_wanted && is_current && self.is_still_its(address, &held);
+        let is_to_be_published = !is_right
+            && is_wanted
+            && is_current
+            && self.is_still_its(address, &held, self.reserved_for(address));
         if !is_right && !is_to_be_published {
             // An expired one is withdrawn by its deadline, which has come.
             if held.state != LeaseState::Bound || held.expires > cx.now {

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher};
 
-/// Addresses of the same [`BLOCK`] are in adjacent places of a table, blocks in any. A start goes through a million leases
+/// Addresses of the same sixteen are in adjacent places of a table, blocks in any. A start goes through a million leases
 /// in the order of their addresses, and the time that takes is that of the memory.
 ///
 /// Nobody but who configures pools says which addresses there are, so that no secret goes into it.

@@ -13,10 +13,8 @@ use crate::store::{Hardware, Origin};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder(Box<[u8]>);
 
-/// The first octets of [`ClientKey::to_octets`]; the rest is the identifier.
+/// Octets of [`ClientKey::scope`]; the rest of a key is the identifier.
 const SCOPE: usize = 8;
-/// In the scope, the length of the identifier.
-const ID_LEN: usize = 6;
 const HTYPE: usize = SCOPE;
 const HLEN: usize = SCOPE + 1;
 const CHADDR_LEN: usize = SCOPE + 2;
@@ -39,9 +37,8 @@ impl Holder {
         let unused = chaddr.iter().rev().take_while(|octet| **octet == 0);
         let chaddr = chaddr.get(..chaddr.len() - unused.count());
         let chaddr = chaddr.unwrap_or_default();
-        let key = client.to_octets();
-        let (scope, id) = key.split_at(SCOPE);
-        let id = id.get(..id_len(scope)).unwrap_or(id);
+        let (id, id_len) = client.id();
+        let id = id.get(..id_len).unwrap_or(&id);
         let client_id = origin.client_id.as_deref();
         let source = if id == chaddr {
             ID_IS_CHADDR
@@ -60,7 +57,7 @@ impl Holder {
         let parts = parts.map(|part| Some((u16::try_from(part?.len()).ok()?, part?)));
         let sizes = parts.iter().flatten().map(|(_, part)| 2 + part.len());
         let mut octets = Vec::with_capacity(HEAD + chaddr.len() + sizes.sum::<usize>());
-        octets.extend_from_slice(scope);
+        octets.extend_from_slice(&client.scope().to_le_bytes());
         let there = ALL
             .into_iter()
             .zip(&parts)
@@ -76,18 +73,13 @@ impl Holder {
     }
 
     pub fn client(&self) -> ClientKey {
-        let scope = self.0.get(..SCOPE).unwrap_or_default();
+        let scope = self.0.first_chunk().copied().unwrap_or_default();
         let id = match self.octet(PARTS) {
             parts if parts & ID_IS_CHADDR != 0 => Some(self.chaddr()),
             parts if parts & ID_IS_CLIENT_ID != 0 => self.client_id(),
             _ => self.part(ID),
         };
-        let mut key = [0; size_of::<ClientKey>()];
-        let octets = scope.iter().chain(id.unwrap_or_default());
-        for (octet, from) in key.iter_mut().zip(octets) {
-            *octet = *from;
-        }
-        ClientKey::from_octets(&key)
+        ClientKey::from_scope(u64::from_le_bytes(scope), id.unwrap_or_default())
             .unwrap_or_else(|| unreachable!("it was put together from a key"))
     }
 
@@ -147,10 +139,6 @@ impl Holder {
         }
         None
     }
-}
-
-fn id_len(scope: &[u8]) -> usize {
-    scope.get(ID_LEN).copied().unwrap_or_default().into()
 }
 
 #[cfg(test)]
