@@ -2,6 +2,8 @@
 //!
 //! `cargo bench -p dhcp-user --bench engine`
 
+mod calibration;
+
 use std::{hint::black_box, net::Ipv4Addr, path::Path, sync::Arc};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -186,5 +188,5 @@ fn pool(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, engine, pool);
+criterion_group!(benches, calibration::calibration, engine, pool);
 criterion_main!(benches);

@@ -2,10 +2,12 @@
 //!
 //! `cargo bench -p dhcp-user --bench fast_path`
 
+mod calibration;
+
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use dhcp_common::outcome::Outcome;
+use dhcp_common::{abi::BindingState, outcome::Outcome};
 use dhcp_ebpf::fixtures::{
     fleet::{discover, fleet, renewal, renewal_with_relay_info},
     host::HostFrame,
@@ -16,7 +18,7 @@ const NOW_NS: u64 = 1_000_000_000_000;
 const CLIENTS: u32 = 1000;
 
 fn fast_path(criterion: &mut Criterion) {
-    let tables = fleet(CLIENTS, NOW_NS);
+    let tables = fleet(CLIENTS, BindingState::Bound, NOW_NS);
     let cases = [
         ("renewal", renewal(7), Outcome::AckedRenewing),
         (
@@ -50,5 +52,5 @@ fn fast_path(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, fast_path);
+criterion_group!(benches, calibration::calibration, fast_path);
 criterion_main!(benches);

@@ -1,80 +1,281 @@
 //! The loaded program by BPF_PROG_TEST_RUN: what a frame costs beyond a program that only passes it.
 //!
-//! `cargo bench -p dhcp-user --bench program`, as root. Each figure is the difference to the bare
-//! `xdp_pass`, measured just before it in the same run; the frame is restored for each run, see
-//! `dhcp-ebpf/src/restore.rs`.
+//! `cargo bench -p dhcp-user --bench program [FILTER]`, as root; `cargo xtask bench` compares it with what it was.
+//! Each figure is the least of many short measurements less the least of the bare `xdp_pass`, measured in
+//! turn with it; the frame is restored for each run, see `dhcp-ebpf/src/restore.rs`. docs/PERFORMANCE.md says
+//! what the figures mean.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, fs::File, path::PathBuf};
 
-use criterion::{Criterion, criterion_group, criterion_main};
-use dhcp_common::outcome::Outcome;
+use clap::Parser as _;
+use dhcp_common::{
+    abi::BindingState,
+    outcome::Outcome,
+    wire::{message_type, option},
+};
 use dhcp_ebpf::fixtures::{
-    fleet::{discover, fleet, renewal, renewal_with_fqdn, renewal_with_relay_info, shuffled},
+    fleet::{discover, fleet, renewal, renewal_with_fqdn, renewal_with_relay_info, stranger},
     program::Program,
-    request::RequestFrame,
-    speed::Stopwatch,
+    request::{RequestFrame, UdpChecksum},
+    speed::{Pair, Stopwatch, Visits},
+    world::OTHER_SERVER,
 };
 use dhcp_user::{clock::Nanos, datapath::OBJECT};
+use serde::Serialize;
 
 static RESTORE: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/xdhcpd-restore"));
 
-fn program(criterion: &mut Criterion) {
+/// Bindings in the map; with the last it is larger than any cache of a core.
+const LEASES: [u32; 3] = [1_000, 100_000, 1_000_000];
+
+/// How long to measure: a run of each program takes a quarter of a microsecond.
+#[derive(Clone, Copy)]
+struct Effort {
+    /// Runs of each program in a pair. The kernel gives their mean in whole nanoseconds.
+    repeat: u32,
+    pairs: u32,
+}
+
+const THOROUGH: Effort = Effort {
+    repeat: 20_000,
+    pairs: 60,
+};
+const QUICK: Effort = Effort {
+    repeat: 2_000,
+    pairs: 10,
+};
+/// Whether everything ends as it should.
+const ONCE: Effort = Effort {
+    repeat: 1,
+    pairs: 1,
+};
+
+#[derive(clap::Parser)]
+struct Options {
+    /// Only figures whose names contain this.
+    filter: Option<String>,
+    /// Measures a sixtieth as much.
+    #[arg(long)]
+    quick: bool,
+    /// Lists the figures, in criterion's way, and measures none.
+    #[arg(long)]
+    list: bool,
+    /// Also writes nanoseconds of both programs here.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// What cargo adds; without it each figure is only tried once.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// Requests that end alike.
+struct Case {
+    name: &'static str,
+    request: fn(u32) -> RequestFrame,
+    outcome: Outcome,
+    /// What is published of every client.
+    state: BindingState,
+    /// Measured with the fewest leases alone, and of one client.
+    is_step: bool,
+}
+
+const fn case(name: &'static str, request: fn(u32) -> RequestFrame, outcome: Outcome) -> Case {
+    Case {
+        name,
+        request,
+        outcome,
+        state: BindingState::Bound,
+        is_step: false,
+    }
+}
+
+const fn step(name: &'static str, request: fn(u32) -> RequestFrame, outcome: Outcome) -> Case {
+    Case {
+        is_step: true,
+        ..case(name, request, outcome)
+    }
+}
+
+/// Each outcome; and the steps of an answer, each of which ends a run that does the ones before as well.
+const CASES: &[Case] = &[
+    case(
+        "pass",
+        |n| renewal(n).with(|r| r.destination_port = 53),
+        Outcome::NotDhcp,
+    ),
+    case("offer", discover, Outcome::Offered),
+    case("ack", renewal, Outcome::AckedRenewing),
+    case(
+        "ack with 82",
+        renewal_with_relay_info,
+        Outcome::AckedRenewing,
+    ),
+    Case {
+        state: BindingState::Revoked,
+        ..case("nak", renewal, Outcome::Naked)
+    },
+    case("slow", stranger, Outcome::UnknownClient),
+    case("dropped", without_cookie, Outcome::BadCookie),
+    step("ack with 81", renewal_with_fqdn, Outcome::AckedRenewing),
+    step(
+        "ack without a checksum",
+        |n| renewal(n).with(|r| r.udp_checksum = UdpChecksum::Zero),
+        Outcome::AckedRenewing,
+    ),
+    step(
+        "step 1, headers copied",
+        |n| {
+            renewal(n)
+                .with(|r| r.op = 3)
+                .with(|r| r.udp_checksum = UdpChecksum::Zero)
+        },
+        Outcome::BadOp,
+    ),
+    step("step 2, summed", without_cookie, Outcome::BadCookie),
+    step(
+        "step 3, options walked",
+        |n| renewal(n).with(|r| r.options[0].1 = vec![message_type::ACK]),
+        Outcome::BadMessageType,
+    ),
+    step(
+        "step 4, binding found",
+        |n| {
+            renewal(n)
+                .with(|r| {
+                    r.ciaddr = std::net::Ipv4Addr::UNSPECIFIED;
+                })
+                .address_option(option::SERVER_ID, OTHER_SERVER)
+                .address_option(option::REQUESTED_ADDRESS, OTHER_SERVER)
+        },
+        Outcome::NotSelected,
+    ),
+];
+
+/// Well summed up, but no DHCP.
+fn without_cookie(n: u32) -> RequestFrame {
+    renewal(n).with(|r| r.cookie = 0)
+}
+
+/// A case with so many leases.
+struct Figure {
+    case: &'static Case,
+    leases: u32,
+    /// Each run is for another client, drawn from all.
+    is_cold: bool,
+}
+
+impl Figure {
+    fn all() -> impl Iterator<Item = Self> {
+        let of_leases = |leases| {
+            CASES.iter().flat_map(move |case| {
+                [false, true].map(|is_cold| Self {
+                    case,
+                    leases,
+                    is_cold,
+                })
+            })
+        };
+        LEASES
+            .into_iter()
+            .flat_map(of_leases)
+            .filter(|figure| !figure.case.is_step || figure.leases == LEASES[0] && !figure.is_cold)
+    }
+
+    fn name(&self) -> String {
+        let cache = if self.is_cold { "cold" } else { "warm" };
+        format!("program/{}/{}/{cache}", self.case.name, self.leases)
+    }
+
+    fn visits(&self) -> Visits {
+        let request = self.case.request;
+        let visits = if self.is_cold {
+            Visits::of_many(request, self.leases)
+        } else {
+            Visits::of_one(&request(7))
+        };
+        visits.expect("the frames are alike")
+    }
+
+    fn measure(&self, program: &mut Program, effort: Effort) -> Pair {
+        let mut stopwatch = Stopwatch::new(RESTORE, &self.visits()).expect("frames are taken up");
+        let mut pair = || {
+            stopwatch
+                .pair(program, self.case.outcome, effort.repeat)
+                .expect("every run ends alike")
+        };
+        let first = pair();
+        (1..effort.pairs).fold(first, |least, _| least.least(pair()))
+    }
+}
+
+/// A figure as `cargo xtask bench` reads it.
+#[derive(Serialize)]
+struct Measured {
+    ns: f64,
+    beside_ns: f64,
+}
+
+fn main() {
+    let options = Options::parse();
+    let filter = options.filter.as_deref().unwrap_or_default();
+    let mut figures: Vec<Figure> = Figure::all()
+        .filter(|figure| figure.name().contains(filter))
+        .collect();
+    if options.list {
+        for figure in &figures {
+            println!("{}: benchmark", figure.name());
+        }
+        return;
+    }
     if !nix::unistd::geteuid().is_root() {
         eprintln!("skipped: the program can only be loaded by root");
         return;
     }
-    for leases in [1_000, 100_000] {
-        let mut program = Program::load(OBJECT, leases).expect("the kernel takes the program");
-        program
-            .install(&fleet(leases, Nanos::now().0))
-            .expect("the maps hold the fleet");
-        let mut group = criterion.benchmark_group(format!("program, {leases} leases"));
-        let everybody = |request: fn(u32) -> RequestFrame| -> Vec<Vec<u8>> {
-            shuffled(leases)
-                .into_iter()
-                .map(|n| request(n).frame())
-                .collect()
-        };
-        let cases = [
-            ("not dhcp", vec![not_dhcp().frame()], Outcome::NotDhcp),
-            ("discover", vec![discover(7).frame()], Outcome::Offered),
-            ("renewal", vec![renewal(7).frame()], Outcome::AckedRenewing),
-            (
-                "renewal with option 82",
-                vec![renewal_with_relay_info(7).frame()],
-                Outcome::AckedRenewing,
-            ),
-            (
-                "renewal with option 81",
-                vec![renewal_with_fqdn(7).frame()],
-                Outcome::AckedRenewing,
-            ),
-            (
-                "renewal of anybody",
-                everybody(renewal),
-                Outcome::AckedRenewing,
-            ),
-        ];
-        for (name, frames, outcome) in cases {
-            let mut stopwatch = Stopwatch::new(RESTORE, &frames).expect("the frames are taken up");
-            group.bench_function(name, |bencher| {
-                bencher.iter_custom(|iterations| {
-                    let repeat = u32::try_from(iterations).unwrap_or(u32::MAX);
-                    let pair = stopwatch
-                        .pair(&mut program, outcome, repeat)
-                        .expect("every run ends alike");
-                    // The kernel gives the mean of all runs in whole nanoseconds.
-                    Duration::from_secs_f64(pair.net_ns().max(0.5) * 1e-9 * f64::from(repeat))
-                });
-            });
+    let effort = match (options.bench, options.quick) {
+        (false, _) => ONCE,
+        (true, true) => QUICK,
+        (true, false) => THOROUGH,
+    };
+    if !options.bench {
+        figures.retain(|figure| figure.leases == LEASES[0]);
+    }
+    let mut measured = BTreeMap::new();
+    for (leases, state) in LEASES.iter().flat_map(|leases| {
+        [BindingState::Bound, BindingState::Revoked].map(|state| (*leases, state))
+    }) {
+        let of_world = |figure: &&Figure| figure.leases == leases && figure.case.state == state;
+        let mut program = None;
+        for figure in figures.iter().filter(of_world) {
+            let program = program.get_or_insert_with(|| load(leases, state));
+            let pair = figure.measure(program, effort);
+            report(figure, pair, options.bench);
+            let figures = Measured {
+                ns: pair.answer.as_secs_f64() * 1e9,
+                beside_ns: pair.pass.as_secs_f64() * 1e9,
+            };
+            measured.insert(figure.name(), figures);
         }
-        group.finish();
+    }
+    if let Some(path) = options.json {
+        let file = File::create(&path).expect("the file can be written");
+        serde_json::to_writer(file, &measured).expect("the file can be written");
     }
 }
 
-fn not_dhcp() -> RequestFrame {
-    renewal(7).with(|r| r.destination_port = 53)
+fn load(leases: u32, state: BindingState) -> Program {
+    let mut program = Program::load(OBJECT, leases).expect("the kernel takes the program");
+    program
+        .install(&fleet(leases, state, Nanos::now().0))
+        .expect("the maps hold the fleet");
+    program
 }
 
-criterion_group!(benches, program);
-criterion_main!(benches);
+fn report(figure: &Figure, pair: Pair, is_measured: bool) {
+    let name = figure.name();
+    if is_measured {
+        println!("{name:45} {:4.0} ns above xdp_pass", pair.net_ns());
+    } else {
+        // As criterion says after what it has only tried.
+        println!("Testing {name}\nSuccess");
+    }
+}

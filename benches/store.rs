@@ -4,6 +4,8 @@
 //! commit of 256 changes with a history; behind it stands how much longer that took than the same commit to a
 //! store without one, just before.
 
+mod calibration;
+
 use std::{
     net::Ipv4Addr,
     time::{Duration, Instant},
@@ -144,5 +146,5 @@ fn batch(step: u32, ends: bool) -> Vec<WallChange> {
     changes(turn % batches * CHANGES, state, round + u32::from(is_new))
 }
 
-criterion_group!(benches, store);
+criterion_group!(benches, calibration::calibration, store);
 criterion_main!(benches);

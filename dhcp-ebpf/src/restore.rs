@@ -2,9 +2,9 @@
 //!
 //! BPF_PROG_TEST_RUN with a repeat count hands a program the frame as the last run left it. One that
 //! answers would see its own reply from the second run on, and what is measured would be a miss. This
-//! program stands before the one that is measured and restores the frame each time, from a set of
-//! requests that it takes in turn; what it costs itself is measured with a program that only passes
-//! behind it. `fixtures/speed.rs` is the other side.
+//! program stands before the one that is measured and restores the frame each time, for the same client or
+//! for one drawn from many; what it costs itself is measured with a program that only passes behind it.
+//! `fixtures/speed.rs` is the other side.
 //!
 //! It uses nothing of the library, so that its object has none of the fast path's maps.
 #![no_std]
@@ -25,12 +25,12 @@ use sample::{SAMPLE_LEN, Sample, TARGET_INDEX};
 #[path = "fixtures/sample.rs"]
 mod sample;
 
-/// As many as the benchmark loads it with.
+/// The one frame. It is rewritten in place: a benchmark runs on one CPU.
 #[map]
-static SAMPLES: Array<Sample> = Array::with_max_entries(1, 0);
-/// Which sample is next.
+static SAMPLE: Array<Sample> = Array::with_max_entries(1, 0);
+/// Where the sequence of clients has got to.
 #[map]
-static NEXT: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);
+static DRAWN: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);
 /// The program that is measured.
 #[map]
 static TARGET: ProgramArray = ProgramArray::with_max_entries(1, 0);
@@ -47,15 +47,11 @@ pub fn restore(ctx: XdpContext) -> u32 {
 
 #[inline(always)]
 fn put_next(ctx: &XdpContext) -> Option<()> {
-    let next = NEXT.get_ptr_mut(0)?;
-    // SAFETY: each CPU has an element of its own, and elements of an array stay.
-    let index = unsafe { *next };
-    let (sample, following) = match SAMPLES.get(index) {
-        Some(sample) => (sample, index + 1),
-        None => (SAMPLES.get(0)?, 1),
-    };
-    // SAFETY: as above.
-    unsafe { *next = following };
+    // SAFETY: elements of an array stay; one run at a time uses them.
+    let (sample, drawn) = unsafe { (&mut *SAMPLE.get_ptr_mut(0)?, &mut *DRAWN.get_ptr_mut(0)?) };
+    if sample.clients > 1 {
+        sample.visit(draw(drawn, sample.clients));
+    }
 
     let len = sample.len;
     if len == 0 || len > SAMPLE_LEN as u32 {
@@ -66,10 +62,18 @@ fn put_next(ctx: &XdpContext) -> Option<()> {
     if grown != 0 && unsafe { bpf_xdp_adjust_tail(ctx.ctx, grown) } != 0 {
         return None;
     }
-    let octets = ptr::from_ref(&sample.octets).cast_mut().cast();
+    let octets = ptr::from_mut(&mut sample.octets).cast();
     // SAFETY: `len` octets of the sample are there, as compared above.
     let stored = unsafe { bpf_xdp_store_bytes(ctx.ctx, 0, octets, len) };
     (stored == 0).then_some(())
+}
+
+/// The next number of a sequence without a pattern that a processor could foresee (Numerical Recipes' generator,
+/// of which the high bits are good), below `clients`.
+#[inline(always)]
+fn draw(state: &mut u32, clients: u32) -> u32 {
+    *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+    ((u64::from(*state) * u64::from(clients)) >> 32) as u32
 }
 
 #[panic_handler]

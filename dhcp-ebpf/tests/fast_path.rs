@@ -9,8 +9,10 @@ use dhcp_common::{
 };
 use dhcp_ebpf::fixtures::{
     cases::{cases, with_fast_path_off},
+    fleet,
     host::{HostFrame, HostTables},
     request::RequestFrame,
+    speed::Visits,
     world::{
         EPOCH, IFINDEX, LEASE_SECS, SERVER, SERVER_MAC, add_client, add_templates, address, mac,
         tables,
@@ -282,4 +284,35 @@ fn c005_no_octet_beyond_the_datagram_is_ever_read_as_an_option() {
         );
         assert_eq!(frame.0, before, "cut by {cut}");
     }
+}
+
+/// What benchmarks visit clients with, though a client's number is put into a frame without a look at the rest.
+#[test]
+fn the_frame_of_any_client_that_is_visited_is_what_it_sends() {
+    const CLIENTS: u32 = 1 << 20;
+    let requests: [fn(u32) -> RequestFrame; 4] = [
+        fleet::discover,
+        fleet::renewal,
+        fleet::renewal_with_relay_info,
+        fleet::renewal_with_fqdn,
+    ];
+    for request in requests {
+        let visits = Visits::of_many(request, CLIENTS).expect("only the number differs");
+        for n in (0..CLIENTS).step_by(997) {
+            assert_eq!(visits.frame(n), request(n).frame(), "client {n}");
+        }
+        let visits = Visits::of_one(&request(7)).expect("the frame fits");
+        assert_eq!(visits.frame(8), request(7).frame(), "one client is visited");
+    }
+}
+
+#[test]
+fn frames_that_differ_by_more_than_a_number_are_not_visited() {
+    let with_other_name = |n: u32| {
+        let name = format!("client-{n:07}");
+        fleet::renewal(n).option(option::FQDN, name.as_bytes())
+    };
+    assert!(Visits::of_many(with_other_name, 1000).is_err());
+    let long = |n| fleet::renewal(n).with(|r| r.min_len = 600);
+    assert!(Visits::of_many(long, 1000).is_err(), "longer than a sample");
 }

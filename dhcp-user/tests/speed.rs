@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use dhcp_common::outcome::Outcome;
+use dhcp_common::{abi::BindingState, outcome::Outcome};
 use dhcp_ebpf::fixtures::{
     fleet::{fleet, renewal, renewal_with_relay_info},
     program::Program,
     request::RequestFrame,
-    speed::Stopwatch,
+    speed::{Stopwatch, Visits},
 };
 use dhcp_user::{clock::Nanos, datapath::OBJECT};
 
@@ -22,9 +22,14 @@ const REPEAT: u32 = 20_000;
 /// Measured until the least is within the bound.
 const MAX_PAIRS: u32 = 600;
 
+fn stopwatch(request: &RequestFrame) -> Stopwatch {
+    let visits = Visits::of_one(request).expect("the frame fits");
+    Stopwatch::new(RESTORE, &visits).expect("the frame is taken up")
+}
+
 /// The least of one program less the least of the other, in nanoseconds.
 fn net_ns(program: &mut Program, request: &RequestFrame, outcome: Outcome, bound: f64) -> f64 {
-    let mut stopwatch = Stopwatch::new(RESTORE, &[request.frame()]).expect("the frame is taken up");
+    let mut stopwatch = stopwatch(request);
     let (mut answer, mut pass) = (Duration::MAX, Duration::MAX);
     let mut net_ns = f64::INFINITY;
     for done in 1..=MAX_PAIRS {
@@ -47,7 +52,7 @@ fn net_ns(program: &mut Program, request: &RequestFrame, outcome: Outcome, bound
 fn a_renewal_and_other_traffic_cost_no_more_than_they_may() {
     let mut program = Program::load(OBJECT, LEASES).expect("the kernel takes the program");
     program
-        .install(&fleet(LEASES, Nanos::now().0))
+        .install(&fleet(LEASES, BindingState::Bound, Nanos::now().0))
         .expect("the maps hold the fleet");
     let other = renewal(7).with(|r| r.destination_port = 53);
     for (what, request, outcome, bound) in [
@@ -70,10 +75,10 @@ fn option_82_costs_a_renewal_no_more_than_it_may() {
     const BOUND: f64 = 60.0;
     let mut program = Program::load(OBJECT, LEASES).expect("the kernel takes the program");
     program
-        .install(&fleet(LEASES, Nanos::now().0))
+        .install(&fleet(LEASES, BindingState::Bound, Nanos::now().0))
         .expect("the maps hold the fleet");
-    let mut stopwatches = [renewal(7), renewal_with_relay_info(7)]
-        .map(|request| Stopwatch::new(RESTORE, &[request.frame()]).expect("the frame is taken up"));
+    let mut stopwatches =
+        [renewal(7), renewal_with_relay_info(7)].map(|request| stopwatch(&request));
     let mut least = [Duration::MAX; 2];
     let mut added_ns = f64::INFINITY;
     for done in 1..=MAX_PAIRS {
