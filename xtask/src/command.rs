@@ -131,6 +131,31 @@ pub fn run_again_as_root<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Re
     run(again.arg(own).args(arguments))
 }
 
+/// Lets cargo build as the user, and run what it has built as root. Whether that is possible.
+pub fn as_root(cargo: &mut Command) -> bool {
+    if is_root() {
+        return true;
+    }
+    if !is_installed("sudo") {
+        return false;
+    }
+    cargo.env(
+        format!("CARGO_TARGET_{}_RUNNER", host_triple_variable()),
+        "sudo --preserve-env",
+    );
+    true
+}
+
+/// The triple of this machine as cargo has it in names of variables.
+fn host_triple_variable() -> String {
+    let triple = read(&mut command("rustc", ["--print", "host-tuple"]));
+    triple
+        .unwrap_or_default()
+        .trim()
+        .replace('-', "_")
+        .to_uppercase()
+}
+
 pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }

@@ -23,11 +23,12 @@ enum Task {
     Demo(demo::Options),
     /// Sets up, checks format and lints, builds, and runs every test.
     Test(test::Options),
+    /// Measures what the code and the loaded program cost, and compares it with what they did.
+    Bench(bench::Options),
     /// Sends the same requests to other servers, and writes in docs/COMPARISON.md what came back.
     Compare(compare::Options),
     /// Measures how fast it is.
     #[command(subcommand)]
-    Bench(bench::Task),
     /// Plays clients without number, and says what the server answered, how fast, and what was wrong.
     Load(load::cli::Options),
     /// Looks for octets that the server does not stand, and says what it found.
@@ -48,8 +49,8 @@ fn main() -> ExitCode {
         Task::Build(options) => build::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Test(options) => return test::run(&options),
+        Task::Bench(options) => return bench::run(&options),
         Task::Compare(options) => compare::run(&options),
-        Task::Bench(task) => bench::run(&task),
         Task::Load(options) => load::cli::run(&options),
         Task::Fuzz(options) => return fuzz::run(&options),
         Task::Sim(options) => return sim::run(&options),

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use crate::{
-    command::{self, Line, is_installed, is_root},
+    command::{self, Line},
     load, setup,
     workspace::{self, cargo},
 };
@@ -54,7 +54,7 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
 
     let mut tests = cargo(["test", "--workspace", "--no-fail-fast"]);
     tests.arg("--").args(&options.filter);
-    if as_root(&mut tests) {
+    if command::as_root(&mut tests) {
         // Those that only root can run are ignored by default.
         tests.arg("--include-ignored");
     } else {
@@ -70,7 +70,7 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
     if has_benches && options.filter.is_none() {
         // Without `--bench` among its arguments criterion runs each benchmark once.
         let mut benches = cargo(["test", "--workspace", "--no-fail-fast", "--bench", "*"]);
-        as_root(&mut benches);
+        command::as_root(&mut benches);
         count(&mut benches, tally)?;
     }
     Ok(())
@@ -112,31 +112,6 @@ fn checks(metadata: &workspace::Metadata) -> [Command; 4] {
         "-D warnings -A rustdoc::private_intra_doc_links",
     );
     [format, host, bpf, doc]
-}
-
-/// Lets cargo build as the user, and run the tests as root. Whether that is possible.
-fn as_root(tests: &mut Command) -> bool {
-    if is_root() {
-        return true;
-    }
-    if !is_installed("sudo") {
-        return false;
-    }
-    tests.env(
-        format!("CARGO_TARGET_{}_RUNNER", host_triple_variable()),
-        "sudo --preserve-env",
-    );
-    true
-}
-
-/// The triple of this machine as cargo has it in names of variables.
-fn host_triple_variable() -> String {
-    let triple = command::read(&mut command::command("rustc", ["--print", "host-tuple"]));
-    triple
-        .unwrap_or_default()
-        .trim()
-        .replace('-', "_")
-        .to_uppercase()
 }
 
 /// Runs test programs, shows what they print and counts what they report.

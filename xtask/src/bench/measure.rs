@@ -1,0 +1,92 @@
+//! What was measured, each with what was measured beside it.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
+
+/// Figures by name.
+pub type Measures = BTreeMap<String, Measure>;
+
+/// Less than the kernel's clock tells apart; what the program adds is never shown as less than this.
+const LEAST_NS: f64 = 0.5;
+
+/// What stands for how fast the machine was just then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Beside {
+    /// A program that only passes the frame: it is a part of what was measured.
+    Pass,
+    /// The fixed work of `benches/calibration.rs`.
+    Calibration,
+}
+
+/// Nanoseconds, the least of many measurements or nearly so.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measure {
+    pub ns: f64,
+    pub beside: Beside,
+    pub beside_ns: f64,
+}
+
+impl Measure {
+    /// What is compared: nanoseconds above a bare pass, or how often the calibration's work fits in.
+    pub fn value(&self) -> f64 {
+        match self.beside {
+            Beside::Pass => (self.ns - self.beside_ns).max(LEAST_NS),
+            Beside::Calibration => self.ns / self.beside_ns,
+        }
+    }
+
+    /// # Errors
+    /// It is nothing that a clock can have shown.
+    pub fn check(&self, name: &str) -> Result<()> {
+        for (field, ns) in [("ns", self.ns), ("beside_ns", self.beside_ns)] {
+            ensure!(
+                ns.is_finite() && ns > 0.0,
+                "{name}: {field} is {ns}, and should be a time greater than zero"
+            );
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_what_the_program_adds_or_a_multiple_of_the_calibration() {
+        let above = Measure {
+            ns: 210.0,
+            beside: Beside::Pass,
+            beside_ns: 83.0,
+        };
+        assert_eq!(above.value(), 127.0);
+        let noise = Measure { ns: 82.0, ..above };
+        assert_eq!(noise.value(), LEAST_NS);
+        let times = Measure {
+            ns: 900.0,
+            beside: Beside::Calibration,
+            beside_ns: 450.0,
+        };
+        assert_eq!(times.value(), 2.0);
+    }
+
+    #[test]
+    fn what_no_clock_shows_is_refused_by_name() {
+        let measure = Measure {
+            ns: 0.0,
+            beside: Beside::Calibration,
+            beside_ns: 1.0,
+        };
+        let error = measure
+            .check("engine/renewal")
+            .expect_err("zero is no time");
+        assert!(error.to_string().starts_with("engine/renewal: ns is 0"));
+        for ns in [f64::NAN, f64::INFINITY, -1.0] {
+            assert!(Measure { ns, ..measure }.check("x").is_err(), "{ns}");
+        }
+    }
+}
