@@ -16,7 +16,7 @@ pub fn figures(rows: &[Row]) -> String {
     for row in rows {
         let value = |value: f64| match row.now.beside {
             Beside::Pass => format!("+{value:.0} ns"),
-            Beside::Calibration => format!("x {value:.3}"),
+            Beside::Calibration => format!("x {value:.4}"),
         };
         table.add_row([
             row.name.clone(),
