@@ -51,6 +51,19 @@ pub fn rows(now: &Measures, baseline: Option<&Baseline>, threshold: f64) -> Vec<
     now.iter().map(row).collect()
 }
 
+/// Takes the figures measured again that are lower than before.
+pub fn keep_lower(now: &mut Measures, again: Measures) {
+    for (name, again) in again {
+        now.entry(name)
+            .and_modify(|former| {
+                if again.value() < former.value() {
+                    *former = again;
+                }
+            })
+            .or_insert(again);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{super::baseline::Machine, *};
@@ -113,6 +126,15 @@ mod tests {
         assert!(!compared(above_pass(6.0), above_pass(3.0)).is_beyond);
         assert!(compared(above_pass(7.0), above_pass(3.0)).is_beyond);
         assert!(!compared(above_pass(-5.0), above_pass(-3.0)).is_beyond);
+    }
+
+    #[test]
+    fn of_several_looks_the_lowest_counts() {
+        let mut now = measures(&[("x", above_pass(90.0)), ("y", above_pass(50.0))]);
+        let again = measures(&[("x", above_pass(70.0)), ("y", above_pass(60.0))]);
+        keep_lower(&mut now, again);
+        let lowest = measures(&[("x", above_pass(70.0)), ("y", above_pass(50.0))]);
+        assert_eq!(now, lowest);
     }
 
     #[test]
