@@ -27,8 +27,6 @@ enum Task {
     Bench(bench::Options),
     /// Sends the same requests to other servers, and writes in docs/COMPARISON.md what came back.
     Compare(compare::Options),
-    /// Measures how fast it is.
-    #[command(subcommand)]
     /// Plays clients without number, and says what the server answered, how fast, and what was wrong.
     Load(load::cli::Options),
     /// Looks for octets that the server does not stand, and says what it found.
