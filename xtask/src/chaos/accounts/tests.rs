@@ -268,7 +268,7 @@ fn without_a_controller_a_new_lease_is_renewed_for_two_lease_times() {
     scene.begin(Trouble::ControllerGone);
     headless(&mut scene);
     assert_eq!(scene.accounts.counts().headless, 3);
-    scene.pass(3900);
+    scene.pass(3800);
     scene.extend(1, ADDRESS);
     scene.pass(3000);
     scene.expect(&[Rule::LeasesAreRenewed]);
@@ -288,7 +288,7 @@ fn beyond_what_is_on_disk_the_kernel_owes_nothing() {
 
 #[test]
 fn a_lease_that_goes_on_is_on_disk_for_one_lease_time_more() {
-    for (after, rules) in [(7900, &[Rule::LeasesAreRenewed][..]), (8100, &[])] {
+    for (after, rules) in [(7800, &[Rule::LeasesAreRenewed][..]), (8100, &[])] {
         let mut scene = Scene::new();
         scene.lease(1, ADDRESS);
         for _ in 0..5 {
