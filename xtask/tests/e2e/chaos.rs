@@ -34,6 +34,7 @@ const CLIENTS: u32 = 2000;
 #[ignore = "needs root: cargo xtask test"]
 fn c046_c062_c118_c120_after_all_chaos_every_lease_and_every_address_is_accounted_for() -> Result<()>
 {
+    let _crowd = crate::crowd();
     Lab::run(|lab| {
         let report = chaos::play(lab, TIME, CLIENTS, SEED)?;
         println!("{report}");

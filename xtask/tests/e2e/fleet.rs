@@ -58,6 +58,7 @@ fn lease(client: &RawClient, path: Path) -> Result<()> {
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c118_perfdhcp_leases_renews_and_releases_and_no_address_is_given_twice_or_lost() -> Result<()> {
+    let _crowd = crate::crowd();
     Lab::run(|lab| {
         let net = Direct::new(lab)?;
         net.server

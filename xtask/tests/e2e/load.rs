@@ -65,6 +65,7 @@ fn addresses(server: &Server, state: &str) -> Result<HashSet<Ipv4Addr>> {
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn a_load_of_new_clients_and_of_renewals_loses_nothing() -> Result<()> {
+    let _crowd = crate::crowd();
     Lab::run_in_both_modes(|lab| {
         let site = Site::new(lab)?;
         let server = site.start(lab, CLIENTS, &[])?;
@@ -88,6 +89,7 @@ fn a_load_of_new_clients_and_of_renewals_loses_nothing() -> Result<()> {
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn a_load_through_a_relay_agent_with_option_82_releases_and_declines() -> Result<()> {
+    let _crowd = crate::crowd();
     Lab::run(|lab| {
         let site = Site::new(lab)?;
         let server = site.start(lab, CLIENTS, &[])?;
@@ -114,6 +116,7 @@ fn a_load_through_a_relay_agent_with_option_82_releases_and_declines() -> Result
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn a_storm_is_weathered_and_an_open_loop_keeps_its_pace() -> Result<()> {
+    let _crowd = crate::crowd();
     Lab::run(|lab| {
         let site = Site::new(lab)?;
         let server = site.start(lab, CLIENTS, &[])?;
@@ -143,6 +146,7 @@ fn a_storm_is_weathered_and_an_open_loop_keeps_its_pace() -> Result<()> {
 #[ignore = "needs root: cargo xtask test"]
 fn a_load_with_one_tag_or_two_is_answered_with_them() -> Result<()> {
     for vlans in [vec![7], vec![7, 300]] {
+        let _crowd = crate::crowd();
         Lab::run(|lab| {
             let site = Site::new(lab)?;
             let _server = site.start(lab, CLIENTS, &vlans)?;
@@ -162,6 +166,7 @@ fn a_load_with_one_tag_or_two_is_answered_with_them() -> Result<()> {
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn clients_in_the_kernel_lease_and_renew_without_loss() -> Result<()> {
+    let _crowd = crate::crowd();
     Lab::run(|lab| {
         let site = Site::new(lab)?;
         let server = site.start(lab, CLIENTS, &[])?;

@@ -28,7 +28,11 @@ mod tune;
 mod upgrade;
 mod versus;
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    net::Ipv4Addr,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use dhcp_common::outcome::Outcome;
@@ -37,6 +41,13 @@ use xtask::lab::{
     server::{Counted, Server},
     wait,
 };
+
+/// Kept by tests with thousands of clients, one at a time: an end of a veth pair drops what comes while 256 frames
+/// wait for a processor that others have.
+fn crowd() -> MutexGuard<'static, ()> {
+    static CROWD: Mutex<()> = Mutex::new(());
+    CROWD.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Longer than anything takes that the daemon does at once.
 const SOON: Duration = Duration::from_secs(5);

@@ -28,6 +28,7 @@ const PLAN: Plan = Plan {
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn servers_are_compared_as_far_as_they_are_installed() -> Result<()> {
+    let _crowd = crate::crowd();
     // One is taken for missing, whatever is installed.
     let measured = versus::measure(&PLAN, &|contender| match contender {
         Contender::Dnsmasq => Ok(None),
