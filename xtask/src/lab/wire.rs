@@ -2,7 +2,7 @@
 
 use std::{
     io::IoSliceMut,
-    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
+    os::fd::{AsFd as _, AsRawFd, OwnedFd},
     time::Duration,
 };
 
@@ -159,24 +159,32 @@ impl Wire {
     /// # Errors
     /// The kernel does not say.
     pub fn missed(&self) -> Result<u32> {
-        let mut stats = libc::tpacket_stats {
-            tp_packets: 0,
-            tp_drops: 0,
-        };
-        let mut len = libc::socklen_t::try_from(size_of_val(&stats))?;
-        // SAFETY: the kernel writes at most `len` octets, which is the size of `stats`.
-        let result = unsafe {
-            libc::getsockopt(
-                self.socket.as_raw_fd(),
-                libc::SOL_PACKET,
-                libc::PACKET_STATISTICS,
-                std::ptr::from_mut(&mut stats).cast(),
-                &raw mut len,
-            )
-        };
-        Errno::result(result).context("cannot read the statistics of a packet socket")?;
-        Ok(stats.tp_drops)
+        missed(&self.socket)
     }
+}
+
+/// Frames that a packet socket had no room for since this was asked last.
+///
+/// # Errors
+/// The kernel does not say.
+pub fn missed(socket: &impl AsRawFd) -> Result<u32> {
+    let mut stats = libc::tpacket_stats {
+        tp_packets: 0,
+        tp_drops: 0,
+    };
+    let mut len = libc::socklen_t::try_from(size_of_val(&stats))?;
+    // SAFETY: the kernel writes at most `len` octets, which is the size of `stats`.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_STATISTICS,
+            std::ptr::from_mut(&mut stats).cast(),
+            &raw mut len,
+        )
+    };
+    Errno::result(result).context("cannot read the statistics of a packet socket")?;
+    Ok(stats.tp_drops)
 }
 
 /// A UDP datagram and the headers under it.

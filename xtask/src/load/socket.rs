@@ -26,6 +26,7 @@ use nix::{
 };
 
 use super::{answer::Frame, run::Port};
+use crate::lab::wire;
 
 /// Frames in one call.
 const BATCH: usize = 64;
@@ -337,23 +338,7 @@ impl Port for PacketSocket {
     }
 
     fn missed(&mut self) -> Result<u64> {
-        let mut stats = libc::tpacket_stats {
-            tp_packets: 0,
-            tp_drops: 0,
-        };
-        let mut len = libc::socklen_t::try_from(size_of_val(&stats))?;
-        // SAFETY: the kernel writes at most `len` octets, which is the size of `stats`.
-        let result = unsafe {
-            libc::getsockopt(
-                self.socket.as_raw_fd(),
-                libc::SOL_PACKET,
-                libc::PACKET_STATISTICS,
-                ptr::from_mut(&mut stats).cast(),
-                &raw mut len,
-            )
-        };
-        Errno::result(result).context("cannot read the statistics of a packet socket")?;
-        Ok(stats.tp_drops.into())
+        Ok(wire::missed(&self.socket)?.into())
     }
 }
 
