@@ -5,8 +5,10 @@
 //! value, in the order sent) but those of [`is_covered`] that change no option of the answer.
 //!
 //! The function is NH (RFC 4418 §5.2) over 64-bit words, run twice with the key shifted by a word as in
-//! §5.2.2: for two different inputs chosen without sight of the key both halves agree with a
-//! probability of about 2^-64. The key is drawn when the maps are made and lives in them.
+//! §5.2.2. The key is added to a whole word and not to each of its halves, which spares half of the
+//! instructions and doubles what chance has: for two different inputs chosen without sight of the key both
+//! halves of the fingerprint agree with a probability of about 2^-62. The key is drawn when the maps are made and
+//! lives in them.
 
 use crate::wire::option;
 
@@ -71,9 +73,8 @@ impl Fingerprint {
 
 #[inline(always)]
 fn product(word: u64, key: u64) -> u64 {
-    let low = (word as u32).wrapping_add(key as u32);
-    let high = ((word >> 32) as u32).wrapping_add((key >> 32) as u32);
-    u64::from(low) * u64::from(high)
+    let sum = word.wrapping_add(key);
+    (sum & 0xffff_ffff) * (sum >> 32)
 }
 
 /// A digest of one option, as it stands in a request if that has it once; never zero. The controller's

@@ -3,8 +3,8 @@
 
 use dhcp_common::{
     abi::{
-        Binding, BindingState, ClientKey, Event, EventKind, FOREVER_NS, Grant, Meta, NS_PER_SEC,
-        Template, TemplateKey,
+        Binding, BindingState, ClientDigest, ClientKey, Event, EventKind, FOREVER_NS, Grant, Meta,
+        NS_PER_SEC, Template, TemplateKey,
     },
     outcome::Outcome,
     wire::{Be32, INFINITE_SECS, message_type},
@@ -65,7 +65,7 @@ pub fn decide<'a, T: Tables>(
     if !matches!(message, message_type::DISCOVER | message_type::REQUEST) {
         return Err(Outcome::MessageType);
     }
-    let binding = binding(&scratch.client, tables)?;
+    let binding = binding(&scratch.client, meta, tables)?;
     let state = BindingState::from_raw(binding.state).ok_or(Outcome::Torn)?;
     origin::check(&binding, meta, scratch)?;
     if message == message_type::DISCOVER {
@@ -107,9 +107,12 @@ pub fn decide<'a, T: Tables>(
 
 /// What is published for a client, copied and found whole.
 #[inline(always)]
-fn binding<T: Tables>(client: &ClientKey, tables: &T) -> Result<Binding, Outcome> {
-    let binding = tables.binding(client).ok_or(Outcome::UnknownClient)?;
-    if !binding.is_sealed_for(client) {
+fn binding<T: Tables>(client: &ClientKey, meta: &Meta, tables: &T) -> Result<Binding, Outcome> {
+    let digest = ClientDigest::new(client, &meta.fingerprint_key);
+    let binding = tables
+        .binding(client, digest, meta)
+        .ok_or(Outcome::UnknownClient)?;
+    if !binding.is_sealed_for(digest) {
         return Err(Outcome::Torn);
     }
     Ok(binding)
@@ -289,7 +292,13 @@ impl Promise {
 /// controller has heard of it: no later packet of the client may be answered from it
 /// (RFC 2131 §4.3.3, §4.3.4).
 #[inline(always)]
-pub fn close<T: Tables>(ingress: &Ingress<'_>, message: u8, scratch: &Scratch, tables: &T) {
+pub fn close<T: Tables>(
+    ingress: &Ingress<'_>,
+    message: u8,
+    meta: &Meta,
+    scratch: &Scratch,
+    tables: &T,
+) {
     let walk = &scratch.walk;
     let address = match message {
         message_type::RELEASE if walk.server_id.is_none() || names_us(ingress, scratch, tables) => {
@@ -301,7 +310,7 @@ pub fn close<T: Tables>(ingress: &Ingress<'_>, message: u8, scratch: &Scratch, t
         },
         _ => return,
     };
-    let Ok(binding) = binding(&scratch.client, tables) else {
+    let Ok(binding) = binding(&scratch.client, meta, tables) else {
         return;
     };
     if binding.address == address && binding.state != BindingState::Revoked as u8 {

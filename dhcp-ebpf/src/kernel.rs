@@ -14,10 +14,11 @@ use aya_ebpf::{
 };
 use dhcp_common::{
     abi::{
-        Binding, CLOCK_LEAD_NS, ClientKey, DEFAULT_LEASES, EVENTS_BYTES, Event, Grant, IMAGE_LEN,
-        Link, LinkKey, MAX_LIMITS, MAX_LINKS, MAX_RELAYS, MAX_SLOW_SOCKETS, META_INDEX, Meta,
-        NetworkRef, RelayKey, TEMPLATE_CELLS, TEMPLATE_ELEMENTS, TEMPLATE_WAYS, Template,
-        TemplateCell, TemplateKey,
+        Binding, Bucket, CLOCK_LEAD_NS, Cell, ClientDigest, ClientKey, DEFAULT_LEASES,
+        EVENTS_BYTES, Event, Grant, IMAGE_LEN, Link, LinkKey, MAX_LIMITS, MAX_LINKS, MAX_RELAYS,
+        MAX_SLOW_SOCKETS, META_INDEX, Meta, NetworkRef, PROBES, RelayKey, TEMPLATE_CELLS,
+        TEMPLATE_ELEMENTS, TEMPLATE_WAYS, Template, TemplateCell, TemplateKey, WAYS, lease_buckets,
+        lease_slots,
     },
     outcome::Outcome,
     wire::{Be32, ETHERNET_LEN, IPV4_LEN, MAX_FRAME_LEN, MAX_VLAN_TAGS, VLAN_TAG_LEN},
@@ -34,10 +35,16 @@ use crate::{
 #[map]
 static META: Array<Meta> = Array::with_max_entries(1, BPF_F_RDONLY_PROG);
 #[map]
-static LEASES: HashMap<ClientKey, Binding> =
-    HashMap::with_max_entries(DEFAULT_LEASES, BPF_F_RDONLY_PROG);
+static LEASES: Array<Bucket> = Array::with_max_entries(
+    lease_buckets(DEFAULT_LEASES),
+    BPF_F_RDONLY_PROG | BPF_F_MMAPABLE,
+);
 #[map]
-static GRANTS: Array<Grant> = Array::with_max_entries(DEFAULT_LEASES, BPF_F_MMAPABLE);
+static GRANTS: Array<Grant> = Array::with_max_entries(lease_slots(DEFAULT_LEASES), BPF_F_MMAPABLE);
+/// Who has each slot. The program asks by digest and never looks here; the next controller does.
+#[map]
+static CLIENTS: Array<ClientKey> =
+    Array::with_max_entries(lease_slots(DEFAULT_LEASES), BPF_F_MMAPABLE);
 #[map]
 static TEMPLATE_INDEX: Array<TemplateCell> =
     Array::with_max_entries(TEMPLATE_CELLS, BPF_F_RDONLY_PROG);
@@ -336,12 +343,32 @@ impl Tables for Maps {
     }
 
     #[inline(always)]
-    fn binding(&self, key: &ClientKey) -> Option<Binding> {
-        // SAFETY: the value may change while it is copied, into any other value of integers; the seal
-        // tells. Volatile: the copy is read once, not again where it is used.
-        LEASES
-            .get_ptr(key)
-            .map(|binding| unsafe { binding.read_volatile() })
+    fn binding(&self, _client: &ClientKey, digest: ClientDigest, meta: &Meta) -> Option<Binding> {
+        let home = digest.home(meta.lease_homes);
+        // Asked for now, so that it comes while the bucket does.
+        // SAFETY: elements of an array stay. Volatile, or else it is not read before it is used.
+        unsafe {
+            GRANTS
+                .get_ptr(home * WAYS)
+                .map(|grant| ptr::addr_of!((*grant).granted).read_volatile())
+        };
+        let mut search = Search {
+            digest,
+            bucket: home,
+            slot: None,
+        };
+        if search.round() {
+            repeat(PROBES - 1, &mut search);
+        }
+        let slot = opaque(search.slot? as usize) as u32;
+        let bucket = LEASES.get_ptr(slot / WAYS)?;
+        let way = opaque((slot % WAYS) as usize) & (WAYS as usize - 1);
+        // SAFETY: elements of an array stay. The value may change while it is copied, into any other value
+        // of integers; the seal tells. Volatile: the copy is read once, not again where it is used.
+        unsafe {
+            let cell = bucket.cast::<Cell>().add(way);
+            Some(ptr::addr_of!((*cell).binding).read_volatile())
+        }
     }
 
     #[inline(always)]
@@ -458,6 +485,34 @@ impl Tables for Maps {
                 len,
             )
         }
+    }
+}
+
+/// A client's binding, looked for from its home on, a bucket a round.
+struct Search {
+    digest: ClientDigest,
+    bucket: u32,
+    slot: Option<u32>,
+}
+
+impl Rounds for Search {
+    #[inline(always)]
+    fn round(&mut self) -> bool {
+        let Some(bucket) = LEASES.get_ptr(self.bucket) else {
+            return false;
+        };
+        // SAFETY: elements of an array stay, and each word is read whole.
+        let tags = unsafe {
+            [0, 1, 2, 3].map(|way| ptr::addr_of!((*bucket).cells[way].tag).read_volatile())
+        };
+        for (way, tag) in (0..).zip(tags) {
+            if Cell::is_of(tag, self.digest) {
+                self.slot = Some(self.bucket * WAYS + way);
+                return false;
+            }
+        }
+        self.bucket += 1;
+        tags[0] & Cell::PASSED != 0
     }
 }
 

@@ -76,7 +76,7 @@ fn try_respond<F: Frame, T: Tables>(
         return Err(Outcome::Limited);
     }
     if let Some(message) = message {
-        decide::close(&ingress, message, scratch, tables);
+        decide::close(&ingress, message, meta, scratch, tables);
     }
     Ok(outcome)
 }

@@ -9,8 +9,8 @@ use core::hint::black_box;
 use dhcp_common::abi::CLOCK_LEAD_NS;
 use dhcp_common::{
     abi::{
-        Binding, ClientKey, Event, Grant, Link, LinkKey, Meta, NETWORK_IS_OURS, NetworkRef,
-        Template, TemplateKey,
+        Binding, ClientDigest, ClientKey, Event, Grant, Link, LinkKey, Meta, NETWORK_IS_OURS,
+        NetworkRef, Template, TemplateKey,
     },
     wire::Be32,
 };
@@ -40,7 +40,8 @@ pub trait Tables {
         flags & NETWORK_IS_OURS != 0
     }
 
-    fn binding(&self, key: &ClientKey) -> Option<Binding>;
+    /// A copy of what is published for a client, whose digest is by the key of `meta`.
+    fn binding(&self, client: &ClientKey, digest: ClientDigest, meta: &Meta) -> Option<Binding>;
     fn template(&self, key: &TemplateKey) -> Option<&Template>;
 
     /// A copy of a slot's grant.

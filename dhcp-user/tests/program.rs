@@ -4,13 +4,14 @@
 mod support;
 
 use dhcp_common::{
-    abi::{CLOCK_LEAD_NS, Grant, META_SLOW_ONLY},
-    outcome::Action,
+    abi::{BindingState, CLOCK_LEAD_NS, ClientKey, Grant, META_SLOW_ONLY, WAYS, lease_homes},
+    outcome::{Action, Outcome},
 };
 use dhcp_ebpf::fixtures::{
     cases::{cases, with_fast_path_off},
+    fleet::{fleet, renewal, stranger},
     program::{XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX},
-    world::LEASE_SECS,
+    world::{LEASE_SECS, digest},
 };
 use dhcp_user::clock::Nanos;
 
@@ -38,6 +39,29 @@ fn every_case_ends_in_the_kernel_as_it_does_on_the_host() {
             assert!(granted <= latest, "{name}");
         }
     }
+}
+
+/// As many leases as the maps are made for: some stand behind their home.
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn everyone_in_a_full_table_is_found_and_nobody_else() {
+    const LEASES: u32 = 600;
+    let mut program = support::program(LEASES);
+    let tables = fleet(LEASES, BindingState::Bound, Nanos::now().0);
+    program.install(&tables).expect("there is room");
+    for n in 0..LEASES {
+        let run = program.run(&renewal(n).frame()).expect("it runs");
+        assert_eq!(run.outcome, Outcome::AckedRenewing, "{n}");
+        let run = program.run(&stranger(n).frame()).expect("it runs");
+        assert_eq!(run.outcome, Outcome::UnknownClient, "{n}");
+    }
+    let home =
+        |slot: u32, client: &ClientKey| slot / WAYS == digest(client).home(lease_homes(LEASES));
+    let mut leases = tables.leases.iter();
+    assert!(
+        leases.any(|(client, binding)| !home(binding.slot, client)),
+        "nobody had to look further"
+    );
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What is published for a client, and what the program grants from it.
 
+use super::{ClientDigest, FOREVER_NS};
 #[cfg(doc)]
-use super::TemplateKey;
-use super::{ClientKey, FOREVER_NS, PROFILE_BITS};
+use super::{TemplateKey, WAYS};
 #[cfg(doc)]
 use crate::fingerprint;
 use crate::wire::Be32;
@@ -38,15 +38,14 @@ pub const BINDING_CHECKS_HARDWARE: u8 = 1;
 pub const BINDING_CHECKS_RELAY_INFO: u8 = 2;
 
 /// Value of `LEASES`: what the controller has decided for a client, and made durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Binding {
-    /// [`Binding::seal_for`] of the key and all other fields. The kernel reuses elements of a hash
-    /// map at once, while a program may still read them, and copies values in no set order; a copy
-    /// whose seal does not fit its key was torn, or is another client's by now.
+    /// [`Binding::seal_for`] of its client and all other fields. The kernel writes into the place that a
+    /// program may be reading, and in no set order; a copy whose seal does not fit was torn.
     pub seal: u64,
     pub address: Be32,
-    /// Index into `GRANTS`.
+    /// Where it stands, in `GRANTS` as well: the bucket's index times [`WAYS`], and the place in it.
     pub slot: u32,
     /// Which rendered answers are this client's, see [`TemplateKey`].
     pub profile: u64,
@@ -67,45 +66,58 @@ pub struct Binding {
 }
 
 impl Binding {
-    /// Chained multiplication by an odd constant: each step is a bijection, so that a difference in
-    /// a single word always shows, and one in several but for a chance of 2^-64.
+    /// A sum of products with odd constants: a difference in a single word always shows, and one in several
+    /// but for a chance of 2^-64. No product waits for another.
     #[inline(always)]
-    pub const fn seal_for(&self, key: &ClientKey) -> u64 {
-        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    pub const fn seal_for(&self, client: ClientDigest) -> u64 {
+        let [low, high] = client.lanes();
+        let mut seal = 0u64;
         let words = [
-            key.scope,
-            key.id[0],
-            key.id[1],
-            key.id[2],
-            key.id[3],
+            low,
+            high,
             self.address.raw() as u64 | (self.slot as u64) << 32,
-            self.profile | (self.state as u64) << PROFILE_BITS,
-            self.epoch as u64 | (self.flags as u64) << 16 | (self.hardware as u64) << 32,
+            self.profile,
+            self.state as u64
+                | (self.flags as u64) << 8
+                | (self.epoch as u64) << 16
+                | (self.hardware as u64) << 32,
             self.relay_info,
             self.expires_ns,
             self.durable_until_ns,
         ];
-        let mut seal = 0u64;
         let mut i = 0;
         while i < words.len() {
-            seal = (seal ^ words[i]).wrapping_mul(ODD);
-            seal ^= seal >> 32;
+            seal = seal.wrapping_add(words[i].wrapping_mul(SEAL_FACTORS[i]));
             i += 1;
         }
         seal
     }
 
     #[must_use]
-    pub const fn sealed_for(mut self, key: &ClientKey) -> Self {
-        self.seal = self.seal_for(key);
+    pub const fn sealed_for(mut self, client: ClientDigest) -> Self {
+        self.seal = self.seal_for(client);
         self
     }
 
     #[inline(always)]
-    pub const fn is_sealed_for(&self, key: &ClientKey) -> bool {
-        self.seal == self.seal_for(key)
+    pub const fn is_sealed_for(&self, client: ClientDigest) -> bool {
+        self.seal == self.seal_for(client)
     }
 }
+
+/// Of [`Binding::seal_for`]: the first eight outputs of SplitMix64 from zero, made odd.
+const SEAL_FACTORS: [u64; 8] = {
+    let mut factors = [0; 8];
+    let mut i = 0;
+    while i < factors.len() {
+        let mut word = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        factors[i] = (word ^ word >> 31) | 1;
+        i += 1;
+    }
+    factors
+};
 
 /// By how much the program's time may be ahead, and never behind, so that it extends no lease that has
 /// ended, and notes none to end before it does.
@@ -170,9 +182,11 @@ impl Grant {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abi::ClientKey;
 
-    fn key() -> ClientKey {
-        ClientKey::client_id(7, &[1, 2, 3, 4, 5, 6, 7, 8, 9]).unwrap()
+    fn client(network: u32) -> ClientDigest {
+        let client = ClientKey::client_id(network, &[1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        ClientDigest::new(&client.unwrap(), &core::array::from_fn(|i| !i as u64))
     }
 
     fn binding() -> Binding {
@@ -193,10 +207,9 @@ mod tests {
 
     #[test]
     fn a_seal_shows_any_change() {
-        let sealed = binding().sealed_for(&key());
-        assert!(sealed.is_sealed_for(&key()));
-        let other = ClientKey::client_id(8, &[1, 2, 3, 4, 5, 6, 7, 8, 9]).unwrap();
-        assert!(!sealed.is_sealed_for(&other));
+        let sealed = binding().sealed_for(client(7));
+        assert!(sealed.is_sealed_for(client(7)));
+        assert!(!sealed.is_sealed_for(client(8)));
         let changes: [fn(&mut Binding); 10] = [
             |b| b.address = Be32::new(1),
             |b| b.slot += 1,
@@ -212,7 +225,7 @@ mod tests {
         for change in changes {
             let mut torn = sealed;
             change(&mut torn);
-            assert!(!torn.is_sealed_for(&key()), "{torn:?}");
+            assert!(!torn.is_sealed_for(client(7)), "{torn:?}");
         }
     }
 

@@ -110,13 +110,19 @@ impl ClientKey {
         (self.scope >> 40) as u8
     }
 
+    /// Octets of the identifier.
+    #[inline(always)]
+    pub(super) const fn id_len(&self) -> u8 {
+        (self.scope >> 48) as u8
+    }
+
     /// The identifier: the first `len` octets of the array.
     pub fn id(&self) -> ([u8; MAX_CLIENT_ID], usize) {
         let mut octets = [0; MAX_CLIENT_ID];
         for (chunk, word) in octets.chunks_exact_mut(8).zip(self.id) {
             chunk.copy_from_slice(&word.to_le_bytes());
         }
-        let len = usize::from((self.scope >> 48) as u8);
+        let len = usize::from(self.id_len());
         (octets, len.min(MAX_CLIENT_ID))
     }
 

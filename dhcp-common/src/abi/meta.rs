@@ -1,8 +1,8 @@
 //! What holds for all maps, and what may reach the controller.
 
-#[cfg(doc)]
-use super::ABI_VERSION;
 use super::NS_PER_SEC;
+#[cfg(doc)]
+use super::{ABI_VERSION, lease_homes};
 use crate::fingerprint;
 
 /// The one entry of `META`: what holds for all maps beside it. Written by the controller.
@@ -13,7 +13,11 @@ pub struct Meta {
     pub abi_version: u32,
     /// See the `META_*` constants.
     pub flags: u32,
-    /// Key of the fingerprints in `TEMPLATES`, drawn when the maps were made.
+    /// How many leases the maps are made for.
+    pub max_leases: u32,
+    /// [`lease_homes`] of them.
+    pub lease_homes: u32,
+    /// Key of the digests in `LEASES` and of the fingerprints in `TEMPLATES`, drawn when the maps were made.
     pub fingerprint_key: [u64; fingerprint::KEY_WORDS],
     /// What one client may send to the controller.
     pub client_limit: Limit,

@@ -9,24 +9,27 @@ mod binding;
 mod client;
 mod link;
 mod meta;
+mod place;
 mod template;
 
 pub use binding::*;
 pub use client::*;
 pub use link::*;
 pub use meta::*;
+pub use place::*;
 pub use template::*;
 
 use crate::{fingerprint, wire::Be32};
 
 /// Version of everything in this module.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// Names of the maps, and of their pins.
 pub mod map {
     pub const META: &str = "META";
     pub const LEASES: &str = "LEASES";
     pub const GRANTS: &str = "GRANTS";
+    pub const CLIENTS: &str = "CLIENTS";
     pub const TEMPLATE_INDEX: &str = "TEMPLATE_INDEX";
     pub const TEMPLATES: &str = "TEMPLATES";
     pub const LINKS: &str = "LINKS";
@@ -37,10 +40,11 @@ pub mod map {
     pub const SLOW: &str = "SLOW";
 
     /// All that are pinned and adopted.
-    pub const ALL: [&str; 11] = [
+    pub const ALL: [&str; 12] = [
         META,
         LEASES,
         GRANTS,
+        CLIENTS,
         TEMPLATE_INDEX,
         TEMPLATES,
         LINKS,
@@ -138,10 +142,12 @@ macro_rules! layout {
 }
 
 layout! {
-    Meta: 8 + 8 * fingerprint::KEY_WORDS + 32, align 8;
+    Meta: 16 + 8 * fingerprint::KEY_WORDS + 32, align 8;
     Limit: 16, align 8;
     ClientKey: 40, align 8;
     Binding: 56, align 8;
+    Cell: 64, align 8;
+    Bucket: 256, align 8;
     Grant: 16, align 8;
     TemplateKey: 24, align 8;
     TemplateCell: 32, align 8;

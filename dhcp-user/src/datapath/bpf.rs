@@ -16,7 +16,6 @@ use nix::NixPath;
 const BPF_MAP_CREATE: libc::c_int = 0;
 const BPF_MAP_UPDATE_ELEM: libc::c_int = 2;
 const BPF_OBJ_GET: libc::c_int = 7;
-const BPF_MAP_LOOKUP_BATCH: libc::c_int = 24;
 const BPF_MAP_UPDATE_BATCH: libc::c_int = 26;
 const BPF_LINK_DETACH: libc::c_int = 34;
 
@@ -117,10 +116,10 @@ pub fn detach_link(link: &OwnedFd) -> io::Result<()> {
     unsafe { bpf(BPF_LINK_DETACH, &mut attr) }.map(|_| ())
 }
 
-/// Entries that one call moves. No bucket of a hash map holds as many.
+/// Entries that one call writes.
 pub const BATCH: usize = 4096;
 
-/// Writes entries into a hash map of `K` to `V`.
+/// Writes entries into a map of `K` to `V`.
 ///
 /// # Errors
 /// One of them was refused, and those after it were not tried.
@@ -138,49 +137,6 @@ pub fn update_batch<K: Pod, V: Pod>(map: &impl AsFd, keys: &[K], values: &[V]) -
     };
     // SAFETY: there are `count` keys and values, of the map's sizes, which the kernel only reads.
     unsafe { bpf(BPF_MAP_UPDATE_BATCH, &mut attr) }.map(|_| ())
-}
-
-/// Calls `each` with all entries of a hash map of `K` to `V`, which nobody changes meanwhile.
-pub fn for_each<K: Pod, V: Pod>(map: &impl AsFd, mut each: impl FnMut(K, V)) -> io::Result<()> {
-    let mut keys = Vec::<K>::with_capacity(BATCH);
-    let mut values = Vec::<V>::with_capacity(BATCH);
-    // Where the kernel goes on, in words of its own; it starts where it is told of none.
-    let mut position = 0u32;
-    let mut in_batch = 0;
-    loop {
-        let mut attr = MapBatch {
-            in_batch,
-            out_batch: std::ptr::from_mut(&mut position) as u64,
-            keys: keys.as_mut_ptr() as u64,
-            values: values.as_mut_ptr() as u64,
-            count: BATCH as u32,
-            map_fd: raw(map),
-            elem_flags: 0,
-            flags: 0,
-        };
-        // SAFETY: there is room for `count` keys and values, of the map's sizes, and for a position,
-        // which is the only thing that is read.
-        let result = unsafe { bpf(BPF_MAP_LOOKUP_BATCH, &mut attr) };
-        let last = match result {
-            Ok(_) => false,
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => true,
-            Err(error) => return Err(error),
-        };
-        let count = (attr.count as usize).min(BATCH);
-        // SAFETY: the kernel has written so many keys and values, of which every bit pattern is a
-        // value (`Pod`), and there is room for them.
-        unsafe {
-            keys.set_len(count);
-            values.set_len(count);
-        }
-        for (key, value) in keys.drain(..).zip(values.drain(..)) {
-            each(key, value);
-        }
-        if last {
-            return Ok(());
-        }
-        in_batch = std::ptr::from_mut(&mut position) as u64;
-    }
 }
 
 /// An array of one map, made to be updated: see [`MapOfMaps::wait_for_programs`].

@@ -117,15 +117,6 @@ pub enum AttachProblem {
     Pin(#[source] PinError),
 }
 
-/// An entry that stays in the map although it was withdrawn.
-#[derive(Debug, thiserror::Error)]
-#[error("the kernel did not delete the entry, tried {attempts} times")]
-pub struct WithdrawError {
-    pub attempts: u32,
-    #[source]
-    pub source: MapError,
-}
-
 fn names(capabilities: &[Capability]) -> String {
     let names: Vec<_> = capabilities.iter().map(|cap| cap.to_string()).collect();
     names.join(", ")

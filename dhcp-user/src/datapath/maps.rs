@@ -3,12 +3,7 @@
 //! This is the only writer of each of them, so that what is read here stays true until it is
 //! written here.
 
-use std::{
-    collections::HashMap as StdHashMap,
-    hash::Hash,
-    os::fd::{AsRawFd, OwnedFd},
-    sync::Arc,
-};
+use std::{collections::HashMap as StdHashMap, hash::Hash, os::fd::AsRawFd, sync::Arc};
 
 use aya::{
     Ebpf,
@@ -16,8 +11,7 @@ use aya::{
 };
 use dhcp_common::{
     abi::{
-        Binding, ClientKey, Limit, Link, LinkKey, META_INDEX, Meta, NetworkRef, RelayKey, Template,
-        TemplateKey, map,
+        Limit, Link, LinkKey, META_INDEX, Meta, NetworkRef, RelayKey, Template, TemplateKey, map,
     },
     outcome::Outcome,
     wire::Be32,
@@ -25,24 +19,19 @@ use dhcp_common::{
 use ipnet::Ipv4Net;
 
 use super::{
-    bpf,
-    error::{DatapathError, WithdrawError},
+    error::DatapathError,
     fence::Barrier,
+    leases::Leases,
     templates::{PublishError, Templates},
 };
 
 // include/uapi/linux/bpf.h.
 const BPF_ANY: u64 = 0;
 
-/// The kernel refuses a delete only while another one holds the same bucket, which ends at once.
-const WITHDRAW_ATTEMPTS: u32 = 16;
-
 /// All maps but those with a reader of their own.
 pub struct Maps {
     meta: Array<MapData, Meta>,
-    leases: HashMap<MapData, ClientKey, Binding>,
-    /// The same map, for calls that aya does not offer.
-    leases_fd: OwnedFd,
+    pub leases: Leases,
     templates: Templates,
     links: HashMap<MapData, LinkKey, Link>,
     relays: LpmTrie<MapData, RelayKey, NetworkRef>,
@@ -73,24 +62,15 @@ fn at(map: &'static str) -> impl FnOnce(MapError) -> DatapathError {
     move |source| DatapathError::Map { map, source }
 }
 
-fn errno(error: &MapError) -> Option<i32> {
-    match error {
-        MapError::SyscallError(error) => error.io_error.raw_os_error(),
-        _ => None,
-    }
-}
-
 impl Maps {
-    /// `leases_fd` is `LEASES` as well.
     pub(super) fn take(
         ebpf: &mut Ebpf,
-        leases_fd: OwnedFd,
+        leases: Leases,
         meta: Array<MapData, Meta>,
     ) -> Result<Self, DatapathError> {
         Ok(Self {
             meta,
-            leases: take(ebpf, map::LEASES)?,
-            leases_fd,
+            leases,
             templates: Templates::new(
                 take(ebpf, map::TEMPLATE_INDEX)?,
                 take(ebpf, map::TEMPLATES)?,
@@ -102,71 +82,6 @@ impl Maps {
             slow: take(ebpf, map::SLOW)?,
             barrier: Barrier::new()?,
         })
-    }
-
-    /// Lets the program answer this client with `binding`, whose seal is set here.
-    ///
-    /// # Errors
-    /// The map is full, or the kernel is short of memory. The client takes the slow path, unless an
-    /// entry of it was published before: that one stays.
-    pub fn publish(&mut self, key: &ClientKey, binding: Binding) -> Result<(), MapError> {
-        self.leases.insert(key, binding.sealed_for(key), BPF_ANY)
-    }
-
-    /// As [`Maps::publish`], many at once in few calls, which counts at start.
-    ///
-    /// # Errors
-    /// Some are not published.
-    pub fn publish_all(
-        &mut self,
-        bindings: impl IntoIterator<Item = (ClientKey, Binding)>,
-    ) -> Result<(), MapError> {
-        let mut bindings = bindings.into_iter();
-        loop {
-            let (keys, values): (Vec<_>, Vec<_>) = bindings
-                .by_ref()
-                .take(bpf::BATCH)
-                .map(|(key, binding)| (key, binding.sealed_for(&key)))
-                .unzip();
-            if keys.is_empty() {
-                return Ok(());
-            }
-            bpf::update_batch(&self.leases_fd, &keys, &values)?;
-        }
-    }
-
-    /// Takes the client's entry away, if there is one. A program run may hold it until a fence.
-    ///
-    /// # Errors
-    /// The entry is still there, and answers. To be tried again until it is gone.
-    pub fn withdraw(&mut self, key: &ClientKey) -> Result<(), WithdrawError> {
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
-            match self.leases.remove(key) {
-                Ok(()) => return Ok(()),
-                Err(error) if errno(&error) == Some(libc::ENOENT) => return Ok(()),
-                Err(source) if attempts == WITHDRAW_ATTEMPTS => {
-                    tracing::error!(?key, attempts, error = %source, "a lease is not withdrawn");
-                    return Err(WithdrawError { attempts, source });
-                }
-                Err(error) => {
-                    tracing::warn!(?key, attempts, %error, "withdrawing again");
-                    std::thread::yield_now();
-                }
-            }
-        }
-    }
-
-    /// Calls `each` with every published entry.
-    ///
-    /// # Errors
-    /// The kernel did not let the map be read through.
-    pub fn for_each_published(
-        &self,
-        each: impl FnMut(ClientKey, Binding),
-    ) -> Result<(), DatapathError> {
-        bpf::for_each(&self.leases_fd, each).map_err(|error| at(map::LEASES)(error.into()))
     }
 
     /// Adds a rendered answer. One that is there already is the same: see [`TemplateKey::profile`].

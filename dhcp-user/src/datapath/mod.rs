@@ -10,7 +10,10 @@ use aya::{
     maps::{Array, MapData, RingBuf},
 };
 use dhcp_common::{
-    abi::{ABI_VERSION, Limit, META_INDEX, META_SLOW_ONLY, Meta, map},
+    abi::{
+        ABI_VERSION, Limit, META_INDEX, META_SLOW_ONLY, Meta, lease_buckets, lease_homes,
+        lease_slots, map,
+    },
     fingerprint,
 };
 use rand::TryRngCore;
@@ -21,6 +24,7 @@ pub mod events;
 pub mod fence;
 mod grants;
 pub mod host;
+mod leases;
 mod links;
 mod maps;
 mod pins;
@@ -28,8 +32,9 @@ mod privilege;
 mod shape;
 mod templates;
 
-pub use error::{AttachProblem, DatapathError, WithdrawError};
+pub use error::{AttachProblem, DatapathError};
 pub use grants::KernelGrants;
+pub use leases::{LeaseError, Leases};
 pub use links::Links;
 pub use maps::{Maps, Outcomes};
 
@@ -125,6 +130,8 @@ impl Datapath {
         let meta = Meta {
             abi_version: ABI_VERSION,
             flags: flags(options.fast_path),
+            max_leases: options.max_leases,
+            lease_homes: lease_homes(options.max_leases),
             fingerprint_key: key,
             client_limit: options.client_limit,
             relay_limit: options.relay_limit,
@@ -147,8 +154,16 @@ impl Datapath {
         options: &Options,
     ) -> Result<Self, DatapathError> {
         let barrier = Barrier::new()?;
-        let leases = pins.map(generation, map::LEASES);
-        let leases = bpf::open_pin(&leases).map_err(pins::at("opening", &leases))?;
+        let open = |name| {
+            let pin = pins.map(generation, name);
+            bpf::open_pin(&pin).map_err(pins::at("opening", &pin))
+        };
+        let leases = Leases::open(
+            open(map::LEASES)?,
+            &open(map::CLIENTS)?,
+            options.max_leases,
+            meta.fingerprint_key,
+        )?;
         let maps = Maps::take(&mut ebpf, leases, open_meta(&pins, generation)?)?;
         let grants = MapData::from_pin(pins.map(generation, map::GRANTS)).map_err(|source| {
             DatapathError::Map {
@@ -158,7 +173,7 @@ impl Datapath {
         })?;
         Ok(Self {
             maps,
-            grants: KernelGrants::map(&grants, options.max_leases)?,
+            grants: KernelGrants::map(&grants, lease_slots(options.max_leases))?,
             events: EventRing(maps::take::<RingBuf<MapData>>(&mut ebpf, map::EVENTS)?),
             log: ProgramLog::take(&mut ebpf),
             links: Links::new(ebpf, pins, generation),
@@ -252,8 +267,9 @@ fn load(
         loader.map_pin_path(name, pins.map(generation, name));
     }
     loader
-        .map_max_entries(map::LEASES, max_leases)
-        .map_max_entries(map::GRANTS, max_leases);
+        .map_max_entries(map::LEASES, lease_buckets(max_leases))
+        .map_max_entries(map::GRANTS, lease_slots(max_leases))
+        .map_max_entries(map::CLIENTS, lease_slots(max_leases));
     let mut ebpf = loader
         .load(OBJECT)
         .map_err(|error| DatapathError::Load(Box::new(error)))?;

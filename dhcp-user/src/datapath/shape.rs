@@ -51,6 +51,7 @@ impl Shape {
 pub fn expected(max_leases: u32) -> [(&'static str, Shape); map::ALL.len()] {
     let rdonly = BPF_F_RDONLY_PROG;
     let outcomes = Outcome::COUNT as u32;
+    let slots = abi::lease_slots(max_leases);
     [
         (
             map::META,
@@ -58,11 +59,19 @@ pub fn expected(max_leases: u32) -> [(&'static str, Shape); map::ALL.len()] {
         ),
         (
             map::LEASES,
-            Shape::new::<abi::ClientKey, abi::Binding>(MapType::Hash, max_leases, rdonly),
+            Shape::new::<u32, abi::Bucket>(
+                MapType::Array,
+                abi::lease_buckets(max_leases),
+                rdonly | BPF_F_MMAPABLE,
+            ),
         ),
         (
             map::GRANTS,
-            Shape::new::<u32, abi::Grant>(MapType::Array, max_leases, BPF_F_MMAPABLE),
+            Shape::new::<u32, abi::Grant>(MapType::Array, slots, BPF_F_MMAPABLE),
+        ),
+        (
+            map::CLIENTS,
+            Shape::new::<u32, abi::ClientKey>(MapType::Array, slots, BPF_F_MMAPABLE),
         ),
         (
             map::TEMPLATE_INDEX,

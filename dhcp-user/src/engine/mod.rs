@@ -154,7 +154,7 @@ impl Engine {
             live: setup.live,
             requesters: Requesters::new(setup.config.server.leasequery.clone()),
             timers: Timers::default(),
-            slots: Slots::new(setup.max_slots.min(NO_SLOT - 1)),
+            slots: Slots::new(setup.max_slots),
             work: HashMap::new(),
             fences: HashMap::new(),
             commands: HashMap::new(),

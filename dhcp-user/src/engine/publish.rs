@@ -2,7 +2,9 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use dhcp_common::abi::{Binding, BindingState, MAX_TEMPLATES, Template, TemplateKey};
+use dhcp_common::abi::{
+    Binding, BindingState, ClientDigest, ClientKey, MAX_TEMPLATES, Template, TemplateKey,
+};
 
 use super::{
     Context, Counter, Effect, Engine, Held, NO_SLOT,
@@ -68,7 +70,7 @@ impl Engine {
             expires_ns: expires.0,
             durable_until_ns: durable_until.0,
         };
-        let binding = binding.sealed_for(&held.client);
+        let binding = binding.sealed_for(self.digest(&held.client));
         cx.out.push(Effect::Publish {
             key: held.client,
             binding,
@@ -100,13 +102,17 @@ impl Engine {
         if held.slot != NO_SLOT {
             return Some((held.slot, held.epoch));
         }
-        let slot = self.slots.take(address)?;
+        let slot = self.slots.take(self.digest(&held.client), address)?;
         let epoch = fresh_epoch(cx.kernel.grant(slot));
         self.update(address, |lease| {
             lease.slot = slot;
             lease.epoch = epoch;
         });
         Some((slot, epoch))
+    }
+
+    pub(super) fn digest(&self, client: &ClientKey) -> ClientDigest {
+        ClientDigest::new(client, &self.fingerprint_key)
     }
 
     /// What the answers about an address are made from.

@@ -79,7 +79,7 @@ impl<'a> Restoration<'a> {
         out: &mut Vec<Effect>,
     ) -> bool {
         let held = self.engine.held(binding.address.into());
-        let held = held.filter(|held| binding.is_sealed_for(&held.client));
+        let held = held.filter(|held| binding.is_sealed_for(self.engine.digest(&held.client)));
         let Some(Held { client, .. }) = held else {
             return false;
         };
@@ -136,7 +136,6 @@ impl<'a> Restoration<'a> {
         for (_, address, client) in self.formers {
             self.engine.restore_former(address, client);
         }
-        self.engine.slots.close_gaps();
         let leases = self.engine.live.iter();
         let mut addresses: Vec<_> = leases.map(|lease| *lease.key()).collect();
         addresses.sort_unstable();

@@ -1,8 +1,8 @@
-//! Indices into the kernel's array `GRANTS`, one for each published binding.
+//! Places in the kernel's arrays `LEASES` and `GRANTS`, one for each published binding.
 
-use std::{collections::VecDeque, net::Ipv4Addr, num::NonZeroU32};
+use std::{net::Ipv4Addr, num::NonZeroU32};
 
-use dhcp_common::abi::Grant;
+use dhcp_common::abi::{ClientDigest, Grant, lease_homes, lease_slots};
 
 /// A lease that is not published.
 pub const NO_SLOT: u32 = u32::MAX;
@@ -17,31 +17,34 @@ fn owner(address: Ipv4Addr) -> Owner {
 /// A slot is used again only after the fence of its last use, and then under another epoch.
 #[derive(Debug)]
 pub struct Slots {
+    /// How many may be in use.
     max: u32,
-    /// The address that each slot was last taken for; those beyond the end were never taken.
+    taken: u32,
+    homes: u32,
+    /// The address that each slot was last taken for.
     owners: Vec<Owner>,
-    /// The one free for the longest time first.
-    free: VecDeque<u32>,
 }
 
 impl Slots {
-    pub const fn new(max: u32) -> Self {
+    pub fn new(max: u32) -> Self {
         Self {
             max,
-            owners: Vec::new(),
-            free: VecDeque::new(),
+            taken: 0,
+            homes: lease_homes(max),
+            owners: vec![None; lease_slots(max) as usize],
         }
     }
 
-    pub fn take(&mut self, address: Ipv4Addr) -> Option<u32> {
-        if let Some(slot) = self.free.pop_front() {
-            self.owners[slot as usize] = owner(address);
-            return Some(slot);
+    /// One of those where the program looks for the client.
+    pub fn take(&mut self, client: ClientDigest, address: Ipv4Addr) -> Option<u32> {
+        if self.taken >= self.max {
+            return None;
         }
-        let slot = u32::try_from(self.owners.len())
-            .ok()
-            .filter(|slot| *slot < self.max)?;
-        self.owners.push(owner(address));
+        let slot = client
+            .slots(self.homes)
+            .find(|slot| matches!(self.owners.get(*slot as usize), Some(None)))?;
+        self.owners[slot as usize] = owner(address);
+        self.taken += 1;
         Some(slot)
     }
 
@@ -49,7 +52,7 @@ impl Slots {
         if let Some(owner) = self.owners.get_mut(slot as usize)
             && owner.take().is_some()
         {
-            self.free.push_back(slot);
+            self.taken -= 1;
         }
     }
 
@@ -59,26 +62,13 @@ impl Slots {
     }
 
     /// Takes a certain slot, as found in the kernel's map. False if it is beyond the map or taken.
-    /// [`Slots::close_gaps`] must follow before any other is taken.
     pub fn adopt(&mut self, slot: u32, address: Ipv4Addr) -> bool {
-        if slot >= self.max {
+        let Some(taker @ None) = self.owners.get_mut(slot as usize) else {
             return false;
-        }
-        let index = slot as usize;
-        if self.owners.len() <= index {
-            self.owners.resize(index + 1, None);
-        }
-        let is_free = self.owners[index].is_none();
-        self.owners[index] = owner(address);
-        is_free
-    }
-
-    /// Makes the slots between the adopted ones free.
-    pub fn close_gaps(&mut self) {
-        self.free = (0..)
-            .zip(&self.owners)
-            .filter_map(|(slot, owner)| owner.is_none().then_some(slot))
-            .collect();
+        };
+        *taker = owner(address);
+        self.taken += 1;
+        true
     }
 }
 
@@ -95,33 +85,49 @@ pub const fn fresh_epoch(grant: Grant) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use dhcp_common::abi::ClientKey;
+
     use super::*;
 
     const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 
+    fn client(n: u8) -> ClientDigest {
+        let client = ClientKey::hardware(1, 1, &[2, 0, 0, 0, 0, n]).unwrap();
+        ClientDigest::new(&client, &core::array::from_fn(|i| !i as u64))
+    }
+
     #[test]
     fn never_more_than_the_map_holds() {
         let mut slots = Slots::new(2);
-        assert_eq!(
-            [(); 3].map(|()| slots.take(ADDRESS)),
-            [Some(0), Some(1), None]
-        );
-        slots.give_back(0);
-        slots.give_back(0);
-        assert_eq!([(); 2].map(|()| slots.take(ADDRESS)), [Some(0), None]);
+        let mut take = || slots.take(client(1), ADDRESS);
+        let (first, second) = (take().unwrap(), take().unwrap());
+        assert_ne!(first, second);
+        assert_eq!(take(), None);
+        slots.give_back(first);
+        slots.give_back(first);
+        assert_eq!(slots.owner(first), None);
+        assert_eq!(slots.take(client(1), ADDRESS), Some(first));
+        assert_eq!(slots.take(client(1), ADDRESS), None);
+        assert_eq!(slots.owner(second), Some(ADDRESS));
+    }
+
+    #[test]
+    fn a_slot_is_where_the_program_looks() {
+        let mut slots = Slots::new(40);
+        for n in 0..40 {
+            let places = client(n).slots(lease_homes(40));
+            assert!(places.contains(&slots.take(client(n), ADDRESS).unwrap()));
+        }
     }
 
     #[test]
     fn adopted_slots_are_not_given_again() {
         let mut slots = Slots::new(4);
-        assert!(slots.adopt(2, ADDRESS));
-        assert!(!slots.adopt(2, ADDRESS));
-        assert!(!slots.adopt(4, ADDRESS));
-        slots.close_gaps();
-        assert_eq!(
-            [(); 4].map(|()| slots.take(ADDRESS)),
-            [Some(0), Some(1), Some(3), None]
-        );
+        let places = client(1).slots(lease_homes(4));
+        assert!(slots.adopt(places.start, ADDRESS));
+        assert!(!slots.adopt(places.start, ADDRESS));
+        assert!(!slots.adopt(lease_slots(4), ADDRESS));
+        assert_eq!(slots.take(client(1), ADDRESS), Some(places.start + 1));
     }
 
     #[test]

@@ -316,7 +316,7 @@ impl Controller {
             match effect {
                 Effect::Commit { ticket, changes } => self.parts.committer.submit(ticket, changes),
                 Effect::Publish { key, binding } => {
-                    if let Err(error) = self.parts.maps.publish(&key, binding) {
+                    if let Err(error) = self.parts.maps.leases.publish(&key, binding) {
                         tracing::warn!(?key, %error, "the client is served by the controller alone");
                         // What stands there promises less than has been decided since, and the next
                         // controller would believe it.
@@ -366,15 +366,18 @@ impl Controller {
 
     /// Takes an entry out that nobody is to answer from. Nothing is freed by it, so that no fence is needed.
     fn forget(&mut self, key: &ClientKey) {
-        if let Err(error) = self.parts.maps.withdraw(key) {
+        if let Err(error) = self.parts.maps.leases.withdraw(key) {
             tracing::error!(?key, %error, "a client's former entry stays");
         }
     }
 
     fn withdraw(&mut self, fence: FenceId, key: ClientKey) {
-        match self.parts.maps.withdraw(&key) {
+        match self.parts.maps.leases.withdraw(&key) {
             Ok(()) => self.withdrawn.push(fence),
-            Err(_) => self.stuck.push_back((fence, key)),
+            Err(error) => {
+                tracing::error!(?key, %error, "a lease is not withdrawn yet");
+                self.stuck.push_back((fence, key));
+            }
         }
     }
 }

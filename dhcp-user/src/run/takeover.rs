@@ -2,7 +2,7 @@
 //!
 //! The store is read record by record, so that a million of them are not in memory twice, and the map at the same time.
 
-use std::{collections::HashSet, net::Ipv4Addr, thread, time::Instant};
+use std::{net::Ipv4Addr, thread, time::Instant};
 
 use anyhow::{Context as _, anyhow};
 use dhcp_common::abi::Binding;
@@ -10,7 +10,7 @@ use dhcp_common::abi::Binding;
 use super::lost;
 use crate::{
     clock::Nanos,
-    datapath::{Datapath, DatapathError, Maps},
+    datapath::{Datapath, Leases},
     engine::{Effect, Engine, Restoration},
     store::{Store, wall::Wall},
 };
@@ -24,9 +24,9 @@ pub async fn take_over(
 ) -> anyhow::Result<Vec<Effect>> {
     let mut restoration = Restoration::new(engine, Nanos::now());
     let (began, mut records) = (Instant::now(), 0u64);
-    let maps = &datapath.maps;
+    let leases = &datapath.maps.leases;
     let entries = thread::scope(|scope| {
-        let reader = scope.spawn(|| entries(maps));
+        let reader = scope.spawn(|| entries(leases));
         store
             .load(&mut |stored| {
                 records += 1;
@@ -34,10 +34,9 @@ pub async fn take_over(
             })
             .map_err(anyhow::Error::from_boxed)
             .context("reading the store")?;
-        let entries = reader
+        reader
             .join()
-            .map_err(|_| anyhow!("the map's reader panicked"))?;
-        Ok::<_, anyhow::Error>(entries?)
+            .map_err(|_| anyhow!("the map's reader panicked"))
     })?;
     tracing::info!(records, took = ?began.elapsed(), "read the store");
 
@@ -45,22 +44,19 @@ pub async fn take_over(
     let (published, mut missing) = (entries.len(), 0);
     let mut effects = Vec::new();
     let grants = &datapath.grants;
-    let mut others = HashSet::new();
+    let (mut lost, mut lost_entries) = (Vec::new(), Vec::new());
+    let mut others = Vec::new();
     for entry in entries {
         if !restoration.entry_of_its_lease(&entry, grants, &mut effects) {
-            others.insert(entry.seal);
+            others.push(entry);
         }
     }
-    let (mut lost, mut lost_entries) = (Vec::new(), Vec::new());
-    if !others.is_empty() {
-        maps.for_each_published(|client, binding| {
-            if others.contains(&binding.seal)
-                && let Some(record) = restoration.entry(client, &binding, grants, &mut effects)
-            {
-                lost.push(record);
-                lost_entries.push((client, binding));
-            }
-        })?;
+    for binding in others {
+        let client = leases.client(binding.slot);
+        if let Some(record) = restoration.entry(client, &binding, grants, &mut effects) {
+            lost.push(record);
+            lost_entries.push((client, binding));
+        }
     }
     for record in lost::commit(store, wall, lost).await? {
         restoration.record(record);
@@ -80,7 +76,7 @@ pub async fn take_over(
             }
         }
         missing += bindings.len();
-        if let Err(error) = datapath.maps.publish_all(bindings) {
+        if let Err(error) = datapath.maps.leases.publish_all(bindings) {
             tracing::warn!(%error, "some clients will be served by the controller alone");
         }
         if !is_more {
@@ -98,9 +94,9 @@ pub async fn take_over(
 }
 
 /// In the order of their addresses, in which the engine has its leases. Without their keys, which are those of the leases.
-fn entries(maps: &Maps) -> Result<Vec<Binding>, DatapathError> {
+fn entries(leases: &Leases) -> Vec<Binding> {
     let mut entries = Vec::new();
-    maps.for_each_published(|_, binding| entries.push(binding))?;
+    leases.for_each(|binding| entries.push(binding));
     entries.sort_unstable_by_key(|binding| Ipv4Addr::from(binding.address));
-    Ok(entries)
+    entries
 }

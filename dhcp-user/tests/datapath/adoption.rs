@@ -13,9 +13,9 @@ use dhcp_user::datapath::{
 };
 
 use crate::{
-    binding, key,
+    entries,
     lab::{self, Lab, ip},
-    link_ids, options, pins, publish, published,
+    link_ids, options, pins, published,
 };
 
 #[test]
@@ -29,7 +29,8 @@ fn the_next_controller_adopts_entries_key_and_link() {
 
         let mut first = Datapath::open(&options(lab)).unwrap();
         assert!(!first.adopted);
-        publish(&mut first.maps, 0..3);
+        let expected = entries(1024, first.fingerprint_key, 0..3);
+        first.maps.leases.publish_all(expected.clone()).unwrap();
         let mode = first.links.attach(&interface, false).unwrap();
         assert_eq!(mode, LinkMode::Native);
         first.links.settle().unwrap();
@@ -44,11 +45,8 @@ fn the_next_controller_adopts_entries_key_and_link() {
         let mut second = Datapath::open(&options(lab)).unwrap();
         assert!(second.adopted);
         assert_eq!(second.fingerprint_key, fingerprint_key);
-        let mut published = published(&second.maps);
-        published.sort_by_key(|(_, binding)| binding.slot);
-        let expected: Vec<_> = (0..3)
-            .map(|client| (key(client), binding(client).sealed_for(&key(client))))
-            .collect();
+        let mut published = published(&second.maps.leases);
+        published.sort_by_key(|(_, binding)| binding.address.get());
         assert_eq!(published, expected);
         assert_eq!(link_ids(&pin), (link, program), "not touched by opening");
         second.links.attach(&interface, false).unwrap();
@@ -110,7 +108,8 @@ fn maps_that_do_not_fit_are_built_anew_beside_the_old() {
             let link_name = format!("link-{}-native", interface.ifindex);
             let pin = lab.pin_dir().join(&link_name);
             let mut first = Datapath::open(&options(lab)).unwrap();
-            publish(&mut first.maps, 0..3);
+            let entries = entries(1024, first.fingerprint_key, 0..3);
+            first.maps.leases.publish_all(entries).unwrap();
             first.links.attach(&interface, false).unwrap();
             first.links.settle().unwrap();
             drop(first);
@@ -119,7 +118,7 @@ fn maps_that_do_not_fit_are_built_anew_beside_the_old() {
 
             let mut second = Datapath::open(&options_now).unwrap();
             assert!(!second.adopted, "{name}");
-            assert_eq!(published(&second.maps), [], "{name}");
+            assert_eq!(published(&second.maps.leases), [], "{name}");
             assert_eq!(
                 pins(lab),
                 ["current", &link_name, "maps-1", "maps-2"],

@@ -5,16 +5,21 @@ use std::{error::Error, fs, ops::Range, path::Path};
 
 use aya::programs::links::{FdLink, PinnedLink};
 use dhcp_common::{
-    abi::{Binding, BindingState, ClientKey, Limit, Link, MAX_LINK_ADDRESSES, NetworkRef},
+    abi::{
+        Binding, BindingState, ClientDigest, ClientKey, Limit, Link, MAX_LINK_ADDRESSES, NetworkRef,
+    },
+    fingerprint::KEY_WORDS,
     wire::Be32,
 };
-use dhcp_user::datapath::{Maps, Options};
+use dhcp_ebpf::fixtures::table::Table;
+use dhcp_user::datapath::{Leases, Options};
 
 mod adoption;
 mod attach;
 mod fence;
 #[path = "../lab/mod.rs"]
 mod lab;
+mod leases;
 mod maps;
 mod wire;
 
@@ -37,11 +42,11 @@ fn key(client: u32) -> ClientKey {
     ClientKey::client_id(NETWORK.id, &client.to_be_bytes()).unwrap()
 }
 
-fn binding(client: u32) -> Binding {
+fn binding(client: u32, slot: u32) -> Binding {
     Binding {
         seal: 0,
         address: Be32::new(0x0a00_0000 + client),
-        slot: client,
+        slot,
         profile: 1,
         state: BindingState::Bound as u8,
         flags: 0,
@@ -53,21 +58,31 @@ fn binding(client: u32) -> Binding {
     }
 }
 
-fn publish(maps: &mut Maps, clients: Range<u32>) {
-    for client in clients {
-        maps.publish(&key(client), binding(client)).unwrap();
-    }
+/// What some clients have, each in a place of its own.
+fn entries(
+    max_leases: u32,
+    fingerprint_key: [u64; KEY_WORDS],
+    clients: Range<u32>,
+) -> Vec<(ClientKey, Binding)> {
+    let mut table = Table::new(max_leases, fingerprint_key);
+    let entry = |client| {
+        let slot = table.slot_for(&key(client));
+        let digest = ClientDigest::new(&key(client), &fingerprint_key);
+        let binding = binding(client, slot).sealed_for(digest);
+        table.put(&key(client), binding);
+        (key(client), binding)
+    };
+    clients.map(entry).collect()
 }
 
-/// An error with all its causes, as an operator sees it.
 /// Every published entry.
-fn published(maps: &Maps) -> Vec<(ClientKey, Binding)> {
+fn published(leases: &Leases) -> Vec<(ClientKey, Binding)> {
     let mut published = Vec::new();
-    maps.for_each_published(|key, binding| published.push((key, binding)))
-        .unwrap();
+    leases.for_each(|binding| published.push((leases.client(binding.slot), binding)));
     published
 }
 
+/// An error with all its causes, as an operator sees it.
 fn chain(error: &dyn Error) -> String {
     let causes = std::iter::successors(Some(error), |error| (*error).source());
     let texts: Vec<_> = causes.map(ToString::to_string).collect();

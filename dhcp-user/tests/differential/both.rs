@@ -42,7 +42,7 @@ impl Both {
     fn new(config: &Config) -> Self {
         Self {
             sides: Sides::new(config, Nanos::now()),
-            program: support::program(64),
+            program: support::program(config.server.max_leases),
         }
     }
 

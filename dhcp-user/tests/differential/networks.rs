@@ -257,7 +257,7 @@ pub fn links() -> Vec<Link> {
 /// The maps before any client has come.
 pub fn tables(config: &Config) -> HostTables {
     let mut tables = HostTables::new(meta());
-    tables.slots = config.server.max_leases;
+    tables.max_leases = config.server.max_leases;
     for link in links() {
         let mut addresses = [Be32::default(); MAX_LINK_ADDRESSES];
         for (slot, address) in addresses.iter_mut().zip(&link.addresses) {

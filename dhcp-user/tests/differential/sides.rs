@@ -68,7 +68,7 @@ fn engine(config: &Config, tables: &HostTables, live: &Arc<Live>) -> Engine {
         live: Arc::clone(live),
         fingerprint_key: tables.meta.unwrap().fingerprint_key,
         links: LinkTable::new(networks::links()),
-        max_slots: tables.slots,
+        max_slots: tables.max_leases,
     })
 }
 

@@ -16,7 +16,7 @@ use std::{
 };
 
 use dhcp_common::{
-    abi::{Binding, ClientKey, LinkKey, NS_PER_SEC},
+    abi::{Binding, ClientDigest, ClientKey, LinkKey, NS_PER_SEC, lease_homes},
     fingerprint::KEY_WORDS,
     wire::message_type,
 };
@@ -130,8 +130,10 @@ impl World {
                     "commit"
                 }
                 Effect::Publish { key, binding } => {
-                    assert!(binding.is_sealed_for(&key));
-                    assert!(binding.slot < self.max_slots);
+                    let digest = ClientDigest::new(&key, &fingerprint_key());
+                    assert!(binding.is_sealed_for(digest));
+                    let places = digest.slots(lease_homes(self.max_slots));
+                    assert!(places.contains(&binding.slot), "where the program looks");
                     self.kernel.leases.insert(key, binding);
                     "publish"
                 }

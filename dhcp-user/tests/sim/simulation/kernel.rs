@@ -9,15 +9,14 @@ use std::{
 use dhcp_common::{
     abi::{
         Binding, ClientKey, Event, Grant, Link, LinkKey, Meta, NetworkRef, Template, TemplateKey,
+        lease_homes, lease_slots,
     },
     wire::Be32,
 };
+use dhcp_ebpf::fixtures::world::digest;
 use dhcp_user::{config::Config, engine::Grants, run::links::relays};
 
 use super::{program::Run, scene};
-
-/// Room in `LEASES` for the new value beside the old one, which is there for readers until it is reused.
-const SPARE_ELEMENTS: usize = 1;
 
 pub type SharedGrants = Rc<RefCell<BTreeMap<u32, Grant>>>;
 
@@ -26,10 +25,10 @@ pub struct Kernel {
     pub meta: Meta,
     pub link: (LinkKey, Link),
     pub relays: Vec<(u32, Be32, NetworkRef)>,
-    /// Where each client's element is. The memory of a removed one is used for the next at once.
-    pub index: BTreeMap<ClientKey, usize>,
+    /// In which slot each client's binding is.
+    pub index: BTreeMap<ClientKey, u32>,
+    /// By slot, what a program that has found it there reads by now.
     pub elements: Vec<Binding>,
-    free: Vec<usize>,
     pub templates: BTreeMap<KeyOrder, (TemplateKey, Rc<Template>)>,
     pub grants: SharedGrants,
     pub buckets: RefCell<BTreeMap<u64, u64>>,
@@ -45,7 +44,8 @@ pub struct Kernel {
     pub is_served: bool,
     /// For the test that shows what seals are for.
     pub trusts_torn: bool,
-    pub max_leases: usize,
+    homes: u32,
+    pub slots: u32,
 }
 
 /// Keys of templates have no order of their own.
@@ -57,28 +57,13 @@ pub fn order_of(key: &TemplateKey) -> KeyOrder {
 
 impl Kernel {
     pub fn new(config: &Config, ring_room: usize) -> Self {
-        let max_leases = config.server.max_leases as usize;
-        let capacity = max_leases + SPARE_ELEMENTS;
-        let empty = Binding {
-            seal: 0,
-            address: Be32::default(),
-            slot: 0,
-            profile: 0,
-            state: 0,
-            flags: 0,
-            epoch: 0,
-            hardware: 0,
-            relay_info: 0,
-            expires_ns: 0,
-            durable_until_ns: 0,
-        };
+        let slots = lease_slots(config.server.max_leases);
         let mut kernel = Self {
             meta: scene::meta(),
             link: scene::kernel_link(config),
             relays: Vec::new(),
             index: BTreeMap::new(),
-            elements: vec![empty; capacity],
-            free: (0..capacity).rev().collect(),
+            elements: vec![Binding::default(); slots as usize],
             templates: BTreeMap::new(),
             grants: SharedGrants::default(),
             buckets: RefCell::default(),
@@ -89,7 +74,8 @@ impl Kernel {
             acknowledged: RefCell::default(),
             is_served: false,
             trusts_torn: false,
-            max_leases,
+            homes: lease_homes(config.server.max_leases),
+            slots,
         };
         kernel.configure(config);
         kernel
@@ -105,16 +91,16 @@ impl Kernel {
             .collect();
     }
 
-    /// As the kernel does: the new value in an element of its own, then the old element is free. `false`
-    /// where the map is full.
+    /// Writes a binding into its slot. `false` where that is none of its client's, or another's.
     pub fn publish(&mut self, key: ClientKey, binding: Binding) -> bool {
-        let former = self.index.get(&key).copied();
-        if former.is_none() && self.index.len() == self.max_leases {
+        let is_place = digest(&key).slots(self.homes).contains(&binding.slot);
+        let mut entries = self.index.iter();
+        if !is_place || entries.any(|(other, slot)| *other != key && *slot == binding.slot) {
             return false;
         }
-        let element = self.free.pop().expect("one is spare");
+        let former = self.index.insert(key, binding.slot);
         let is_new_use = former.is_none_or(|former| {
-            let former = &self.elements[former];
+            let former = &self.elements[former as usize];
             (former.slot, former.epoch) != (binding.slot, binding.epoch)
         });
         if is_new_use {
@@ -122,23 +108,24 @@ impl Kernel {
             self.closed.borrow_mut().remove(&new_use);
             self.acknowledged.borrow_mut().remove(&new_use);
         }
-        self.elements[element] = binding;
+        if let Some(former) = former {
+            self.elements[former as usize] = Binding::default();
+        }
+        self.elements[binding.slot as usize] = binding;
         self.history.entry(key).or_default().push(binding);
-        self.index.insert(key, element);
-        self.free.extend(former);
         true
     }
 
     pub fn withdraw(&mut self, key: &ClientKey) {
-        if let Some(element) = self.index.remove(key) {
-            self.free.push(element);
+        if let Some(slot) = self.index.remove(key) {
+            self.elements[slot as usize] = Binding::default();
         }
     }
 
     pub fn published(&self) -> Vec<(ClientKey, Binding)> {
         let entries = self.index.iter();
         entries
-            .map(|(key, element)| (*key, self.elements[*element]))
+            .map(|(key, slot)| (*key, self.elements[*slot as usize]))
             .collect()
     }
 

@@ -11,7 +11,8 @@ use std::{
 
 use dhcp_common::{
     abi::{
-        Binding, ClientKey, Event, Grant, Link, LinkKey, Meta, NetworkRef, Template, TemplateKey,
+        Binding, ClientDigest, ClientKey, Event, Grant, Link, LinkKey, Meta, NetworkRef, Template,
+        TemplateKey,
     },
     checksum,
     outcome::Outcome,
@@ -20,7 +21,7 @@ use dhcp_common::{
 use dhcp_ebpf::{
     fixtures::{
         host::{HostFrame, scratch},
-        world::IFINDEX,
+        world::{IFINDEX, digest},
     },
     packet::Packet,
     respond::respond,
@@ -70,9 +71,9 @@ impl Run {
 /// What a run found when it looked into a map, or that it wrote to one.
 #[derive(Clone, Debug)]
 enum Look {
-    /// Some fields of an element; the others are copied later.
+    /// Some fields of a binding; the others are copied later.
     Half {
-        element: usize,
+        slot: u32,
         found: Binding,
         fields: u16,
     },
@@ -129,7 +130,9 @@ impl Kernel {
         let fresh = tables.fresh.into_inner();
         run.past.extend(fresh);
         run.from = run.past.iter().rev().find_map(|look| match look {
-            Look::Binding(binding) => binding.filter(|found| found.is_sealed_for(&scratch.client)),
+            Look::Binding(binding) => {
+                binding.filter(|found| found.is_sealed_for(digest(&scratch.client)))
+            }
             _ => None,
         });
         if is_interrupted {
@@ -237,20 +240,20 @@ impl<'a> RunTables<'a> {
         )
     }
 
-    /// The rest of the copy, from whatever the element's memory holds by now.
+    /// The rest of the copy, from whatever the slot's memory holds by now.
     fn second_half(
         &self,
         key: &ClientKey,
-        element: usize,
+        slot: u32,
         found: &Binding,
         fields: u16,
     ) -> Option<Binding> {
         match self.turn() {
             Turn::Again(Look::Binding(binding)) => *binding,
             Turn::New => {
-                let mut binding = torn(found, &self.kernel.elements[element], fields);
+                let mut binding = torn(found, &self.kernel.elements[slot as usize], fields);
                 if self.kernel.trusts_torn {
-                    binding = binding.sealed_for(key);
+                    binding = binding.sealed_for(digest(key));
                 }
                 self.note(Look::Binding(Some(binding)));
                 Some(binding)
@@ -308,21 +311,21 @@ impl Tables for RunTables<'_> {
             .map(|(.., network)| *network)
     }
 
-    fn binding(&self, key: &ClientKey) -> Option<Binding> {
+    fn binding(&self, key: &ClientKey, _digest: ClientDigest, _meta: &Meta) -> Option<Binding> {
         match self.turn() {
             Turn::Again(Look::Binding(binding)) => *binding,
             Turn::Again(Look::Half {
-                element,
+                slot,
                 found,
                 fields,
-            }) => self.second_half(key, *element, found, *fields),
+            }) => self.second_half(key, *slot, found, *fields),
             Turn::New => {
-                let element = self.kernel.index.get(key).copied();
-                let found = element.map(|element| (element, self.kernel.elements[element]));
+                let slot = self.kernel.index.get(key).copied();
+                let found = slot.map(|slot| (slot, self.kernel.elements[slot as usize]));
                 match found {
-                    Some((element, found)) if self.fields != 0 => {
+                    Some((slot, found)) if self.fields != 0 => {
                         self.note(Look::Half {
-                            element,
+                            slot,
                             found,
                             fields: self.fields,
                         });
@@ -356,7 +359,7 @@ impl Tables for RunTables<'_> {
 
     fn grant(&self, slot: u32) -> Option<Grant> {
         let grants = &self.kernel.grants;
-        (slot as usize <= self.kernel.max_leases).then(|| {
+        (slot < self.kernel.slots).then(|| {
             self.read(
                 |look| match look {
                     Look::Grant(grant) => Some(*grant),

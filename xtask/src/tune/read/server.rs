@@ -135,12 +135,11 @@ pub fn is_hidden(places: &Places) -> bool {
 pub fn server(places: &Places) -> Option<Server> {
     let pins = places.pin_dir.join(abi::CURRENT);
     let meta = meta(&pins)?;
-    let leases = MapData::from_pin(pins.join(map::LEASES)).ok()?;
     let bytes = map::ALL
         .iter()
         .filter_map(|name| map_bytes(&pins.join(name)));
     Some(Server {
-        max_leases: leases.info().ok()?.max_entries(),
+        max_leases: meta.max_leases,
         client_limit: meta.client_limit.into(),
         relay_limit: meta.relay_limit.into(),
         map_bytes: bytes.fold(0, u64::saturating_add),

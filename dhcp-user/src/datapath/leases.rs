@@ -1,0 +1,351 @@
+//! `LEASES`: a hash table that the controller keeps in an array, see [`dhcp_common::abi`] on places.
+//!
+//! What stands in the array is read from its memory, and written bucket by bucket through the kernel, for
+//! memory that the program may not write nobody maps writable. This is the only writer.
+
+use std::{collections::HashMap, os::fd::OwnedFd};
+
+use aya::maps::MapError;
+use dhcp_common::{
+    abi::{Binding, Bucket, Cell, ClientDigest, ClientKey, WAYS, lease_homes, lease_slots, map},
+    fingerprint::KEY_WORDS,
+};
+use memmap2::{MmapOptions, MmapRaw};
+
+use super::{bpf, error::DatapathError, pins::at};
+
+/// Why a binding is not published.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    #[error("slot {slot} is no place of this client's, or another one has it")]
+    Place { slot: u32 },
+    #[error(transparent)]
+    Map(#[from] MapError),
+}
+
+/// `LEASES` and `CLIENTS`.
+#[derive(Debug)]
+pub struct Leases {
+    fd: OwnedFd,
+    /// The buckets, mapped read-only.
+    buckets: MmapRaw,
+    /// Whose each slot is.
+    clients: MmapRaw,
+    homes: u32,
+    key: [u64; KEY_WORDS],
+    /// By bucket, how many clients whose home is at or before it have their place behind it.
+    passed: Vec<u16>,
+    /// Its memory serves the next change.
+    changes: Changes,
+}
+
+impl Leases {
+    /// Maps what is there, and puts right what a former controller may have left unfinished.
+    pub fn open(
+        fd: OwnedFd,
+        clients: &OwnedFd,
+        max_leases: u32,
+        key: [u64; KEY_WORDS],
+    ) -> Result<Self, DatapathError> {
+        let slots = lease_slots(max_leases) as usize;
+        let buckets = MmapOptions::new()
+            .len(slots * size_of::<Cell>())
+            .map_raw_read_only(&fd)
+            .map_err(at("mapping", map::LEASES.as_ref()))?;
+        let clients = MmapOptions::new()
+            .len(slots * size_of::<ClientKey>())
+            .map_raw(clients)
+            .map_err(at("mapping", map::CLIENTS.as_ref()))?;
+        let mut leases = Self {
+            fd,
+            buckets,
+            clients,
+            homes: lease_homes(max_leases),
+            key,
+            passed: vec![0; slots / WAYS as usize],
+            changes: Changes::default(),
+        };
+        leases.put_right().map_err(|source| DatapathError::Map {
+            map: map::LEASES,
+            source,
+        })?;
+        Ok(leases)
+    }
+
+    /// Counts who has gone past each bucket, and makes the flags say so. An entry that its client could not be
+    /// answered from goes: a controller that was killed left none, but the directory is an operator's.
+    fn put_right(&mut self) -> Result<(), MapError> {
+        let strays = self.count();
+        if !strays.is_empty() {
+            tracing::warn!(
+                entries = strays.len(),
+                "entries that answer nobody are removed"
+            );
+        }
+        self.change(|leases, changes| {
+            for slot in strays {
+                leases.clear(slot, changes);
+            }
+            for bucket in 0..leases.passed.len() {
+                leases.flag(bucket, changes);
+            }
+        })
+    }
+
+    /// Counts who has gone past each bucket. The slots that are in use and answer nobody come back.
+    fn count(&mut self) -> Vec<u32> {
+        let mut strays = Vec::new();
+        self.passed.fill(0);
+        for slot in 0..self.slots() {
+            let cell = self.cell(slot);
+            if !cell.is_in_use() {
+                continue;
+            }
+            let digest = self.digest(&self.client(slot));
+            let is_right = Cell::is_of(cell.tag, digest)
+                && cell.binding.slot == slot
+                && cell.binding.is_sealed_for(digest)
+                && digest.slots(self.homes).contains(&slot);
+            if is_right {
+                for bucket in self.passed_by(digest, slot) {
+                    self.passed[bucket] += 1;
+                }
+            } else {
+                strays.push(slot);
+            }
+        }
+        strays
+    }
+
+    /// Lets the program answer a client with `binding`, in the slot that this names, and in no other.
+    ///
+    /// # Errors
+    /// The slot is not one of the client's places, or the kernel is short of memory. An entry of the client
+    /// that was published before stays.
+    pub fn publish(&mut self, client: &ClientKey, binding: Binding) -> Result<(), LeaseError> {
+        let mut placed = Ok(());
+        self.change(|leases, changes| placed = leases.place(client, binding, changes))?;
+        placed
+    }
+
+    /// As [`Leases::publish`], many at once in few calls, which counts at start.
+    ///
+    /// # Errors
+    /// Some are not published.
+    pub fn publish_all(
+        &mut self,
+        bindings: impl IntoIterator<Item = (ClientKey, Binding)>,
+    ) -> Result<(), LeaseError> {
+        let mut bindings = bindings.into_iter().peekable();
+        let mut placed = Ok(());
+        while bindings.peek().is_some() {
+            self.change(|leases, changes| {
+                for (client, binding) in bindings.by_ref().take(bpf::BATCH) {
+                    placed = std::mem::replace(&mut placed, Ok(()))
+                        .and(leases.place(&client, binding, changes));
+                }
+            })?;
+        }
+        placed
+    }
+
+    /// Takes the client's entry away, if there is one. A program run may hold it until a fence.
+    ///
+    /// # Errors
+    /// The entry is still there, and answers. To be tried again until it is gone.
+    pub fn withdraw(&mut self, client: &ClientKey) -> Result<(), MapError> {
+        let digest = self.digest(client);
+        self.change(|leases, changes| {
+            if let Some(slot) = leases.find(digest, changes) {
+                leases.remove(digest, slot, changes);
+            }
+        })
+    }
+
+    /// Works out changes, and has the kernel carry them out.
+    fn change(&mut self, work_out: impl FnOnce(&mut Self, &mut Changes)) -> Result<(), MapError> {
+        let mut changes = std::mem::take(&mut self.changes);
+        work_out(self, &mut changes);
+        let result = changes.write(&self.fd);
+        changes.clear();
+        self.changes = changes;
+        if result.is_err() {
+            // Some of it may have been done; what counts is what stands there now.
+            self.count();
+        }
+        result
+    }
+
+    /// Calls `each` with every published entry.
+    pub fn for_each(&self, mut each: impl FnMut(Binding)) {
+        for slot in 0..self.slots() {
+            let cell = self.cell(slot);
+            if cell.is_in_use() {
+                each(cell.binding);
+            }
+        }
+    }
+
+    /// Whose a slot is, if it is in use.
+    pub fn client(&self, slot: u32) -> ClientKey {
+        assert!(slot < self.slots());
+        // SAFETY: as for cells; the program neither reads nor writes these, and every bit pattern is a key.
+        unsafe {
+            self.clients
+                .as_ptr()
+                .cast::<ClientKey>()
+                .add(slot as usize)
+                .read_volatile()
+        }
+    }
+
+    fn place(
+        &mut self,
+        client: &ClientKey,
+        binding: Binding,
+        changes: &mut Changes,
+    ) -> Result<(), LeaseError> {
+        let digest = self.digest(client);
+        let slot = binding.slot;
+        let found = self.find(digest, changes);
+        let is_place = digest.slots(self.homes).contains(&slot);
+        if !is_place || found != Some(slot) && changes.cell(self, slot).is_in_use() {
+            return Err(LeaseError::Place { slot });
+        }
+        if let Some(former) = found.filter(|former| *former != slot) {
+            self.remove(digest, former, changes);
+        }
+        if found != Some(slot) {
+            self.set_client(slot, *client);
+            for bucket in self.passed_by(digest, slot) {
+                self.passed[bucket] += 1;
+                self.flag(bucket, changes);
+            }
+        }
+        let cell = changes.cell_mut(self, slot);
+        cell.tag = digest.tag() | cell.tag & Cell::PASSED;
+        cell.binding = binding.sealed_for(digest);
+        Ok(())
+    }
+
+    fn remove(&mut self, digest: ClientDigest, slot: u32, changes: &mut Changes) {
+        self.clear(slot, changes);
+        for bucket in self.passed_by(digest, slot) {
+            self.passed[bucket] -= 1;
+            self.flag(bucket, changes);
+        }
+    }
+
+    fn clear(&self, slot: u32, changes: &mut Changes) {
+        let cell = changes.cell_mut(self, slot);
+        *cell = Cell {
+            tag: cell.tag & Cell::PASSED,
+            ..Cell::default()
+        };
+    }
+
+    /// Makes a bucket say whether to look further.
+    fn flag(&self, bucket: usize, changes: &mut Changes) {
+        let slot = bucket as u32 * WAYS;
+        let is_passed = self.passed[bucket] != 0;
+        if (changes.cell(self, slot).tag & Cell::PASSED != 0) != is_passed {
+            changes.cell_mut(self, slot).tag ^= Cell::PASSED;
+        }
+    }
+
+    /// Where a client's entry is.
+    fn find(&self, digest: ClientDigest, changes: &Changes) -> Option<u32> {
+        digest
+            .slots(self.homes)
+            .take_while(|slot| {
+                // Beyond the first bucket that nobody has passed there is nothing of the client.
+                let bucket = slot / WAYS;
+                bucket == digest.home(self.homes) || self.passed[bucket as usize - 1] != 0
+            })
+            .find(|slot| Cell::is_of(changes.cell(self, *slot).tag, digest))
+    }
+
+    /// The buckets that a client in this slot has gone past.
+    fn passed_by(&self, digest: ClientDigest, slot: u32) -> std::ops::Range<usize> {
+        digest.home(self.homes) as usize..(slot / WAYS) as usize
+    }
+
+    fn digest(&self, client: &ClientKey) -> ClientDigest {
+        ClientDigest::new(client, &self.key)
+    }
+
+    fn slots(&self) -> u32 {
+        self.passed.len() as u32 * WAYS
+    }
+
+    fn cell(&self, slot: u32) -> Cell {
+        assert!(slot < self.slots());
+        // SAFETY: the mapping holds `slots` cells, begins on a page, and lives as long as `self`. Only this
+        // object writes them, through the kernel and with `&mut self`. Volatile: the compiler knows nothing
+        // of those writes.
+        unsafe {
+            self.buckets
+                .as_ptr()
+                .cast::<Cell>()
+                .add(slot as usize)
+                .read_volatile()
+        }
+    }
+
+    fn set_client(&mut self, slot: u32, client: ClientKey) {
+        assert!(slot < self.slots());
+        // SAFETY: as for cells, and mapped writable.
+        unsafe {
+            self.clients
+                .as_mut_ptr()
+                .cast::<ClientKey>()
+                .add(slot as usize)
+                .write_volatile(client);
+        }
+    }
+}
+
+/// Buckets as they are to be.
+#[derive(Debug, Default)]
+struct Changes {
+    /// Where in the others a bucket is.
+    positions: HashMap<u32, usize>,
+    indices: Vec<u32>,
+    buckets: Vec<Bucket>,
+}
+
+impl Changes {
+    fn cell(&self, leases: &Leases, slot: u32) -> Cell {
+        match self.positions.get(&(slot / WAYS)) {
+            Some(position) => self.buckets[*position].cells[(slot % WAYS) as usize],
+            None => leases.cell(slot),
+        }
+    }
+
+    fn cell_mut(&mut self, leases: &Leases, slot: u32) -> &mut Cell {
+        let index = slot / WAYS;
+        let position = *self.positions.entry(index).or_insert_with(|| {
+            let first = index * WAYS;
+            self.indices.push(index);
+            self.buckets.push(Bucket {
+                cells: std::array::from_fn(|way| leases.cell(first + way as u32)),
+            });
+            self.buckets.len() - 1
+        });
+        &mut self.buckets[position].cells[(slot % WAYS) as usize]
+    }
+
+    fn write(&self, map: &OwnedFd) -> Result<(), MapError> {
+        let indices = self.indices.chunks(bpf::BATCH);
+        for (indices, buckets) in indices.zip(self.buckets.chunks(bpf::BATCH)) {
+            bpf::update_batch(map, indices, buckets)?;
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.positions.clear();
+        self.indices.clear();
+        self.buckets.clear();
+    }
+}
