@@ -3,7 +3,7 @@
 //! What stands in the array is read from its memory, and written bucket by bucket through the kernel, for
 //! memory that the program may not write nobody maps writable. This is the only writer.
 
-use std::{collections::HashMap, os::fd::OwnedFd};
+use std::{os::fd::OwnedFd, sync::Arc};
 
 use aya::maps::MapError;
 use dhcp_common::{
@@ -19,8 +19,8 @@ use super::{bpf, error::DatapathError, pins::at};
 pub enum LeaseError {
     #[error("slot {slot} is no place of this client's, or another one has it")]
     Place { slot: u32 },
-    #[error(transparent)]
-    Map(#[from] MapError),
+    #[error("the kernel refused the write: {0}")]
+    Kernel(#[source] Arc<MapError>),
 }
 
 /// `LEASES` and `CLIENTS`.
@@ -37,6 +37,8 @@ pub struct Leases {
     passed: Vec<u16>,
     /// Its memory serves the next change.
     changes: Changes,
+    /// Likewise: slots and seals of those that are being published.
+    placed: Vec<(ClientKey, u32, u64)>,
 }
 
 impl Leases {
@@ -63,7 +65,8 @@ impl Leases {
             homes: lease_homes(max_leases),
             key,
             passed: vec![0; slots / WAYS as usize],
-            changes: Changes::default(),
+            changes: Changes::new(slots / WAYS as usize),
+            placed: Vec::new(),
         };
         leases.put_right().map_err(|source| DatapathError::Map {
             map: map::LEASES,
@@ -117,36 +120,38 @@ impl Leases {
         strays
     }
 
-    /// Lets the program answer a client with `binding`, in the slot that this names, and in no other.
+    /// Lets the program answer these clients with their bindings, each in the slot that it names, in few calls. Of
+    /// several bindings of a client the last one counts.
     ///
-    /// # Errors
-    /// The slot is not one of the client's places, or the kernel is short of memory. An entry of the client
-    /// that was published before stays.
-    pub fn publish(&mut self, client: &ClientKey, binding: Binding) -> Result<(), LeaseError> {
-        let mut placed = Ok(());
-        self.change(|leases, changes| placed = leases.place(client, binding, changes))?;
-        placed
-    }
-
-    /// As [`Leases::publish`], many at once in few calls, which counts at start.
-    ///
-    /// # Errors
-    /// Some are not published.
-    pub fn publish_all(
+    /// Calls `refused` for each that is not published: its slot is none of the client's places, or the kernel is short
+    /// of memory. Such a client takes the slow path, unless an entry of it was published before: that one stays.
+    pub fn publish(
         &mut self,
         bindings: impl IntoIterator<Item = (ClientKey, Binding)>,
-    ) -> Result<(), LeaseError> {
+        mut refused: impl FnMut(ClientKey, LeaseError),
+    ) {
         let mut bindings = bindings.into_iter().peekable();
-        let mut placed = Ok(());
+        let mut placed = std::mem::take(&mut self.placed);
         while bindings.peek().is_some() {
-            self.change(|leases, changes| {
+            placed.clear();
+            let result = self.change(|leases, changes| {
                 for (client, binding) in bindings.by_ref().take(bpf::BATCH) {
-                    placed = std::mem::replace(&mut placed, Ok(()))
-                        .and(leases.place(&client, binding, changes));
+                    match leases.place(&client, binding, changes) {
+                        Ok(seal) => placed.push((client, binding.slot, seal)),
+                        Err(error) => refused(client, error),
+                    }
                 }
-            })?;
+            });
+            if let Err(error) = result {
+                let error = Arc::new(error);
+                for (client, slot, seal) in &placed {
+                    if self.cell(*slot).binding.seal != *seal {
+                        refused(*client, LeaseError::Kernel(Arc::clone(&error)));
+                    }
+                }
+            }
         }
-        placed
+        self.placed = placed;
     }
 
     /// Takes the client's entry away, if there is one. A program run may hold it until a fence.
@@ -204,7 +209,7 @@ impl Leases {
         client: &ClientKey,
         binding: Binding,
         changes: &mut Changes,
-    ) -> Result<(), LeaseError> {
+    ) -> Result<u64, LeaseError> {
         let digest = self.digest(client);
         let slot = binding.slot;
         let found = self.find(digest, changes);
@@ -225,7 +230,7 @@ impl Leases {
         let cell = changes.cell_mut(self, slot);
         cell.tag = digest.tag() | cell.tag & Cell::PASSED;
         cell.binding = binding.sealed_for(digest);
-        Ok(())
+        Ok(cell.binding.seal)
     }
 
     fn remove(&mut self, digest: ClientDigest, slot: u32, changes: &mut Changes) {
@@ -308,31 +313,39 @@ impl Leases {
 /// Buckets as they are to be.
 #[derive(Debug, Default)]
 struct Changes {
-    /// Where in the others a bucket is.
-    positions: HashMap<u32, usize>,
+    /// Of each bucket of the table, one more than its place in the others, or zero.
+    positions: Vec<u32>,
     indices: Vec<u32>,
     buckets: Vec<Bucket>,
 }
 
 impl Changes {
+    fn new(buckets: usize) -> Self {
+        Self {
+            positions: vec![0; buckets],
+            ..Self::default()
+        }
+    }
+
     fn cell(&self, leases: &Leases, slot: u32) -> Cell {
-        match self.positions.get(&(slot / WAYS)) {
-            Some(position) => self.buckets[*position].cells[(slot % WAYS) as usize],
-            None => leases.cell(slot),
+        match self.positions[(slot / WAYS) as usize] {
+            0 => leases.cell(slot),
+            position => self.buckets[position as usize - 1].cells[(slot % WAYS) as usize],
         }
     }
 
     fn cell_mut(&mut self, leases: &Leases, slot: u32) -> &mut Cell {
         let index = slot / WAYS;
-        let position = *self.positions.entry(index).or_insert_with(|| {
+        let position = &mut self.positions[index as usize];
+        if *position == 0 {
             let first = index * WAYS;
             self.indices.push(index);
             self.buckets.push(Bucket {
                 cells: std::array::from_fn(|way| leases.cell(first + way as u32)),
             });
-            self.buckets.len() - 1
-        });
-        &mut self.buckets[position].cells[(slot % WAYS) as usize]
+            *position = self.buckets.len() as u32;
+        }
+        &mut self.buckets[*position as usize - 1].cells[(slot % WAYS) as usize]
     }
 
     fn write(&self, map: &OwnedFd) -> Result<(), MapError> {
@@ -344,8 +357,9 @@ impl Changes {
     }
 
     fn clear(&mut self) {
-        self.positions.clear();
-        self.indices.clear();
+        for index in self.indices.drain(..) {
+            self.positions[index as usize] = 0;
+        }
         self.buckets.clear();
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    future::poll_fn,
+    future::{poll_fn, ready},
     io,
     os::fd::AsRawFd,
     sync::Arc,
@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use dhcp_common::abi::{ClientKey, TemplateKey};
+use dhcp_common::abi::{Binding, ClientKey, TemplateKey};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     sync::{mpsc, oneshot},
@@ -28,7 +28,8 @@ use crate::{
         fence::{Fence, Fenced},
     },
     engine::{
-        Command, CommandId, CommandOutcome, Counters, Effect, Engine, FenceId, Input, ProbeAnswer,
+        Command, CommandId, CommandOutcome, Counters, Effect, Egress, Engine, FenceId, Input,
+        ProbeAnswer,
     },
     slowpath::{
         frame::{self, TooLarge},
@@ -36,7 +37,7 @@ use crate::{
         tap::Tap,
         xsk::{SendError, XskSocket},
     },
-    store::committer::{Committed, Committer},
+    store::committer::{Committed, Committer, Work},
 };
 
 mod ports;
@@ -45,8 +46,8 @@ mod ports;
 const FRAMES_PER_TURN: u32 = 64;
 /// Answers to probes, likewise.
 const ANSWERS_PER_TURN: usize = 64;
-/// Results and commands that are taken in before others have their turn.
-const INPUTS_PER_TURN: usize = 1024;
+/// Results of commits, likewise.
+const RESULTS_PER_TURN: usize = 64;
 /// After what the kernel refused, or a device that was busy.
 const RETRY: Duration = Duration::from_millis(10);
 
@@ -58,7 +59,7 @@ pub struct Parts {
     pub fence: Fence,
     pub fenced: Fenced,
     pub committer: Committer,
-    pub committed: mpsc::UnboundedReceiver<Committed>,
+    pub committed: mpsc::UnboundedReceiver<Vec<Committed>>,
     pub events: Events,
     pub commands: mpsc::Receiver<(Command, oneshot::Sender<CommandOutcome>)>,
     pub changes: mpsc::Receiver<Change>,
@@ -92,18 +93,30 @@ pub struct Controller {
     stuck: VecDeque<(FenceId, ClientKey)>,
     /// Withdrawn, not yet handed to the fence.
     withdrawn: Vec<FenceId>,
+    /// Results that have come, and whose turn it has not been.
+    results: VecDeque<Committed>,
     effects: Vec<Effect>,
+    batch: Batch,
+}
+
+/// What is carried out together at the end of a turn.
+#[derive(Default)]
+struct Batch {
+    commits: Vec<Work>,
+    bindings: Vec<(ClientKey, Binding)>,
+    replies: Vec<(Egress, Vec<u8>)>,
 }
 
 /// What woke the loop.
 enum Wake {
     Frames(usize),
     Answers(usize),
-    Committed(Committed),
+    Committed(Vec<Committed>),
     Fenced(Vec<FenceId>),
     Events(Vec<KernelEvent>),
     Command(Command, oneshot::Sender<CommandOutcome>),
     Change(Box<Change>),
+    Results,
     Time,
 }
 
@@ -118,7 +131,9 @@ impl Controller {
             last_command: 0,
             stuck: VecDeque::new(),
             withdrawn: Vec::new(),
+            results: VecDeque::new(),
             effects: Vec::new(),
+            batch: Batch::default(),
         }
     }
 
@@ -138,7 +153,7 @@ impl Controller {
             match self.wake().await? {
                 Wake::Frames(index) => self.frames(index)?,
                 Wake::Answers(index) => self.answers(index),
-                Wake::Committed(result) => self.committed(result),
+                Wake::Committed(results) => self.results.extend(results),
                 Wake::Fenced(fences) => {
                     for fence in fences {
                         self.input(Input::Fenced(fence));
@@ -151,8 +166,10 @@ impl Controller {
                 }
                 Wake::Command(command, answer) => self.command(command, answer),
                 Wake::Change(change) => self.change(*change),
+                Wake::Results => {}
                 Wake::Time => self.retry(),
             }
+            self.committed();
             let now = Nanos::now();
             if self
                 .parts
@@ -169,6 +186,7 @@ impl Controller {
 
     async fn wake(&mut self) -> anyhow::Result<Wake> {
         let deadline = self.deadline();
+        let has_results = !self.results.is_empty();
         let Self {
             parts, slow, heard, ..
         } = self;
@@ -183,11 +201,12 @@ impl Controller {
         Ok(tokio::select! {
             index = readable(slow.iter().map(|slow| &slow.socket)) => Wake::Frames(index?),
             index = readable(heard.iter().map(|heard| &heard.tap)) => Wake::Answers(index?),
-            Some(result) = committed.recv() => Wake::Committed(result),
+            Some(results) = committed.recv(), if !has_results => Wake::Committed(results),
             Some(fences) = fenced.recv() => Wake::Fenced(fences),
             events = events.next() => Wake::Events(events?),
             Some((command, answer)) = commands.recv() => Wake::Command(command, answer),
             Some(change) = changes.recv() => Wake::Change(Box::new(change)),
+            () = ready(()), if has_results => Wake::Results,
             () = sleep_until(deadline) => Wake::Time,
         })
     }
@@ -274,18 +293,17 @@ impl Controller {
         }
     }
 
-    /// One result, and those that are there with it.
-    fn committed(&mut self, first: Committed) {
-        let mut next = Some(first);
-        for _ in 0..INPUTS_PER_TURN {
-            let Some((ticket, result)) = next else {
-                break;
-            };
-            self.input(Input::Committed { ticket, result });
-            next = self.parts.committed.try_recv().ok();
-        }
-        if let Some((ticket, result)) = next {
-            self.input(Input::Committed { ticket, result });
+    /// Results of commits, up to a turn's share: frames that arrive meanwhile do not wait for all of them.
+    fn committed(&mut self) {
+        let Self {
+            parts: Parts { engine, grants, .. },
+            results,
+            effects,
+            ..
+        } = self;
+        let now = Nanos::now();
+        for (ticket, result) in results.drain(..results.len().min(RESULTS_PER_TURN)) {
+            engine.handle(Input::Committed { ticket, result }, now, grants, effects);
         }
     }
 
@@ -310,20 +328,18 @@ impl Controller {
         }
     }
 
+    /// Carries out what the engine has decided in this turn: all commits in one go, all bindings in one call, and then all
+    /// replies, so that what a client asks next finds its binding. Only what is withdrawn must not overtake a binding.
     fn carry_out(&mut self) {
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {
             match effect {
-                Effect::Commit { ticket, changes } => self.parts.committer.submit(ticket, changes),
-                Effect::Publish { key, binding } => {
-                    if let Err(error) = self.parts.maps.leases.publish(&key, binding) {
-                        tracing::warn!(?key, %error, "the client is served by the controller alone");
-                        // What stands there promises less than has been decided since, and the next
-                        // controller would believe it.
-                        self.forget(&key);
-                    }
+                Effect::Commit { ticket, changes } => self.batch.commits.push((ticket, changes)),
+                Effect::Publish { key, binding } => self.batch.bindings.push((key, binding)),
+                Effect::Withdraw { fence, key } => {
+                    self.publish();
+                    self.withdraw(fence, key);
                 }
-                Effect::Withdraw { fence, key } => self.withdraw(fence, key),
                 Effect::PublishTemplate { key, template } => {
                     if let Err(error) = self.parts.maps.publish_template(&key, &template) {
                         tracing::warn!(%error, "requests of this shape stay with the controller");
@@ -334,10 +350,7 @@ impl Controller {
                         tracing::warn!(%error, "new shapes of requests stay with the controller");
                     }
                 }
-                Effect::Send { egress, payload } => {
-                    let build = |mac, octets: &mut _| frame::build(&egress, mac, &payload, octets);
-                    transmit(&mut self.slow, egress.ifindex, build);
-                }
+                Effect::Send { egress, payload } => self.batch.replies.push((egress, payload)),
                 Effect::Probe(probe) => {
                     let prober = &self.prober;
                     let build = |mac, octets: &mut _| prober.build(&probe, mac, octets);
@@ -353,6 +366,16 @@ impl Controller {
         }
         // Its memory serves the next turn.
         self.effects = effects;
+        if !self.batch.commits.is_empty() {
+            let next = Vec::with_capacity(self.batch.commits.len());
+            let commits = std::mem::replace(&mut self.batch.commits, next);
+            self.parts.committer.submit(commits);
+        }
+        self.publish();
+        for (egress, payload) in self.batch.replies.drain(..) {
+            let build = |mac, octets: &mut _| frame::build(&egress, mac, &payload, octets);
+            transmit(&mut self.slow, egress.ifindex, build);
+        }
         for slow in &mut self.slow {
             slow.is_pending = slow.socket.get_mut().flush() > 0;
         }
@@ -361,6 +384,19 @@ impl Controller {
                 Ok(()) => self.withdrawn.clear(),
                 Err(error) => tracing::error!(%error, "withdrawn leases are not freed yet"),
             }
+        }
+    }
+
+    fn publish(&mut self) {
+        let mut refused = Vec::new();
+        let bindings = self.batch.bindings.drain(..);
+        self.parts.maps.leases.publish(bindings, |key, error| {
+            tracing::warn!(?key, %error, "the client is served by the controller alone");
+            refused.push(key);
+        });
+        for key in refused {
+            // What stands there promises less than has been decided since, and the next controller would believe it.
+            self.forget(&key);
         }
     }
 

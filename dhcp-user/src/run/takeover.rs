@@ -76,7 +76,10 @@ pub async fn take_over(
             }
         }
         missing += bindings.len();
-        if let Err(error) = datapath.maps.leases.publish_all(bindings) {
+        let mut refused = None;
+        let leases = &mut datapath.maps.leases;
+        leases.publish(bindings, |_, error| refused = Some(error));
+        if let Some(error) = refused {
             tracing::warn!(%error, "some clients will be served by the controller alone");
         }
         if !is_more {

@@ -1,15 +1,17 @@
 //! Group commit: whatever has queued up while the last `fsync` ran goes into the next transaction.
 //!
-//! [`Committer::submit`] never blocks the engine. At the queue's bound it refuses, at once and through
+//! Tickets come in the groups in which the engine decided on them, and results go back in those in which they were
+//! committed: each group wakes the other thread once. [`Committer::submit`] never blocks the engine. At the queue's bound it refuses, at once and through
 //! the same channel as every other result: the engine then promises nothing, and the client asks
 //! again. So it is while the store fails ([`super::outage`]) or does not answer ([`super::stall`]).
 
 use std::{
+    collections::VecDeque,
     io,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-        mpsc::{self, RecvTimeoutError, SyncSender, TrySendError},
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        mpsc::{self, RecvTimeoutError},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -34,10 +36,10 @@ const TICK: Duration = Duration::from_secs(10);
 const CONSEQUENCES: &str =
     "no new leases until it is back; clients are renewed as far as is on disk";
 
+/// A ticket and its changes, to be committed together.
+pub type Work = (Ticket, Vec<Change>);
 /// A ticket and what became of its changes.
 pub type Committed = (Ticket, Result<Vec<Applied>, CommitError>);
-
-type Work = (Ticket, Vec<Change>);
 
 /// What the committer has done so far.
 #[derive(Debug, Default)]
@@ -103,8 +105,10 @@ enum Refused {
 /// The thread that owns the store. Dropping this waits until all that was submitted is committed.
 #[derive(Debug)]
 pub struct Committer {
-    queue: Option<SyncSender<Work>>,
-    results: UnboundedSender<Committed>,
+    queue: Option<mpsc::Sender<Vec<Work>>>,
+    /// Tickets handed over and not yet looked at.
+    waiting: Arc<AtomicUsize>,
+    results: UnboundedSender<Vec<Committed>>,
     counters: Arc<Counters>,
     watch: Arc<Watch>,
     thread: Option<JoinHandle<()>>,
@@ -119,15 +123,18 @@ impl Committer {
         store: Box<dyn Store>,
         wall: Wall,
         clock: impl FnMut() -> Sample + Send + 'static,
-        results: UnboundedSender<Committed>,
+        results: UnboundedSender<Vec<Committed>>,
     ) -> io::Result<Self> {
-        let (queue, work) = mpsc::sync_channel(MAX_QUEUED);
+        let (queue, work) = mpsc::channel();
+        let waiting = Arc::<AtomicUsize>::default();
         let counters = Arc::new(Counters::default());
         let watch = Arc::new(Watch::new(Instant::now()));
         let mut worker = Worker {
             store,
             wall,
             clock,
+            taken: VecDeque::new(),
+            waiting: Arc::clone(&waiting),
             results: results.clone(),
             counters: Arc::clone(&counters),
             watch: Arc::clone(&watch),
@@ -138,6 +145,7 @@ impl Committer {
             .spawn(move || worker.run(&work))?;
         Ok(Self {
             queue: Some(queue),
+            waiting,
             results,
             counters,
             watch,
@@ -145,22 +153,30 @@ impl Committer {
         })
     }
 
-    /// Hands over changes to be committed together. The result follows on the channel.
-    pub fn submit(&self, ticket: Ticket, changes: Vec<Change>) {
+    /// Hands over tickets, the changes of each to be committed together. The results follow on the channel.
+    pub fn submit(&self, mut work: Vec<Work>) {
+        if work.is_empty() {
+            return;
+        }
         if self.watch.is_stalled(Instant::now()) {
             self.tell_of_stall();
-            return refuse(ticket, Refused::Stalled, &self.counters, &self.results);
+            return self.refuse(work, Refused::Stalled);
         }
-        let refused = match self
-            .queue
-            .as_ref()
-            .map(|queue| queue.try_send((ticket, changes)))
-        {
-            Some(Ok(())) => return,
-            Some(Err(TrySendError::Full(_))) => Refused::QueueFull,
-            Some(Err(TrySendError::Disconnected(_))) | None => Refused::Ended,
+        let room = MAX_QUEUED.saturating_sub(self.waiting.load(Relaxed));
+        let excess = work.split_off(room.min(work.len()));
+        self.waiting.fetch_add(work.len(), Relaxed);
+        let sent = match &self.queue {
+            Some(queue) => queue.send(work).map_err(|unsent| unsent.0),
+            None => Err(work),
         };
-        refuse(ticket, refused, &self.counters, &self.results);
+        if let Err(unsent) = sent {
+            self.refuse(unsent, Refused::Ended);
+        }
+        self.refuse(excess, Refused::QueueFull);
+    }
+
+    fn refuse(&self, work: Vec<Work>, why: Refused) {
+        refuse(work, why, &self.counters, &self.results);
     }
 
     fn tell_of_stall(&self) {
@@ -187,78 +203,105 @@ impl Drop for Committer {
     }
 }
 
-fn refuse(ticket: Ticket, why: Refused, counters: &Counters, results: &UnboundedSender<Committed>) {
-    counters.refused.fetch_add(1, Relaxed);
-    // Nobody listens for results only when the controller is going down.
-    let _ = results.send((ticket, Err(CommitError(Box::new(why)))));
+fn refuse(
+    work: impl IntoIterator<Item = Work>,
+    why: Refused,
+    counters: &Counters,
+    results: &UnboundedSender<Vec<Committed>>,
+) {
+    let error = Shared(Arc::new(CommitError(Box::new(why))));
+    let tickets = work.into_iter().map(|(ticket, _)| ticket);
+    let refused = failures(tickets, &error);
+    if !refused.is_empty() {
+        counters.refused.fetch_add(refused.len() as u64, Relaxed);
+        // Nobody listens for results only when the controller is going down.
+        let _ = results.send(refused);
+    }
+}
+
+fn failures(tickets: impl Iterator<Item = Ticket>, error: &Shared) -> Vec<Committed> {
+    let failed = tickets.map(|ticket| (ticket, Err(CommitError(Box::new(error.clone())))));
+    failed.collect()
 }
 
 struct Worker<C> {
     store: Box<dyn Store>,
     wall: Wall,
     clock: C,
-    results: UnboundedSender<Committed>,
+    /// Taken from the queue, and too many for the last transaction.
+    taken: VecDeque<Work>,
+    waiting: Arc<AtomicUsize>,
+    results: UnboundedSender<Vec<Committed>>,
     counters: Arc<Counters>,
     watch: Arc<Watch>,
     outage: Option<Outage>,
 }
 
 impl<C: FnMut() -> Sample> Worker<C> {
-    fn run(&mut self, work: &mpsc::Receiver<Work>) {
+    fn run(&mut self, queue: &mpsc::Receiver<Vec<Work>>) {
         loop {
             self.look_after_outage();
-            let now = Instant::now();
-            let wait = self.outage.as_ref().map_or(TICK, |outage| outage.wait(now));
-            match work.recv_timeout(wait) {
-                Ok((ticket, _)) if self.is_paused() => {
-                    refuse(ticket, Refused::Paused, &self.counters, &self.results);
-                    if let Some(outage) = &mut self.outage {
-                        outage.refused();
-                    }
+            if self.taken.is_empty() {
+                let now = Instant::now();
+                let wait = self.outage.as_ref().map_or(TICK, |outage| outage.wait(now));
+                match queue.recv_timeout(wait) {
+                    Ok(work) => self.taken.extend(work),
+                    Err(RecvTimeoutError::Timeout) => self.tick(),
+                    Err(RecvTimeoutError::Disconnected) => return,
                 }
-                Ok(first) => self.commit_batch(first, work),
-                Err(RecvTimeoutError::Timeout) => self.tick(),
-                Err(RecvTimeoutError::Disconnected) => return,
+            } else if self.is_paused() {
+                self.refuse_all();
+            } else {
+                self.commit_batch(queue);
             }
         }
     }
 
-    fn commit_batch(&mut self, first: Work, work: &mpsc::Receiver<Work>) {
+    fn refuse_all(&mut self) {
+        let refused = self.taken.len();
+        self.waiting.fetch_sub(refused, Relaxed);
+        let work = self.taken.drain(..);
+        refuse(work, Refused::Paused, &self.counters, &self.results);
+        if let Some(outage) = &mut self.outage {
+            outage.refused(refused);
+        }
+    }
+
+    fn commit_batch(&mut self, queue: &mpsc::Receiver<Vec<Work>>) {
         let mut tickets = Vec::new();
         let mut changes = Vec::new();
-        let mut next = Some(first);
-        while let Some((ticket, of_ticket)) = next {
+        while changes.len() < MAX_BATCH {
+            let Some((ticket, of_ticket)) = self.taken.pop_front() else {
+                match queue.try_recv() {
+                    Ok(work) => self.taken.extend(work),
+                    Err(_) => break,
+                }
+                continue;
+            };
             tickets.push((ticket, of_ticket.len()));
             changes.extend(of_ticket.into_iter().map(|change| self.wall_change(change)));
-            next = (changes.len() < MAX_BATCH)
-                .then(|| work.try_recv().ok())
-                .flatten();
         }
+        self.waiting.fetch_sub(tickets.len(), Relaxed);
         let start = Instant::now();
         let result = self.watched(|worker| {
             worker.keep_anchor()?;
             worker.store.commit(&changes)
         });
-        match result {
+        let results = match result {
             Ok(applied) => {
                 self.count(changes.len(), start.elapsed());
                 self.succeeded();
                 let mut applied = applied.into_iter();
-                for (ticket, len) in tickets {
-                    let _ = self
-                        .results
-                        .send((ticket, Ok(applied.by_ref().take(len).collect())));
-                }
+                let result = |(ticket, len)| (ticket, Ok(applied.by_ref().take(len).collect()));
+                tickets.into_iter().map(result).collect()
             }
             Err(error) => {
                 self.failed(&error);
-                let error = Shared(Arc::new(error));
-                for (ticket, _) in tickets {
-                    let error = CommitError(Box::new(error.clone()));
-                    let _ = self.results.send((ticket, Err(error)));
-                }
+                let tickets = tickets.into_iter().map(|(ticket, _)| ticket);
+                failures(tickets, &Shared(Arc::new(error)))
             }
-        }
+        };
+        let _ = self.results.send(results);
     }
 
     fn wall_change(&self, change: Change) -> WallChange {

@@ -7,7 +7,9 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension as _, Transaction, named_params, params};
+use rusqlite::{
+    CachedStatement, Connection, OptionalExtension as _, Transaction, named_params, params,
+};
 
 use super::{
     RecordState, WallChange,
@@ -36,6 +38,52 @@ FROM (
 const OLDEST: &str = "SELECT until FROM past ORDER BY id LIMIT 1";
 const PRUNE: &str = "\
 DELETE FROM past WHERE id IN (SELECT id FROM past ORDER BY id LIMIT ?1) AND until < ?2";
+
+/// What a transaction adds to the past.
+pub(super) struct Closing<'a> {
+    history: &'a History,
+    close: CachedStatement<'a>,
+}
+
+impl Closing<'_> {
+    /// To be called before a change is applied, while what it ends is still there.
+    pub fn note(&mut self, change: &WallChange) -> rusqlite::Result<()> {
+        let History {
+            keep,
+            drift_ns,
+            clock,
+        } = self.history;
+        if keep.is_zero() {
+            return Ok(());
+        }
+        let now = clock().shifted(drift_ns.saturating_neg());
+        let (address, client, after) = match change {
+            WallChange::Put(put) => (put.record.address, put.record.client, Some(&**put)),
+            WallChange::Remove { address, client } => (*address, *client, None),
+        };
+        let origin = after.map(|put| &put.record.origin);
+        let until = match after {
+            // With what the kernel had granted.
+            Some(put) if put.record.state == RecordState::Former => put.expires.min(now),
+            _ => now,
+        };
+        let [bound, forgotten, revoked] = HELD.map(state_number);
+        self.close.execute(named_params! {
+            ":address": u32::from(address),
+            ":client": client.to_octets(),
+            ":stays": after.is_some_and(|put| is_held(put.record.state)),
+            ":htype": origin.map(|origin| origin.hardware.htype),
+            ":chaddr": origin.map(|origin| origin.hardware.octets()),
+            ":relay_info": origin.and_then(|origin| origin.relay_info.as_deref()),
+            ":until": until.0,
+            ":drift": drift_ns,
+            ":bound": bound,
+            ":forgotten": forgotten,
+            ":revoked": revoked,
+        })?;
+        Ok(())
+    }
+}
 
 /// How far the wall clock is ahead of a store's time.
 pub(super) fn drift_of(connection: &Connection) -> rusqlite::Result<i64> {
@@ -75,37 +123,15 @@ impl Default for History {
 }
 
 impl History {
-    /// To be called before the change is applied, while what it ends is still there.
-    pub fn note(&self, transaction: &Transaction<'_>, change: &WallChange) -> rusqlite::Result<()> {
-        if self.keep.is_zero() {
-            return Ok(());
-        }
-        let now = (self.clock)().shifted(self.drift_ns.saturating_neg());
-        let (address, client, after) = match change {
-            WallChange::Put(put) => (put.record.address, put.record.client, Some(&**put)),
-            WallChange::Remove { address, client } => (*address, *client, None),
-        };
-        let origin = after.map(|put| &put.record.origin);
-        let until = match after {
-            // With what the kernel had granted.
-            Some(put) if put.record.state == RecordState::Former => put.expires.min(now),
-            _ => now,
-        };
-        let [bound, forgotten, revoked] = HELD.map(state_number);
-        transaction.prepare_cached(CLOSE)?.execute(named_params! {
-            ":address": u32::from(address),
-            ":client": client.to_octets(),
-            ":stays": after.is_some_and(|put| is_held(put.record.state)),
-            ":htype": origin.map(|origin| origin.hardware.htype),
-            ":chaddr": origin.map(|origin| origin.hardware.octets()),
-            ":relay_info": origin.and_then(|origin| origin.relay_info.as_deref()),
-            ":until": until.0,
-            ":drift": self.drift_ns,
-            ":bound": bound,
-            ":forgotten": forgotten,
-            ":revoked": revoked,
-        })?;
-        Ok(())
+    /// For the changes of one transaction.
+    pub fn closing<'a>(
+        &'a self,
+        transaction: &'a Transaction<'_>,
+    ) -> rusqlite::Result<Closing<'a>> {
+        Ok(Closing {
+            history: self,
+            close: transaction.prepare_cached(CLOSE)?,
+        })
     }
 
     /// Prunes with a commit of so many changes.

@@ -63,8 +63,8 @@ impl Outage {
         }
     }
 
-    pub fn refused(&mut self) {
-        self.refused += 1;
+    pub fn refused(&mut self, tickets: usize) {
+        self.refused += tickets as u64;
     }
 
     pub fn is_paused(&self) -> bool {
@@ -128,7 +128,7 @@ mod tests {
         let start = Instant::now();
         let at = |ms| start + millis(ms);
         let mut outage = Outage::begin(start);
-        outage.refused();
+        outage.refused(1);
         outage.succeeded(at(250));
         assert!(!outage.is_paused());
         // It took a small commit, and not the next.

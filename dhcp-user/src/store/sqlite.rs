@@ -12,27 +12,46 @@ use std::{
 
 use dhcp_common::abi::ClientKey;
 use nix::fcntl::{Flock, FlockArg};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, ToSql, Transaction, params};
 
 pub use super::file::OpenError;
 use super::{
     Applied, CommitError, Hardware, Origin, Record, RecordState, Store, WallChange, WallRecord,
     file::{check_header, create, open_checked},
-    history::{History, PRUNED_BY_TICK, drift_of},
+    history::{Closing, History, PRUNED_BY_TICK, drift_of},
     wall::{Anchor, Utc},
 };
 use crate::clock::Nanos;
 
-const PUT: &str = "\
-INSERT INTO lease (address, client, state, htype, chaddr, client_id, host_name, relay_info, since, expires, horizon)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-ON CONFLICT (address) DO UPDATE SET
+macro_rules! insert {
+    ($on_conflict:literal) => {
+        concat!(
+            "INSERT INTO lease (address, client, state, htype, chaddr, client_id, host_name, relay_info, \
+             since, expires, horizon) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+             ON CONFLICT (address) DO ",
+            $on_conflict
+        )
+    };
+}
+
+/// Of an address that has no record, as those of most new clients have none: there is nothing to be compared, and no past.
+const NEW: &str = insert!("NOTHING");
+const PUT: &str = insert!(
+    "UPDATE SET
     client = excluded.client, state = excluded.state, htype = excluded.htype, chaddr = excluded.chaddr,
     client_id = excluded.client_id, host_name = excluded.host_name, relay_info = excluded.relay_info,
     expires = excluded.expires, horizon = excluded.horizon,
     since = CASE WHEN lease.client = excluded.client AND lease.state IN (?13, ?14, ?15)
         THEN min(lease.since, excluded.since) ELSE excluded.since END
-WHERE lease.client = excluded.client OR lease.state = ?12";
+WHERE lease.client = excluded.client OR lease.state = ?12"
+);
+/// The last parameters of [`PUT`].
+const PUT_STATES: [RecordState; 4] = [
+    RecordState::Former,
+    RecordState::Bound,
+    RecordState::Forgotten,
+    RecordState::Revoked,
+];
 const REMOVE: &str = "DELETE FROM lease WHERE address = ?1 AND client = ?2";
 const EXISTS: &str = "SELECT 1 FROM lease WHERE address = ?1";
 pub(super) const LOAD: &str = "\
@@ -112,11 +131,10 @@ impl Store for SqliteStore {
         let history = &self.history;
         let write = |connection: &mut Connection| {
             let transaction = connection.transaction()?;
-            let applied = changes.iter().map(|change| {
-                history.note(&transaction, change)?;
-                apply(&transaction, change)
-            });
+            let mut statements = Statements::new(&transaction, history)?;
+            let applied = changes.iter().map(|change| statements.apply(change));
             let applied = applied.collect::<Result<_, _>>()?;
+            drop(statements);
             history.prune(&transaction, changes.len())?;
             transaction.commit()?;
             Ok(applied)
@@ -173,49 +191,83 @@ impl Store for SqliteStore {
     }
 }
 
-fn apply(transaction: &Transaction<'_>, change: &WallChange) -> rusqlite::Result<Applied> {
-    let changed = match change {
-        WallChange::Put(put) => {
-            let WallRecord {
-                record,
-                since,
-                expires,
-                horizon,
-            } = &**put;
-            let origin = &record.origin;
-            transaction.prepare_cached(PUT)?.execute(params![
-                u32::from(record.address),
-                record.client.to_octets(),
-                state_number(record.state),
-                origin.hardware.htype,
-                origin.hardware.octets(),
-                origin.client_id,
-                origin.host_name,
-                origin.relay_info,
-                since.0,
-                expires.0,
-                horizon.0,
-                state_number(RecordState::Former),
-                state_number(RecordState::Bound),
-                state_number(RecordState::Forgotten),
-                state_number(RecordState::Revoked),
-            ])?
-        }
-        WallChange::Remove { address, client } => {
-            let address = u32::from(*address);
-            let removed = transaction
-                .prepare_cached(REMOVE)?
-                .execute(params![address, client.to_octets()])?;
-            // What is not there is removed already.
-            let is_gone = removed == 0 && !transaction.prepare_cached(EXISTS)?.exists([address])?;
-            removed + usize::from(is_gone)
-        }
-    };
-    Ok(if changed == 0 {
-        Applied::Conflict
-    } else {
-        Applied::Done
-    })
+/// What a transaction is made of.
+struct Statements<'a> {
+    new: CachedStatement<'a>,
+    put: CachedStatement<'a>,
+    remove: CachedStatement<'a>,
+    exists: CachedStatement<'a>,
+    history: Closing<'a>,
+}
+
+impl<'a> Statements<'a> {
+    fn new(transaction: &'a Transaction<'_>, history: &'a History) -> rusqlite::Result<Self> {
+        Ok(Self {
+            new: transaction.prepare_cached(NEW)?,
+            put: transaction.prepare_cached(PUT)?,
+            remove: transaction.prepare_cached(REMOVE)?,
+            exists: transaction.prepare_cached(EXISTS)?,
+            history: history.closing(transaction)?,
+        })
+    }
+
+    fn apply(&mut self, change: &WallChange) -> rusqlite::Result<Applied> {
+        let is_done = match change {
+            WallChange::Put(put) => {
+                write(&mut self.new, put, &[])? || {
+                    self.history.note(change)?;
+                    write(&mut self.put, put, &PUT_STATES)?
+                }
+            }
+            WallChange::Remove { address, client } => {
+                self.history.note(change)?;
+                let address = u32::from(*address);
+                let removed = self.remove.execute(params![address, client.to_octets()])?;
+                // What is not there is removed already.
+                removed != 0 || !self.exists.exists([address])?
+            }
+        };
+        Ok(if is_done {
+            Applied::Done
+        } else {
+            Applied::Conflict
+        })
+    }
+}
+
+/// Whether the record was written.
+fn write(
+    statement: &mut CachedStatement<'_>,
+    put: &WallRecord,
+    states: &[RecordState],
+) -> rusqlite::Result<bool> {
+    let WallRecord {
+        record,
+        since,
+        expires,
+        horizon,
+    } = put;
+    let origin = &record.origin;
+    let columns: &[&dyn ToSql] = params![
+        u32::from(record.address),
+        record.client.to_octets(),
+        state_number(record.state),
+        origin.hardware.htype,
+        origin.hardware.octets(),
+        origin.client_id,
+        origin.host_name,
+        origin.relay_info,
+        since.0,
+        expires.0,
+        horizon.0,
+    ];
+    for (index, value) in (1..).zip(columns) {
+        statement.raw_bind_parameter(index, value)?;
+    }
+    for (index, state) in (columns.len() + 1..).zip(states) {
+        statement.raw_bind_parameter(index, state_number(*state))?;
+    }
+    Ok(statement.raw_execute()? != 0)
 }
 
 /// As the schema's view names them.

@@ -15,7 +15,7 @@ use dhcp_user::datapath::{
 use crate::{
     entries,
     lab::{self, Lab, ip},
-    link_ids, options, pins, published,
+    link_ids, options, pins, publish, published,
 };
 
 #[test]
@@ -30,7 +30,7 @@ fn the_next_controller_adopts_entries_key_and_link() {
         let mut first = Datapath::open(&options(lab)).unwrap();
         assert!(!first.adopted);
         let expected = entries(1024, first.fingerprint_key, 0..3);
-        first.maps.leases.publish_all(expected.clone()).unwrap();
+        publish(&mut first.maps.leases, &expected);
         let mode = first.links.attach(&interface, false).unwrap();
         assert_eq!(mode, LinkMode::Native);
         first.links.settle().unwrap();
@@ -109,7 +109,7 @@ fn maps_that_do_not_fit_are_built_anew_beside_the_old() {
             let pin = lab.pin_dir().join(&link_name);
             let mut first = Datapath::open(&options(lab)).unwrap();
             let entries = entries(1024, first.fingerprint_key, 0..3);
-            first.maps.leases.publish_all(entries).unwrap();
+            publish(&mut first.maps.leases, &entries);
             first.links.attach(&interface, false).unwrap();
             first.links.settle().unwrap();
             drop(first);

@@ -12,7 +12,7 @@ use dhcp_common::abi::{
 use dhcp_user::datapath::{Datapath, Options};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
-use crate::{Lab, entries, key, lab, options, published};
+use crate::{Lab, entries, key, lab, options, publish, published};
 
 fn with_leases(lab: &Lab, max_leases: u32) -> Datapath {
     let options = Options {
@@ -53,7 +53,7 @@ fn a_hundred_thousand_leases_are_published_and_read_in_a_second() {
         let mut expected = entries(LEASES, datapath.fingerprint_key, 0..LEASES);
         let leases = &mut datapath.maps.leases;
         let start = Instant::now();
-        leases.publish_all(expected.clone()).unwrap();
+        publish(leases, &expected);
         let mut found = published(leases);
         let elapsed = start.elapsed();
         assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
@@ -80,28 +80,37 @@ fn a_binding_stands_only_where_its_client_is_looked_for_and_nobody_elses_does() 
             panic!("two clients");
         };
         let leases = &mut datapath.maps.leases;
-        leases.publish(&first, binding).unwrap();
-        for slot in [
-            u32::MAX,
-            lease_buckets(1024) * WAYS,
-            (binding.slot + 2048) % 1536,
-        ] {
-            let refused = leases.publish(&first, Binding { slot, ..binding });
-            let refused = refused.unwrap_err().to_string();
-            assert!(refused.contains(&slot.to_string()), "{refused}");
+        publish(leases, &[(first, binding)]);
+        // Others are published all the same.
+        let beyond = lease_buckets(1024) * WAYS;
+        let elsewhere = (binding.slot + 2 * PROBES * WAYS) % beyond;
+        for slot in [u32::MAX, beyond, elsewhere] {
+            let mut refused = Vec::new();
+            let astray = Binding { slot, ..binding };
+            leases.publish([(first, astray), (second, other)], |client, error| {
+                refused.push((client, error.to_string()));
+            });
+            let [(client, error)] = &refused[..] else {
+                panic!("{refused:?}");
+            };
+            assert_eq!(*client, first);
+            assert!(error.contains(&slot.to_string()), "{error}");
+            leases.withdraw(&second).unwrap();
         }
         let taken = Binding {
             slot: binding.slot,
             ..other
         };
-        leases.publish(&second, taken).unwrap_err();
+        let mut refused = 0;
+        leases.publish([(second, taken)], |_, _| refused += 1);
+        assert_eq!(refused, 1);
         assert_eq!(published(leases), [(first, binding)]);
 
         let moved = Binding {
             slot: binding.slot ^ 1,
             ..binding
         };
-        leases.publish(&first, moved).unwrap();
+        publish(leases, &[(first, moved)]);
         let found = published(leases);
         assert_eq!(found.len(), 1, "of one client there is one");
         assert_eq!(found[0].1.slot, moved.slot);
@@ -133,7 +142,7 @@ fn the_program_finds_who_is_there_whatever_has_come_and_gone() {
                 let is_free = |slot: &u32| present.values().all(|binding| binding.slot != *slot);
                 let slot = slots.find(is_free).expect("there is room");
                 let binding = crate::binding(client, slot).sealed_for(digest(client));
-                leases.publish(&key(client), binding).unwrap();
+                publish(leases, &[(key(client), binding)]);
                 present.insert(client, binding);
             }
             if step % 1_500 == 0 {
@@ -166,7 +175,7 @@ fn an_entry_that_answers_nobody_is_gone_after_a_start() {
         let mut datapath = with_leases(lab, 1024);
         datapath.links.settle().unwrap();
         let entries = entries(1024, datapath.fingerprint_key, 0..4);
-        datapath.maps.leases.publish_all(entries.clone()).unwrap();
+        publish(&mut datapath.maps.leases, &entries);
         let mut table = buckets(lab);
         let harm: [fn(&mut Cell); 3] = [
             |cell| cell.binding.seal ^= 1,

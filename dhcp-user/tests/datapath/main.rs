@@ -75,6 +75,12 @@ fn entries(
     clients.map(entry).collect()
 }
 
+fn publish(leases: &mut Leases, entries: &[(ClientKey, Binding)]) {
+    leases.publish(entries.iter().copied(), |key, error| {
+        panic!("{key:?}: {error}")
+    });
+}
+
 /// Every published entry.
 fn published(leases: &Leases) -> Vec<(ClientKey, Binding)> {
     let mut published = Vec::new();

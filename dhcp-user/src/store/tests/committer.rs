@@ -1,6 +1,7 @@
 //! Group commit, with a store that waits to be let go.
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -62,12 +63,34 @@ impl Store for Gated {
 
 struct Bench {
     committer: Committer,
-    results: UnboundedReceiver<Committed>,
+    results: Results,
     verdicts: mpsc::Sender<bool>,
     commits: Arc<Mutex<Vec<usize>>>,
     started: Receiver<()>,
     anchors_fail: Arc<AtomicBool>,
     anchors: Receiver<()>,
+}
+
+/// Results one by one.
+struct Results {
+    groups: UnboundedReceiver<Vec<Committed>>,
+    group: VecDeque<Committed>,
+}
+
+impl Results {
+    fn new(groups: UnboundedReceiver<Vec<Committed>>) -> Self {
+        Self {
+            groups,
+            group: VecDeque::new(),
+        }
+    }
+
+    fn next(&mut self) -> Option<Committed> {
+        if self.group.is_empty() {
+            self.group.extend(self.groups.blocking_recv()?);
+        }
+        self.group.pop_front()
+    }
 }
 
 const NOW: Sample = Sample {
@@ -97,7 +120,7 @@ fn bench_at(clock: fn() -> Sample) -> Bench {
     let (results, receiver) = unbounded_channel();
     Bench {
         committer: Committer::spawn(Box::new(store), wall, clock, results).unwrap(),
-        results: receiver,
+        results: Results::new(receiver),
         verdicts,
         commits,
         started,
@@ -114,8 +137,8 @@ fn changes(count: usize) -> Vec<Change> {
     vec![remove; count]
 }
 
-fn next(results: &mut UnboundedReceiver<Committed>) -> (u64, Result<usize, String>) {
-    let (Ticket(ticket), result) = results.blocking_recv().expect("a result for each ticket");
+fn next(results: &mut Results) -> (u64, Result<usize, String>) {
+    let (Ticket(ticket), result) = results.next().expect("a result for each ticket");
     let result = result.map(|applied| applied.len());
     (ticket, result.map_err(|error| error.to_string()))
 }
@@ -123,12 +146,12 @@ fn next(results: &mut UnboundedReceiver<Committed>) -> (u64, Result<usize, Strin
 #[test]
 fn what_queues_up_during_a_commit_goes_into_the_next() {
     let mut bench = bench();
-    bench.committer.submit(Ticket(0), changes(1));
+    bench.committer.submit(vec![(Ticket(0), changes(1))]);
     bench.started.recv().unwrap();
     for ticket in 1..=10 {
         bench
             .committer
-            .submit(Ticket(ticket), changes(ticket as usize));
+            .submit(vec![(Ticket(ticket), changes(ticket as usize))]);
     }
     bench.verdicts.send(true).unwrap();
     bench.verdicts.send(true).unwrap();
@@ -146,10 +169,12 @@ fn what_queues_up_during_a_commit_goes_into_the_next() {
 #[test]
 fn a_batch_is_bounded_but_no_ticket_is_torn() {
     let mut bench = bench();
-    bench.committer.submit(Ticket(0), changes(1));
+    bench.committer.submit(vec![(Ticket(0), changes(1))]);
     bench.started.recv().unwrap();
     for (ticket, count) in [(1, 4095), (2, 5000), (3, 1)] {
-        bench.committer.submit(Ticket(ticket), changes(count));
+        bench
+            .committer
+            .submit(vec![(Ticket(ticket), changes(count))]);
     }
     drop(bench.verdicts);
     for expected in [(0, 1), (1, 4095), (2, 5000), (3, 1)] {
@@ -161,10 +186,10 @@ fn a_batch_is_bounded_but_no_ticket_is_torn() {
 #[test]
 fn a_failure_is_told_to_every_ticket_of_its_batch_and_to_no_other() {
     let mut bench = bench();
-    bench.committer.submit(Ticket(0), changes(1));
+    bench.committer.submit(vec![(Ticket(0), changes(1))]);
     bench.started.recv().unwrap();
-    bench.committer.submit(Ticket(1), changes(1));
-    bench.committer.submit(Ticket(2), changes(1));
+    bench.committer.submit(vec![(Ticket(1), changes(1))]);
+    bench.committer.submit(vec![(Ticket(2), changes(1))]);
     bench.verdicts.send(true).unwrap();
     bench.verdicts.send(false).unwrap();
     let error = "the store did not commit: no space left".to_owned();
@@ -179,13 +204,13 @@ fn c120_a_failing_store_is_left_alone_and_found_well_again_though_nobody_asks() 
     let mut bench = bench();
     bench.anchors_fail.store(true, Relaxed);
     bench.verdicts.send(false).unwrap();
-    bench.committer.submit(Ticket(0), changes(1));
+    bench.committer.submit(vec![(Ticket(0), changes(1))]);
     let error = "the store did not commit: no space left".to_owned();
     assert_eq!(next(&mut bench.results), (0, Err(error.clone())));
     // Refused without a look at the store, whose verdict would be waited for.
     let refused = "the store did not commit: the store has failed just before, and is left alone until it is tried again";
     for ticket in 1..=1000 {
-        bench.committer.submit(Ticket(ticket), changes(1));
+        bench.committer.submit(vec![(Ticket(ticket), changes(1))]);
         assert_eq!(next(&mut bench.results), (ticket, Err(refused.to_owned())));
     }
     let counters = bench.committer.counters();
@@ -201,7 +226,7 @@ fn c120_a_failing_store_is_left_alone_and_found_well_again_though_nobody_asks() 
     let mut ticket = 1000;
     let committed = loop {
         ticket += 1;
-        bench.committer.submit(Ticket(ticket), changes(1));
+        bench.committer.submit(vec![(Ticket(ticket), changes(1))]);
         let (_, result) = next(&mut bench.results);
         if result != Err(refused.to_owned()) {
             break result;
@@ -214,7 +239,7 @@ fn c120_a_failing_store_is_left_alone_and_found_well_again_though_nobody_asks() 
 #[test]
 fn c120_a_store_that_hangs_is_handed_nothing_more_until_it_answers() {
     let mut bench = bench();
-    bench.committer.submit(Ticket(0), changes(1));
+    bench.committer.submit(vec![(Ticket(0), changes(1))]);
     bench.started.recv().unwrap();
     let counters = bench.committer.counters();
     let (start, mut queued) = (Instant::now(), 0);
@@ -222,7 +247,7 @@ fn c120_a_store_that_hangs_is_handed_nothing_more_until_it_answers() {
         assert!(start.elapsed() < Duration::from_secs(20), "for ever");
         thread::sleep(Duration::from_millis(10));
         queued += 1;
-        bench.committer.submit(Ticket(queued), changes(1));
+        bench.committer.submit(vec![(Ticket(queued), changes(1))]);
     }
     let error = "the store did not commit: the store has not answered for seconds";
     assert_eq!(next(&mut bench.results), (queued, Err(error.to_owned())));
@@ -233,7 +258,7 @@ fn c120_a_store_that_hangs_is_handed_nothing_more_until_it_answers() {
         assert_eq!(next(&mut bench.results), (ticket, Ok(1)));
     }
     assert_eq!(counters.health().failing_since, None);
-    bench.committer.submit(Ticket(queued), changes(1));
+    bench.committer.submit(vec![(Ticket(queued), changes(1))]);
     assert_eq!(next(&mut bench.results), (queued, Ok(1)));
 }
 
@@ -241,8 +266,8 @@ fn c120_a_store_that_hangs_is_handed_nothing_more_until_it_answers() {
 fn why_a_commit_failed_is_told_once() {
     let mut bench = bench();
     bench.verdicts.send(false).unwrap();
-    bench.committer.submit(Ticket(0), changes(1));
-    let (_, result) = bench.results.blocking_recv().unwrap();
+    bench.committer.submit(vec![(Ticket(0), changes(1))]);
+    let (_, result) = bench.results.next().unwrap();
     let error = anyhow::Error::from(result.unwrap_err());
     assert_eq!(
         format!("{error:#}"),
@@ -257,7 +282,7 @@ fn c109_nothing_is_committed_after_a_step_that_could_not_be_noted() {
         utc: Utc(3_600_000_000_000),
     });
     bench.anchors_fail.store(true, Relaxed);
-    bench.committer.submit(Ticket(0), changes(1));
+    bench.committer.submit(vec![(Ticket(0), changes(1))]);
     let error = "the store did not commit: no space left for the anchor";
     assert_eq!(next(&mut bench.results), (0, Err(error.to_owned())));
     assert_eq!(*bench.commits.lock().unwrap(), [0; 0]);
@@ -266,11 +291,11 @@ fn c109_nothing_is_committed_after_a_step_that_could_not_be_noted() {
 #[test]
 fn a_full_queue_refuses_at_once_and_loses_nothing_else() {
     let mut bench = bench();
-    bench.committer.submit(Ticket(0), changes(1));
+    bench.committer.submit(vec![(Ticket(0), changes(1))]);
     bench.started.recv().unwrap();
-    for ticket in 1..=16_385 {
-        bench.committer.submit(Ticket(ticket), changes(1));
-    }
+    let tickets = |range: std::ops::RangeInclusive<u64>| range.map(|n| (Ticket(n), changes(1)));
+    bench.committer.submit(tickets(1..=16_000).collect());
+    bench.committer.submit(tickets(16_001..=16_385).collect());
     let error = "the store did not commit: 16384 commits are waiting for the disk already";
     assert_eq!(next(&mut bench.results), (16_385, Err(error.to_owned())));
     assert_eq!(bench.committer.counters().refused.load(Relaxed), 1);
@@ -291,7 +316,7 @@ fn dropping_it_commits_all_that_was_submitted() {
         ..
     } = bench();
     for ticket in 0..100 {
-        committer.submit(Ticket(ticket), changes(1));
+        committer.submit(vec![(Ticket(ticket), changes(1))]);
     }
     drop(verdicts);
     drop(committer);
@@ -299,7 +324,7 @@ fn dropping_it_commits_all_that_was_submitted() {
     for ticket in 0..100 {
         assert_eq!(next(&mut results), (ticket, Ok(1)));
     }
-    assert!(results.blocking_recv().is_none());
+    assert!(results.next().is_none());
 }
 
 #[test]
@@ -310,12 +335,13 @@ fn c109_a_step_is_noted_before_the_commit_that_follows_it() {
         utc: Utc(utc * 1_000_000_000),
     };
     let wall = Wall::resume(&mut store, "a", now(10, 1_000_000)).unwrap();
-    let (sender, mut results) = unbounded_channel();
+    let (sender, results) = unbounded_channel();
+    let mut results = Results::new(results);
     let clock = move || now(20, 1_000_110);
     let committer = Committer::spawn(Box::new(store), wall, clock, sender).unwrap();
     let mut lease = record(address(5), client(1), RecordState::Bound).record;
     lease.expires = Nanos(3_620_000_000_000);
-    committer.submit(Ticket(1), vec![Change::Put(Box::new(lease))]);
+    committer.submit(vec![(Ticket(1), vec![Change::Put(Box::new(lease))])]);
     assert_eq!(next(&mut results), (1, Ok(1)));
     drop(committer);
     let mut store = SqliteStore::open(&directory.path().join("leases.db")).unwrap();
