@@ -134,7 +134,11 @@ impl Bench {
             }
             next += 1;
         }
-        effects.clear();
+        for effect in effects.drain(..) {
+            if let Effect::Send { payload, .. } = effect {
+                self.engine.recycle(payload);
+            }
+        }
         self.effects = effects;
         yiaddr
     }

@@ -58,16 +58,27 @@ impl Clients {
 
     /// Notes where a client is now, by its entry in the live table.
     pub fn insert(&mut self, client: &ClientKey, address: Ipv4Addr) {
-        self.remove(client);
         let hash = self.hash(client);
+        match self.current.find(spread(hash), |at| at.0 == hash) {
+            // It is there already.
+            Some((_, at)) if *at == address => return self.forget_last(client),
+            Some(_) => self.remove(client),
+            None => self.forget_last(client),
+        }
         let rehash = |at: &(u32, Ipv4Addr)| spread(at.0);
         self.current
             .insert_unique(spread(hash), (hash, address), rehash);
     }
 
+    fn forget_last(&mut self, client: &ClientKey) {
+        if !self.last.is_empty() {
+            self.last.remove(client);
+        }
+    }
+
     /// To be called while the client is still in the live table.
     pub fn remove(&mut self, client: &ClientKey) {
-        self.last.remove(client);
+        self.forget_last(client);
         let hash = self.hash(client);
         let Self { current, live, .. } = self;
         let is_its = |at: &(u32, Ipv4Addr)| at.0 == hash && has(live, client, at.1);

@@ -2,6 +2,8 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
+use smallvec::{SmallVec, smallvec};
+
 use super::{
     Context, Counter, Effect, Engine,
     effect::{CommandId, CommandOutcome, FenceId},
@@ -10,8 +12,8 @@ use super::{
 };
 use crate::{
     clock::Nanos,
-    live::LeaseState,
-    store::{Applied, Change, CommitError, Origin, Record, RecordState, Ticket},
+    live::{Holder, LeaseState},
+    store::{Applied, Change, CommitError, Record, RecordState, Ticket},
 };
 
 /// After a commit that failed, until one is tried again.
@@ -27,8 +29,8 @@ pub(super) struct Work {
     pub request: Option<(Box<Request>, Nanos)>,
     /// Where a commit that fails leads back to.
     pub before: Option<LeaseState>,
-    /// Where its client is once the commit is done.
-    pub origin: Option<Origin>,
+    /// Its client and where that is, once the commit is done.
+    pub holder: Option<Holder>,
     /// Waits for the fence, then for its commit.
     pub command: Option<(CommandId, LeaseState)>,
     pub ending: Ending,
@@ -114,9 +116,14 @@ impl Engine {
         cx: &mut Context<'_>,
     ) {
         if let Some(record) = self.record(address, state, expires, horizon) {
-            let change = Change::Put(Box::new(record));
-            self.commit(vec![(change, Item { address, purpose })], cx);
+            self.commit_one(record, purpose, cx);
         }
+    }
+
+    pub(super) fn commit_one(&mut self, record: Record, purpose: Purpose, cx: &mut Context<'_>) {
+        let address = record.address;
+        let changes = vec![Change::Put(Box::new(record))];
+        self.commit_items(changes, smallvec![Item { address, purpose }], cx);
     }
 
     pub(super) fn record(
@@ -139,9 +146,18 @@ impl Engine {
     }
 
     pub(super) fn commit(&mut self, changes: Vec<(Change, Item)>, cx: &mut Context<'_>) {
+        let (changes, items): (Vec<_>, SmallVec<_>) = changes.into_iter().unzip();
+        self.commit_items(changes, items, cx);
+    }
+
+    fn commit_items(
+        &mut self,
+        changes: Vec<Change>,
+        items: SmallVec<[Item; 1]>,
+        cx: &mut Context<'_>,
+    ) {
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
-        let (changes, items): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
         for item in &items {
             self.work_mut(item.address).ticket = Some(ticket);
         }

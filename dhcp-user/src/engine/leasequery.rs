@@ -74,7 +74,7 @@ impl Engine {
         if !self.requesters.may_ask(request.giaddr) {
             return Err(Counter::LeasequeryRefused);
         }
-        let asker = request.origin();
+        let asker = request.origin().into();
         let query = Query::of(request.ciaddr, &asker).ok_or(Counter::OddLeasequery)?;
         let finding = self.find(query, request, cx);
         let source = self

@@ -10,18 +10,14 @@
 use std::net::Ipv4Addr;
 
 use super::{
-    Context, Counter, Engine, Held,
-    commits::{Item, Purpose},
-    horizons::horizon,
-    protocol::Party,
-    reply::NakReason,
-    request::Request,
+    Context, Counter, Engine, Held, commits::Purpose, horizons::horizon, protocol::Party,
+    reply::NakReason, request::Request,
 };
 use crate::{
     clock::Nanos,
     config::LeaseTimes,
     live::{Holder, LeaseState},
-    store::{Change, Record, RecordState},
+    store::{Record, RecordState},
 };
 
 impl Engine {
@@ -71,6 +67,7 @@ impl Engine {
         };
         // Until this is committed the kernel may still grant up to the horizon that it was told.
         let horizon = horizon(expires, &lease).max(held.durable_until);
+        let mut since = cx.now;
         self.update(address, |lease| {
             if lease.state == LeaseState::Offered {
                 lease.since = cx.now;
@@ -78,17 +75,22 @@ impl Engine {
             if lease.state != LeaseState::Bound {
                 lease.state = LeaseState::Committing;
             }
+            since = lease.since;
         });
         self.disarm(address);
-        let origin = request.origin();
+        let record = Record {
+            address,
+            client: held.client,
+            state: RecordState::Bound,
+            origin: request.origin().into(),
+            since,
+            expires,
+            horizon,
+        };
         let work = self.work_mut(address);
-        work.origin = Some(origin.clone());
+        work.holder = Some(Holder::new(&held.client, request.origin()));
         work.request = Some((Box::new(request), cx.now));
-        let purpose = Purpose::Bind { expires, horizon };
-        if let Some(record) = self.record(address, RecordState::Bound, expires, horizon) {
-            let change = Change::Put(Box::new(Record { origin, ..record }));
-            self.commit(vec![(change, Item { address, purpose })], cx);
-        }
+        self.commit_one(record, Purpose::Bind { expires, horizon }, cx);
         Ok(())
     }
 
@@ -129,9 +131,11 @@ impl Engine {
         let work = self.work_mut(address);
         let request = work.request.take();
         let was_offered = work.before.take() == Some(LeaseState::Offered);
-        let origin = work.origin.take();
-        if let Some(origin) = &origin {
-            self.requesters.note(address, origin);
+        let holder = work.holder.take();
+        if let Some(holder) = &holder
+            && self.requesters.are_any()
+        {
+            self.requesters.note(address, &holder.origin());
         }
         self.update(address, |lease| {
             // The kernel may have granted more meanwhile; how long an offer was held counts no more.
@@ -142,8 +146,8 @@ impl Engine {
             };
             lease.state = LeaseState::Bound;
             lease.durable_until = horizon;
-            if let Some(origin) = origin {
-                lease.holder = Holder::new(&lease.holder.client(), &origin);
+            if let Some(holder) = holder {
+                lease.holder = holder;
             }
         });
         let Some(held) = self.held(address) else {
@@ -204,7 +208,7 @@ impl Engine {
         let work = self.work_mut(address);
         let request = work.request.take();
         let before = work.before.take().unwrap_or(LeaseState::Offered);
-        work.origin = None;
+        work.holder = None;
         self.set_state(address, before);
         match before {
             LeaseState::Withdrawn => self.put_off(address),

@@ -40,7 +40,7 @@ mod slots;
 mod template;
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{BTreeSet, HashSet, VecDeque},
     net::Ipv4Addr,
     sync::Arc,
 };
@@ -49,6 +49,9 @@ use dhcp_common::{
     abi::{ClientKey, TemplateKey},
     fingerprint,
 };
+// Nobody but this server and who configures it says what their keys are.
+use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 use self::{
     backlog::Backlog,
@@ -87,6 +90,9 @@ use crate::{
 /// Deadlines handled in one call; [`Engine::next_deadline`] then says that there are more.
 const MAX_DUE: usize = 1024;
 
+/// Replies whose memory is kept: those of a turn of the controller's loop.
+const MAX_SPARE: usize = 256;
+
 /// What an engine is made from.
 #[derive(Debug)]
 pub struct Setup {
@@ -114,7 +120,7 @@ pub struct Engine {
     fences: HashMap<FenceId, Fence>,
     /// Addresses of which a command is under way, and those that wait for its end.
     commands: HashMap<Ipv4Addr, VecDeque<(CommandId, Command)>>,
-    tickets: HashMap<Ticket, Vec<Item>>,
+    tickets: HashMap<Ticket, SmallVec<[Item; 1]>>,
     /// Leases whose horizon is to be extended. A set in order, so that effects are in order too.
     low: BTreeSet<Ipv4Addr>,
     backlog: Backlog,
@@ -122,6 +128,8 @@ pub struct Engine {
     templates: HashSet<TemplateKey>,
     /// What the store holds of addresses that no subnet has.
     foreign: Vec<Record>,
+    /// Memory of replies that have been sent.
+    spare: Vec<Vec<u8>>,
     counters: Arc<Counters>,
     last_ticket: u64,
     last_fence: u64,
@@ -164,6 +172,7 @@ impl Engine {
             probes: Probes::new(setup.config.has_probes()),
             templates: HashSet::new(),
             foreign: Vec::new(),
+            spare: Vec::new(),
             counters: Arc::default(),
             last_ticket: 0,
             last_fence: 0,
@@ -200,6 +209,13 @@ impl Engine {
             };
             self.update(address, |lease| lease.deadline = Nanos::FOREVER);
             self.due(address, cx);
+        }
+    }
+
+    /// Takes back the memory of a reply that was sent, for a later one.
+    pub fn recycle(&mut self, payload: Vec<u8>) {
+        if self.spare.len() < MAX_SPARE {
+            self.spare.push(payload);
         }
     }
 

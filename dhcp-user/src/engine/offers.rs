@@ -83,11 +83,27 @@ impl Engine {
             }
             self.count(Counter::Unprobed);
         }
-        self.offer(address, party, request, cx)
+        self.offer_held(address, party, request, cx)
     }
 
-    /// OFFER of an address that is held for the client, or ACK if that is what it asked for.
+    /// OFFER of an address that is the client's, wherever it now asks from, or ACK if that is what it asked for.
     pub(super) fn offer(
+        &mut self,
+        address: Ipv4Addr,
+        party: &Party,
+        request: Request,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Counter> {
+        let is_offered = self.held(address).map(|held| held.state) == Some(LeaseState::Offered);
+        if is_offered && !self.commits_rapidly(address, party, &request) {
+            let holder = Holder::new(&party.client, request.origin());
+            self.update(address, |lease| lease.holder = holder);
+        }
+        self.offer_held(address, party, request, cx)
+    }
+
+    /// As [`Engine::offer`], of an address that is held for who asks so.
+    fn offer_held(
         &mut self,
         address: Ipv4Addr,
         party: &Party,
@@ -102,8 +118,6 @@ impl Engine {
             };
         }
         if state == Some(LeaseState::Offered) {
-            let holder = Holder::new(&party.client, &request.origin());
-            self.update(address, |lease| lease.holder = holder);
             self.rearm_offer(address, cx);
         }
         self.send(Answer::Offer(address), party, &request, cx)?;
@@ -231,7 +245,7 @@ impl Engine {
         cx: &Context<'_>,
     ) {
         let lease = Lease {
-            holder: Holder::new(&party.client, &request.origin()),
+            holder: Holder::new(&party.client, request.origin()),
             state: LeaseState::Offered,
             since: cx.now,
             expires: cx.now,

@@ -87,7 +87,7 @@ impl Engine {
             let holder = &lease.holder;
             let client = holder.client();
             let is_other_hardware = holder.hardware() != request.hardware;
-            let is_other_port = holder.relay_info() != request.port.as_deref();
+            let is_other_port = holder.relay_info() != request.port();
             (is_other_hardware && self.checks_hardware(&client))
                 || (is_other_port && self.checks_relay_info(&client))
         })

@@ -9,7 +9,7 @@ use super::{
     endings::Ending,
     profile::Profile,
     reply::{self, Answer, NakReason},
-    request::{MessageType, Request},
+    request::{MessageType, Octets, Request},
 };
 use crate::{config::Classes, live::LeaseState};
 
@@ -98,7 +98,7 @@ impl Engine {
         }
         let client = request.client(network.id, network.match_client_id);
         if request.has_gone_past_the_relay() {
-            request.port = self.port_of(&client);
+            request.former_port = self.port_of(&client);
         }
         let party = self.party(client, subnet, &request);
         let intent = self.intent(&request)?;
@@ -120,8 +120,6 @@ impl Engine {
         if self.networks.is_refused(party.classes) && !is_ending {
             return Err(Counter::ClassRefused);
         }
-        // Whether to speak of an address that this client may have from another server.
-        let speaks = self.is_authoritative(&party) || self.knows(&party.client);
 
         match (intent, standing) {
             (I::Discover, _) => self.discover(&party, request, cx),
@@ -147,7 +145,7 @@ impl Engine {
             (I::Selecting(address) | I::Renewing(address), S::Free) => {
                 self.bind_free(&party, address, request, cx)
             }
-            (I::InitReboot(address) | I::Rebinding(address), S::Free) if speaks => {
+            (I::InitReboot(address) | I::Rebinding(address), S::Free) if self.speaks_to(&party) => {
                 self.bind_free(&party, address, request, cx)
             }
 
@@ -161,13 +159,13 @@ impl Engine {
             | (I::Selecting(_) | I::Renewing(_), S::NotGrantable) => {
                 self.nak(NakReason::NotAvailable, &party, &request, cx)
             }
-            (I::InitReboot(_) | I::Rebinding(_), S::NotGrantable) if speaks => {
+            (I::InitReboot(_) | I::Rebinding(_), S::NotGrantable) if self.speaks_to(&party) => {
                 self.nak(NakReason::NotAvailable, &party, &request, cx)
             }
             (I::Selecting(_) | I::InitReboot(_) | I::Renewing(_), S::OffNetwork) => {
                 self.nak(NakReason::WrongNetwork, &party, &request, cx)
             }
-            (I::Rebinding(_), S::OffNetwork) if speaks => {
+            (I::Rebinding(_), S::OffNetwork) if self.speaks_to(&party) => {
                 self.nak(NakReason::WrongNetwork, &party, &request, cx)
             }
             // RFC 2131 §4.3.2: it "MUST remain silent", another server may know the client.
@@ -264,7 +262,7 @@ impl Engine {
             classes: classes.of(&request.shape, whence),
             marks: classes.marks(whence),
             reserved: self.networks.get(network).and_then(|network| {
-                network.reservation(&client, &request.hardware, request.port.as_deref())
+                network.reservation(&client, &request.hardware, request.port())
             }),
         }
     }
@@ -277,10 +275,16 @@ impl Engine {
     }
 
     /// Option 82 that the client's lease was given with.
-    fn port_of(&self, client: &ClientKey) -> Option<Box<[u8]>> {
+    fn port_of(&self, client: &ClientKey) -> Option<Octets> {
         let lease = self.live.get(&self.clients.get(client)?)?;
         let is_its = lease.holder.client() == *client;
-        lease.holder.relay_info().filter(|_| is_its).map(Into::into)
+        let relay_info = lease.holder.relay_info().filter(|_| is_its);
+        relay_info.map(Octets::from_slice)
+    }
+
+    /// Whether to speak of an address that this client may have from another server.
+    fn speaks_to(&self, party: &Party) -> bool {
+        self.is_authoritative(party) || self.knows(&party.client)
     }
 
     /// Whether clients unknown on this subnet are told so.
@@ -405,7 +409,8 @@ impl Engine {
         cx: &mut Context<'_>,
     ) -> Result<(), Counter> {
         let terms = self.networks.terms(profile, party.classes, &request.shape);
-        let reply = reply::encode(answer, &terms, request)?;
+        let buffer = self.spare.pop().unwrap_or_default();
+        let reply = reply::encode(answer, &terms, request, buffer)?;
         if reply.relay_info_left_out {
             self.count(Counter::RelayInfoLeftOut);
         }

@@ -14,7 +14,7 @@ use super::{
     effect::Egress,
     fqdn::Fqdn,
     profile::Terms,
-    request::{MessageType as RequestType, Request},
+    request::{MessageType as RequestType, Octets, Request},
 };
 
 mod fields;
@@ -114,11 +114,16 @@ pub struct Reply {
     pub relay_info_left_out: bool,
 }
 
-/// Encodes the answer to a request.
+/// Encodes the answer to a request, in the memory of an earlier reply.
 ///
 /// # Errors
 /// The reply does not fit into what the client takes.
-pub fn encode(answer: Answer, terms: &Terms, request: &Request) -> Result<Reply, Counter> {
+pub fn encode(
+    answer: Answer,
+    terms: &Terms,
+    request: &Request,
+    buffer: Vec<u8>,
+) -> Result<Reply, Counter> {
     let egress = egress(answer, terms, request);
     // The answer leaves from our own address all the same. No template is made from this.
     let named = request.relay.server_id_override;
@@ -139,7 +144,8 @@ pub fn encode(answer: Answer, terms: &Terms, request: &Request) -> Result<Reply,
     let ([fqdn, kept_relay_info], mut fields) = kept
         .into_iter()
         .find_map(|kept| {
-            let rest = room.checked_sub(kept.concat().len() + echoes.len())?;
+            let kept_len: usize = kept.iter().map(|echo| echo.len()).sum();
+            let rest = room.checked_sub(kept_len + echoes.len())?;
             Some((kept, render(answer, terms, &request.shape, rest)?))
         })
         .ok_or(Counter::ReplyTooLarge)?;
@@ -148,13 +154,14 @@ pub fn encode(answer: Answer, terms: &Terms, request: &Request) -> Result<Reply,
     fields.options.extend_from_slice(kept_relay_info);
     Ok(Reply {
         egress,
-        payload: message(&head(answer, terms, request), &fields),
+        payload: message(&head(answer, terms, request), &fields, buffer),
         relay_info_left_out: kept_relay_info.len() != relay_info.len(),
     })
 }
 
-fn message(head: &[u8; wire::BOOTP_HEAD_LEN], fields: &Fields) -> Vec<u8> {
-    let mut payload = Vec::with_capacity(wire::BOOTP_DEFAULT_MAX_LEN);
+fn message(head: &[u8; wire::BOOTP_HEAD_LEN], fields: &Fields, mut payload: Vec<u8>) -> Vec<u8> {
+    payload.clear();
+    payload.reserve(wire::BOOTP_DEFAULT_MAX_LEN);
     payload.extend_from_slice(head);
     payload.extend_from_slice(&fields.sname);
     payload.extend_from_slice(&fields.file);
@@ -166,7 +173,7 @@ fn message(head: &[u8; wire::BOOTP_HEAD_LEN], fields: &Fields) -> Vec<u8> {
 }
 
 /// Option 81 to a client that sent it, in OFFER and ACK (RFC 4702 §4).
-fn fqdn(answer: Answer, request: &Request) -> Vec<u8> {
+fn fqdn(answer: Answer, request: &Request) -> Octets {
     let fqdn = match answer {
         Answer::Offer(_) | Answer::Ipv6Only | Answer::Ack(_) => request.fqdn.as_ref(),
         Answer::Inform | Answer::Nak(_) | Answer::Bootp(_) => None,
@@ -175,7 +182,7 @@ fn fqdn(answer: Answer, request: &Request) -> Vec<u8> {
 }
 
 /// What an answer has between options 81 and 82 for this client alone, and no template has.
-fn echoes(answer: Answer, request: &Request) -> Vec<u8> {
+fn echoes(answer: Answer, request: &Request) -> Octets {
     // A NAK says nothing of it (RFC 2131 table 3).
     let selection = request.subnet_selection.as_deref();
     let selection = selection.filter(|_| !matches!(answer, Answer::Nak(_)));
@@ -260,6 +267,6 @@ fn relay_port(request: &Request) -> u16 {
 }
 
 /// An option that the client sent, as it sent it.
-fn echo(code: u8, data: Option<&[u8]>) -> Vec<u8> {
-    data.map_or_else(Vec::new, |data| split(code, data))
+fn echo(code: u8, data: Option<&[u8]>) -> Octets {
+    data.map_or_else(Octets::new, |data| split(code, data))
 }

@@ -4,7 +4,7 @@
 //! refuse the same messages, the fingerprint is over the octets as sent, and options 61, 81 and 82 are
 //! echoed octet for octet.
 
-use std::net::Ipv4Addr;
+use std::{borrow::Cow, net::Ipv4Addr};
 
 use dhcp_common::{
     abi::{ClientKey, MAX_CLIENT_ID},
@@ -13,6 +13,7 @@ use dhcp_common::{
 };
 use dhcproto::v4::borrowed;
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 
 use super::{
     classes::Whence,
@@ -21,14 +22,20 @@ use super::{
     fqdn::Fqdn,
     relay_info::{AgentIds, RelayInfo},
 };
-use crate::store::{Hardware, Origin};
+use crate::store::{Hardware, OriginRef};
 
 /// More options than any client sends, and than the program takes: what it answers is answered here
 /// too. A message with more is dropped.
 pub const MAX_OPTIONS: usize = 192;
 
+/// More than most messages have.
+const USUAL_OPTIONS: usize = 24;
+
 /// A reply is never longer than fits into one Ethernet frame, whatever the client says it takes.
 const MAX_REPLY_LEN: usize = wire::ETHERNET_MTU - wire::IPV4_LEN - wire::UDP_LEN;
+
+/// The value of an option, which most have no memory of its own for.
+pub type Octets = SmallVec<[u8; 32]>;
 
 /// Messages that clients and relay agents send and this server serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,16 +66,15 @@ pub struct Request {
     /// Option 54.
     pub server_id: Option<Ipv4Addr>,
     /// Option 61.
-    pub client_id: Option<Box<[u8]>>,
+    pub client_id: Option<Octets>,
     /// Option 82, as it is echoed.
-    pub relay_info: Option<Box<[u8]>>,
-    /// Option 82 that tells where the client is: that of a message which has gone past the relay agent is
-    /// the one that its lease was given with.
-    pub port: Option<Box<[u8]>>,
+    pub relay_info: Option<Octets>,
+    /// Option 82 that its client's lease was given with, of a message which has gone past the relay agent.
+    pub former_port: Option<Octets>,
     /// What counts of it.
     pub relay: RelayInfo,
     /// Option 118; only where it is honoured.
-    pub subnet_selection: Option<Box<[u8]>>,
+    pub subnet_selection: Option<Octets>,
     /// Option 81, as it is answered.
     pub fqdn: Option<Fqdn>,
     /// The name in option 81, which makes option 12 count for nothing, or else in that one (RFC 4702 §3.1); for
@@ -84,7 +90,7 @@ pub struct Request {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Option 55.
-    pub parameters: Option<Box<[u8]>>,
+    pub parameters: Option<Octets>,
     /// Option 80.
     pub rapid_commit: bool,
     /// The longest BOOTP message that the client takes, from option 57 unless it speaks BOOTP.
@@ -92,15 +98,15 @@ pub struct Shape {
     /// Option 51 (RFC 2131 §4.3.1).
     pub lease_secs: Option<u32>,
     /// Option 60.
-    pub vendor_class: Option<Box<[u8]>>,
+    pub vendor_class: Option<Octets>,
     /// Option 124.
-    pub vi_vendor_class: Option<Box<[u8]>>,
+    pub vi_vendor_class: Option<Octets>,
     /// Option 77.
-    pub user_class: Option<Box<[u8]>>,
+    pub user_class: Option<Octets>,
     /// Option 93, the client's own one first.
-    pub architectures: Vec<u16>,
+    pub architectures: SmallVec<[u16; 4]>,
     /// Option 97.
-    pub machine_id: Option<Box<[u8]>>,
+    pub machine_id: Option<Octets>,
 }
 
 /// Firmware that takes an answer for one to boot by only if its class comes back in option 60
@@ -157,12 +163,12 @@ impl Request {
         chaddr[..message.chaddr().len()].copy_from_slice(message.chaddr());
         let is_bootp = message_type == MessageType::Bootp;
         // A BOOTP client is known by its hardware address (RFC 951 §3).
-        let client_id = options.joined(option::CLIENT_ID).filter(|_| !is_bootp);
+        let client_id = options.kept(option::CLIENT_ID).filter(|_| !is_bootp);
         if client_id.as_ref().is_some_and(|id| id.len() < 2) {
             return Err(Counter::BadOptionLength);
         }
-        let relay_info = options.joined(option::RELAY_INFO);
-        let subnet_selection = options.joined(option::SUBNET_SELECTION);
+        let relay_info = options.kept(option::RELAY_INFO);
+        let subnet_selection = options.kept(option::SUBNET_SELECTION);
         let fqdn = options.joined(option::FQDN);
         let fqdn = fqdn.and_then(|value| Fqdn::parse(&value));
         let is_slow = options.overloaded || subnet_selection.is_some();
@@ -189,7 +195,7 @@ impl Request {
                 .as_deref()
                 .map(RelayInfo::parse)
                 .unwrap_or_default(),
-            port: relay_info.clone(),
+            former_port: None,
             relay_info,
             subnet_selection,
             host_name: match &fqdn {
@@ -200,7 +206,7 @@ impl Request {
             },
             fqdn,
             shape: Shape {
-                parameters: options.joined(option::PARAMETER_LIST).filter(|_| !is_bootp),
+                parameters: options.kept(option::PARAMETER_LIST).filter(|_| !is_bootp),
                 rapid_commit: options.joined(option::RAPID_COMMIT).is_some(),
                 max_len: if is_bootp {
                     bootp_max_len(payload.len())
@@ -208,11 +214,11 @@ impl Request {
                     options.max_len()
                 },
                 lease_secs: options.lease_secs(),
-                vendor_class: options.joined(option::VENDOR_CLASS),
-                vi_vendor_class: options.joined(option::VI_VENDOR_CLASS),
-                user_class: options.joined(option::USER_CLASS),
+                vendor_class: options.kept(option::VENDOR_CLASS),
+                vi_vendor_class: options.kept(option::VI_VENDOR_CLASS),
+                user_class: options.kept(option::USER_CLASS),
                 architectures: options.architectures(),
-                machine_id: options.joined(option::CLIENT_MACHINE_ID),
+                machine_id: options.kept(option::CLIENT_MACHINE_ID),
             },
             fingerprint: if is_slow {
                 None
@@ -230,13 +236,18 @@ impl Request {
     }
 
     /// What is kept of it with a lease.
-    pub fn origin(&self) -> Origin {
-        Origin {
+    pub fn origin(&self) -> OriginRef<'_> {
+        OriginRef {
             hardware: self.hardware,
-            client_id: self.client_id.clone(),
-            host_name: self.host_name.clone(),
-            relay_info: self.port.clone(),
+            client_id: self.client_id.as_deref(),
+            host_name: self.host_name.as_deref(),
+            relay_info: self.port(),
         }
+    }
+
+    /// Option 82 that tells where the client is.
+    pub fn port(&self) -> Option<&[u8]> {
+        self.relay_info.as_deref().or(self.former_port.as_deref())
     }
 
     /// Whether it was sent to our own address, past any relay agent that would say where the client is
@@ -249,11 +260,7 @@ impl Request {
     pub fn whence(&self) -> Whence<'_> {
         Whence {
             hardware: self.hardware.octets(),
-            agent: self
-                .port
-                .as_deref()
-                .map(AgentIds::parse)
-                .unwrap_or_default(),
+            agent: self.port().map(AgentIds::parse).unwrap_or_default(),
         }
     }
 
@@ -288,7 +295,7 @@ pub fn client_key(network: u32, client_id: Option<&[u8]>, hardware: &Hardware) -
 
 /// The options of a message in the order in which they count (RFC 3396 §5).
 struct Options<'a> {
-    options: Vec<(u8, &'a [u8])>,
+    options: SmallVec<[(u8, &'a [u8]); USUAL_OPTIONS]>,
     overloaded: bool,
 }
 
@@ -297,7 +304,7 @@ impl<'a> Options<'a> {
         const SNAME: usize = wire::BOOTP_HEAD_LEN;
         const FILE: usize = SNAME + wire::SNAME_LEN;
         let mut options = Self {
-            options: Vec::with_capacity(16),
+            options: SmallVec::new(),
             overloaded: false,
         };
         options.walk_field(field)?;
@@ -340,13 +347,18 @@ impl<'a> Options<'a> {
     }
 
     /// The value of an option, its instances joined (RFC 3396 §7).
-    fn joined(&self, code: u8) -> Option<Box<[u8]>> {
+    fn joined(&self, code: u8) -> Option<Cow<'a, [u8]>> {
         let mut instances = self.options.iter().filter(|(other, _)| *other == code);
-        let mut value = instances.next()?.1.to_vec();
+        let mut value = Cow::Borrowed(instances.next()?.1);
         for (_, more) in instances {
-            value.extend_from_slice(more);
+            value.to_mut().extend_from_slice(more);
         }
-        Some(value.into())
+        Some(value)
+    }
+
+    /// As [`Options::joined`], to be kept.
+    fn kept(&self, code: u8) -> Option<Octets> {
+        self.joined(code).map(|value| Octets::from_slice(&value))
     }
 
     fn message_type(&self) -> Result<MessageType, Counter> {
@@ -386,7 +398,7 @@ impl<'a> Options<'a> {
     }
 
     /// RFC 4578 §2.1. An odd octet at the end is not looked at.
-    fn architectures(&self) -> Vec<u16> {
+    fn architectures(&self) -> SmallVec<[u16; 4]> {
         let value = self.joined(option::ARCHITECTURE).unwrap_or_default();
         let (pairs, _) = value.as_chunks();
         pairs.iter().map(|pair| u16::from_be_bytes(*pair)).collect()

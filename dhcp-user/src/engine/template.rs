@@ -5,6 +5,7 @@ use dhcp_common::{
     checksum,
     wire::{self, message_type, option},
 };
+use smallvec::SmallVec;
 
 use super::{
     profile::{Profile, Terms},
@@ -16,17 +17,19 @@ use super::{
 const NO_FINGERPRINT: [u64; 2] = [0; 2];
 
 /// A NAK says the same to every client, however much it takes.
-const NAK_SHAPE: Shape = Shape {
-    parameters: None,
-    rapid_commit: false,
-    max_len: wire::BOOTP_DEFAULT_MAX_LEN,
-    lease_secs: None,
-    vendor_class: None,
-    vi_vendor_class: None,
-    user_class: None,
-    architectures: Vec::new(),
-    machine_id: None,
-};
+fn nak_shape() -> Shape {
+    Shape {
+        parameters: None,
+        rapid_commit: false,
+        max_len: wire::BOOTP_DEFAULT_MAX_LEN,
+        lease_secs: None,
+        vendor_class: None,
+        vi_vendor_class: None,
+        user_class: None,
+        architectures: SmallVec::new(),
+        machine_id: None,
+    }
+}
 
 /// The kernel's NAK: it is for revoked leases only.
 pub fn nak(profile: &Profile, id: u64) -> Option<(TemplateKey, Box<Template>)> {
@@ -34,7 +37,7 @@ pub fn nak(profile: &Profile, id: u64) -> Option<(TemplateKey, Box<Template>)> {
         Answer::Nak(NakReason::Revoked),
         id,
         &profile.terms(std::iter::empty()),
-        &NAK_SHAPE,
+        &nak_shape(),
         NO_FINGERPRINT,
     )
 }

@@ -2,7 +2,7 @@
 
 use dhcp_common::abi::ClientKey;
 
-use crate::store::{Hardware, Origin};
+use crate::store::{Hardware, Origin, OriginRef};
 
 /// A [`ClientKey`] and an [`Origin`], of which a server may have millions: each part takes what it holds, and a key
 /// that repeats the hardware address or option 61, as most do, takes nothing of its own.
@@ -32,14 +32,15 @@ const ID_IS_CHADDR: u8 = 1 << 4;
 const ID_IS_CLIENT_ID: u8 = 1 << 5;
 
 impl Holder {
-    pub fn new(client: &ClientKey, origin: &Origin) -> Self {
+    pub fn new<'a>(client: &ClientKey, origin: impl Into<OriginRef<'a>>) -> Self {
+        let origin = origin.into();
         let Hardware { htype, len, chaddr } = origin.hardware;
         let unused = chaddr.iter().rev().take_while(|octet| **octet == 0);
         let chaddr = chaddr.get(..chaddr.len() - unused.count());
         let chaddr = chaddr.unwrap_or_default();
         let (id, id_len) = client.id();
         let id = id.get(..id_len).unwrap_or(&id);
-        let client_id = origin.client_id.as_deref();
+        let client_id = origin.client_id;
         let source = if id == chaddr {
             ID_IS_CHADDR
         } else if client_id == Some(id) {
@@ -49,8 +50,8 @@ impl Holder {
         };
         let parts = [
             client_id,
-            origin.host_name.as_deref().map(str::as_bytes),
-            origin.relay_info.as_deref(),
+            origin.host_name.map(str::as_bytes),
+            origin.relay_info,
             (source == ID).then_some(id),
         ];
         // None is longer than the message it came in.

@@ -375,6 +375,7 @@ impl Controller {
         for (egress, payload) in self.batch.replies.drain(..) {
             let build = |mac, octets: &mut _| frame::build(&egress, mac, &payload, octets);
             transmit(&mut self.slow, egress.ifindex, build);
+            self.parts.engine.recycle(payload);
         }
         for slow in &mut self.slow {
             slow.is_pending = slow.socket.get_mut().flush() > 0;

@@ -91,6 +91,37 @@ pub struct Origin {
     pub relay_info: Option<Box<[u8]>>,
 }
 
+/// An [`Origin`] in what somebody else holds.
+#[derive(Clone, Copy, Debug)]
+pub struct OriginRef<'a> {
+    pub hardware: Hardware,
+    pub client_id: Option<&'a [u8]>,
+    pub host_name: Option<&'a str>,
+    pub relay_info: Option<&'a [u8]>,
+}
+
+impl<'a> From<&'a Origin> for OriginRef<'a> {
+    fn from(origin: &'a Origin) -> Self {
+        Self {
+            hardware: origin.hardware,
+            client_id: origin.client_id.as_deref(),
+            host_name: origin.host_name.as_deref(),
+            relay_info: origin.relay_info.as_deref(),
+        }
+    }
+}
+
+impl From<OriginRef<'_>> for Origin {
+    fn from(origin: OriginRef<'_>) -> Self {
+        Self {
+            hardware: origin.hardware,
+            client_id: origin.client_id.map(Into::into),
+            host_name: origin.host_name.map(Into::into),
+            relay_info: origin.relay_info.map(Into::into),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Hardware {
     pub htype: u8,

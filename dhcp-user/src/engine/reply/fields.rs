@@ -2,27 +2,35 @@
 
 use dhcp_common::wire::{FILE_LEN, SNAME_LEN, option};
 
+use smallvec::SmallVec;
+
 use super::{
     super::{profile::Terms, request::Shape},
     Answer,
-    options::{Encoded, Routes, lists, options},
+    options::{Encoded, List, Routes, lists, options},
 };
 use crate::config::Boot;
+
+/// More than the options of most answers take.
+const USUAL_LEN: usize = 256;
 
 /// A reply from `sname` to the options before the echoes, without the magic cookie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fields {
     pub sname: [u8; SNAME_LEN],
     pub file: [u8; FILE_LEN],
-    pub options: Vec<u8>,
+    /// Most have no memory of their own for them.
+    pub options: SmallVec<[u8; USUAL_LEN]>,
 }
 
 impl Fields {
-    pub const EMPTY: Self = Self {
-        sname: [0; SNAME_LEN],
-        file: [0; FILE_LEN],
-        options: Vec::new(),
-    };
+    pub fn empty() -> Self {
+        Self {
+            sname: [0; SNAME_LEN],
+            file: [0; FILE_LEN],
+            options: SmallVec::new(),
+        }
+    }
 }
 
 /// What the answer says but for addresses and echoes, options at the end left out that `room` has no
@@ -35,7 +43,8 @@ pub fn render(answer: Answer, terms: &Terms, shape: &Shape, room: usize) -> Opti
         fit(boot_fields(answer, terms), options, room, may_overload)
     };
     let (fields, sent) = place(Routes::Classless)?;
-    let has_routes = sent.contains(&option::CLASSLESS_ROUTES);
+    let mut sent = sent.iter();
+    let has_routes = sent.any(|option| option.code == option::CLASSLESS_ROUTES);
     if has_routes || !lists(shape, option::CLASSLESS_ROUTES) {
         return Some(fields);
     }
@@ -45,7 +54,7 @@ pub fn render(answer: Answer, terms: &Terms, shape: &Shape, room: usize) -> Opti
 
 /// The two fields as the configuration fills them; a NAK has nothing in them (RFC 2131 table 3).
 fn boot_fields(answer: Answer, terms: &Terms) -> Fields {
-    let mut fields = Fields::EMPTY;
+    let mut fields = Fields::empty();
     if !answer.is_nak() {
         let Boot {
             file, server_name, ..
@@ -79,14 +88,14 @@ pub(super) fn without_room(boot: &Boot) -> impl Iterator<Item = u8> {
     file.into_iter().chain(name)
 }
 
-/// The fields with the options, and the codes of those. Where the options field has no room for all and
+/// The fields with the options, and those options. Where the options field has no room for all and
 /// a field is unused, that one takes options too, if so more of them are sent (RFC 2131 §4.1).
 pub(super) fn fit(
     fields: Fields,
-    options: Vec<Encoded>,
+    mut options: List,
     room: usize,
     may_overload: bool,
-) -> Option<(Fields, Vec<u8>)> {
+) -> Option<(Fields, List)> {
     let mut len = 0;
     let alone = options.iter().take_while(|option| {
         len += option.octets.len();
@@ -101,17 +110,18 @@ pub(super) fn fit(
     let (fields, count) = match overloaded {
         Some(overloaded) => overloaded,
         None => {
-            let sent = options.iter().take(alone);
-            let octets = sent.flat_map(|option| option.octets.iter().copied());
-            let options = octets.collect();
-            (Fields { options, ..fields }, alone)
+            let mut fields = fields;
+            for option in options.iter().take(alone) {
+                fields.options.extend_from_slice(&option.octets);
+            }
+            (fields, alone)
         }
     };
     if options.iter().skip(count).any(|option| option.is_required) {
         return None;
     }
-    let codes = options.iter().take(count).map(|option| option.code);
-    Some((fields, codes.collect()))
+    options.truncate(count);
+    Some((fields, options))
 }
 
 /// All of these options, each whole, in the first of the options field, `file` and `sname` that has room
@@ -165,6 +175,7 @@ fn overload(fields: &Fields, options: &[Encoded], room: usize) -> Option<Fields>
             value |= bit;
         }
     }
-    overloaded.options = [required, vec![option::OVERLOAD, 1, value], rest].concat();
+    let options = [required, vec![option::OVERLOAD, 1, value], rest];
+    overloaded.options = options.concat().into();
     Some(overloaded)
 }

@@ -3,6 +3,7 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use dhcp_common::wire::{self, message_type, option};
+use smallvec::smallvec;
 
 use super::{
     super::{
@@ -14,7 +15,7 @@ use super::{
     CIADDR, FLAGS, HOPS, Reply, SECS, SIADDR, YIADDR,
     fields::{Fields, fit},
     message,
-    options::{Encoded, configured, lists, octets, optional},
+    options::{Encoded, List, configured, lists, octets, optional, secs},
     relay_port,
 };
 use crate::store::Origin;
@@ -63,10 +64,10 @@ pub fn encode(finding: &Finding, source: Ipv4Addr, request: &Request) -> Result<
     let options = match finding {
         Finding::Active(leased) => active(leased, &request.shape, room),
         // "MUST NOT include other DHCP options" (§6.4); "no other options are returned" (§6.4.2).
-        Finding::Unassigned => vec![kind(message_type::LEASE_UNASSIGNED)],
-        Finding::Unknown => vec![kind(message_type::LEASE_UNKNOWN)],
+        Finding::Unassigned => smallvec![kind(message_type::LEASE_UNASSIGNED)],
+        Finding::Unknown => smallvec![kind(message_type::LEASE_UNKNOWN)],
     };
-    let (fields, _) = fit(Fields::EMPTY, options, room, true).ok_or(Counter::ReplyTooLarge)?;
+    let (fields, _) = fit(Fields::empty(), options, room, true).ok_or(Counter::ReplyTooLarge)?;
     Ok(Reply {
         egress: Egress {
             ifindex: request.ingress.ifindex,
@@ -76,7 +77,7 @@ pub fn encode(finding: &Finding, source: Ipv4Addr, request: &Request) -> Result<
             destination: request.giaddr,
             destination_port: relay_port(request),
         },
-        payload: message(&head(finding, request), &fields),
+        payload: message(&head(finding, request), &fields, Vec::new()),
         relay_info_left_out: false,
     })
 }
@@ -103,10 +104,10 @@ fn head(finding: &Finding, request: &Request) -> [u8; wire::BOOTP_HEAD_LEN] {
 
 /// What tells of the lease in any case, and what is left of T1 and T2 and the rest of what its client was
 /// told if it is listed; without a list, all that a client without one gets (§6.2).
-fn active(leased: &Leased, shape: &Shape, room: usize) -> Vec<Encoded> {
+fn active(leased: &Leased, shape: &Shape, room: usize) -> List {
     let Leased { terms, origin, .. } = leased;
     let is_wanted = |code| shape.parameters.is_none() || lists(shape, code);
-    let mut options = vec![
+    let mut options: List = smallvec![
         kind(message_type::LEASE_ACTIVE),
         octets(option::SERVER_ID, &terms.server_id.octets()),
         secs(option::LEASE_TIME, leased.remaining_secs),
@@ -178,8 +179,4 @@ fn said(origin: &Origin, code: u8) -> Option<Encoded> {
 
 fn kind(message_type: u8) -> Encoded {
     octets(option::MESSAGE_TYPE, &[message_type])
-}
-
-fn secs(code: u8, secs: u32) -> Encoded {
-    octets(code, &secs.to_be_bytes())
 }

@@ -2,14 +2,15 @@
 
 use dhcp_common::wire::option;
 use dhcproto::{
-    Encodable, Encoder,
-    v4::{DhcpOption, MessageType, OptionCode, encode_long_opt_bytes},
+    Encoder,
+    v4::{OptionCode, encode_long_opt_bytes},
 };
+use smallvec::SmallVec;
 
 use super::{
     super::{
         profile::Terms,
-        request::{BootClass, Shape},
+        request::{BootClass, Octets, Shape},
     },
     Answer, fields,
 };
@@ -52,28 +53,26 @@ pub(super) enum Routes {
     Classful,
 }
 
+/// The options of an answer, which most have no memory of its own for.
+pub(super) type List = SmallVec<[Encoded; 16]>;
+
 /// An encoded option.
 pub(super) struct Encoded {
     pub code: u8,
     /// Left out last of all, that is, never.
     pub is_required: bool,
-    pub octets: Vec<u8>,
+    pub octets: Octets,
 }
 
 /// 53, 54, 51, 58, 59, but in BOOTP; what a client can do without IPv4 for, and what firmware looks for; the mask, which every client needs; then what the client
 /// lists, in its order, or without a list all that is configured.
-pub(super) fn options(
-    answer: Answer,
-    terms: &Terms,
-    shape: &Shape,
-    routes: Routes,
-) -> Vec<Encoded> {
-    let mut options = Vec::new();
+pub(super) fn options(answer: Answer, terms: &Terms, shape: &Shape, routes: Routes) -> List {
+    let mut options = List::new();
     let mut seen = [false; 256];
     match answer.message_type() {
         Some(message_type) => options.extend([
-            required(&DhcpOption::MessageType(MessageType::from(message_type))),
-            required(&DhcpOption::ServerIdentifier(terms.server_id)),
+            octets(option::MESSAGE_TYPE, &[message_type]),
+            octets(option::SERVER_ID, &terms.server_id.octets()),
         ]),
         None => {
             for code in DHCP_ONLY {
@@ -82,15 +81,15 @@ pub(super) fn options(
         }
     }
     if let Answer::Nak(reason) = answer {
-        options.push(required(&DhcpOption::Message(reason.text().to_owned())));
+        options.push(octets(option::MESSAGE, reason.text().as_bytes()));
         return options;
     }
     if !matches!(answer, Answer::Inform | Answer::Bootp(_)) {
         let lease = &terms.lease;
         options.extend([
-            required(&DhcpOption::AddressLeaseTime(lease.lease_secs)),
-            required(&DhcpOption::Renewal(lease.renewal_secs)),
-            required(&DhcpOption::Rebinding(lease.rebinding_secs)),
+            secs(option::LEASE_TIME, lease.lease_secs),
+            secs(option::RENEWAL_TIME, lease.renewal_secs),
+            secs(option::REBINDING_TIME, lease.rebinding_secs),
         ]);
     }
     let ipv6_only = is_ipv6_only(terms, shape).then(|| v6_only_preferred(terms));
@@ -115,8 +114,8 @@ pub(super) fn options(
 
 /// What a client that boots from the network wants back, listed or not: its class, where there is
 /// something to boot from (UEFI §24.7), and the machine's id (RFC 4578 §2.3).
-fn firmware(terms: &Terms, shape: &Shape) -> Vec<Encoded> {
-    let mut options = Vec::new();
+fn firmware(terms: &Terms, shape: &Shape) -> List {
+    let mut options = List::new();
     if let Some(class) = BootClass::of(shape)
         && terms.option(option::BOOTFILE_NAME).is_some()
     {
@@ -154,16 +153,16 @@ pub(super) fn lists(shape: &Shape, code: u8) -> bool {
 /// Codes in the order in which they are sent, each once, but for those seen before. The mask goes before
 /// the router (RFC 2132 §3.3), and first where the client does not list it. What to boot from is sent in
 /// any case, in an option if its field has no room for it.
-fn order(terms: &Terms, shape: &Shape, mut seen: [bool; 256]) -> Vec<u8> {
-    let mut wanted: Vec<u8> = match &shape.parameters {
-        Some(list) => list.to_vec(),
+fn order(terms: &Terms, shape: &Shape, mut seen: [bool; 256]) -> Octets {
+    let mut wanted: Octets = match &shape.parameters {
+        Some(list) => Octets::from_slice(list),
         None => {
             let configured = terms.options.iter().map(|option| option.code);
             configured.filter(|code| *code != ONLY_LISTED).collect()
         }
     };
     wanted.extend(fields::without_room(&terms.boot));
-    let mut codes = Vec::with_capacity(wanted.len() + 1);
+    let mut codes = Octets::new();
     if !wanted.contains(&option::SUBNET_MASK) {
         codes.push(option::SUBNET_MASK);
         seen[usize::from(option::SUBNET_MASK)] = true;
@@ -199,16 +198,6 @@ pub(super) fn configured(terms: &Terms, shape: &Shape, code: u8) -> Option<Encod
     Some(optional(code, data?))
 }
 
-fn required(option: &DhcpOption) -> Encoded {
-    Encoded {
-        code: u8::from(OptionCode::from(option)),
-        is_required: true,
-        octets: option
-            .to_vec()
-            .expect("an option of a few octets in a vector encodes"),
-    }
-}
-
 /// One that is never left out, of a few octets.
 pub(super) fn octets(code: u8, data: &[u8]) -> Encoded {
     Encoded {
@@ -225,13 +214,20 @@ pub(super) fn optional(code: u8, data: &[u8]) -> Encoded {
     }
 }
 
+/// A time, never left out.
+pub(super) fn secs(code: u8, secs: u32) -> Encoded {
+    octets(code, &secs.to_be_bytes())
+}
+
 /// Values over 255 octets become consecutive instances of the code (RFC 3396 §6).
-pub(super) fn split(code: u8, data: &[u8]) -> Vec<u8> {
-    if data.is_empty() {
-        return vec![code, 0];
+pub(super) fn split(code: u8, data: &[u8]) -> Octets {
+    if let Ok(len) = u8::try_from(data.len()) {
+        let mut octets = Octets::from_slice(&[code, len]);
+        octets.extend_from_slice(data);
+        return octets;
     }
-    let mut octets = Vec::with_capacity(data.len() + 2);
+    let mut octets = Vec::with_capacity(data.len() + 2 * data.len().div_ceil(usize::from(u8::MAX)));
     encode_long_opt_bytes(OptionCode::from(code), data, &mut Encoder::new(&mut octets))
         .expect("octets in a vector encode");
-    octets
+    octets.into()
 }
