@@ -81,13 +81,36 @@ pub const MAX_QUEUES: u32 = 64;
 /// Interfaces that one controller serves.
 pub const MAX_INTERFACES: u32 = 64;
 pub const MAX_SLOW_SOCKETS: u32 = MAX_QUEUES * MAX_INTERFACES;
-/// Frames that one socket of the slow path receives into, and those that it sends from.
+/// Frames that one socket of the slow path receives into where there are many queues, and those that it sends from.
 pub const SLOW_RX_FRAMES: u32 = 1024;
 pub const SLOW_TX_FRAMES: u32 = 512;
+/// Frames that the sockets of an interface receive into, all together, where it has few queues: as many clients may
+/// come at once as wherever there are many.
+pub const SLOW_RX_FRAMES_IN_ALL: u32 = 8 * SLOW_RX_FRAMES;
 /// Octets of one of them.
 pub const SLOW_FRAME_LEN: u32 = 2048;
-/// Octets of memory that one socket of the slow path shares with the kernel.
-pub const SLOW_SOCKET_BYTES: u32 = (SLOW_RX_FRAMES + SLOW_TX_FRAMES) * SLOW_FRAME_LEN;
+
+/// Frames that each socket of an interface with so many receive queues receives into: a power of two.
+pub const fn slow_rx_frames(queues: u32) -> u32 {
+    let mut frames = SLOW_RX_FRAMES_IN_ALL;
+    while frames > SLOW_RX_FRAMES && frames.saturating_mul(queues) > SLOW_RX_FRAMES_IN_ALL {
+        frames /= 2;
+    }
+    frames
+}
+
+const _: () = assert!(SLOW_RX_FRAMES.is_power_of_two());
+const _: () = assert!(
+    slow_rx_frames(1) == SLOW_RX_FRAMES_IN_ALL
+        && slow_rx_frames(3) == 2 * SLOW_RX_FRAMES
+        && slow_rx_frames(MAX_QUEUES) == SLOW_RX_FRAMES,
+    "no more than in all, and no fewer than with many queues"
+);
+
+/// Octets of memory that each of them shares with the kernel.
+pub const fn slow_socket_bytes(queues: u32) -> u32 {
+    (slow_rx_frames(queues) + SLOW_TX_FRAMES) * SLOW_FRAME_LEN
+}
 /// In the directory of pins: what names the maps that the next controller adopts.
 pub const CURRENT: &str = "current";
 /// Addresses of ours on one link.

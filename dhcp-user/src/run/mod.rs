@@ -19,6 +19,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use dhcp_common::abi;
 use tokio::sync::{mpsc, oneshot};
 use tracing_subscriber::EnvFilter;
 
@@ -213,9 +214,10 @@ async fn shutdown() -> anyhow::Result<&'static str> {
 
 /// Binds the sockets of one port.
 fn bind(port: &Port, copy: bool) -> anyhow::Result<Vec<(u32, XskSocket)>> {
+    let rx_frames = abi::slow_rx_frames(port.queues());
     (0..port.queues())
         .map(|queue| {
-            let socket = XskSocket::bind(port.interface.ifindex, queue, copy)?;
+            let socket = XskSocket::bind(port.interface.ifindex, queue, rx_frames, copy)?;
             Ok((port.slow_base + queue, socket))
         })
         .collect()

@@ -25,17 +25,14 @@ use xdpilone::{
 /// Octets of a frame. The kernel keeps 256 of them for itself when it receives; the rest holds any
 /// frame at the usual MTU of 1500.
 pub const FRAME_LEN: usize = abi::SLOW_FRAME_LEN as usize;
-/// What may arrive before the controller has looked.
-const RX_FRAMES: u32 = abi::SLOW_RX_FRAMES;
 /// Replies that may be on their way out.
 const TX_FRAMES: u32 = abi::SLOW_TX_FRAMES;
-const MEMORY_LEN: usize = abi::SLOW_SOCKET_BYTES as usize;
 
 /// In copy mode the kernel sends at most so many frames a call (TX_BATCH_SIZE in net/xdp/xsk.c).
 const KERNEL_TX_BATCH: u32 = 32;
 const MAX_KICKS: u32 = TX_FRAMES / KERNEL_TX_BATCH;
 
-const _: () = assert!(RX_FRAMES.is_power_of_two() && TX_FRAMES.is_power_of_two());
+const _: () = assert!(TX_FRAMES.is_power_of_two());
 const _: () = assert!(
     FRAME_LEN.is_power_of_two(),
     "the kernel takes 2048 and the page size"
@@ -67,7 +64,7 @@ fn hint(error: &io::Error) -> &'static str {
 pub struct Losses {
     /// Received, but larger than a frame, or malformed to the kernel.
     pub rx_dropped: u64,
-    /// Received, but [`RX_FRAMES`] were waiting for the controller already.
+    /// Received, but as many as there is room for were waiting for the controller already.
     pub rx_full: u64,
     /// Replies for which no frame was free.
     pub tx_full: u64,
@@ -90,6 +87,8 @@ pub struct XskSocket {
     tx: RingTx,
     device: DeviceQueue,
     user: User,
+    /// What may arrive before the controller has looked.
+    rx_frames: u32,
     /// Frames of `TX_FRAMES` that are with us.
     free: Vec<u64>,
     /// Frames that were received and not yet given back; empty between calls.
@@ -116,14 +115,14 @@ impl AsRawFd for XskSocket {
 }
 
 impl XskSocket {
-    /// Binds a socket to a receive queue.
+    /// Binds a socket to a receive queue, of which up to `rx_frames`, a power of two, may wait.
     ///
     /// The kernel copies nothing where the driver can do so and `copy` is not set; an interface with
     /// the program in generic mode needs it set.
     ///
     /// # Errors
     /// Says at which step, and what to do where that is known.
-    pub fn bind(ifindex: u32, queue: u32, copy: bool) -> Result<Self, XskError> {
+    pub fn bind(ifindex: u32, queue: u32, rx_frames: u32, copy: bool) -> Result<Self, XskError> {
         let at = |step| {
             move |source: io::Error| XskError {
                 ifindex,
@@ -134,13 +133,14 @@ impl XskSocket {
         };
         let failed = |step| move |errno: Errno| at(step)(os_error(&errno));
 
-        let memory = MmapMut::map_anon(MEMORY_LEN).map_err(at("allocating frames"))?;
+        let len = address(rx_frames + TX_FRAMES) as usize;
+        let memory = MmapMut::map_anon(len).map_err(at("allocating frames"))?;
         let memory = MmapRaw::from(memory);
         let area = NonNull::new(memory.as_mut_ptr())
-            .map(|start| NonNull::slice_from_raw_parts(start, MEMORY_LEN))
+            .map(|start| NonNull::slice_from_raw_parts(start, len))
             .ok_or_else(|| at("allocating frames")(io::ErrorKind::OutOfMemory.into()))?;
         let config = UmemConfig {
-            fill_size: RX_FRAMES,
+            fill_size: rx_frames,
             complete_size: TX_FRAMES,
             frame_size: FRAME_LEN as u32,
             headroom: 0,
@@ -158,7 +158,7 @@ impl XskSocket {
             .fq_cq(&socket)
             .map_err(failed("making the fill and completion rings"))?;
         let user = umem
-            .rx_tx(&socket, &config_for(copy))
+            .rx_tx(&socket, &config_for(rx_frames, copy))
             .map_err(failed("making the rx and tx rings"))?;
         let rx = user.map_rx().map_err(failed("mapping the rx ring"))?;
         let tx = user.map_tx().map_err(failed("mapping the tx ring"))?;
@@ -167,8 +167,9 @@ impl XskSocket {
             tx,
             device,
             user,
-            free: (RX_FRAMES..RX_FRAMES + TX_FRAMES).map(address).collect(),
-            used: (0..RX_FRAMES).map(address).collect(),
+            rx_frames,
+            free: (rx_frames..rx_frames + TX_FRAMES).map(address).collect(),
+            used: (0..rx_frames).map(address).collect(),
             tx_full: 0,
             memory,
         };
@@ -191,7 +192,7 @@ impl XskSocket {
     /// `max` were there if fewer are counted.
     pub fn receive(&mut self, max: u32, mut each: impl FnMut(&[u8])) -> u32 {
         let mut received = 0;
-        let mut ring = self.rx.receive(max.min(RX_FRAMES));
+        let mut ring = self.rx.receive(max.min(self.rx_frames));
         while let Some(frame) = ring.read() {
             // SAFETY: the kernel has put the descriptor into the rx ring and so given the frame to us;
             // it does not touch it before it is in the fill ring again, below. No other reference to
@@ -312,11 +313,11 @@ impl XskSocket {
     }
 }
 
-const fn config_for(copy: bool) -> SocketConfig {
+const fn config_for(rx_frames: u32, copy: bool) -> SocketConfig {
     // Without XDP_BIND_COPY the kernel tries zero-copy and falls back by itself.
     let mode = if copy { SocketConfig::XDP_BIND_COPY } else { 0 };
     SocketConfig {
-        rx_size: NonZeroU32::new(RX_FRAMES),
+        rx_size: NonZeroU32::new(rx_frames),
         tx_size: NonZeroU32::new(TX_FRAMES),
         bind_flags: SocketConfig::XDP_BIND_NEED_WAKEUP | mode,
     }
@@ -340,7 +341,7 @@ unsafe fn frame_octets(memory: &MmapRaw, frame: XdpDesc) -> Option<&[u8]> {
     let start = usize::try_from(frame.addr).ok()?;
     let len = frame.len as usize;
     let within = start % FRAME_LEN;
-    if start >= MEMORY_LEN || len > FRAME_LEN - within {
+    if start >= memory.len() || len > FRAME_LEN - within {
         return None;
     }
     // SAFETY: checked to be in one frame, which is in the mapping; the rest is the caller's promise.

@@ -2,7 +2,11 @@
 
 use std::net::Ipv4Addr;
 
-use dhcp_common::{abi::LinkKey, outcome::Outcome, wire};
+use dhcp_common::{
+    abi::{LinkKey, SLOW_RX_FRAMES},
+    outcome::Outcome,
+    wire,
+};
 use dhcp_user::{
     datapath::{Datapath, host::Interface},
     engine::effect::Egress,
@@ -57,7 +61,7 @@ fn wire_up(lab: &Lab) -> Wire {
     lab.veth("srv", "cli");
     let interface = Interface::find("srv").unwrap();
     let mut datapath = Datapath::open(&options(lab)).unwrap();
-    let socket = XskSocket::bind(interface.ifindex, 0, false).unwrap();
+    let socket = XskSocket::bind(interface.ifindex, 0, SLOW_RX_FRAMES, false).unwrap();
     let key = LinkKey {
         ifindex: interface.ifindex,
         outer: 0,
@@ -138,7 +142,7 @@ fn frames_go_both_ways_untouched() {
 
 #[test]
 fn what_the_socket_does_not_hold_is_counted_and_no_frame_leaks() {
-    const FRAMES: u32 = 1024;
+    const FRAMES: u32 = SLOW_RX_FRAMES;
     const EXCESS: u32 = 76;
     lab::run(|lab| {
         let mut wire = wire_up(lab);

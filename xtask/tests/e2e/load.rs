@@ -142,6 +142,34 @@ fn a_storm_is_weathered_and_an_open_loop_keeps_its_pace() -> Result<()> {
     })
 }
 
+/// All that comes at once waits until the controller has time for it.
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_storm_of_thousands_of_new_clients_sends_nothing_again() -> Result<()> {
+    const MANY: u32 = 5000;
+    let _crowd = crate::crowd();
+    Lab::run(|lab| {
+        let site = Site::new(lab)?;
+        let _server = site.start(lab, MANY, &[])?;
+        let former = workload()?;
+        let workload = Workload {
+            drive: Drive::Storm,
+            clients: MANY,
+            shapes: 1,
+            relay: Some(site::relay(site.server_mac)),
+            limits: Limits {
+                exchanges: Some(MANY.into()),
+                ..former.limits
+            },
+            ..former
+        };
+        // The cable itself, which has room for 256 frames, is to lose none.
+        let report = site.play(&workload, Placement::Same, &mut Progress::silent())?;
+        expect_faultless(&report, MANY.into());
+        Ok(())
+    })
+}
+
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn a_load_with_one_tag_or_two_is_answered_with_them() -> Result<()> {

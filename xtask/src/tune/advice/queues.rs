@@ -1,6 +1,8 @@
 //! Receive queues, how packets are spread over them, and how long each may become.
 
-use dhcp_common::abi::{MAX_QUEUES, SLOW_RX_FRAMES, SLOW_SOCKET_BYTES, SLOW_TX_FRAMES};
+use dhcp_common::abi::{
+    MAX_QUEUES, SLOW_RX_FRAMES, SLOW_TX_FRAMES, slow_rx_frames, slow_socket_bytes,
+};
 
 use super::Setting;
 use crate::tune::{
@@ -54,7 +56,7 @@ fn channels(readings: &Readings) -> Setting {
     }
     let why = format!(
         "one for each CPU, up to what the driver has ({usable}): each has a socket of the controller's, of {} MiB; restart xdhcpd after a change{}",
-        SLOW_SOCKET_BYTES >> 20,
+        slow_socket_bytes(should) >> 20,
         remark(readings, usable),
     );
     if readings.driver() == GVNIC && is != should {
@@ -148,7 +150,8 @@ fn rings(readings: &Readings, settings: &mut Vec<Setting>) {
     let rx = rings.rx_max.min(SLOW_RX_FRAMES);
     let why = if readings.has_zero_copy() {
         format!(
-            "as many as the controller's socket has frames ({SLOW_RX_FRAMES}), for without copies they are the same; enough for a burst"
+            "no more than the controller's socket has frames ({}), for without copies they are the same, and the rest waits to take their places; enough for a burst",
+            slow_rx_frames(readings.queues())
         )
     } else {
         format!(

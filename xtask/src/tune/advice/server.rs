@@ -1,6 +1,6 @@
 //! The running server against its configuration.
 
-use dhcp_common::abi::SLOW_SOCKET_BYTES;
+use dhcp_common::abi::slow_socket_bytes;
 
 use super::Setting;
 use crate::tune::{
@@ -106,7 +106,9 @@ fn limits(readings: &Readings, server: &Server) -> Setting {
 fn memlock(readings: &Readings, process: &Process) -> Setting {
     const NAME: &str = "memlock of the server";
     let is = memlock_text(process.memlock);
-    let needed = u64::from(readings.queues()) * u64::from(SLOW_SOCKET_BYTES);
+    let queues = readings.queues();
+    let each = slow_socket_bytes(queues);
+    let needed = u64::from(queues) * u64::from(each);
     if process.may_lock {
         return Setting::right(
             NAME,
@@ -115,9 +117,8 @@ fn memlock(readings: &Readings, process: &Process) -> Setting {
         );
     }
     let why = format!(
-        "{} MiB for each receive queue ({} here) are counted when it opens sockets; for good: LimitMEMLOCK=infinity in its unit. Maps count here before Linux 5.11, and from then on as memory of its control group",
-        SLOW_SOCKET_BYTES >> 20,
-        readings.queues(),
+        "{} MiB for each receive queue ({queues} here) are counted when it opens sockets; for good: LimitMEMLOCK=infinity in its unit. Maps count here before Linux 5.11, and from then on as memory of its control group",
+        each >> 20,
     );
     if process.memlock.0.is_none_or(|soft| soft >= needed) {
         return Setting::right(NAME, is, why);
