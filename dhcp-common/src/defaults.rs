@@ -1,6 +1,6 @@
 //! Where the daemon's things are, and what it allows, unless its configuration says otherwise.
 
-use crate::abi::Limit;
+use crate::abi::{Limit, SLOW_RX_FRAMES};
 
 pub const CONFIG: &str = "/etc/xdhcpd/xdhcpd.toml";
 pub const STORE: &str = "/var/lib/xdhcpd/leases.db";
@@ -10,3 +10,10 @@ pub const PIN_DIR: &str = "/sys/fs/bpf/xdhcpd";
 pub const CLIENT_LIMIT: Limit = Limit::per_second(20, 40);
 /// What one relay agent may send to the controller.
 pub const RELAY_LIMIT: Limit = Limit::per_second(20_000, 40_000);
+/// What clients of whom nothing is published may send to the controller, all together.
+pub const UNKNOWN_LIMIT: Limit = Limit::per_second(10_000, UNKNOWN_BURST);
+const UNKNOWN_BURST: u32 = 500;
+const _: () = assert!(
+    UNKNOWN_BURST <= SLOW_RX_FRAMES / 2,
+    "of what may wait for the controller, half is for clients that have leases"
+);

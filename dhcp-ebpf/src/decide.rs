@@ -105,6 +105,12 @@ pub fn decide<'a, T: Tables>(
     }
 }
 
+/// Whether something is published for a client.
+#[inline(always)]
+pub fn is_known<T: Tables>(client: &ClientKey, meta: &Meta, tables: &T) -> bool {
+    !matches!(binding(client, meta, tables), Err(Outcome::UnknownClient))
+}
+
 /// What is published for a client, copied and found whole.
 #[inline(always)]
 fn binding<T: Tables>(client: &ClientKey, meta: &Meta, tables: &T) -> Result<Binding, Outcome> {

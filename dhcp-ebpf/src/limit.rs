@@ -1,5 +1,6 @@
 //! What may reach the controller: a token bucket for each source, so that one client or relay agent in
-//! a loop does not starve the others.
+//! a loop does not starve the others; and one for all clients of whom nothing is published, so that a flood
+//! from addresses that are made up starves none that has a lease.
 
 use dhcp_common::abi::{Limit, Meta};
 
@@ -9,14 +10,37 @@ use crate::{ingress::Ingress, packet::Packet, tables::Tables};
 const RELAY: u64 = 1 << 48;
 const ADDRESS: u64 = 2 << 48;
 const HARDWARE: u64 = 3 << 48;
+/// Buckets of many: a flood on a link leaves clients behind relay agents theirs.
+const UNKNOWN_ON_LINKS: u64 = 4 << 48;
+const UNKNOWN_BEHIND_RELAYS: u64 = 5 << 48;
 
 /// Whether the controller takes one more request from this one's source.
 ///
 /// Requests of a relay agent are counted together. A renewal that was routed here is known by its IP
-/// source, for its MAC address is the router's.
+/// source, for its MAC address is the router's. A client of whom something is published takes nothing of
+/// what is left for others.
 #[inline(always)]
-pub fn admit<T: Tables>(ingress: &Ingress<'_>, packet: &Packet, meta: &Meta, tables: &T) -> bool {
+pub fn admit<T: Tables>(
+    ingress: &Ingress<'_>,
+    packet: &Packet,
+    is_known: bool,
+    meta: &Meta,
+    tables: &T,
+) -> bool {
     let giaddr = packet.head.bootp.giaddr;
+    let shared = if giaddr.is_zero() {
+        UNKNOWN_ON_LINKS
+    } else {
+        UNKNOWN_BEHIND_RELAYS
+    };
+    let mut shared_bucket = 0;
+    if !is_known {
+        // Before the source's own, which in a flood is another one each time, and takes a former one's place.
+        match spend(shared, &meta.unknown_limit, tables) {
+            Some(bucket) => shared_bucket = bucket,
+            None => return false,
+        }
+    }
     let address = packet.head.ip.source;
     let (source, limit): (u64, &Limit) = if !giaddr.is_zero() {
         (RELAY | u64::from(giaddr.raw()), &meta.relay_limit)
@@ -25,12 +49,19 @@ pub fn admit<T: Tables>(ingress: &Ingress<'_>, packet: &Packet, meta: &Meta, tab
     } else {
         (HARDWARE | ingress.source_mac.word(), &meta.client_limit)
     };
-    let bucket = tables.bucket(source).unwrap_or(0);
-    match limit.admit(bucket, tables.now_ns()) {
-        Some(bucket) => {
-            tables.set_bucket(source, bucket);
-            true
-        }
-        None => false,
+    let Some(bucket) = spend(source, limit, tables) else {
+        return false;
+    };
+    tables.set_bucket(source, bucket);
+    if !is_known {
+        tables.set_bucket(shared, shared_bucket);
     }
+    true
+}
+
+/// A source's bucket with a token less; `None` if it has none.
+#[inline(always)]
+fn spend<T: Tables>(source: u64, limit: &Limit, tables: &T) -> Option<u64> {
+    let bucket = tables.bucket(source).unwrap_or(0);
+    limit.admit(bucket, tables.now_ns())
 }

@@ -72,7 +72,11 @@ fn try_respond<F: Frame, T: Tables>(
     if !tables.is_served(*slow_index) {
         return Err(Outcome::Unserved);
     }
-    if !limit::admit(&ingress, &scratch.packet, meta, tables) {
+    // Who sends what is not understood is not known either.
+    let is_known = outcome != Outcome::UnknownClient
+        && message.is_some()
+        && decide::is_known(&scratch.client, meta, tables);
+    if !limit::admit(&ingress, &scratch.packet, is_known, meta, tables) {
         return Err(Outcome::Limited);
     }
     if let Some(message) = message {

@@ -228,6 +228,43 @@ fn a_source_is_limited_to_its_burst_and_the_fast_path_is_not() {
     assert!((0..100).all(|_| outcome_of(&tables, &renewal(1)) == Outcome::AckedRenewing));
 }
 
+/// From the n-th hardware address that nobody has.
+fn bogus(n: u16) -> RequestFrame {
+    let [a, b] = n.to_be_bytes();
+    RequestFrame::new([2, 0xbb, 0, 0, a, b], message_type::DISCOVER)
+}
+
+#[test]
+fn unknown_clients_share_a_limit_and_known_ones_go_past_it() {
+    let tables = leased();
+    let admitted = |from, to| {
+        let outcomes = (from..to).map(|n| outcome_of(&tables, &bogus(n)));
+        outcomes.filter(|o| *o == Outcome::UnknownClient).count()
+    };
+    assert_eq!(admitted(0, 2000), 501, "the burst of 500 and the one due");
+    let inform = |n| RequestFrame::new(n, message_type::INFORM);
+    assert_eq!(outcome_of(&tables, &inform(mac(50))), Outcome::Limited);
+    // What needs the controller of a client that has a lease, and of one that has an offer.
+    assert_eq!(outcome_of(&tables, &inform(mac(1))), Outcome::MessageType);
+    let odd = renewal(1)
+        .option(option::HOST_NAME, b"h")
+        .option(60, b"shape");
+    assert_eq!(outcome_of(&tables, &odd), Outcome::NoTemplate);
+    assert_eq!(outcome_of(&tables, &renewal(1)), Outcome::AckedRenewing);
+    // And of a relay agent's, who have a bucket of their own.
+    let relayed = bogus(0).relayed(Ipv4Addr::new(10, 9, 0, 1), mac(250), (SERVER_MAC, SERVER));
+    assert_eq!(outcome_of(&tables, &relayed), Outcome::UnknownClient);
+}
+
+#[test]
+fn a_source_without_a_token_takes_none_of_those_that_unknown_clients_share() {
+    let tables = leased();
+    let in_a_loop = (0..5000).map(|_| outcome_of(&tables, &bogus(0)));
+    assert_eq!(in_a_loop.filter(|o| *o != Outcome::Limited).count(), 41);
+    let others = (1..1000).map(|n| outcome_of(&tables, &bogus(n)));
+    assert_eq!(others.filter(|o| *o != Outcome::Limited).count(), 501 - 41);
+}
+
 #[test]
 fn options_may_come_in_any_order() {
     let request = renewal(1)

@@ -23,6 +23,9 @@ pub struct Meta {
     pub client_limit: Limit,
     /// What one relay agent may send to the controller.
     pub relay_limit: Limit,
+    /// What all clients of whom nothing is published may send to the controller: those on links, and again those behind
+    /// relay agents.
+    pub unknown_limit: Limit,
 }
 
 /// A token bucket in the form of GCRA (ITU-T I.371): one packet every `interval_ns`, and up to

@@ -165,7 +165,7 @@ macro_rules! layout {
 }
 
 layout! {
-    Meta: 16 + 8 * fingerprint::KEY_WORDS + 32, align 8;
+    Meta: 16 + 8 * fingerprint::KEY_WORDS + 48, align 8;
     Limit: 16, align 8;
     ClientKey: 40, align 8;
     Binding: 56, align 8;

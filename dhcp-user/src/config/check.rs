@@ -102,6 +102,7 @@ fn server(node: Option<Node<'_>>) -> Server {
         fast_path: true,
         client_limit: defaults::CLIENT_LIMIT,
         relay_limit: defaults::RELAY_LIMIT,
+        unknown_limit: defaults::UNKNOWN_LIMIT,
         leasequery: Vec::new(),
         history: DEFAULT_HISTORY,
     };
@@ -114,6 +115,7 @@ fn server(node: Option<Node<'_>>) -> Server {
         "fast-path",
         "client-limit",
         "relay-limit",
+        "unknown-limit",
         "leasequery",
         "history",
     ];
@@ -143,6 +145,7 @@ fn server(node: Option<Node<'_>>) -> Server {
     for (key, field) in [
         ("client-limit", &mut server.client_limit),
         ("relay-limit", &mut server.relay_limit),
+        ("unknown-limit", &mut server.unknown_limit),
     ] {
         replace(field, section.get(key), limit);
     }

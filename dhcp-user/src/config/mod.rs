@@ -140,6 +140,7 @@ pub struct Server {
     pub fast_path: bool,
     pub client_limit: Limit,
     pub relay_limit: Limit,
+    pub unknown_limit: Limit,
     /// Relay agents that may ask about leases (RFC 4388), by `giaddr`. Empty: nobody may.
     pub leasequery: Vec<Ipv4Net>,
     /// How long it is kept who had which address; zero: not at all.

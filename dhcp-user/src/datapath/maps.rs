@@ -123,12 +123,14 @@ impl Maps {
         fast_path: bool,
         client_limit: Limit,
         relay_limit: Limit,
+        unknown_limit: Limit,
     ) -> Result<(), DatapathError> {
         let meta = self.meta.get(&META_INDEX, 0).map_err(at(map::META))?;
         let wanted = Meta {
             flags: super::flags(fast_path),
             client_limit,
             relay_limit,
+            unknown_limit,
             ..meta
         };
         self.meta.set(META_INDEX, wanted, 0).map_err(at(map::META))

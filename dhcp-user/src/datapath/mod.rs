@@ -55,6 +55,7 @@ pub struct Options {
     pub max_leases: u32,
     pub client_limit: Limit,
     pub relay_limit: Limit,
+    pub unknown_limit: Limit,
     /// Whether the program may answer at all.
     pub fast_path: bool,
 }
@@ -135,6 +136,7 @@ impl Datapath {
             fingerprint_key: key,
             client_limit: options.client_limit,
             relay_limit: options.relay_limit,
+            unknown_limit: options.unknown_limit,
         };
         let adopted = current.is_some();
         let ebpf = load(&pins, generation, options.max_leases, meta).inspect_err(|_| {

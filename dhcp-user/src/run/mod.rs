@@ -85,6 +85,7 @@ async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
         max_leases: config.server.max_leases,
         client_limit: config.server.client_limit,
         relay_limit: config.server.relay_limit,
+        unknown_limit: config.server.unknown_limit,
         fast_path: config.server.fast_path,
     })?;
 

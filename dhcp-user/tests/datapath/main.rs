@@ -34,6 +34,7 @@ fn options(lab: &Lab) -> Options {
         max_leases: 1024,
         client_limit: PLENTY,
         relay_limit: PLENTY,
+        unknown_limit: PLENTY,
         fast_path: true,
     }
 }

@@ -215,6 +215,7 @@ pub fn config() -> Config {
             fast_path: true,
             client_limit: meta().client_limit,
             relay_limit: meta().relay_limit,
+            unknown_limit: meta().unknown_limit,
             leasequery: Vec::new(),
             history: dhcp_user::store::DEFAULT_HISTORY,
         },

@@ -66,6 +66,7 @@ pub fn shared(networks: Vec<(u32, Vec<Subnet>)>) -> Config {
             fast_path: true,
             client_limit: limit,
             relay_limit: limit,
+            unknown_limit: limit,
             leasequery: Vec::new(),
             history: dhcp_user::store::DEFAULT_HISTORY,
         },

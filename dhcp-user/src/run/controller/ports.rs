@@ -161,7 +161,12 @@ impl Controller {
         let maps = &mut self.parts.maps;
         maps.sync_links(&links::kernel_links(ports))?;
         maps.sync_relays(relays)?;
-        maps.set_limits(server.fast_path, server.client_limit, server.relay_limit)?;
+        maps.set_limits(
+            server.fast_path,
+            server.client_limit,
+            server.relay_limit,
+            server.unknown_limit,
+        )?;
         for port in &served {
             if ports
                 .iter()

@@ -166,6 +166,7 @@ impl Plan {
                 fast_path: true,
                 client_limit: meta.client_limit,
                 relay_limit: meta.relay_limit,
+                unknown_limit: meta.unknown_limit,
                 leasequery: Vec::new(),
                 history: Duration::ZERO,
             },
@@ -223,6 +224,8 @@ pub fn meta() -> Meta {
     Meta {
         // So that a client in a loop is limited, and others are not.
         client_limit: Limit::per_second(5, 10),
+        // Runs here take up to seconds, and one that began before others is to find a token all the same.
+        unknown_limit: Limit::per_second(100, 1000),
         ..world::meta()
     }
 }
