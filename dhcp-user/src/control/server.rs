@@ -275,7 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Request::LeasesDelete { address } => command(control, Command::Delete(address)).await,
             Request::LeasesRevoke { address } => command(control, Command::Revoke(address)).await,
             Request::Reload { dry_run } => reload(control, dry_run).await,
-            Request::Stats {} => Response::Stats(Box::new((control.stats)())),
+            Request::Stats {} => Response::Stats(Box::new(stats(control).await?)),
         };
         self.send(&response).await
     }
@@ -350,6 +350,13 @@ impl Wanted {
         addresses.sort_unstable();
         addresses
     }
+}
+
+/// Gathered beside the controller's thread: a million leases take long enough to count that packets would wait.
+async fn stats(control: &Arc<Control>) -> io::Result<Stats> {
+    let control = Arc::clone(control);
+    let stats = tokio::task::spawn_blocking(move || (control.stats)());
+    stats.await.map_err(io::Error::other)
 }
 
 async fn command(control: &Control, command: Command) -> Response {

@@ -33,10 +33,7 @@ impl StatsSource {
             tracing::warn!(%error, "the kernel's counters cannot be read");
             Vec::new()
         });
-        let mut leases = BTreeMap::new();
-        for lease in self.live.iter() {
-            *leases.entry(lease.state.label().to_owned()).or_insert(0) += 1;
-        }
+        let (leases, pools) = self.leases();
         Stats {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_secs: self.started.elapsed().as_secs(),
@@ -50,7 +47,7 @@ impl StatsSource {
                 .map(|counter| (counter.label().to_owned(), self.engine.get(*counter)))
                 .collect(),
             leases,
-            pools: self.pools(),
+            pools,
             store: StoreStats::from(&*self.store),
             templates: self.engine.get(Counter::TemplatePublished)
                 + self.engine.get(Counter::TemplateAdopted),
@@ -64,7 +61,8 @@ impl StatsSource {
         }
     }
 
-    fn pools(&self) -> Vec<PoolUse> {
+    /// Leases by the label of their state, and what they take of each subnet's pools.
+    fn leases(&self) -> (BTreeMap<String, u64>, Vec<PoolUse>) {
         let config = self.serving.config();
         let mut pools: Vec<_> = config
             .subnets()
@@ -82,7 +80,9 @@ impl StatsSource {
                 pools.map(move |pool| (pool.first, (pool.last, index)))
             })
             .collect();
+        let mut leases: BTreeMap<&str, u64> = BTreeMap::new();
         for lease in self.live.iter() {
+            *leases.entry(lease.state.label()).or_insert(0) += 1;
             let address = lease.key();
             if let Some((_, (last, index))) = ranges.range(..=address).next_back()
                 && address <= last
@@ -90,7 +90,9 @@ impl StatsSource {
                 pools[*index].used += 1;
             }
         }
-        pools
+        let leases = leases.into_iter();
+        let leases = leases.map(|(label, count)| (label.to_owned(), count));
+        (leases.collect(), pools)
     }
 
     fn interfaces(&self) -> Vec<InterfaceStats> {
