@@ -125,6 +125,8 @@ pub struct Engine {
     low: BTreeSet<Ipv4Addr>,
     backlog: Backlog,
     probes: Probes,
+    /// Until when nothing more is said of empty pools.
+    empty_said: Nanos,
     templates: HashSet<TemplateKey>,
     /// What the store holds of addresses that no subnet has.
     foreign: Vec<Record>,
@@ -170,6 +172,7 @@ impl Engine {
             low: BTreeSet::new(),
             backlog: Backlog::default(),
             probes: Probes::new(setup.config.has_probes()),
+            empty_said: Nanos::default(),
             templates: HashSet::new(),
             foreign: Vec::new(),
             spare: Vec::new(),

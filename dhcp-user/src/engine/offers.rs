@@ -23,6 +23,9 @@ const MIN_HOLD: Duration = Duration::from_secs(2);
 /// Of the configured time, in a pool without free addresses.
 const FULL_POOL_DIVISOR: u32 = 10;
 
+/// Between two lines about empty pools.
+const EMPTY_PAUSE: Duration = Duration::from_secs(1);
+
 /// How long an offer is held: the configured time while at least half of the pool is free, from there
 /// on less in proportion, down to a tenth when nothing is free; never under [`MIN_HOLD`], or the
 /// configured time if that is shorter.
@@ -72,10 +75,10 @@ impl Engine {
         in_use: u32,
         cx: &mut Context<'_>,
     ) -> Result<(), Counter> {
-        let address = self.take_for(party, &request).ok_or_else(|| {
-            tracing::warn!(network = party.network, client = ?party.client, "no free address");
-            Counter::PoolEmpty
-        })?;
+        let Some(address) = self.take_for(party, &request) else {
+            self.say_empty(party, cx.now);
+            return Err(Counter::PoolEmpty);
+        };
         self.hold_offer(party, address, &request, cx);
         if self.is_to_be_probed(party, address, cx) {
             if self.probes.has_room() {
@@ -124,6 +127,15 @@ impl Engine {
         self.count(Counter::Offered);
         self.publish_templates(address, party, &request, cx);
         Ok(())
+    }
+
+    /// A line a second, at most: who floods a network empties its pools, and is not to fill the log as well. The counter
+    /// has them all.
+    fn say_empty(&mut self, party: &Party, now: Nanos) {
+        if now >= self.empty_said {
+            tracing::warn!(network = party.network, client = ?party.client, "no free address");
+            self.empty_said = now.plus(EMPTY_PAUSE);
+        }
     }
 
     fn is_bound(&self, client: &ClientKey) -> bool {
