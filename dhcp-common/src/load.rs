@@ -24,6 +24,8 @@ pub mod word {
     pub const FIRST_NS: u32 = 1;
     /// Clients that were looked at, one after the other.
     pub const CURSOR: u32 = 2;
+    /// Frames of a flood, those of clients among them.
+    pub const FRAMES: u32 = 3;
     /// When the last answer came. Far from the others: another processor than theirs may write it.
     pub const LAST_NS: u32 = 32;
     pub const COUNT: u32 = 33;
@@ -168,12 +170,18 @@ pub struct Plan {
     pub network_offset: u32,
     /// Whether [`REFLECT`] stands in the server's place: a request that comes back is its ACK.
     pub is_reflected: u32,
+    /// Bogus DISCOVERs that [`EMIT`] sends after each exchange it begins: a flood. Their template comes after the
+    /// clients', their numbers are drawn.
+    pub bogus_each: u32,
+    /// The second octet of the flood's hardware addresses. What is answered to others than these and the clients is
+    /// for clients in user space.
+    pub bogus_tag: u32,
     /// Network and mask, as they lie in memory, in which addresses may be.
     pub network: u32,
     pub mask: u32,
     /// Exchanges that may be begun, all in all.
     pub limit: u64,
-    /// Nanoseconds from one begun by [`EMIT`] to the next; zero: as fast as it goes.
+    /// Nanoseconds from one begun by [`EMIT`] to the next, or in a flood from frame to frame; zero: as fast as it goes.
     pub interval_ns: u64,
     /// On the clock of `bpf_ktime_get_ns`.
     pub started_ns: u64,
@@ -226,6 +234,8 @@ pub enum Count {
     Strangers,
     /// Acknowledged to two clients.
     Duplicates,
+    /// DISCOVERs of nobody.
+    Bogus,
     /// What could not be written.
     Failed,
 }

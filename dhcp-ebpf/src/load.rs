@@ -14,8 +14,8 @@ use core::{arch::asm, mem, ptr};
 use aya_ebpf::{
     bindings::{BPF_F_RDONLY_PROG, xdp_action},
     helpers::{
-        bpf_ktime_get_ns, bpf_xdp_adjust_head, bpf_xdp_adjust_tail, bpf_xdp_load_bytes,
-        bpf_xdp_store_bytes,
+        bpf_get_prandom_u32, bpf_ktime_get_ns, bpf_xdp_adjust_head, bpf_xdp_adjust_tail,
+        bpf_xdp_load_bytes, bpf_xdp_store_bytes,
     },
     macros::{map, xdp},
     maps::{Array, PerCpuArray},
@@ -86,11 +86,19 @@ pub fn emit(ctx: XdpContext) -> u32 {
     };
     // SAFETY: it has no preconditions.
     let now_ns = unsafe { bpf_ktime_get_ns() };
+    let is_flood = plan.bogus_each != 0;
+    let sent = seen(if is_flood { word::FRAMES } else { word::NEXT });
     if plan.interval_ns != 0 {
-        let begun = seen(word::NEXT);
-        let due_ns = plan.started_ns + begun * plan.interval_ns;
+        let due_ns = plan.started_ns + sent * plan.interval_ns;
         if now_ns < due_ns {
             return xdp_action::XDP_DROP;
+        }
+    }
+    if is_flood {
+        // Only one thread emits a flood.
+        note(word::FRAMES, sent + 1);
+        if sent % (u64::from(plan.bogus_each) + 1) != 0 {
+            return send_bogus(&ctx, plan);
         }
     }
     begin(&ctx, plan, now_ns).unwrap_or(xdp_action::XDP_DROP)
@@ -167,6 +175,27 @@ fn begin(ctx: &XdpContext, plan: &Plan, now_ns: u64) -> Option<u32> {
     send(ctx, plan, index, ask, client.address, counted)
 }
 
+/// A DISCOVER from a hardware address that is drawn.
+#[inline(always)]
+fn send_bogus(ctx: &XdpContext, plan: &Plan) -> u32 {
+    // SAFETY: they have no preconditions.
+    let [number, xid] = unsafe { [bpf_get_prandom_u32(), bpf_get_prandom_u32()] };
+    let own = Own {
+        number,
+        xid,
+        address: 0,
+    };
+    let written = TEMPLATES
+        .get(plan.shapes * ASKS as u32)
+        .and_then(|template| write(ctx, template, own));
+    if written.is_none() {
+        count(Count::Failed);
+        return xdp_action::XDP_DROP;
+    }
+    count(Count::Bogus);
+    xdp_action::XDP_TX
+}
+
 /// The client that is next. One that waits is passed over for as long as its answer may come: where the server
 /// answers some at once and some after a commit, these would be overtaken.
 #[inline(always)]
@@ -197,7 +226,17 @@ fn send(
     address: u32,
     counted: Count,
 ) -> Option<u32> {
-    if write(ctx, plan, index, ask, address).is_none() {
+    let number = plan.base.wrapping_add(index);
+    let own = Own {
+        number: number.to_be(),
+        xid: (index ^ plan.xid_mask).to_be(),
+        address,
+    };
+    let shape = number.checked_rem(plan.shapes);
+    let written = shape
+        .and_then(|shape| TEMPLATES.get(shape * ASKS as u32 + ask as u32))
+        .and_then(|template| write(ctx, template, own));
+    if written.is_none() {
         count(Count::Failed);
         return Some(xdp_action::XDP_DROP);
     }
@@ -206,17 +245,7 @@ fn send(
 }
 
 #[inline(always)]
-fn write(ctx: &XdpContext, plan: &Plan, index: u32, ask: Ask, address: u32) -> Option<()> {
-    let number = plan.base.wrapping_add(index);
-    if plan.shapes == 0 {
-        return None;
-    }
-    let template = TEMPLATES.get(number % plan.shapes * ASKS as u32 + ask as u32)?;
-    let own = Own {
-        number: number.to_be(),
-        xid: (index ^ plan.xid_mask).to_be(),
-        address,
-    };
+fn write(ctx: &XdpContext, template: &Template, own: Own) -> Option<()> {
     let len = opaque(template.len.into());
     if !(ETHERNET_LEN..=FRAME_LEN).contains(&len) {
         return None;
@@ -311,10 +340,6 @@ fn heard(ctx: &XdpContext) -> Option<u32> {
     {
         return None;
     }
-    // SAFETY: it has no preconditions.
-    let now_ns = unsafe { bpf_ktime_get_ns() };
-    note(word::LAST_NS, now_ns);
-
     let number = u32::from_be_bytes([
         head[BOOTP + 30],
         head[BOOTP + 31],
@@ -328,13 +353,20 @@ fn heard(ctx: &XdpContext) -> Option<u32> {
         head[BOOTP + 6],
         head[BOOTP + 7],
     ]);
+    let tag = u32::from(head[BOOTP + 29]);
+    if plan.bogus_each != 0 && tag != plan.tag && tag != plan.bogus_tag {
+        return None;
+    }
     if head[BOOTP + 28] != 0x02
-        || u32::from(head[BOOTP + 29]) != plan.tag
+        || tag != plan.tag
         || index >= plan.clients
         || xid != index ^ plan.xid_mask
     {
         return dropped(Count::Strangers);
     }
+    // SAFETY: it has no preconditions.
+    let now_ns = unsafe { bpf_ktime_get_ns() };
+    note(word::LAST_NS, now_ns);
     let address = u32::from_ne_bytes([
         head[BOOTP + 16],
         head[BOOTP + 17],

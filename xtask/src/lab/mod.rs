@@ -27,6 +27,7 @@ pub mod former;
 pub mod ledger;
 pub mod namespace;
 pub mod napi;
+pub mod operator;
 pub mod perfdhcp;
 pub mod process;
 pub mod raw;

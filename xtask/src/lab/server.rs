@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use dhcp_common::{
     abi::map,
     outcome::{Action, Outcome},
@@ -17,7 +17,7 @@ use dhcp_common::{
 use nix::sys::signal::Signal;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{Lab, Namespace, Process, wait};
+use super::{Lab, Namespace, Process, operator::Operator, wait};
 use crate::{
     command::{self, Line, command},
     workspace,
@@ -331,6 +331,37 @@ impl Server {
     /// The daemon does not answer.
     pub fn offers(&self) -> Result<Vec<Lease>> {
         self.query(&["offers", "list"])
+    }
+
+    /// Somebody who talks to the daemon from now on.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn operator(&self) -> Result<Operator> {
+        Operator::connect(&self.socket)
+    }
+
+    /// Octets that the kernel holds for all maps of the running daemon.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn map_octets(&self) -> Result<u64> {
+        let process = self.process.as_ref().context("xdhcpd does not run")?;
+        let mut maps = BTreeMap::new();
+        for entry in fs::read_dir(format!("/proc/{}/fdinfo", process.pid()))? {
+            // A descriptor may be closed meanwhile.
+            let text = fs::read_to_string(entry?.path()).unwrap_or_default();
+            let number = |name| -> Option<u64> {
+                let mut lines = text.lines();
+                let value = lines.find_map(|line| line.strip_prefix(name))?;
+                value.trim().parse().ok()
+            };
+            if let (Some(id), Some(octets)) = (number("map_id:"), number("memlock:")) {
+                maps.insert(id, octets);
+            }
+        }
+        ensure!(!maps.is_empty(), "xdhcpd has no map open");
+        Ok(maps.values().sum())
     }
 
     /// The word for the lease of an address, if it has one.

@@ -107,6 +107,14 @@ pub struct Options {
     #[arg(long, default_value_t = 0.0)]
     declines: f64,
 
+    /// All clients are boot firmware: they send option 97, and no answer to that is one for the kernel to replay.
+    #[arg(long)]
+    firmware: bool,
+
+    /// In the lab, with `--kernel --open`: bogus DISCOVERs a second beside, each from a hardware address that is drawn.
+    #[arg(long, default_value_t = 0.0, conflicts_with = "iface")]
+    flood: f64,
+
     /// What the times of RFC 2131 for sending again are multiplied with.
     #[arg(long, default_value_t = Timing::RFC_2131.scale)]
     time_scale: f64,
@@ -197,6 +205,8 @@ impl Options {
             },
             releases: self.releases,
             declines: self.declines,
+            firmware: self.firmware,
+            flood: self.flood,
         };
         workload.check()?;
         Ok(workload)

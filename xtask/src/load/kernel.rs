@@ -97,6 +97,19 @@ fn object() -> Result<Vec<u8>> {
 /// # Errors
 /// The program is not built, does not load, or is not alone; no server answers; or the kernel refused.
 pub fn play(workload: &Workload, interface: &str, progress: &mut Progress) -> Result<Report> {
+    play_and_tell(workload, interface, progress, || ())
+}
+
+/// The same, and says when the first frame is about to leave: others play then as well.
+///
+/// # Errors
+/// As [`play`].
+pub fn play_and_tell(
+    workload: &Workload,
+    interface: &str,
+    progress: &mut Progress,
+    begins: impl FnOnce(),
+) -> Result<Report> {
     check_free(interface)?;
     let mut programs = Programs::load(&object()?, workload)?;
     // Before anything is asked: a veth gives what its peer sends from XDP only to an XDP program.
@@ -109,6 +122,7 @@ pub fn play(workload: &Workload, interface: &str, progress: &mut Progress) -> Re
     let (acquaintance, addresses) = run.into_parts();
     drop(port);
     programs.prepare(workload, &acquaintance, &addresses)?;
+    begins();
     programs.play(workload, interface, progress)?;
     programs.report(workload, acquaintance.server.identifier)
 }
@@ -190,7 +204,8 @@ struct Programs {
 impl Programs {
     /// With room for all clients, and without a plan.
     fn load(object: &[u8], workload: &Workload) -> Result<Self> {
-        let templates = usize::from(workload.shapes) * ASKS;
+        // One more than clients have: for a flood.
+        let templates = usize::from(workload.shapes) * ASKS + 1;
         let addresses = u32::from(workload.range.hostmask()).saturating_add(1);
         let mut ebpf = EbpfLoader::new()
             .map_max_entries(map::TEMPLATES, u32::try_from(templates)?)
@@ -224,7 +239,7 @@ impl Programs {
         addresses: &[u32],
     ) -> Result<()> {
         let templates = acquaintance.templates.as_flattened();
-        for (at, template) in (0..).zip(templates) {
+        for (at, template) in (0..).zip(templates.iter().chain([&acquaintance.bogus])) {
             self.templates.set(at, template, 0)?;
         }
         let leased = (0..).zip(addresses).filter(|(_, address)| **address != 0);
@@ -429,6 +444,7 @@ impl Programs {
             discovers,
             selections: count(Count::Selections)?,
             renewals,
+            bogus: count(Count::Bogus)?,
             not_sent: count(Count::Failed)?,
             offers: count(Count::Offers)?,
             acks: count(Count::Acks)?,
@@ -520,7 +536,9 @@ fn plan(workload: &Workload, acquaintance: &Acquaintance) -> Result<Plan> {
         bail!("there is no frame to be sent");
     };
     let range: Ipv4Net = workload.range;
-    let interval_ns = workload.limits.per_second.map_or(0.0, |rate| 1e9 / rate);
+    let rate = workload.limits.per_second;
+    let interval_ns = rate.map_or(0.0, |rate| 1e9 / (rate + workload.flood));
+    let bogus_each = rate.map_or(0.0, |rate| (workload.flood / rate).round());
     Ok(Plan {
         base: population.base,
         tag: population.tag.into(),
@@ -535,6 +553,8 @@ fn plan(workload: &Workload, acquaintance: &Acquaintance) -> Result<Plan> {
         server: u32::from(acquaintance.server.identifier).to_be(),
         network_offset: template.network.into(),
         is_reflected: 0,
+        bogus_each: bogus_each as u32,
+        bogus_tag: population.bogus_tag().into(),
         network: u32::from(range.network()).to_be(),
         mask: u32::from(range.netmask()).to_be(),
         limit: workload.limits.exchanges.unwrap_or(u64::MAX),

@@ -9,6 +9,7 @@ pub mod answer;
 pub mod arp;
 pub mod cli;
 pub mod fleet;
+pub mod flood;
 pub mod holders;
 pub mod kernel;
 pub mod population;

@@ -32,6 +32,11 @@ impl Population {
         }
     }
 
+    /// The tag of hardware addresses that are nobody's.
+    pub const fn bogus_tag(&self) -> u8 {
+        !self.tag
+    }
+
     pub fn mac(&self, index: u32) -> [u8; 6] {
         let [a, b, c, d] = self.number(index).to_be_bytes();
         [FIRST_OCTET, self.tag, a, b, c, d]

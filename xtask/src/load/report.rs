@@ -49,7 +49,10 @@ pub struct Counts {
     pub renewals: u64,
     pub releases: u64,
     pub declines: u64,
-    /// How many of the above were sent again.
+    /// DISCOVERs of nobody, which are no requests.
+    #[serde(default)]
+    pub bogus: u64,
+    /// How many of the clients' were sent again.
     pub retransmissions: u64,
     /// What could not be sent, for the interface took no more.
     pub not_sent: u64,
@@ -97,7 +100,7 @@ impl Counts {
     }
 
     pub const fn sent(&self) -> u64 {
-        self.requests() + self.releases + self.declines
+        self.requests() + self.releases + self.declines + self.bogus
     }
 
     pub fn loss(&self) -> f64 {
@@ -196,7 +199,8 @@ impl Default for Histograms {
     }
 }
 
-fn latency(histogram: &Histogram<u64>) -> Latency {
+/// In microseconds, of nanoseconds.
+pub fn latency(histogram: &Histogram<u64>) -> Latency {
     let micros = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e3;
     Latency {
         count: histogram.len(),
@@ -263,7 +267,8 @@ impl fmt::Display for Report {
                     ("renewal", counts.renewals),
                     ("RELEASE", counts.releases),
                     ("DECLINE", counts.declines),
-                    ("of them again", counts.retransmissions),
+                    ("bogus DISCOVER", counts.bogus),
+                    ("sent again", counts.retransmissions),
                     ("not sent", counts.not_sent),
                 ],
             ),

@@ -80,6 +80,8 @@ pub struct Acquaintance {
     pub route: Route,
     /// A set for each shape.
     pub templates: Vec<[Template; ASKS]>,
+    /// The DISCOVER of nobody, for a flood.
+    pub bogus: Template,
     pub population: Population,
 }
 
@@ -91,10 +93,10 @@ impl Acquaintance {
     /// Nobody answers, or somebody else.
     pub fn make<P: Port>(workload: &Workload, port: &mut P) -> Result<Self> {
         let population = Population::new(workload.clients, workload.seed);
-        let shapes = shape::shapes(workload.shapes.into(), workload.seed);
+        let shapes = shape::of(workload);
         let mut route = route(workload, port);
         let first = first_shape(&shapes, &population)?;
-        let [discover, ..] = template::templates(first, &route, &population)?;
+        let [discover, ..] = template::templates(first, &route, population.tag)?;
         let mut found = None;
         for _ in 0..INTRODUCTIONS {
             port.send(&mut |frame| template::fill(&discover, population.own(0, 0, 0), frame))?;
@@ -152,7 +154,7 @@ impl Acquaintance {
     /// A frame is too long.
     pub fn with(workload: &Workload, server: Server) -> Result<Self> {
         let population = Population::new(workload.clients, workload.seed);
-        let shapes = shape::shapes(workload.shapes.into(), workload.seed);
+        let shapes = shape::of(workload);
         let route = Route {
             vlans: workload.vlans.clone(),
             relay: None,
@@ -164,10 +166,13 @@ impl Acquaintance {
     fn of(route: Route, shapes: &[Shape], population: Population) -> Result<Self> {
         let templates = shapes
             .iter()
-            .map(|shape| template::templates(shape, &route, &population));
+            .map(|shape| template::templates(shape, &route, population.tag));
+        let first = first_shape(shapes, &population)?;
+        let [bogus, ..] = template::templates(first, &route, population.bogus_tag())?;
         Ok(Self {
             server: route.server,
             templates: templates.collect::<Result<_>>()?,
+            bogus,
             route,
             population,
         })
@@ -256,6 +261,14 @@ impl<'a, P: Port> Run<'a, P> {
         if self.workload.exchange == Exchange::Renewals {
             self.prepare(progress)?;
         }
+        self.play_prepared(progress)
+    }
+
+    /// The same, with those leases.
+    ///
+    /// # Errors
+    /// The interface is gone.
+    pub fn play_prepared(&mut self, progress: &mut Progress) -> Result<Report> {
         let clients = self.workload.clients;
         let limits = self.workload.limits;
         let (in_flight, exchanges) = match self.workload.drive {

@@ -3,6 +3,8 @@
 use dhcp_common::{load::MAX_SHAPES, wire::option};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 
+use super::Workload;
+
 /// A kind of client. What it sends besides is each client's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
@@ -16,6 +18,8 @@ pub struct Shape {
     pub client_id: bool,
     /// Option 12.
     pub host_name: Option<&'static str>,
+    /// Whether it sends option 97, as boot firmware does: no answer to that is made a template.
+    pub machine_id: bool,
 }
 
 /// What wide-spread clients send: udhcpc, dhclient, systemd-networkd, dhcpcd, Windows, Android.
@@ -26,6 +30,7 @@ fn known() -> [Shape; 6] {
         max_size,
         client_id,
         host_name,
+        machine_id: false,
     };
     [
         shape(
@@ -71,6 +76,15 @@ fn known() -> [Shape; 6] {
             None,
         ),
     ]
+}
+
+/// The kinds of clients of a workload.
+pub fn of(workload: &Workload) -> Vec<Shape> {
+    let mut shapes = shapes(workload.shapes.into(), workload.seed);
+    for shape in &mut shapes {
+        shape.machine_id = workload.firmware;
+    }
+    shapes
 }
 
 /// So many kinds, at most [`MAX_SHAPES`]: first the known ones, then such that ask for other options as well.

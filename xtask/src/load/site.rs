@@ -11,6 +11,7 @@ use nix::{
 
 use super::{
     Engine, Report, Workload,
+    flood::{self, Flooded},
     kernel::{self, Reflector},
     progress::Progress,
     workload::Relay,
@@ -142,13 +143,29 @@ impl Site {
         })
     }
 
+    /// Plays a flood, and beside it other workloads and an operator's questions.
+    ///
+    /// # Errors
+    /// As [`flood::play`].
+    pub fn flood(
+        &self,
+        flood: &Workload,
+        beside: &[Workload],
+        ask: impl FnMut() -> Result<()> + Send,
+    ) -> Result<Flooded> {
+        // What an end of a veth pair drops while its thread waits for a processor is no flood's doing.
+        self.generate(Engine::Kernel, Placement::Same, || {
+            flood::play(flood, beside, ask, CLIENT_INTERFACE)
+        })
+    }
+
     /// Runs a generator at the clients' end.
-    fn generate(
+    fn generate<T: Send>(
         &self,
         engine: Engine,
         placement: Placement,
-        play: impl FnOnce() -> Result<Report> + Send,
-    ) -> Result<Report> {
+        play: impl FnOnce() -> Result<T> + Send,
+    ) -> Result<T> {
         if engine == Engine::Kernel {
             // The generator's program stands where the one was that passes everything.
             let detach = ["link", "set", "dev", CLIENT_INTERFACE, "xdpdrv", "off"];
@@ -179,8 +196,21 @@ pub fn pool(clients: u32) -> (Ipv4Addr, Ipv4Addr) {
     (Ipv4Addr::from(POOL), Ipv4Addr::from(last))
 }
 
-/// All but the section `[server]`, of which it has the end.
+/// All but the section `[server]`, of which it has the end: nothing is limited.
 pub fn config(clients: u32, vlans: &[u16]) -> String {
+    let limits = [
+        ("client", 1_000_000),
+        ("relay", 10_000_000),
+        ("unknown", 10_000_000),
+    ];
+    let limits = limits.map(|(whose, most)| {
+        format!("{whose}-limit = {{ per-second = {most}, burst = {most} }}\n")
+    });
+    limits.concat() + &config_with_limits(clients, vlans)
+}
+
+/// The same with the limits that a server has unless it is told others.
+pub fn config_with_limits(clients: u32, vlans: &[u16]) -> String {
     let (first, last) = pool(clients);
     let leases = clients.saturating_add(LEASES_SPARE);
     let tagged = match vlans {
@@ -190,8 +220,6 @@ pub fn config(clients: u32, vlans: &[u16]) -> String {
     };
     format!(
         "max-leases = {leases}\n\
-         client-limit = {{ per-second = 1000000, burst = 1000000 }}\n\
-         relay-limit = {{ per-second = 10000000, burst = 10000000 }}\n\
          [defaults]\nlease-time = \"1h\"\nprobe-time = \"0s\"\n\n\
          [[interface]]\nname = \"{SERVER_INTERFACE}\"\naddresses = [\"{SERVER}\"]\n{tagged}\n\
          [[subnet]]\nprefix = \"{NETWORK}\"\npools = [\"{first}-{last}\"]\n\

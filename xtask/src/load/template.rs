@@ -14,7 +14,7 @@ use dhcp_common::{
     },
 };
 
-use super::{population::Population, shape::Shape};
+use super::shape::Shape;
 
 /// How clients and server reach each other, as far as frames show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,17 +52,13 @@ const NUMBER: [u8; 4] = [0xe1, 0xd2, 0xc3, 0xb4];
 const XID: [u8; 4] = [0xa7, 0x98, 0x89, 0x7a];
 const ADDRESS: [u8; 4] = [0xf6, 0xe5, 0xd4, 0xc3];
 
-/// All that clients of a shape say, in the order of [`Ask::ALL`].
+/// All that clients of a shape say who have this second octet in their hardware addresses, in the order of [`Ask::ALL`].
 ///
 /// # Errors
 /// A frame is too long.
-pub fn templates(
-    shape: &Shape,
-    route: &Route,
-    population: &Population,
-) -> Result<[Template; ASKS]> {
+pub fn templates(shape: &Shape, route: &Route, tag: u8) -> Result<[Template; ASKS]> {
     let [a, b, c, d, e] = Ask::ALL.map(|ask| {
-        template_of(shape, ask, route, population.tag)
+        template_of(shape, ask, route, tag)
             .with_context(|| format!("cannot build the frame of a {ask:?}"))
     });
     Ok([a?, b?, c?, d?, e?])
@@ -124,6 +120,9 @@ pub fn link_header(target: [u8; 6], source: [u8; 6], vlans: &[u16]) -> Vec<u8> {
     header
 }
 
+/// A type, zero, and sixteen octets (RFC 4578 §2.3).
+const MACHINE_ID: [u8; 17] = [0; 17];
+
 /// The BOOTP message.
 fn message(shape: &Shape, ask: Ask, route: &Route, tag: u8) -> Vec<u8> {
     let mac = own_mac(tag);
@@ -171,6 +170,9 @@ fn message(shape: &Shape, ask: Ask, route: &Route, tag: u8) -> Vec<u8> {
         }
         if let Some(class) = shape.vendor_class {
             put(option::VENDOR_CLASS, class.as_bytes());
+        }
+        if shape.machine_id {
+            put(option::CLIENT_MACHINE_ID, &MACHINE_ID);
         }
         if let Some(name) = shape.host_name {
             put(option::HOST_NAME, name.as_bytes());
@@ -309,14 +311,14 @@ mod tests {
     use super::*;
     use crate::{
         lab::wire::Datagram,
-        load::{shape::shapes, testing},
+        load::{population::Population, shape::shapes, testing},
     };
 
     /// Each frame that is sent: what a packet parser and a DHCP parser find in it.
     fn each_frame(route: &Route, check: impl Fn(Ask, u32, &[u8], Datagram, Message)) {
         let population = Population::new(100_000, 5);
         for shape in shapes(8, 5) {
-            let made = templates(&shape, route, &population).unwrap();
+            let made = templates(&shape, route, population.tag).unwrap();
             for (ask, template) in Ask::ALL.into_iter().zip(&made) {
                 for index in [0, 1, 77_777, 99_999] {
                     let mut frame = [0xaa; FRAME_LEN];
@@ -404,7 +406,7 @@ mod tests {
         let mut route = testing::relayed();
         route.relay.as_mut().unwrap().remote_id = "x".repeat(240);
         let shape = &shapes(1, 0)[0];
-        let error = templates(shape, &route, &Population::new(1, 0)).unwrap_err();
+        let error = templates(shape, &route, 0).unwrap_err();
         assert!(format!("{error:#}").contains("remote-id"), "{error:#}");
     }
 }

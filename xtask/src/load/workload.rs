@@ -30,6 +30,10 @@ pub struct Workload {
     pub releases: f64,
     /// Part of new leases that are declined.
     pub declines: f64,
+    /// All clients are boot firmware, whose requests no server may answer from a template (RFC 4578 §2.3).
+    pub firmware: bool,
+    /// Bogus DISCOVERs a second beside all this, each from a hardware address that is drawn; zero: none.
+    pub flood: f64,
 }
 
 /// What is counted as one.
@@ -240,6 +244,16 @@ impl Workload {
     }
 
     fn check_kernel(&self) -> Result<()> {
+        let begun = self.limits.per_second;
+        let can_flood = self.engine == Engine::Kernel && self.drive == Drive::Open;
+        ensure!(
+            self.flood == 0.0
+                || can_flood
+                    && begun.is_some_and(|rate| self.flood >= rate)
+                    && self.flood <= MOST_PER_SECOND,
+            "--flood {}: it is at least --rate, and at most {MOST_PER_SECOND} a second, with --kernel --open",
+            self.flood
+        );
         if self.engine == Engine::User {
             return Ok(());
         }
@@ -300,6 +314,8 @@ pub mod tests {
             timing: Timing::RFC_2131,
             releases: 0.0,
             declines: 0.0,
+            firmware: false,
+            flood: 0.0,
         }
     }
 
@@ -362,6 +378,16 @@ pub mod tests {
                     w.drive = Drive::Storm;
                 },
                 "leave out --kernel",
+            ),
+            (|w| w.flood = 1000.0, "--flood 1000"),
+            (
+                |w| {
+                    w.engine = Engine::Kernel;
+                    w.drive = Drive::Open;
+                    w.limits.per_second = Some(5000.0);
+                    w.flood = 1000.0;
+                },
+                "at least --rate",
             ),
             (
                 |w| {

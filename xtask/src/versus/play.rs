@@ -214,6 +214,8 @@ fn workload(work: Work, plan: &Plan, turn: Turn) -> Result<Workload> {
         timing: Timing::RFC_2131,
         releases: 0.0,
         declines: 0.0,
+        firmware: false,
+        flood: 0.0,
     })
 }
 

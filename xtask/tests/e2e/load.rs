@@ -37,6 +37,8 @@ fn workload() -> Result<Workload> {
         timing: Timing::RFC_2131,
         releases: 0.0,
         declines: 0.0,
+        firmware: false,
+        flood: 0.0,
     })
 }
 
