@@ -14,9 +14,9 @@ use super::{
 const SIZE: (u32, u32) = (900, 420);
 /// Workloads that all servers can play.
 const WORKS: [(Work, &str); 3] = [
-    (Work::NewClients, "new clients"),
+    (Work::NewClients, "new clients, DISCOVER to ACK"),
     (Work::Renewals, "renewals"),
-    (Work::Storm, "storm"),
+    (Work::Storm, "a storm of known clients"),
 ];
 /// The lowest rate that a bar shows.
 const LOWEST: f64 = 10.0;
@@ -63,6 +63,7 @@ fn draw(rows: &[Row], text: &mut String) -> Result<(), Box<dyn std::error::Error
         .configure_mesh()
         .disable_x_mesh()
         .disable_x_axis()
+        .max_light_lines(0)
         .y_label_formatter(&|rate| page::grouped(*rate as u64))
         .label_style(("sans-serif", 13))
         .draw()?;
@@ -70,13 +71,15 @@ fn draw(rows: &[Row], text: &mut String) -> Result<(), Box<dyn std::error::Error
         let style = TextStyle::from(("sans-serif", size).into_font());
         style.pos(Pos::new(HPos::Center, vertical))
     };
-    for (place, server) in Server::ALL.into_iter().enumerate() {
+    for server in Server::ALL {
         let bars = WORKS.iter().enumerate().filter_map(|(group, (work, _))| {
             let row = find(rows, server, *work)?;
-            Some((
-                group as f64 * width + place as f64 + 0.5,
-                row.per_s.max(LOWEST),
-            ))
+            // Side by side, in the middle of their group.
+            let mut shown = Server::ALL.to_vec();
+            shown.retain(|other| find(rows, *other, *work).is_some());
+            let place = shown.iter().position(|other| *other == server)?;
+            let first = (group as f64 + 0.5) * width - shown.len() as f64 / 2.0;
+            Some((first + place as f64, row.per_s.max(LOWEST)))
         });
         let bars: Vec<(f64, f64)> = bars.collect();
         if bars.is_empty() {
@@ -109,7 +112,8 @@ fn draw(rows: &[Row], text: &mut String) -> Result<(), Box<dyn std::error::Error
         .configure_series_labels()
         .position(SeriesLabelPosition::UpperRight)
         .border_style(BLACK.mix(0.3))
-        .background_style(WHITE.mix(0.8))
+        .background_style(WHITE)
+        .legend_area_size(18)
         .label_font(("sans-serif", 13))
         .draw()?;
     root.present()?;

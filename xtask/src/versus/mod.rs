@@ -2,7 +2,7 @@
 //! and how fast the wire is itself. Writes `docs/PERFORMANCE.md` and its chart.
 //!
 //! [`Server`] and [`Work`] are what there is to be measured, [`plan`] how much of it, [`config`] what servers are told,
-//! [`play`] plays one run, [`row`] makes numbers of them, [`page`] and [`chart`] show these.
+//! [`play`] plays one run, [`amid`] one amid a flood, [`row`] makes numbers of them, [`page`] and [`chart`] show these.
 
 use std::{fmt, fs, path::PathBuf, time::Instant};
 
@@ -16,6 +16,7 @@ use crate::{
     setup, workspace,
 };
 
+pub mod amid;
 pub mod chart;
 pub mod config;
 pub mod machine;
@@ -68,7 +69,10 @@ impl Server {
     /// What can be measured with it.
     pub const fn can(self, work: Work) -> bool {
         match self {
-            Self::Reflector => matches!(work, Work::Renewals),
+            Self::Reflector => matches!(
+                work,
+                Work::Renewals | Work::RenewalsAtOneDepth | Work::RenewalsOfAMillion
+            ),
             Self::Kept(Contender::Xdhcpd) => true,
             Self::Kept(_) => !work.is_ours(),
         }
@@ -100,7 +104,7 @@ impl TryFrom<String> for Server {
 }
 
 /// What is played.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Work {
     /// DISCOVER to ACK, of clients that the server has never heard of; as fast as it goes.
@@ -109,22 +113,31 @@ pub enum Work {
     NewClientsAtHalf,
     /// REQUEST to ACK, of clients that have their leases; as fast as it goes.
     Renewals,
+    /// [`Self::NewClients`] with the same number of exchanges under way for all servers: latencies to be compared.
+    NewClientsAtOneDepth,
+    /// [`Self::Renewals`], likewise.
+    RenewalsAtOneDepth,
     /// All clients that have leases at once.
     Storm,
     /// [`Self::Renewals`] among a million leases.
     RenewalsOfAMillion,
     /// [`Self::Storm`] of a hundred thousand clients.
     StormOfManyClients,
+    /// REQUEST to ACK amid a million bogus DISCOVERs a second, and what others notice of these.
+    Flood,
 }
 
 impl Work {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::NewClients,
         Self::NewClientsAtHalf,
         Self::Renewals,
+        Self::NewClientsAtOneDepth,
+        Self::RenewalsAtOneDepth,
         Self::Storm,
         Self::RenewalsOfAMillion,
         Self::StormOfManyClients,
+        Self::Flood,
     ];
 
     /// Whether the next exchange begins when one ends.
@@ -132,12 +145,34 @@ impl Work {
         matches!(
             self,
             Self::NewClients | Self::Renewals | Self::RenewalsOfAMillion
-        )
+        ) || self.is_at_one_depth()
     }
 
-    /// Whether only xdhcpd is asked for it: others would take hours.
+    /// Whether as many exchanges are under way for one server as for another.
+    pub const fn is_at_one_depth(self) -> bool {
+        matches!(self, Self::NewClientsAtOneDepth | Self::RenewalsAtOneDepth)
+    }
+
+    /// What tells how much of this is played with a server.
+    const fn needs(self, server: Server) -> Option<Self> {
+        let renews = matches!(self, Self::Renewals | Self::RenewalsAtOneDepth);
+        match server {
+            _ if matches!(self, Self::NewClientsAtHalf) => Some(Self::NewClients),
+            // And with how many under way.
+            _ if matches!(self, Self::RenewalsOfAMillion) => Some(Self::Renewals),
+            Server::Kept(Contender::Kea | Contender::Dnsmasq | Contender::Dhcpd) if renews => {
+                Some(Self::NewClients)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether of the servers only xdhcpd is asked for it: others would take hours.
     pub const fn is_ours(self) -> bool {
-        matches!(self, Self::RenewalsOfAMillion | Self::StormOfManyClients)
+        matches!(
+            self,
+            Self::RenewalsOfAMillion | Self::StormOfManyClients | Self::Flood
+        )
     }
 }
 
@@ -147,6 +182,14 @@ pub struct Options {
     #[arg(long)]
     quick: bool,
 
+    /// Only this server, or `reflector`; may be said again. The page stays as it is.
+    #[arg(long, value_name = "NAME", value_parser = |name: &str| Server::try_from(name.to_owned()))]
+    server: Vec<Server>,
+
+    /// Only this workload; may be said again. The page stays as it is.
+    #[arg(long, value_name = "NAME", value_enum)]
+    workload: Vec<Work>,
+
     /// Writes the rows to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -154,6 +197,31 @@ pub struct Options {
     /// Takes everything for set up and built.
     #[arg(long)]
     no_build: bool,
+}
+
+/// Which servers and workloads are measured.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Empty: all.
+    pub servers: Vec<Server>,
+    /// Empty: all.
+    pub works: Vec<Work>,
+}
+
+impl Selection {
+    const fn is_all(&self) -> bool {
+        self.servers.is_empty() && self.works.is_empty()
+    }
+
+    fn has_server(&self, server: Server) -> bool {
+        self.servers.is_empty() || self.servers.contains(&server)
+    }
+
+    /// A workload, or one that tells how much of a selected one is played.
+    fn has(&self, server: Server, work: Work) -> bool {
+        let is_needed = |other: &Work| other.needs(server) == Some(work);
+        self.works.is_empty() || self.works.contains(&work) || self.works.iter().any(is_needed)
+    }
 }
 
 /// # Errors
@@ -171,21 +239,27 @@ pub fn run(options: &Options) -> Result<()> {
     } else {
         Plan::FULL
     };
+    let selection = Selection {
+        servers: options.server.clone(),
+        works: options.workload.clone(),
+    };
     let path = workspace::root().join(PAGE);
     let before =
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let measured = measure(&plan, &installed)?;
+    let measured = measure(&plan, &selection, &installed)?;
     for absent in &measured.absent {
         println!(
             "bench: {absent} is not installed, and is left out: `cargo xtask setup` installs it"
         );
     }
-    let page = page::with_table(
-        &before,
-        &page::table(&measured, &plan, &machine::describe()?),
-    )?;
-    write(&path, &page)?;
-    write(&workspace::root().join(CHART), &chart::svg(&measured.rows)?)?;
+    let table = page::table(&measured, &plan, &machine::describe()?);
+    if selection.is_all() {
+        write(&path, &page::with_table(&before, &table)?)?;
+        write(&workspace::root().join(CHART), &chart::svg(&measured.rows)?)?;
+    } else {
+        println!("{table}");
+        println!("bench: {PAGE} stays as it is, for it shows all servers and workloads of one run");
+    }
     if let Some(path) = &options.json {
         write(path, &row::to_json(&measured.rows)?)?;
     }
@@ -225,10 +299,14 @@ pub fn installed(contender: Contender) -> Result<Option<String>> {
 /// There is no lab, or a server that is installed does not serve.
 pub fn measure(
     plan: &Plan,
+    selection: &Selection,
     version: &dyn Fn(Contender) -> Result<Option<String>>,
 ) -> Result<Measured> {
     let mut measured = Measured::default();
     for contender in Contender::ALL {
+        if !selection.has_server(Server::Kept(contender)) {
+            continue;
+        }
         match version(contender)? {
             Some(version) => measured.versions.push((contender, version)),
             None => measured.absent.push(contender),
@@ -236,6 +314,7 @@ pub fn measure(
     }
     let servers: Vec<Server> = Server::ALL
         .into_iter()
+        .filter(|server| selection.has_server(*server))
         .filter(|server| match server {
             Server::Reflector => true,
             Server::Kept(contender) => !measured.absent.contains(contender),
@@ -244,7 +323,8 @@ pub fn measure(
     let mut series: Vec<Series> = Vec::new();
     for work in Work::ALL {
         let able = servers.iter().filter(|server| server.can(work));
-        series.extend(able.map(|server| Series::new(*server, work)));
+        let able = able.filter(|server| selection.has(**server, work));
+        series.extend(able.map(|server| Series::new(*server, work, plan)));
     }
     let start = Instant::now();
     for round in 0..plan.rounds {
@@ -259,9 +339,14 @@ pub fn measure(
                 .iter()
                 .find(|other| (other.server, other.work) == (current.server, Work::NewClients));
             let full_rate = all_out.and_then(|other| Some(other.runs.last()?.per_s));
+            let mut before = before.iter();
+            let suited = before.rfind(|other| {
+                let is_tried = matches!(other.work, Work::NewClients | Work::Renewals);
+                other.server == current.server && is_tried
+            });
             current.in_flight = current
                 .in_flight
-                .or(all_out.and_then(|other| other.in_flight));
+                .or(suited.and_then(|other| other.in_flight));
             let played = current
                 .play(plan, round, full_rate)
                 .with_context(|| format!("{}, {:?}", current.server, current.work))?;
@@ -291,11 +376,11 @@ struct Series {
 }
 
 impl Series {
-    const fn new(server: Server, work: Work) -> Self {
+    fn new(server: Server, work: Work, plan: &Plan) -> Self {
         Self {
             server,
             work,
-            in_flight: None,
+            in_flight: work.is_at_one_depth().then(|| plan.depth()),
             runs: Vec::new(),
         }
     }
@@ -306,7 +391,7 @@ impl Series {
         let mut turn = Turn {
             round,
             full_rate: full_rate.unwrap_or_default(),
-            in_flight: plan.in_flight.first().copied().unwrap_or(1),
+            in_flight: plan.depth(),
         };
         if self.work.is_closed() {
             turn.in_flight = match self.in_flight {
@@ -318,8 +403,8 @@ impl Series {
             self.in_flight = None;
         }
         let mut played = play::play(self.server, self.work, plan, turn)?;
-        let is_first = self.runs.is_empty() && self.work.is_closed();
-        if is_first && played.run.loss >= MOST_LOST {
+        let is_free = self.work.is_closed() && !self.work.is_at_one_depth();
+        if is_free && self.runs.is_empty() && played.run.loss >= MOST_LOST {
             // What suits new clients is too much for this.
             turn.in_flight = self.try_out(plan, turn)?;
             self.in_flight = Some(turn.in_flight);

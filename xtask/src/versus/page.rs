@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use super::{
     Measured, Server, Work,
     plan::Plan,
-    row::{Row, find},
+    row::{Amid, Row, find},
 };
 
 const BEGIN: &str = "<!-- written by `cargo xtask bench compare` -->";
@@ -51,26 +51,29 @@ pub fn table(measured: &Measured, plan: &Plan, machine: &str) -> String {
             Work::NewClientsAtHalf,
             "The same at half of that rate".to_owned(),
         ),
+        (Work::Renewals, "Renewals".to_owned()),
         (
-            Work::Renewals,
-            format!("Renewals, {} leases", grouped(plan.renewing.into())),
+            Work::NewClientsAtOneDepth,
+            format!("New clients, {} under way for each", plan.depth()),
         ),
         (
-            Work::Storm,
-            format!("A storm of {} known clients", grouped(plan.storm.into())),
+            Work::RenewalsAtOneDepth,
+            format!("Renewals, {} under way for each", plan.depth()),
         ),
+        (Work::Storm, "A storm of known clients".to_owned()),
         (
             Work::RenewalsOfAMillion,
-            format!(
-                "Renewals, {} leases",
-                grouped(plan.renewing_many.unwrap_or(0).into())
-            ),
+            "Renewals among many leases".to_owned(),
         ),
         (
             Work::StormOfManyClients,
+            "A storm of many known clients".to_owned(),
+        ),
+        (
+            Work::Flood,
             format!(
-                "A storm of {} known clients",
-                grouped(plan.storm_many.unwrap_or(0).into())
+                "Renewals amid {} bogus DISCOVERs a second",
+                grouped(plan.flood.map_or(0, |flood| flood.per_second).into())
             ),
         ),
     ] {
@@ -92,13 +95,14 @@ fn write_rows(text: &mut String, title: &str, rows: &[&Row], measured: &Measured
     // Writing to a string cannot fail.
     let _ = write!(
         text,
-        "\n| {title} | a second | lost | p50 | p99 | under way | runs |\n|---|--:|--:|--:|--:|--:|--:|\n"
+        "\n| {title} | clients | a second | lost | p50 | p99 | under way | runs |\n|---|--:|--:|--:|--:|--:|--:|--:|\n"
     );
     for row in rows {
         let _ = writeln!(
             text,
-            "| {} | {} | {:.2} % | {} | {} | {} | {} |",
+            "| {} | {} | {} | {:.2} % | {} | {} | {} | {} |",
             row.server,
+            grouped(row.clients.into()),
             grouped(row.per_s as u64),
             row.loss * 100.0,
             time(row.p50_us),
@@ -148,11 +152,28 @@ pub fn ratios(measured: &Measured, plan: &Plan) -> Vec<String> {
         ));
     }
     if let (Some(ours), Some(many)) = (ours, rate(Server::XDHCPD, Work::RenewalsOfAMillion)) {
+        let ceilings = [Work::RenewalsOfAMillion, Work::Renewals];
+        let ceilings = ceilings.map(|work| rate(Server::Reflector, work));
+        let by_reflector = match ceilings {
+            [Some(many), Some(few)] => format!(
+                "; with as many clients the bare reflector has {:.0} % of what it has with few",
+                many / few * 100.0
+            ),
+            _ => String::new(),
+        };
         said.push(format!(
-            "renewals by xdhcpd among {} leases: {:.0} % of those among {}",
+            "renewals by xdhcpd among {} leases: {:.0} % of those among {}{by_reflector}",
             grouped(plan.renewing_many.unwrap_or(0).into()),
             many / ours * 100.0,
             grouped(plan.renewing.into())
+        ));
+    }
+    let measured_maps = rows.iter().filter(|row| row.octets.is_some());
+    if let Some(row) = measured_maps.max_by_key(|row| row.clients) {
+        said.push(format!(
+            "memory of the kernel for xdhcpd's maps: {:.0} octets a lease, with {}",
+            row.octets.unwrap_or_default(),
+            grouped(row.clients.into())
         ));
     }
     if let Some(row) = find(rows, Server::XDHCPD, Work::StormOfManyClients) {
@@ -167,7 +188,47 @@ pub fn ratios(measured: &Measured, plan: &Plan) -> Vec<String> {
             time(clients / row.per_s * 1e6)
         ));
     }
+    if let Some(row) = find(rows, Server::XDHCPD, Work::Flood)
+        && let Some(amid) = row.amid
+    {
+        said.extend(what_a_flood_leaves(row, amid));
+    }
     said
+}
+
+fn what_a_flood_leaves(row: &Row, amid: Amid) -> [String; 3] {
+    let bogus = grouped(amid.bogus_per_s.round() as u64);
+    let flood = format!("amid {bogus} bogus DISCOVERs a second");
+    let [by_controller, new_clients] = [
+        (amid.by_controller, "are acknowledged"),
+        (amid.new_clients, "get a lease"),
+    ]
+    .map(|(tried, what)| {
+        let [completed, begun] = [tried.completed, tried.begun].map(|count| grouped(count as u64));
+        let mut said = format!("{completed} of {begun} {what}");
+        if tried.completed > 0.0 {
+            let [half, most] = [tried.p50_us, tried.p99_us].map(time);
+            // Writing to a string cannot fail.
+            let _ = write!(
+                said,
+                ", half of them within {half}, 99 of 100 within {most}"
+            );
+        }
+        said
+    });
+    [
+        format!(
+            "{flood}: {:.2} % of the renewals that the kernel answers are lost; of those that need the controller \
+             {by_controller}",
+            row.loss * 100.0
+        ),
+        format!("{flood}: of new clients {new_clients}"),
+        format!(
+            "{flood}: the controller answers its socket within {}, 99 of 100 times within {}",
+            time(amid.asked_p50_us),
+            time(amid.asked_p99_us)
+        ),
+    ]
 }
 
 /// Of servers that are not ours.
@@ -203,7 +264,10 @@ pub fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{compare::Contender, versus::row::tests::run};
+    use crate::{
+        compare::Contender,
+        versus::row::tests::{amid, run},
+    };
 
     fn row(server: Server, work: Work, per_s: f64) -> Row {
         Row::new(server, work, &[run(per_s)]).unwrap()
@@ -233,7 +297,7 @@ mod tests {
         );
         assert!(!text.contains("| dnsmasq"), "{text}");
         assert!(
-            text.contains("| Kea | 20,000 | 0.00 % | 50 µs | 100 µs | 32 | 1 |"),
+            text.contains("| Kea | 300 | 20,000 | 0.00 % | 50 µs | 100 µs | 32 | 1 |"),
             "{text}"
         );
         assert!(
@@ -254,17 +318,35 @@ mod tests {
             ]
         );
         let many = row(Server::XDHCPD, Work::RenewalsOfAMillion, 2_700_000.0);
+        let reflected = row(Server::Reflector, Work::RenewalsOfAMillion, 2_000_000.0);
         let mut storm = row(Server::XDHCPD, Work::StormOfManyClients, 200_000.0);
         storm.loss = 0.5;
-        measured.rows.extend([many, storm]);
+        measured.rows.extend([many, reflected, storm]);
         measured.storm_slow = Some(3);
         let said = ratios(&measured, &Plan::FULL);
         assert_eq!(
             said[2..],
             [
-                "renewals by xdhcpd among 1,000,000 leases: 90 % of those among 1,000",
+                "renewals by xdhcpd among 1,000,000 leases: 90 % of those among 1,000; with as many clients the bare \
+                 reflector has 50 % of what it has with few",
                 "a storm of 100,000 known clients: 50,000 served 250.0 ms after the first frame; \
                  frames that the controller had to answer: 3",
+            ]
+        );
+        measured.rows.clear();
+        let mut flood = row(Server::XDHCPD, Work::Flood, 50_000.0);
+        flood.amid = Some(amid(590.0));
+        flood.octets = Some(184.7);
+        measured.rows.push(flood);
+        assert_eq!(
+            ratios(&measured, &Plan::FULL),
+            [
+                "memory of the kernel for xdhcpd's maps: 185 octets a lease, with 300",
+                "amid 1,000,000 bogus DISCOVERs a second: 0.00 % of the renewals that the kernel answers are lost; of those \
+                 that need the controller 590 of 600 are acknowledged, half of them within 200 µs, 99 of 100 within 7.0 ms",
+                "amid 1,000,000 bogus DISCOVERs a second: of new clients 0 of 600 get a lease",
+                "amid 1,000,000 bogus DISCOVERs a second: the controller answers its socket within 1.0 ms, 99 of 100 times \
+                 within 20.0 ms",
             ]
         );
         measured.rows.clear();

@@ -9,7 +9,8 @@ use super::Work;
 pub struct Plan {
     /// Runs of each workload whose medians are taken.
     pub rounds: usize,
-    /// Runs of a storm, which takes as long as clients wait before they send again.
+    /// Runs of a storm, which takes as long as clients wait before they send again, of a flood, and of what has the same
+    /// number of exchanges under way for all.
     pub storms: usize,
     /// How long exchanges begin in a run.
     pub time: Duration,
@@ -25,6 +26,39 @@ pub struct Plan {
     /// Clients that renew among many, and in a storm of many: for xdhcpd only. None: that is not played.
     pub renewing_many: Option<u32>,
     pub storm_many: Option<u32>,
+    /// For xdhcpd only, likewise.
+    pub flood: Option<Flood>,
+}
+
+/// What is sent amid a flood, and how much of one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Flood {
+    /// Bogus DISCOVERs a second.
+    pub per_second: u32,
+    /// Clients that renew amid it, and how often all together, a second.
+    pub renewing: u32,
+    pub renewals: u32,
+    /// Known clients whose renewals need the controller, and how often all together.
+    pub firmware: u32,
+    pub firmware_renewals: u32,
+    /// New clients a second.
+    pub new_clients: u32,
+    /// How long these begin what they do. The flood lasts [`Flood::REST`] longer.
+    pub time: Duration,
+}
+
+impl Flood {
+    const MILLION: Self = Self {
+        per_second: 1_000_000,
+        renewing: 5000,
+        renewals: 50_000,
+        firmware: 300,
+        firmware_renewals: 300,
+        new_clients: 100,
+        time: Duration::from_secs(4),
+    };
+    /// In which what others have begun ends.
+    pub const REST: Duration = Duration::from_millis(1500);
 }
 
 impl Plan {
@@ -39,6 +73,7 @@ impl Plan {
         storm_time: Duration::from_secs(60),
         renewing_many: Some(1_000_000),
         storm_many: Some(100_000),
+        flood: Some(Flood::MILLION),
     };
 
     pub const QUICK: Self = Self {
@@ -49,15 +84,26 @@ impl Plan {
         storm: 500,
         storm_time: Duration::from_secs(15),
         renewing_many: None,
+        flood: Some(Flood {
+            time: Duration::from_secs(2),
+            ..Flood::MILLION
+        }),
         ..Self::FULL
     };
+
+    /// Exchanges under way where they are as many for all servers.
+    pub fn depth(&self) -> u32 {
+        self.in_flight.first().copied().unwrap_or(1)
+    }
 
     /// How often a workload is played; what takes long is played once.
     pub const fn runs(&self, work: Work) -> usize {
         match work {
             Work::RenewalsOfAMillion => self.renewing_many.is_some() as usize,
             Work::StormOfManyClients if self.storm_many.is_none() => 0,
+            Work::Flood if self.flood.is_none() => 0,
             Work::Storm | Work::StormOfManyClients => self.storms,
+            Work::NewClientsAtOneDepth | Work::RenewalsAtOneDepth | Work::Flood => self.storms,
             _ => self.rounds,
         }
     }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use dhcp_common::wire::message_type;
 
-use super::{Plan, Server, Work, config, row::Run};
+use super::{Plan, Server, Work, amid, config, row::Run};
 use crate::{
     compare::{
         Contender,
@@ -55,6 +55,13 @@ pub fn play(server: Server, work: Work, plan: &Plan, turn: Turn) -> Result<Playe
     let mut played = None;
     Lab::run(|lab| {
         let site = Site::new(lab)?;
+        if work == Work::Flood {
+            let flood = plan.flood.context("there is nothing to be played")?;
+            let server = amid::start(lab, &site)?;
+            let run = amid::play(&site, &server, &flood, turn.round as u64)?;
+            played = Some(without_controller(run));
+            return Ok(());
+        }
         let mut workload = workload(work, plan, turn)?;
         workload.seed += turn.round as u64;
         played = Some(match server {
@@ -88,7 +95,8 @@ fn with_server(
     mut workload: Workload,
     turn: Turn,
 ) -> Result<Played> {
-    if work == Work::Renewals && contender != Contender::Xdhcpd {
+    let renews = matches!(work, Work::Renewals | Work::RenewalsAtOneDepth);
+    if renews && contender != Contender::Xdhcpd {
         once_each(&mut workload, turn);
     }
     let running = start(lab, site, contender, workload.clients)?;
@@ -101,10 +109,22 @@ fn with_server(
         Engine::Kernel => PLACEMENT,
         Engine::User => Placement::Same,
     };
-    let (Work::StormOfManyClients, Running::Ours(server)) = (work, &running) else {
-        let report = site.play(&workload, placement, &mut Progress::silent())?;
-        return Ok(without_controller(run(work, &report)));
+    let server = match &running {
+        Running::Ours(server) if work.is_ours() => server,
+        _ => {
+            let report = site.play(&workload, placement, &mut Progress::silent())?;
+            return Ok(without_controller(run(work, &report)));
+        }
     };
+    let octets = server.map_octets()? as f64 / f64::from(workload.clients);
+    let run = |report: &Report| Run {
+        octets: Some(octets),
+        ..run(work, report)
+    };
+    if work != Work::StormOfManyClients {
+        let report = site.play(&workload, placement, &mut Progress::silent())?;
+        return Ok(without_controller(run(&report)));
+    }
     // What the clients need to be known is not what is counted.
     let leasing = Workload {
         exchange: Exchange::Leases,
@@ -115,7 +135,7 @@ fn with_server(
     let before = server.stats()?;
     let report = site.play(&workload, placement, &mut Progress::silent())?;
     Ok(Played {
-        run: run(work, &report),
+        run: run(&report),
         slow: Some(server.stats()?.since(&before).slow()),
     })
 }
@@ -155,7 +175,10 @@ fn start(lab: &Lab, site: &Site, contender: Contender, clients: u32) -> Result<R
 
 /// Whether clients are behind a relay agent: all but those that renew, which talk to the server itself.
 const fn is_relayed(work: Work) -> bool {
-    !matches!(work, Work::Renewals | Work::RenewalsOfAMillion)
+    !matches!(
+        work,
+        Work::Renewals | Work::RenewalsAtOneDepth | Work::RenewalsOfAMillion
+    )
 }
 
 /// What is played, without the relay agent.
@@ -166,9 +189,13 @@ fn workload(work: Work, plan: &Plan, turn: Turn) -> Result<Workload> {
         .saturating_mul(seconds.ceil() as u32);
     let half_rate = (turn.full_rate / 2.0).max(1.0);
     let (exchange, engine, clients) = match work {
-        Work::NewClients => (Exchange::Leases, Engine::Kernel, new_clients),
+        Work::NewClients | Work::NewClientsAtOneDepth => {
+            (Exchange::Leases, Engine::Kernel, new_clients)
+        }
         Work::NewClientsAtHalf => (Exchange::Leases, Engine::User, new_clients),
-        Work::Renewals => (Exchange::Renewals, Engine::Kernel, plan.renewing),
+        Work::Renewals | Work::RenewalsAtOneDepth => {
+            (Exchange::Renewals, Engine::Kernel, plan.renewing)
+        }
         Work::Storm => (Exchange::Renewals, Engine::User, plan.storm),
         Work::RenewalsOfAMillion => {
             let clients = plan
@@ -180,19 +207,24 @@ fn workload(work: Work, plan: &Plan, turn: Turn) -> Result<Workload> {
             let clients = plan.storm_many.context("there is nothing to be played")?;
             (Exchange::Renewals, Engine::User, clients)
         }
+        Work::Flood => bail!("a flood is played otherwise"),
     };
     let in_flight = turn.in_flight.min(clients);
     let closed = Drive::Closed { in_flight };
     let (drive, exchanges, time, per_second) = match work {
-        Work::NewClients => (closed, Some(clients.into()), plan.time, None),
+        Work::NewClients | Work::NewClientsAtOneDepth => {
+            (closed, Some(clients.into()), plan.time, None)
+        }
         Work::NewClientsAtHalf => (
             Drive::Open,
             Some(clients.into()),
             plan.time,
             Some(half_rate),
         ),
-        Work::Renewals | Work::RenewalsOfAMillion => (closed, None, plan.time, None),
-        Work::Storm | Work::StormOfManyClients => {
+        Work::Renewals | Work::RenewalsAtOneDepth | Work::RenewalsOfAMillion => {
+            (closed, None, plan.time, None)
+        }
+        Work::Storm | Work::StormOfManyClients | Work::Flood => {
             (Drive::Storm, Some(clients.into()), plan.storm_time, None)
         }
     };
@@ -221,7 +253,9 @@ fn workload(work: Work, plan: &Plan, turn: Turn) -> Result<Workload> {
 
 fn run(work: Work, report: &Report) -> Run {
     let latency: Latency = match work {
-        Work::NewClients | Work::NewClientsAtHalf => report.latency.lease,
+        Work::NewClients | Work::NewClientsAtHalf | Work::NewClientsAtOneDepth => {
+            report.latency.lease
+        }
         _ => report.latency.renewal,
     };
     let counts = report.counts;
@@ -233,9 +267,12 @@ fn run(work: Work, report: &Report) -> Run {
         _ => report.loss,
     };
     Run {
+        clients: report.workload.clients,
         per_s: report.completed_per_second,
         loss,
         p50_us: latency.p50,
         p99_us: latency.p99,
+        octets: None,
+        amid: None,
     }
 }

@@ -10,6 +10,7 @@ mod decline;
 mod deleted;
 mod disk;
 mod fleet;
+mod flood;
 mod horizon;
 mod leasequery;
 mod load;

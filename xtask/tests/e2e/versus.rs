@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use xtask::{
     compare::Contender,
     versus::{
-        self, Server, Work, chart, page,
+        self, Selection, Server, Work, chart, page,
         plan::Plan,
         row::{self, Row, find},
     },
@@ -23,6 +23,7 @@ const PLAN: Plan = Plan {
     storm_time: Duration::from_secs(15),
     renewing_many: None,
     storm_many: Some(2000),
+    flood: None,
 };
 
 #[test]
@@ -30,7 +31,7 @@ const PLAN: Plan = Plan {
 fn servers_are_compared_as_far_as_they_are_installed() -> Result<()> {
     let _crowd = crate::crowd();
     // One is taken for missing, whatever is installed.
-    let measured = versus::measure(&PLAN, &|contender| match contender {
+    let measured = versus::measure(&PLAN, &Selection::default(), &|contender| match contender {
         Contender::Dnsmasq => Ok(None),
         _ => versus::installed(contender),
     })?;
