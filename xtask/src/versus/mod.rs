@@ -113,15 +113,15 @@ pub enum Work {
     NewClientsAtHalf,
     /// REQUEST to ACK, of clients that have their leases; as fast as it goes.
     Renewals,
-    /// [`Self::NewClients`] with the same number of exchanges under way for all servers: latencies to be compared.
+    /// New clients with the same number of exchanges under way for all servers: latencies to be compared.
     NewClientsAtOneDepth,
-    /// [`Self::Renewals`], likewise.
+    /// Renewals, likewise.
     RenewalsAtOneDepth,
     /// All clients that have leases at once.
     Storm,
-    /// [`Self::Renewals`] among a million leases.
+    /// Renewals among a million leases.
     RenewalsOfAMillion,
-    /// [`Self::Storm`] of a hundred thousand clients.
+    /// A storm of a hundred thousand clients.
     StormOfManyClients,
     /// REQUEST to ACK amid a million bogus DISCOVERs a second, and what others notice of these.
     Flood,
@@ -213,13 +213,31 @@ impl Selection {
         self.servers.is_empty() && self.works.is_empty()
     }
 
+    /// # Errors
+    /// No server that is selected can play what is.
+    fn check(&self) -> Result<()> {
+        let can_play = |server: &Server| {
+            let mut works = Work::ALL.into_iter();
+            works.any(|work| server.can(work) && self.has(*server, work))
+        };
+        let mut servers = Server::ALL.into_iter();
+        ensure!(
+            servers.any(|server| self.has_server(server) && can_play(&server)),
+            "--server, --workload: {:?} of {:?} is not measured; xdhcpd plays all, the reflector renews, and others leave out \
+             floods and what is of many clients",
+            self.works,
+            self.servers
+        );
+        Ok(())
+    }
+
     fn has_server(&self, server: Server) -> bool {
         self.servers.is_empty() || self.servers.contains(&server)
     }
 
     /// A workload, or one that tells how much of a selected one is played.
     fn has(&self, server: Server, work: Work) -> bool {
-        let is_needed = |other: &Work| other.needs(server) == Some(work);
+        let is_needed = |other: &Work| server.can(*other) && other.needs(server) == Some(work);
         self.works.is_empty() || self.works.contains(&work) || self.works.iter().any(is_needed)
     }
 }
@@ -243,6 +261,7 @@ pub fn run(options: &Options) -> Result<()> {
         servers: options.server.clone(),
         works: options.workload.clone(),
     };
+    selection.check()?;
     let path = workspace::root().join(PAGE);
     let before =
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -501,6 +520,35 @@ mod tests {
         tried[0].1.loss = 0.1;
         assert_eq!(best(&tried), Some(64));
         assert_eq!(best(&[]), None);
+    }
+
+    #[test]
+    fn what_is_selected_is_measured_with_what_it_is_based_on() {
+        let kea = Server::Kept(Contender::Kea);
+        let selected = |servers: &[Server], works: &[Work]| {
+            let selection = Selection {
+                servers: servers.to_vec(),
+                works: works.to_vec(),
+            };
+            let of = |server| {
+                let mut works = Work::ALL.to_vec();
+                works.retain(|work| selection.has(server, *work) && server.can(*work));
+                works
+            };
+            (of(Server::XDHCPD), of(kea), selection.check().is_ok())
+        };
+        let (ours, theirs, is_right) = selected(&[], &[]);
+        assert_eq!((ours.len(), theirs.len(), is_right), (9, 6, true));
+        let (ours, theirs, is_right) = selected(&[kea], &[Work::Renewals]);
+        assert_eq!(ours, [Work::Renewals]);
+        assert_eq!(theirs, [Work::NewClients, Work::Renewals]);
+        assert!(is_right);
+        let (ours, theirs, is_right) = selected(&[kea], &[Work::RenewalsOfAMillion, Work::Flood]);
+        assert_eq!(
+            ours,
+            [Work::Renewals, Work::RenewalsOfAMillion, Work::Flood]
+        );
+        assert_eq!((theirs, is_right), (vec![], false));
     }
 
     #[test]

@@ -49,11 +49,17 @@ fn a_flood_takes_nothing_from_clients_that_have_leases_and_little_of_an_operator
         assert!(run.per_s > f64::from(FLOOD.renewals) * 0.5, "{run:?}");
         assert!(run.loss == 0.0, "{run:?}");
         let by_controller = amid.by_controller;
-        assert!(by_controller.begun >= f64::from(FLOOD.firmware_renewals) - 1.0);
+        assert!(
+            by_controller.begun > f64::from(FLOOD.firmware_renewals) * 0.5,
+            "{run:?}"
+        );
         assert_eq!(by_controller.completed, by_controller.begun, "{run:?}");
         assert!(amid.asked_p99_us < SOON.as_secs_f64() * 1e6, "{run:?}");
         // They are tried; which of them get through is up to chance.
-        assert!(amid.new_clients.begun >= f64::from(FLOOD.new_clients) - 1.0);
+        assert!(
+            amid.new_clients.begun > f64::from(FLOOD.new_clients) * 0.5,
+            "{run:?}"
+        );
 
         let counted = server.stats()?.since(&before);
         let flooded = (FLOOD.time + Flood::REST).as_secs_f64();
