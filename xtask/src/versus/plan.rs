@@ -9,9 +9,10 @@ use super::Work;
 pub struct Plan {
     /// Runs of each workload whose medians are taken.
     pub rounds: usize,
-    /// Runs of a storm, which takes as long as clients wait before they send again, of a flood, and of what has the same
-    /// number of exchanges under way for all.
+    /// Runs of a storm, which takes as long as clients wait before they send again, and of a flood.
     pub storms: usize,
+    /// Runs of what has the same number of exchanges under way for all.
+    pub at_one_depth: usize,
     /// How long exchanges begin in a run.
     pub time: Duration,
     /// Exchanges under way in a closed loop, of which each server gets what suits it best.
@@ -65,6 +66,7 @@ impl Plan {
     pub const FULL: Self = Self {
         rounds: 3,
         storms: 3,
+        at_one_depth: 3,
         time: Duration::from_secs(4),
         in_flight: &[16, 32, 64, 256],
         new_clients_per_second: 50_000,
@@ -78,6 +80,7 @@ impl Plan {
 
     pub const QUICK: Self = Self {
         storms: 1,
+        at_one_depth: 0,
         time: Duration::from_secs(1),
         in_flight: &[32, 256],
         renewing: 300,
@@ -103,7 +106,8 @@ impl Plan {
             Work::StormOfManyClients if self.storm_many.is_none() => 0,
             Work::Flood if self.flood.is_none() => 0,
             Work::Storm | Work::StormOfManyClients => self.storms,
-            Work::NewClientsAtOneDepth | Work::RenewalsAtOneDepth | Work::Flood => self.storms,
+            Work::Flood => self.storms,
+            Work::NewClientsAtOneDepth | Work::RenewalsAtOneDepth => self.at_one_depth,
             _ => self.rounds,
         }
     }

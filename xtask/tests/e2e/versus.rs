@@ -15,6 +15,7 @@ use xtask::{
 const PLAN: Plan = Plan {
     rounds: 1,
     storms: 1,
+    at_one_depth: 1,
     time: Duration::from_millis(300),
     in_flight: &[16],
     new_clients_per_second: 20_000,
