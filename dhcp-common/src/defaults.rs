@@ -1,6 +1,6 @@
 //! Where the daemon's things are, and what it allows, unless its configuration says otherwise.
 
-use crate::abi::{Limit, SLOW_RX_FRAMES};
+use crate::abi::{Limit, SLOW_RX_FRAMES_IN_ALL};
 
 pub const CONFIG: &str = "/etc/xdhcpd/xdhcpd.toml";
 pub const STORE: &str = "/var/lib/xdhcpd/leases.db";
@@ -12,8 +12,9 @@ pub const CLIENT_LIMIT: Limit = Limit::per_second(20, 40);
 pub const RELAY_LIMIT: Limit = Limit::per_second(20_000, 40_000);
 /// What clients of whom nothing is published may send to the controller, all together.
 pub const UNKNOWN_LIMIT: Limit = Limit::per_second(10_000, UNKNOWN_BURST);
-const UNKNOWN_BURST: u32 = 500;
+/// All clients of a few thousand may come back at once, after a power cut that took their leases with it.
+const UNKNOWN_BURST: u32 = 4_000;
 const _: () = assert!(
-    UNKNOWN_BURST <= SLOW_RX_FRAMES / 2,
+    UNKNOWN_BURST <= SLOW_RX_FRAMES_IN_ALL / 2,
     "of what may wait for the controller, half is for clients that have leases"
 );
