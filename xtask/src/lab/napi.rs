@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use nix::{
     sched::{CpuSet, sched_setaffinity},
     unistd::Pid,
@@ -22,15 +22,35 @@ pub const CPU: usize = 0;
 pub fn receive_on_a_thread(namespace: &Namespace, interface: &str) -> Result<()> {
     // What receives at all, a NAPI context, veth has only with a program or with GRO.
     command::read(&mut namespace.command("ethtool", ["-K", interface, "gro", "on"]))?;
+    start_thread(namespace, interface, CPU).map(drop)
+}
+
+/// Has it receive on a thread of its own on another processor than [`CPU`].
+///
+/// # Errors
+/// The kernel refused, or did not end the thread that there was.
+pub fn receive_elsewhere(namespace: &Namespace, interface: &str, cpu: usize) -> Result<()> {
+    set_threaded(namespace, interface, false)?;
+    let threads = start_thread(namespace, interface, cpu)?;
+    ensure!(
+        threads != 0,
+        "no receiving thread of {interface} was started anew; Linux 6.17 and later do"
+    );
+    Ok(())
+}
+
+/// How many threads there are now that were not there before.
+fn start_thread(namespace: &Namespace, interface: &str, cpu: usize) -> Result<usize> {
     let before = threads()?;
     set_threaded(namespace, interface, true)?;
-    let mut cpu = CpuSet::new();
-    cpu.set(CPU)?;
-    for thread in threads()?.difference(&before) {
+    let mut set = CpuSet::new();
+    set.set(cpu)?;
+    let after = threads()?;
+    let started = after.difference(&before);
+    Ok(started
         // One of another lab may have gone meanwhile.
-        let _ = sched_setaffinity(*thread, &cpu);
-    }
-    Ok(())
+        .filter(|thread| sched_setaffinity(**thread, &set).is_ok())
+        .count())
 }
 
 /// Has a veth end receive inside the sender's system call again. An end holds 256 frames for a thread that waits for

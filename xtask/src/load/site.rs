@@ -52,6 +52,9 @@ pub enum Placement {
     Other,
     /// The same one, between the generator's batches: nothing is lost.
     Same,
+    /// Another one what the server receives, and the generator's what the clients do: the server has a processor to
+    /// itself, as if clients were on another machine.
+    Apart,
 }
 
 /// The processor that the generator runs on; the other is [`napi::CPU`].
@@ -171,9 +174,15 @@ impl Site {
             let detach = ["link", "set", "dev", CLIENT_INTERFACE, "xdpdrv", "off"];
             self.clients.ip(detach)?;
         }
-        if placement == Placement::Same {
-            napi::receive_at_once(&self.server, SERVER_INTERFACE)?;
-            napi::receive_at_once(&self.clients, CLIENT_INTERFACE)?;
+        match placement {
+            Placement::Other => {}
+            Placement::Same => {
+                napi::receive_at_once(&self.server, SERVER_INTERFACE)?;
+                napi::receive_at_once(&self.clients, CLIENT_INTERFACE)?;
+            }
+            Placement::Apart => {
+                napi::receive_elsewhere(&self.clients, CLIENT_INTERFACE, GENERATOR_CPU)?;
+            }
         }
         self.clients.enter(|| {
             let mut cpu = CpuSet::new();

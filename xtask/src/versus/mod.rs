@@ -71,7 +71,10 @@ impl Server {
         match self {
             Self::Reflector => matches!(
                 work,
-                Work::Renewals | Work::RenewalsAtOneDepth | Work::RenewalsOfAMillion
+                Work::Renewals
+                    | Work::RenewalsOnOneProcessor
+                    | Work::RenewalsAtOneDepth
+                    | Work::RenewalsOfAMillion
             ),
             Self::Kept(Contender::Xdhcpd) => true,
             Self::Kept(_) => !work.is_ours(),
@@ -113,6 +116,8 @@ pub enum Work {
     NewClientsAtHalf,
     /// REQUEST to ACK, of clients that have their leases; as fast as it goes.
     Renewals,
+    /// The same, with the clients' end of the wire on the server's processor.
+    RenewalsOnOneProcessor,
     /// New clients with the same number of exchanges under way for all servers: latencies to be compared.
     NewClientsAtOneDepth,
     /// Renewals, likewise.
@@ -128,10 +133,11 @@ pub enum Work {
 }
 
 impl Work {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NewClients,
         Self::NewClientsAtHalf,
         Self::Renewals,
+        Self::RenewalsOnOneProcessor,
         Self::NewClientsAtOneDepth,
         Self::RenewalsAtOneDepth,
         Self::Storm,
@@ -144,7 +150,10 @@ impl Work {
     pub const fn is_closed(self) -> bool {
         matches!(
             self,
-            Self::NewClients | Self::Renewals | Self::RenewalsOfAMillion
+            Self::NewClients
+                | Self::Renewals
+                | Self::RenewalsOnOneProcessor
+                | Self::RenewalsOfAMillion
         ) || self.is_at_one_depth()
     }
 
@@ -159,7 +168,13 @@ impl Work {
         match server {
             _ if matches!(self, Self::NewClientsAtHalf) => Some(Self::NewClients),
             // And with how many under way.
-            _ if matches!(self, Self::RenewalsOfAMillion) => Some(Self::Renewals),
+            _ if matches!(
+                self,
+                Self::RenewalsOnOneProcessor | Self::RenewalsOfAMillion
+            ) =>
+            {
+                Some(Self::Renewals)
+            }
             Server::Kept(Contender::Kea | Contender::Dnsmasq | Contender::Dhcpd) if renews => {
                 Some(Self::NewClients)
             }
@@ -171,7 +186,10 @@ impl Work {
     pub const fn is_ours(self) -> bool {
         matches!(
             self,
-            Self::RenewalsOfAMillion | Self::StormOfManyClients | Self::Flood
+            Self::RenewalsOnOneProcessor
+                | Self::RenewalsOfAMillion
+                | Self::StormOfManyClients
+                | Self::Flood
         )
     }
 }

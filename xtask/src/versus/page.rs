@@ -53,6 +53,10 @@ pub fn table(measured: &Measured, plan: &Plan, machine: &str) -> String {
         ),
         (Work::Renewals, "Renewals".to_owned()),
         (
+            Work::RenewalsOnOneProcessor,
+            "Renewals, both ends of the wire on one processor".to_owned(),
+        ),
+        (
             Work::NewClientsAtOneDepth,
             format!("New clients, {} under way for each", plan.depth()),
         ),
@@ -125,13 +129,19 @@ pub fn ratios(measured: &Measured, plan: &Plan) -> Vec<String> {
     let rows = &measured.rows;
     let rate = |server, work| find(rows, server, work).map(|row| row.per_s);
     let mut said = Vec::new();
-    let ours = rate(Server::XDHCPD, Work::Renewals);
-    if let (Some(ours), Some(ceiling)) = (ours, rate(Server::Reflector, Work::Renewals)) {
-        said.push(format!(
-            "renewals by xdhcpd: {:.0} % of the bare reflector's",
-            ours / ceiling * 100.0
-        ));
+    for (work, ends) in [
+        (Work::Renewals, "each end of the wire on a processor"),
+        (Work::RenewalsOnOneProcessor, "both ends on one processor"),
+    ] {
+        let rates = [Server::XDHCPD, Server::Reflector].map(|server| rate(server, work));
+        if let [Some(ours), Some(ceiling)] = rates {
+            said.push(format!(
+                "renewals by xdhcpd, {ends}: {:.0} % of the bare reflector's",
+                ours / ceiling * 100.0
+            ));
+        }
     }
+    let ours = rate(Server::XDHCPD, Work::Renewals);
     for (work, what) in [
         (Work::Renewals, "renewals"),
         (Work::NewClients, "new clients, durable before the ACK,"),

@@ -66,7 +66,8 @@ pub fn play(server: Server, work: Work, plan: &Plan, turn: Turn) -> Result<Playe
         workload.seed += turn.round as u64;
         played = Some(match server {
             Server::Reflector => {
-                let report = site.play_reflected(&workload, PLACEMENT, &mut Progress::silent())?;
+                let placement = placement(work, workload.engine);
+                let report = site.play_reflected(&workload, placement, &mut Progress::silent())?;
                 without_controller(run(work, &report))
             }
             Server::Kept(contender) => with_server(lab, &site, contender, work, workload, turn)?,
@@ -80,8 +81,17 @@ pub fn play(server: Server, work: Work, plan: &Plan, turn: Turn) -> Result<Playe
 const MOST_ONCE: u32 = 50_000;
 const LONGEST_ONCE: Duration = Duration::from_secs(30);
 
-/// Clients and receivers share no processor in a closed loop of the kernel.
-const PLACEMENT: Placement = Placement::Other;
+/// Clients that renew have a processor to themselves, and the server's end of the wire another: they would be on
+/// another machine. So have those that are new, but what is received is all on one, for a server in user space needs one too.
+const fn placement(work: Work, engine: Engine) -> Placement {
+    match (engine, work) {
+        (Engine::User, _) => Placement::Same,
+        (Engine::Kernel, Work::Renewals | Work::RenewalsAtOneDepth | Work::RenewalsOfAMillion) => {
+            Placement::Apart
+        }
+        (Engine::Kernel, _) => Placement::Other,
+    }
+}
 
 const fn without_controller(run: Run) -> Played {
     Played { run, slow: None }
@@ -105,10 +115,7 @@ fn with_server(
     } else {
         site.answer_arp()?;
     }
-    let placement = match workload.engine {
-        Engine::Kernel => PLACEMENT,
-        Engine::User => Placement::Same,
-    };
+    let placement = placement(work, workload.engine);
     let server = match &running {
         Running::Ours(server) if work.is_ours() => server,
         _ => {
@@ -116,9 +123,15 @@ fn with_server(
             return Ok(without_controller(run(work, &report)));
         }
     };
-    let octets = server.map_octets()? as f64 / f64::from(workload.clients);
+    // Of few leases what the maps take besides would be most of it.
+    let octets = match work {
+        Work::RenewalsOfAMillion | Work::StormOfManyClients => {
+            Some(server.map_octets()? as f64 / f64::from(workload.clients))
+        }
+        _ => None,
+    };
     let run = |report: &Report| Run {
-        octets: Some(octets),
+        octets,
         ..run(work, report)
     };
     if work != Work::StormOfManyClients {
@@ -177,7 +190,10 @@ fn start(lab: &Lab, site: &Site, contender: Contender, clients: u32) -> Result<R
 const fn is_relayed(work: Work) -> bool {
     !matches!(
         work,
-        Work::Renewals | Work::RenewalsAtOneDepth | Work::RenewalsOfAMillion
+        Work::Renewals
+            | Work::RenewalsOnOneProcessor
+            | Work::RenewalsAtOneDepth
+            | Work::RenewalsOfAMillion
     )
 }
 
@@ -193,7 +209,7 @@ fn workload(work: Work, plan: &Plan, turn: Turn) -> Result<Workload> {
             (Exchange::Leases, Engine::Kernel, new_clients)
         }
         Work::NewClientsAtHalf => (Exchange::Leases, Engine::User, new_clients),
-        Work::Renewals | Work::RenewalsAtOneDepth => {
+        Work::Renewals | Work::RenewalsOnOneProcessor | Work::RenewalsAtOneDepth => {
             (Exchange::Renewals, Engine::Kernel, plan.renewing)
         }
         Work::Storm => (Exchange::Renewals, Engine::User, plan.storm),
@@ -221,9 +237,10 @@ fn workload(work: Work, plan: &Plan, turn: Turn) -> Result<Workload> {
             plan.time,
             Some(half_rate),
         ),
-        Work::Renewals | Work::RenewalsAtOneDepth | Work::RenewalsOfAMillion => {
-            (closed, None, plan.time, None)
-        }
+        Work::Renewals
+        | Work::RenewalsOnOneProcessor
+        | Work::RenewalsAtOneDepth
+        | Work::RenewalsOfAMillion => (closed, None, plan.time, None),
         Work::Storm | Work::StormOfManyClients | Work::Flood => {
             (Drive::Storm, Some(clients.into()), plan.storm_time, None)
         }
