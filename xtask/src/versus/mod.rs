@@ -556,7 +556,7 @@ mod tests {
             (of(Server::XDHCPD), of(kea), selection.check().is_ok())
         };
         let (ours, theirs, is_right) = selected(&[], &[]);
-        assert_eq!((ours.len(), theirs.len(), is_right), (9, 6, true));
+        assert_eq!((ours.len(), theirs.len(), is_right), (10, 6, true));
         let (ours, theirs, is_right) = selected(&[kea], &[Work::Renewals]);
         assert_eq!(ours, [Work::Renewals]);
         assert_eq!(theirs, [Work::NewClients, Work::Renewals]);

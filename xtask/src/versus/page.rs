@@ -323,7 +323,7 @@ mod tests {
         assert_eq!(
             ratios(&measured, &Plan::QUICK),
             [
-                "renewals by xdhcpd: 75 % of the bare reflector's",
+                "renewals by xdhcpd, each end of the wire on a processor: 75 % of the bare reflector's",
                 "renewals by xdhcpd: 150.0 times those of Kea, the fastest other server here",
             ]
         );
