@@ -29,7 +29,7 @@ use crate::store::DEFAULT_HISTORY;
 const MAX_INTERFACE_NAME: usize = 15;
 /// `sun_path` has 108 octets (unix(7)); the socket is made under a longer name first.
 const MAX_SOCKET_PATH: usize = 90;
-/// What the kernel can preallocate for one hash map on a machine that is not a supercomputer.
+/// What the kernel can allocate for maps on a machine that is not a supercomputer.
 const MAX_LEASES: i64 = 1 << 24;
 const MAX_PER_SECOND: i64 = 10_000_000;
 /// Ten years, as long as the longest lease.

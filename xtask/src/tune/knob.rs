@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     read::{Host, ethtool::Parameter, machine, server},
-    readings::{Limit, Process, Readings},
+    readings::{Process, Readings},
 };
 
 /// How long a server may take to reload.
@@ -101,7 +101,7 @@ impl Knob {
             Self::Memlock(pid) => server::memlock(*pid).map(memlock_text),
             Self::Limits => {
                 let server = host.read().ok()?.server?;
-                Some(limits_text(&server.client_limit, &server.relay_limit))
+                Some(server.limits.to_string())
             }
         }
     }
@@ -168,10 +168,6 @@ fn reload(host: &Host, value: &str) -> Result<()> {
         thread::sleep(BETWEEN_LOOKS);
     }
     bail!("the server has not taken it: `xdhcpd check` and its log say why");
-}
-
-pub fn limits_text(client: &Limit, relay: &Limit) -> String {
-    format!("client {client}; relay {relay}")
 }
 
 pub fn table_text(table: &[u32]) -> String {

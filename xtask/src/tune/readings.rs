@@ -1,7 +1,7 @@
 //! What is read of an interface, the machine and the server: plain data, so that what is made of it can be
 //! tested with what other machines have said.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -154,8 +154,7 @@ pub struct Wanted {
     pub max_leases: u32,
     pub generic_xdp: bool,
     pub has_vlans: bool,
-    pub client_limit: Limit,
-    pub relay_limit: Limit,
+    pub limits: Limits,
 }
 
 impl Default for Wanted {
@@ -166,9 +165,31 @@ impl Default for Wanted {
             max_leases: abi::DEFAULT_LEASES,
             generic_xdp: false,
             has_vlans: false,
-            client_limit: defaults::CLIENT_LIMIT.into(),
-            relay_limit: defaults::RELAY_LIMIT.into(),
+            limits: Limits {
+                client: defaults::CLIENT_LIMIT.into(),
+                relay: defaults::RELAY_LIMIT.into(),
+                unknown: defaults::UNKNOWN_LIMIT.into(),
+            },
         }
+    }
+}
+
+/// What may reach the controller: of a client, of a relay agent, and of all clients together of whom nothing is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    pub client: Limit,
+    pub relay: Limit,
+    pub unknown: Limit,
+}
+
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            client,
+            relay,
+            unknown,
+        } = self;
+        write!(f, "client {client}; relay {relay}; unknown {unknown}")
     }
 }
 
@@ -201,8 +222,7 @@ impl std::fmt::Display for Limit {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
     pub max_leases: u32,
-    pub client_limit: Limit,
-    pub relay_limit: Limit,
+    pub limits: Limits,
     /// Octets of kernel memory that the maps take.
     pub map_bytes: u64,
     pub process: Option<Process>,

@@ -231,7 +231,7 @@ fn an_interface_with_the_default_route_is_left_alone_without_a_yes() -> Result<(
 #[ignore = "needs root: cargo xtask test"]
 fn limits_of_a_running_server_are_taken_live_and_its_map_says_what_that_needs() -> Result<()> {
     const LEASES: &str = "server.max-leases";
-    const LIMITS: &str = "client- and relay-limit";
+    const LIMITS: &str = "client-, relay- and unknown-limit";
     Lab::run(|lab| {
         let net = Direct::new(lab)?;
         let local = config::local(r#"lease-time = "1h""#);

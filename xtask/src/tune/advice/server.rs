@@ -4,7 +4,7 @@ use dhcp_common::abi::slow_socket_bytes;
 
 use super::Setting;
 use crate::tune::{
-    knob::{Knob, limits_text, memlock_text},
+    knob::{Knob, memlock_text},
     readings::{Process, Readings, Server},
 };
 
@@ -77,10 +77,10 @@ fn max_leases(readings: &Readings, server: &Server) -> Setting {
 }
 
 fn limits(readings: &Readings, server: &Server) -> Setting {
-    const NAME: &str = "client- and relay-limit";
+    const NAME: &str = "client-, relay- and unknown-limit";
     let wanted = &readings.wanted;
-    let is = limits_text(&server.client_limit, &server.relay_limit);
-    let should = limits_text(&wanted.client_limit, &wanted.relay_limit);
+    let is = server.limits.to_string();
+    let should = wanted.limits.to_string();
     if is != should && server.process.is_none() {
         let why = "what may reach the controller; it does not run, and takes the configuration when it starts";
         return Setting::by_hand(

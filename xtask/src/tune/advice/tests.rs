@@ -280,8 +280,7 @@ fn with_server(process: Option<Process>) -> Readings {
     readings.wanted.file = Some("/etc/xdhcpd/xdhcpd.toml".to_owned());
     readings.server = Some(Server {
         max_leases: readings.wanted.max_leases,
-        client_limit: readings.wanted.client_limit,
-        relay_limit: readings.wanted.relay_limit,
+        limits: readings.wanted.limits,
         map_bytes: 40 << 20,
         process,
     });
@@ -346,21 +345,21 @@ fn what_can_be_taken_from_the_configuration_live_is_and_what_cannot_says_how() {
     assert!(changed.clone().count() == 1 && changed.clone().all(|one| one.state == State::Right));
 
     readings.wanted.max_leases = 1 << 20;
-    readings.wanted.client_limit = Limit::from(dhcp_common::abi::Limit::per_second(100, 200));
+    readings.wanted.limits.client = Limit::from(dhcp_common::abi::Limit::per_second(100, 200));
     let leases = setting(&readings, "server.max-leases");
     assert_eq!(
         (leases.state, leases.set.as_deref()),
         (State::ByHand, Some("systemctl restart xdhcpd"))
     );
     assert!(leases.why.contains("no renewal is lost"), "{}", leases.why);
-    let limits = setting(&readings, "client- and relay-limit");
+    let limits = setting(&readings, "client-, relay- and unknown-limit");
     assert_eq!(
         limits.is,
-        "client 20/s, burst 40; relay 20000/s, burst 40000"
+        "client 20/s, burst 40; relay 20000/s, burst 40000; unknown 10000/s, burst 4000"
     );
     assert_eq!(
         limits.should_be,
-        "client 100/s, burst 200; relay 20000/s, burst 40000"
+        "client 100/s, burst 200; relay 20000/s, burst 40000; unknown 10000/s, burst 4000"
     );
     assert_eq!(
         limits.set.as_deref(),
@@ -371,7 +370,7 @@ fn what_can_be_taken_from_the_configuration_live_is_and_what_cannot_says_how() {
     let mut stopped = readings.clone();
     stopped.server.as_mut().expect("one").process = None;
     assert_eq!(
-        setting(&stopped, "client- and relay-limit").state,
+        setting(&stopped, "client-, relay- and unknown-limit").state,
         State::ByHand
     );
 }

@@ -15,7 +15,7 @@ use dhcp_common::{
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use serde::Deserialize;
 
-use crate::tune::readings::{Limit, Process, Server, Wanted};
+use crate::tune::readings::{Limit, Limits, Process, Server, Wanted};
 
 /// include/uapi/linux/capability.h.
 const CAP_IPC_LOCK: u32 = 14;
@@ -39,6 +39,7 @@ struct Section {
     generic_xdp: bool,
     client_limit: Rate,
     relay_limit: Rate,
+    unknown_limit: Rate,
 }
 
 #[derive(Debug, Deserialize)]
@@ -80,6 +81,7 @@ impl Default for Section {
             generic_xdp: false,
             client_limit: Rate::Default(defaults::CLIENT_LIMIT),
             relay_limit: Rate::Default(defaults::RELAY_LIMIT),
+            unknown_limit: Rate::Default(defaults::UNKNOWN_LIMIT),
         }
     }
 }
@@ -115,8 +117,11 @@ pub fn wanted(config: Option<&Path>, interface: &str) -> Result<(Wanted, Places)
         max_leases: server.max_leases,
         generic_xdp: server.generic_xdp,
         has_vlans: named.any(|interface| !interface.vlan.is_empty()),
-        client_limit: server.client_limit.limit(),
-        relay_limit: server.relay_limit.limit(),
+        limits: Limits {
+            client: server.client_limit.limit(),
+            relay: server.relay_limit.limit(),
+            unknown: server.unknown_limit.limit(),
+        },
     };
     let places = Places {
         control_socket: server.control_socket,
@@ -140,8 +145,11 @@ pub fn server(places: &Places) -> Option<Server> {
         .filter_map(|name| map_bytes(&pins.join(name)));
     Some(Server {
         max_leases: meta.max_leases,
-        client_limit: meta.client_limit.into(),
-        relay_limit: meta.relay_limit.into(),
+        limits: Limits {
+            client: meta.client_limit.into(),
+            relay: meta.relay_limit.into(),
+            unknown: meta.unknown_limit.into(),
+        },
         map_bytes: bytes.fold(0, u64::saturating_add),
         process: process(&places.control_socket),
     })
@@ -245,13 +253,17 @@ mod tests {
     #[test]
     fn of_a_configuration_what_matters_is_read_and_the_rest_left_to_the_server() {
         let text = "[server]\nmax-leases = 5\ngeneric-xdp = true\nhistory = \"1d\"\n\
-                    client-limit = { per-second = 2, burst = 4 }\n\
+                    client-limit = { per-second = 2, burst = 4 }\nunknown-limit = { per-second = 3, burst = 6 }\n\
                     [[interface]]\nname = \"eth1\"\n[[interface.vlan]]\nid = 5\n\
                     [[interface]]\nname = \"eth2\"\n[[subnet]]\nprefix = \"10.0.0.0/24\"\n";
         let expected = Wanted {
             max_leases: 5,
             generic_xdp: true,
-            client_limit: abi::Limit::per_second(2, 4).into(),
+            limits: Limits {
+                client: abi::Limit::per_second(2, 4).into(),
+                unknown: abi::Limit::per_second(3, 6).into(),
+                ..Wanted::default().limits
+            },
             ..Wanted::default()
         };
         assert_eq!(read(text, "eth2"), expected);
