@@ -2,14 +2,14 @@
 //!
 //! `cargo bench -p dhcp-user --bench program [FILTER]`, as root; `cargo xtask bench` compares it with what it was.
 //! Each figure is the least of many short measurements less the least of the bare `xdp_pass`, measured in
-//! turn with it; the frame is restored for each run, see `dhcp-ebpf/src/restore.rs`. docs/PERFORMANCE.md says
-//! what the figures mean.
+//! turn with it; the frame is restored for each run, see `dhcp-ebpf/src/restore.rs`. Beside what is cold stands what
+//! memory takes for one access. docs/PERFORMANCE.md says what the figures mean.
 
 use std::{collections::BTreeMap, fs::File, path::PathBuf};
 
 use clap::Parser as _;
 use dhcp_common::{
-    abi::BindingState,
+    abi::{BindingState, Cell, Grant, lease_slots},
     outcome::Outcome,
     wire::{message_type, option},
 };
@@ -22,6 +22,8 @@ use dhcp_ebpf::fixtures::{
 };
 use dhcp_user::{clock::Nanos, datapath::OBJECT};
 use serde::Serialize;
+
+mod memory;
 
 static RESTORE: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/xdhcpd-restore"));
 
@@ -256,6 +258,16 @@ fn main() {
             measured.insert(figure.name(), figures);
         }
     }
+    if options.bench {
+        for leases in LEASES {
+            if figures
+                .iter()
+                .any(|figure| figure.is_cold && figure.leases == leases)
+            {
+                report_memory(leases);
+            }
+        }
+    }
     if let Some(path) = options.json {
         let file = File::create(&path).expect("the file can be written");
         serde_json::to_writer(file, &measured).expect("the file can be written");
@@ -268,6 +280,13 @@ fn load(leases: u32, state: BindingState) -> Program {
         .install(&fleet(leases, state, Nanos::now().0))
         .expect("the maps hold the fleet");
     program
+}
+
+/// What bindings and grants lie in, at random.
+fn report_memory(leases: u32) {
+    let octets = lease_slots(leases) as usize * (size_of::<Cell>() + size_of::<Grant>());
+    let ns = memory::access_ns(octets).expect("there is memory");
+    println!("memory, one access to as much as {leases} leases take {ns:8.0} ns");
 }
 
 fn report(figure: &Figure, pair: Pair, is_measured: bool) {

@@ -281,8 +281,10 @@ pub fn run(options: &Options) -> Result<()> {
     };
     selection.check()?;
     let path = workspace::root().join(PAGE);
-    let before =
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let read =
+        || fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()));
+    // Rather now than after twenty minutes; and by then somebody may have edited it.
+    page::with_table(&read()?, "")?;
     let measured = measure(&plan, &selection, &installed)?;
     for absent in &measured.absent {
         println!(
@@ -291,7 +293,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let table = page::table(&measured, &plan, &machine::describe()?);
     if selection.is_all() {
-        write(&path, &page::with_table(&before, &table)?)?;
+        write(&path, &page::with_table(&read()?, &table)?)?;
         write(&workspace::root().join(CHART), &chart::svg(&measured.rows)?)?;
     } else {
         println!("{table}");
