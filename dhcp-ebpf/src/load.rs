@@ -97,7 +97,7 @@ pub fn emit(ctx: XdpContext) -> u32 {
     if is_flood {
         // Only one thread emits a flood.
         note(word::FRAMES, sent + 1);
-        if sent % (u64::from(plan.bogus_each) + 1) != 0 {
+        if !sent.is_multiple_of(u64::from(plan.bogus_each) + 1) {
             return send_bogus(&ctx, plan);
         }
     }
