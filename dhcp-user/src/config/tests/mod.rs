@@ -52,7 +52,10 @@ fn the_example_is_good_and_means_what_its_comments_say() {
     }
     assert_eq!(config.server.client_limit, Limit::per_second(20, 40));
     assert_eq!(config.server.relay_limit, Limit::per_second(20_000, 40_000));
-    assert_eq!(config.server.unknown_limit, Limit::per_second(10_000, 4_000));
+    assert_eq!(
+        config.server.unknown_limit,
+        Limit::per_second(10_000, 4_000)
+    );
     assert_eq!(config.server.leasequery, []);
 
     let [interface] = &*config.interfaces else {
