@@ -9,7 +9,8 @@ use super::Work;
 pub struct Plan {
     /// Runs of each workload whose medians are taken.
     pub rounds: usize,
-    /// Runs of a storm, which takes as long as clients wait before they send again, and of a flood.
+    /// Runs of a storm, which takes as long as clients wait before they send again, of a flood, and of renewals on one
+    /// processor.
     pub storms: usize,
     /// Runs of what has the same number of exchanges under way for all.
     pub at_one_depth: usize,
@@ -105,8 +106,9 @@ impl Plan {
             Work::RenewalsOfAMillion => self.renewing_many.is_some() as usize,
             Work::StormOfManyClients if self.storm_many.is_none() => 0,
             Work::Flood if self.flood.is_none() => 0,
-            Work::Storm | Work::StormOfManyClients => self.storms,
-            Work::Flood => self.storms,
+            Work::Storm | Work::StormOfManyClients | Work::Flood | Work::RenewalsOnOneProcessor => {
+                self.storms
+            }
             Work::NewClientsAtOneDepth | Work::RenewalsAtOneDepth => self.at_one_depth,
             _ => self.rounds,
         }
