@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use nix::{
     sched::{CpuSet, sched_setaffinity},
     unistd::Pid,
@@ -39,12 +39,26 @@ pub fn receive_elsewhere(namespace: &Namespace, interface: &str, cpu: usize) -> 
     Ok(())
 }
 
+/// Has the calling thread run on one processor only.
+///
+/// # Errors
+/// There is no such processor.
+pub fn run_on(cpu: usize) -> Result<()> {
+    sched_setaffinity(Pid::from_raw(0), &only(cpu)?)
+        .with_context(|| format!("cannot run on processor {cpu}"))
+}
+
+fn only(cpu: usize) -> Result<CpuSet> {
+    let mut set = CpuSet::new();
+    set.set(cpu)?;
+    Ok(set)
+}
+
 /// How many threads there are now that were not there before.
 fn start_thread(namespace: &Namespace, interface: &str, cpu: usize) -> Result<usize> {
     let before = threads()?;
     set_threaded(namespace, interface, true)?;
-    let mut set = CpuSet::new();
-    set.set(cpu)?;
+    let set = only(cpu)?;
     let after = threads()?;
     let started = after.difference(&before);
     Ok(started

@@ -12,10 +12,6 @@ use std::{
 
 use anyhow::{Result, anyhow};
 use hdrhistogram::Histogram;
-use nix::{
-    sched::{CpuSet, sched_setaffinity},
-    unistd::Pid,
-};
 
 use super::{
     Exchange, Report, Workload, kernel,
@@ -132,9 +128,7 @@ fn operate(
     is_over: &AtomicBool,
 ) -> Result<Latency> {
     // The generator never sleeps.
-    let mut cpu = CpuSet::new();
-    cpu.set(napi::CPU)?;
-    sched_setaffinity(Pid::from_raw(0), &cpu)?;
+    napi::run_on(napi::CPU)?;
     let mut histogram = Histogram::new_with_bounds(1, LONGEST_NS, DIGITS)?;
     if started.recv().is_ok() {
         while !is_over.load(Ordering::Relaxed) {

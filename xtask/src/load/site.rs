@@ -4,10 +4,6 @@ use std::net::Ipv4Addr;
 
 use anyhow::{Context as _, Result};
 use ipnet::Ipv4Net;
-use nix::{
-    sched::{CpuSet, sched_setaffinity},
-    unistd::Pid,
-};
 
 use super::{
     Engine, Report, Workload,
@@ -185,10 +181,7 @@ impl Site {
             }
         }
         self.clients.enter(|| {
-            let mut cpu = CpuSet::new();
-            cpu.set(GENERATOR_CPU)?;
-            sched_setaffinity(Pid::from_raw(0), &cpu)
-                .with_context(|| format!("cannot run on processor {GENERATOR_CPU}"))?;
+            napi::run_on(GENERATOR_CPU)?;
             play()
         })
     }
