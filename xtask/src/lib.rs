@@ -12,6 +12,7 @@ pub mod demo;
 pub mod fuzz;
 pub mod lab;
 pub mod load;
+mod procfs;
 pub mod setup;
 pub mod sim;
 pub mod test;

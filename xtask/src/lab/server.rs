@@ -20,6 +20,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::{Lab, Namespace, Process, operator::Operator, wait};
 use crate::{
     command::{self, Line, command},
+    procfs::field,
     workspace,
 };
 
@@ -351,11 +352,7 @@ impl Server {
         for entry in fs::read_dir(format!("/proc/{}/fdinfo", process.pid()))? {
             // A descriptor may be closed meanwhile.
             let text = fs::read_to_string(entry?.path()).unwrap_or_default();
-            let number = |name| -> Option<u64> {
-                let mut lines = text.lines();
-                let value = lines.find_map(|line| line.strip_prefix(name))?;
-                value.trim().parse().ok()
-            };
+            let number = |name| field(&text, name)?.parse::<u64>().ok();
             if let (Some(id), Some(octets)) = (number("map_id:"), number("memlock:")) {
                 maps.insert(id, octets);
             }

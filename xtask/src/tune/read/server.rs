@@ -15,7 +15,10 @@ use dhcp_common::{
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use serde::Deserialize;
 
-use crate::tune::readings::{Limit, Limits, Process, Server, Wanted};
+use crate::{
+    procfs::field,
+    tune::readings::{Limit, Limits, Process, Server, Wanted},
+};
 
 /// include/uapi/linux/capability.h.
 const CAP_IPC_LOCK: u32 = 14;
@@ -187,12 +190,6 @@ fn process(socket: &Path) -> Option<Process> {
         may_lock: capabilities & 1 << CAP_IPC_LOCK != 0,
         memory_max: memory_max(pid),
     })
-}
-
-/// The first word after a label.
-fn field<'a>(text: &'a str, label: &str) -> Option<&'a str> {
-    let rest = text.lines().find_map(|line| line.strip_prefix(label))?;
-    rest.split_whitespace().next()
 }
 
 /// The limit of locked memory, soft and hard; `None` is unlimited.
