@@ -69,13 +69,7 @@ impl Server {
     /// What can be measured with it.
     pub const fn can(self, work: Work) -> bool {
         match self {
-            Self::Reflector => matches!(
-                work,
-                Work::Renewals
-                    | Work::RenewalsOnOneProcessor
-                    | Work::RenewalsAtOneDepth
-                    | Work::RenewalsOfAMillion
-            ),
+            Self::Reflector => work.renews(),
             Self::Kept(Contender::Xdhcpd) => true,
             Self::Kept(_) => !work.is_ours(),
         }
@@ -146,15 +140,20 @@ impl Work {
         Self::Flood,
     ];
 
-    /// Whether the next exchange begins when one ends.
-    pub const fn is_closed(self) -> bool {
+    /// Whether known clients renew, of the server itself and as fast as it goes.
+    pub const fn renews(self) -> bool {
         matches!(
             self,
-            Self::NewClients
-                | Self::Renewals
+            Self::Renewals
                 | Self::RenewalsOnOneProcessor
+                | Self::RenewalsAtOneDepth
                 | Self::RenewalsOfAMillion
-        ) || self.is_at_one_depth()
+        )
+    }
+
+    /// Whether the next exchange begins when one ends.
+    pub const fn is_closed(self) -> bool {
+        self.renews() || matches!(self, Self::NewClients | Self::NewClientsAtOneDepth)
     }
 
     /// Whether as many exchanges are under way for one server as for another.
@@ -164,7 +163,6 @@ impl Work {
 
     /// What tells how much of this is played with a server.
     const fn needs(self, server: Server) -> Option<Self> {
-        let renews = matches!(self, Self::Renewals | Self::RenewalsAtOneDepth);
         match server {
             _ if matches!(self, Self::NewClientsAtHalf) => Some(Self::NewClients),
             // And with how many under way.
@@ -175,7 +173,9 @@ impl Work {
             {
                 Some(Self::Renewals)
             }
-            Server::Kept(Contender::Kea | Contender::Dnsmasq | Contender::Dhcpd) if renews => {
+            Server::Kept(Contender::Kea | Contender::Dnsmasq | Contender::Dhcpd)
+                if self.renews() =>
+            {
                 Some(Self::NewClients)
             }
             _ => None,

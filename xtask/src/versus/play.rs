@@ -86,9 +86,8 @@ const LONGEST_ONCE: Duration = Duration::from_secs(30);
 const fn placement(work: Work, engine: Engine) -> Placement {
     match (engine, work) {
         (Engine::User, _) => Placement::Same,
-        (Engine::Kernel, Work::Renewals | Work::RenewalsAtOneDepth | Work::RenewalsOfAMillion) => {
-            Placement::Apart
-        }
+        (Engine::Kernel, Work::RenewalsOnOneProcessor) => Placement::Other,
+        (Engine::Kernel, work) if work.renews() => Placement::Apart,
         (Engine::Kernel, _) => Placement::Other,
     }
 }
@@ -105,15 +104,15 @@ fn with_server(
     mut workload: Workload,
     turn: Turn,
 ) -> Result<Played> {
-    let renews = matches!(work, Work::Renewals | Work::RenewalsAtOneDepth);
-    if renews && contender != Contender::Xdhcpd {
+    if work.renews() && contender != Contender::Xdhcpd {
         once_each(&mut workload, turn);
     }
     let running = start(lab, site, contender, workload.clients)?;
-    if is_relayed(work) {
-        workload.relay = Some(site::relay(site.server_mac));
-    } else {
+    // All clients are behind a relay agent but those that renew, which talk to the server itself.
+    if work.renews() {
         site.answer_arp()?;
+    } else {
+        workload.relay = Some(site::relay(site.server_mac));
     }
     let placement = placement(work, workload.engine);
     let server = match &running {
@@ -184,17 +183,6 @@ fn start(lab: &Lab, site: &Site, contender: Contender, clients: u32) -> Result<R
         }
         Ok(None)
     })
-}
-
-/// Whether clients are behind a relay agent: all but those that renew, which talk to the server itself.
-const fn is_relayed(work: Work) -> bool {
-    !matches!(
-        work,
-        Work::Renewals
-            | Work::RenewalsOnOneProcessor
-            | Work::RenewalsAtOneDepth
-            | Work::RenewalsOfAMillion
-    )
 }
 
 /// What is played, without the relay agent.
