@@ -120,8 +120,8 @@ impl Leases {
         strays
     }
 
-    /// Lets the program answer these clients with their bindings, each in the slot that it names, in few calls. Of
-    /// several bindings of a client the last one counts.
+    /// Lets the program answer these clients with their bindings, which are sealed for them, each in the slot that it
+    /// names, in few calls. Of several bindings of a client the last one counts.
     ///
     /// Calls `refused` for each that is not published: its slot is none of the client's places, or the kernel is short
     /// of memory. Such a client takes the slow path, unless an entry of it was published before: that one stays.
@@ -137,7 +137,7 @@ impl Leases {
             let result = self.change(|leases, changes| {
                 for (client, binding) in bindings.by_ref().take(bpf::BATCH) {
                     match leases.place(&client, binding, changes) {
-                        Ok(seal) => placed.push((client, binding.slot, seal)),
+                        Ok(()) => placed.push((client, binding.slot, binding.seal)),
                         Err(error) => refused(client, error),
                     }
                 }
@@ -209,8 +209,9 @@ impl Leases {
         client: &ClientKey,
         binding: Binding,
         changes: &mut Changes,
-    ) -> Result<u64, LeaseError> {
+    ) -> Result<(), LeaseError> {
         let digest = self.digest(client);
+        debug_assert!(binding.is_sealed_for(digest), "sealed by who has decided");
         let slot = binding.slot;
         let found = self.find(digest, changes);
         let is_place = digest.slots(self.homes).contains(&slot);
@@ -229,8 +230,8 @@ impl Leases {
         }
         let cell = changes.cell_mut(self, slot);
         cell.tag = digest.tag() | cell.tag & Cell::PASSED;
-        cell.binding = binding.sealed_for(digest);
-        Ok(cell.binding.seal)
+        cell.binding = binding;
+        Ok(())
     }
 
     fn remove(&mut self, digest: ClientDigest, slot: u32, changes: &mut Changes) {

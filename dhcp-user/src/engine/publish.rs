@@ -48,7 +48,8 @@ impl Engine {
             self.withdraw(address, cx);
             return;
         }
-        let Some((slot, epoch)) = self.slot_for(address, held, cx) else {
+        let client = self.digest(&held.client);
+        let Some((slot, epoch)) = self.slot_for(address, held, client, cx) else {
             return self.count(Counter::TableFull);
         };
         let Some(place) = self.place(address) else {
@@ -70,7 +71,7 @@ impl Engine {
             expires_ns: expires.0,
             durable_until_ns: durable_until.0,
         };
-        let binding = binding.sealed_for(self.digest(&held.client));
+        let binding = binding.sealed_for(client);
         cx.out.push(Effect::Publish {
             key: held.client,
             binding,
@@ -98,11 +99,17 @@ impl Engine {
             && reserved.is_none_or(|reserved| reserved == address)
     }
 
-    fn slot_for(&mut self, address: Ipv4Addr, held: &Held, cx: &Context<'_>) -> Option<(u32, u16)> {
+    fn slot_for(
+        &mut self,
+        address: Ipv4Addr,
+        held: &Held,
+        client: ClientDigest,
+        cx: &Context<'_>,
+    ) -> Option<(u32, u16)> {
         if held.slot != NO_SLOT {
             return Some((held.slot, held.epoch));
         }
-        let slot = self.slots.take(self.digest(&held.client), address)?;
+        let slot = self.slots.take(client, address)?;
         let epoch = fresh_epoch(cx.kernel.grant(slot));
         self.update(address, |lease| {
             lease.slot = slot;

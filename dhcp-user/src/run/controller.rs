@@ -366,11 +366,8 @@ impl Controller {
         }
         // Its memory serves the next turn.
         self.effects = effects;
-        if !self.batch.commits.is_empty() {
-            let next = Vec::with_capacity(self.batch.commits.len());
-            let commits = std::mem::replace(&mut self.batch.commits, next);
-            self.parts.committer.submit(commits);
-        }
+        let commits = std::mem::take(&mut self.batch.commits);
+        self.parts.committer.submit(commits);
         self.publish();
         for (egress, payload) in self.batch.replies.drain(..) {
             let build = |mac, octets: &mut _| frame::build(&egress, mac, &payload, octets);

@@ -75,18 +75,23 @@ fn a_hundred_thousand_leases_are_published_and_read_in_a_second() {
 fn a_binding_stands_only_where_its_client_is_looked_for_and_nobody_elses_does() {
     lab::run(|lab| {
         let mut datapath = with_leases(lab, 1024);
-        let entries = entries(1024, datapath.fingerprint_key, 0..2);
+        let fingerprint_key = datapath.fingerprint_key;
+        let entries = entries(1024, fingerprint_key, 0..2);
         let [(first, binding), (second, other)] = entries[..] else {
             panic!("two clients");
         };
         let leases = &mut datapath.maps.leases;
         publish(leases, &[(first, binding)]);
+        let in_slot = |slot, client, binding| {
+            let digest = ClientDigest::new(&client, &fingerprint_key);
+            Binding { slot, ..binding }.sealed_for(digest)
+        };
         // Others are published all the same.
         let beyond = lease_buckets(1024) * WAYS;
         let elsewhere = (binding.slot + 2 * PROBES * WAYS) % beyond;
         for slot in [u32::MAX, beyond, elsewhere] {
             let mut refused = Vec::new();
-            let astray = Binding { slot, ..binding };
+            let astray = in_slot(slot, first, binding);
             leases.publish([(first, astray), (second, other)], |client, error| {
                 refused.push((client, error.to_string()));
             });
@@ -97,19 +102,13 @@ fn a_binding_stands_only_where_its_client_is_looked_for_and_nobody_elses_does() 
             assert!(error.contains(&slot.to_string()), "{error}");
             leases.withdraw(&second).unwrap();
         }
-        let taken = Binding {
-            slot: binding.slot,
-            ..other
-        };
+        let taken = in_slot(binding.slot, second, other);
         let mut refused = 0;
         leases.publish([(second, taken)], |_, _| refused += 1);
         assert_eq!(refused, 1);
         assert_eq!(published(leases), [(first, binding)]);
 
-        let moved = Binding {
-            slot: binding.slot ^ 1,
-            ..binding
-        };
+        let moved = in_slot(binding.slot ^ 1, first, binding);
         publish(leases, &[(first, moved)]);
         let found = published(leases);
         assert_eq!(found.len(), 1, "of one client there is one");
