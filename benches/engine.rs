@@ -2,45 +2,24 @@
 //!
 //! `cargo bench -p dhcp-user --bench engine`
 
+#[path = "../dhcp-user/tests/support/alone.rs"]
+mod alone;
 mod calibration;
 
-use std::{hint::black_box, net::Ipv4Addr, path::Path, sync::Arc};
+use std::{hint::black_box, net::Ipv4Addr};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use dhcp_common::{
-    abi::{Grant, LinkKey},
-    wire::{CLIENT_PORT, MAC_BROADCAST, message_type, option},
-};
+use dhcp_common::wire::{CLIENT_PORT, MAC_BROADCAST, message_type, option};
 use dhcp_ebpf::fixtures::{fleet, request::RequestFrame};
 use dhcp_user::{
     clock::Nanos,
-    config::{Pool as Range, check},
-    engine::{Effect, Engine, Grants, Ingress, Input, Link, LinkTable, Setup},
-    live::Live,
+    config::Pool as Range,
+    engine::{Effect, Engine, Ingress, Input},
     pool::Pool,
     store::Applied,
 };
 
-const CONFIG: &str = r#"
-[[interface]]
-name = "eth1"
-addresses = ["10.0.0.1"]
-[[subnet]]
-prefix = "10.0.0.0/8"
-probe-time = "0s"
-pools = ["10.1.0.0-10.250.0.0"]
-options = { routers = ["10.0.0.1"], domain-name-servers = ["10.0.0.1"] }
-"#;
-const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
-const IFINDEX: u32 = 3;
-
-struct NoGrants;
-
-impl Grants for NoGrants {
-    fn grant(&self, _slot: u32) -> Grant {
-        Grant::default()
-    }
-}
+use alone::{IFINDEX, NoGrants, SERVER};
 
 /// An engine whose commits succeed at once.
 struct Bench {
@@ -51,28 +30,8 @@ struct Bench {
 
 impl Bench {
     fn new(clients: u32) -> Self {
-        let config = check::parse(Path::new("bench.toml"), CONFIG, None).expect("a good file");
-        let network = config.networks[0].id;
-        let link = Link {
-            key: LinkKey {
-                ifindex: IFINDEX,
-                outer: 0,
-                inner: 0,
-            },
-            network: Some(network),
-            addresses: vec![SERVER],
-            trusts_relay_info: false,
-            honours_subnet_selection: false,
-        };
-        let engine = Engine::new(Setup {
-            config: Arc::new(config),
-            live: Arc::new(Live::default()),
-            fingerprint_key: [7; dhcp_common::fingerprint::KEY_WORDS],
-            links: LinkTable::new(vec![link]),
-            max_slots: 1 << 24,
-        });
         let mut bench = Self {
-            engine,
+            engine: alone::engine(1 << 24),
             effects: Vec::new(),
             next_client: 0,
         };

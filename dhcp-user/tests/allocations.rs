@@ -2,28 +2,25 @@
 //! where its client is known. A new client takes what is kept of it, and what goes to the store.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/alone.rs"]
+mod alone;
+
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
     net::Ipv4Addr,
-    path::Path,
-    sync::Arc,
 };
 
-use dhcp_common::{
-    abi::{Grant, LinkKey},
-    fingerprint::KEY_WORDS,
-    wire::{message_type, option},
-};
+use dhcp_common::wire::{message_type, option};
 use dhcp_ebpf::fixtures::{fleet, request::RequestFrame};
 use dhcp_user::{
     clock::Nanos,
-    config::check,
-    engine::{Effect, Engine, Grants, Input, Link, LinkTable, Setup},
-    live::Live,
+    engine::{Effect, Engine, Input},
     slowpath::{frame, xsk::FRAME_LEN},
     store::Applied,
 };
+
+use alone::{IFINDEX, NoGrants, SERVER};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -55,28 +52,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-const CONFIG: &str = r#"
-[[interface]]
-name = "eth1"
-addresses = ["10.0.0.1"]
-[[subnet]]
-prefix = "10.0.0.0/8"
-probe-time = "0s"
-pools = ["10.1.0.0-10.2.0.0"]
-options = { routers = ["10.0.0.1"], domain-name-servers = ["10.0.0.1"] }
-"#;
-const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const AGENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
-const IFINDEX: u32 = 3;
 const CLIENTS: u32 = 2000;
-
-struct NoGrants;
-
-impl Grants for NoGrants {
-    fn grant(&self, _slot: u32) -> Grant {
-        Grant::default()
-    }
-}
 
 /// The controller without its kernel and its disk: commits succeed at once.
 struct Controller {
@@ -88,26 +65,8 @@ struct Controller {
 
 impl Controller {
     fn new() -> Self {
-        let config = check::parse(Path::new("test.toml"), CONFIG, None).unwrap();
-        let link = Link {
-            key: LinkKey {
-                ifindex: IFINDEX,
-                outer: 0,
-                inner: 0,
-            },
-            network: Some(config.networks[0].id),
-            addresses: vec![SERVER],
-            trusts_relay_info: false,
-            honours_subnet_selection: false,
-        };
         Self {
-            engine: Engine::new(Setup {
-                config: Arc::new(config),
-                live: Arc::new(Live::default()),
-                fingerprint_key: [7; KEY_WORDS],
-                links: LinkTable::new(vec![link]),
-                max_slots: 2 * CLIENTS,
-            }),
+            engine: alone::engine(2 * CLIENTS),
             effects: Vec::new(),
             frame: [0; FRAME_LEN],
             now: Nanos(1_000_000_000_000),
