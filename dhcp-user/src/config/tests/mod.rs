@@ -39,7 +39,7 @@ fn subnet(lines: &str) -> String {
 
 #[test]
 fn the_example_is_good_and_means_what_its_comments_say() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/xdhcpd.example.toml");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../dist/xdhcpd.example.toml");
     let config = Config::load(Path::new(path)).unwrap_or_else(|problems| panic!("{problems}"));
     let defaults = good(GOOD);
     assert_eq!(config.server.store, defaults.server.store);
