@@ -15,7 +15,7 @@ const SPOKEN: [&str; 4] = ["dhcp-common", "dhcp-model", "dhcp-config", "dhcp-con
 
 /// Each crate, and the crates of the workspace that it may import outside of its tests. The tools, whose
 /// names begin with `xtask`, may import each other and [`SPOKEN`].
-const MAY_IMPORT: [(&str, &[&str]); 13] = [
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("dhcp-common", &[]),
     ("dhcp-ebpf", &["dhcp-common"]),
     ("dhcp-model", &["dhcp-common"]),
@@ -26,6 +26,7 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
         "dhcp-datapath",
         &["dhcp-common", "dhcp-model", "dhcp-engine"],
     ),
+    ("dhcp-frames", &["dhcp-common", "dhcp-model", "dhcp-engine"]),
     ("dhcp-control", &["dhcp-common", "dhcp-model"]),
     (
         "dhcp-migrate",
@@ -41,6 +42,7 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
             "dhcp-store",
             "dhcp-datapath",
             "dhcp-control",
+            "dhcp-frames",
             "dhcp-migrate",
             "xtask-tune",
         ],
@@ -55,6 +57,7 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
             "dhcp-config",
             "dhcp-engine",
             "dhcp-store",
+            "dhcp-frames",
         ],
     ),
     (
@@ -71,6 +74,7 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
             "xdhcpd",
         ],
     ),
+    ("dhcp-restore-ebpf", &["dhcp-common"]),
     (
         "dhcp-benches",
         &[
@@ -82,6 +86,7 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
             "dhcp-store",
             "dhcp-datapath",
             "dhcp-testkit",
+            "dhcp-restore-ebpf",
         ],
     ),
 ];
@@ -98,13 +103,14 @@ const NEVER_IN_TESTS_OF_TOOLS: [&str; 6] = [
 const SERVER: [&str; 3] = ["xdhcpd", "dhcp-fuzz", "dhcp-benches"];
 
 /// Crates that are built and tested without bpf-linker and without the sources of `core`.
-const WITHOUT_BPF: [&str; 8] = [
+const WITHOUT_BPF: [&str; 9] = [
     "dhcp-common",
     "dhcp-ebpf",
     "dhcp-model",
     "dhcp-config",
     "dhcp-engine",
     "dhcp-store",
+    "dhcp-frames",
     "dhcp-control",
     "dhcp-migrate",
 ];
