@@ -1,16 +1,16 @@
 //! The controller's decisions: new clients, renewals on the slow path, and the pool at any fill.
 //!
-//! `cargo bench -p dhcp-user --bench engine`
+//! `cargo bench -p dhcp-benches --bench engine`
 
 #[path = "../dhcp-user/tests/support/alone.rs"]
 mod alone;
-mod calibration;
 
 use std::{hint::black_box, net::Ipv4Addr};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use dhcp_benches::calibration::calibration;
 use dhcp_common::wire::{CLIENT_PORT, MAC_BROADCAST, message_type, option};
-use dhcp_ebpf::fixtures::{fleet, request::RequestFrame};
+use dhcp_testkit::fixtures::{fleet, request::RequestFrame};
 use dhcp_user::{
     clock::Nanos,
     config::Pool as Range,
@@ -151,5 +151,5 @@ fn pool(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, calibration::calibration, engine, pool);
+criterion_group!(benches, calibration, engine, pool);
 criterion_main!(benches);

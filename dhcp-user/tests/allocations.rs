@@ -12,7 +12,7 @@ use std::{
 };
 
 use dhcp_common::wire::{message_type, option};
-use dhcp_ebpf::fixtures::{fleet, request::RequestFrame};
+use dhcp_testkit::fixtures::{fleet, request::RequestFrame};
 use dhcp_user::{
     clock::Nanos,
     engine::{Effect, Engine, Input},

@@ -7,7 +7,7 @@ use dhcp_common::{
     abi::{BindingState, CLOCK_LEAD_NS, ClientKey, Grant, META_SLOW_ONLY, WAYS, lease_homes},
     outcome::{Action, Outcome},
 };
-use dhcp_ebpf::fixtures::{
+use dhcp_testkit::fixtures::{
     cases::{cases, with_fast_path_off},
     fleet::{fleet, renewal, stranger},
     program::{XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX},

@@ -182,7 +182,7 @@ fn what_only_a_person_can_mend_is_named_with_its_line() {
 #[test]
 fn cases_are_tests_by_their_names_in_the_fixtures_alone() {
     let text = "slow(\"c010 c011 option 50 in two parts\", Outcome::SplitOption),";
-    let found = of_source("dhcp-ebpf/src/fixtures/cases/left.rs", text);
+    let found = of_source("dhcp-user/testkit/src/fixtures/cases/left.rs", text);
     let numbers: Vec<_> = found.iter().map(|e| (&*e.number, &*e.name)).collect();
     let name = "option 50 in two parts";
     assert_eq!(numbers, [("c010", name), ("c011", name)]);

@@ -7,7 +7,7 @@ use dhcp_common::{
     outcome::{Action, Outcome},
     wire::{BOOTP_FIXED_LEN, BOOTP_MIN_LEN, BOOTREPLY, MAGIC_COOKIE, message_type, option},
 };
-use dhcp_ebpf::fixtures::{
+use dhcp_testkit::fixtures::{
     host::{HostFrame, HostTables},
     request::RequestFrame,
     strategies::{

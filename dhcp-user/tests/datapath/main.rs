@@ -11,7 +11,7 @@ use dhcp_common::{
     fingerprint::KEY_WORDS,
     wire::Be32,
 };
-use dhcp_ebpf::fixtures::table::Table;
+use dhcp_testkit::fixtures::table::Table;
 use dhcp_user::datapath::{Leases, Options};
 
 mod adoption;

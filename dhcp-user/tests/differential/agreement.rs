@@ -8,7 +8,7 @@ use dhcp_common::{
     outcome::{Action, Outcome},
     wire::option,
 };
-use dhcp_ebpf::fixtures::{
+use dhcp_testkit::fixtures::{
     cases::with_fast_path_off,
     host::{HostFrame, HostTables},
     program::{Program, XDP_REDIRECT, XDP_TX},

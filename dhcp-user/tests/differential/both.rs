@@ -7,7 +7,7 @@ use dhcp_common::{
     outcome::{Action, Outcome},
     wire::{message_type, option},
 };
-use dhcp_ebpf::fixtures::{
+use dhcp_testkit::fixtures::{
     program::Program,
     request::RequestFrame,
     strategies::Actor,

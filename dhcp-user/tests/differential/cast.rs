@@ -6,7 +6,7 @@ use dhcp_common::{
     abi,
     wire::{message_type, option},
 };
-use dhcp_ebpf::fixtures::{
+use dhcp_testkit::fixtures::{
     request::RequestFrame,
     strategies::{Actor, Cast},
     world::{OTHER_SERVER, RELAY, RELAY_MAC, SECOND, SERVER, SERVER_MAC, mac},

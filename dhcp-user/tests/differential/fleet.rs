@@ -6,7 +6,7 @@ use dhcp_common::{
     outcome::Action,
     wire::{message_type, option},
 };
-use dhcp_ebpf::fixtures::{
+use dhcp_testkit::fixtures::{
     fleet::mac,
     program::{Program, XDP_TX},
     request::RequestFrame,

@@ -6,7 +6,7 @@ use dhcp_common::{
     outcome::{Action, Outcome},
     wire::option,
 };
-use dhcp_ebpf::fixtures::{program::Program, request::RequestFrame, strategies::requests};
+use dhcp_testkit::fixtures::{program::Program, request::RequestFrame, strategies::requests};
 use dhcp_user::clock::Nanos;
 use proptest::{prelude::*, test_runner::TestRunner};
 

@@ -1,7 +1,7 @@
 //! What nothing may answer, shown to the controller as if another program had handed it on.
 
 use dhcp_common::outcome::Outcome;
-use dhcp_ebpf::fixtures::malformed::malformed;
+use dhcp_testkit::fixtures::malformed::malformed;
 
 use crate::cast::{self, Past, World};
 

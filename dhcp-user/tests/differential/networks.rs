@@ -6,7 +6,7 @@ use dhcp_common::{
     abi::{self, ClientKey, LINK_TRUSTS_RELAY_INFO, LinkKey, MAX_LINK_ADDRESSES},
     wire::{Be32, HTYPE_ETHERNET, INFINITE_SECS, option},
 };
-use dhcp_ebpf::fixtures::{
+use dhcp_testkit::fixtures::{
     host::HostTables,
     world::{SECOND, SERVER, SERVER_MAC, mac, meta},
 };
@@ -19,7 +19,7 @@ use dhcp_user::{
     run::links::{reference, relays},
 };
 
-pub const IFINDEX: u32 = dhcp_ebpf::fixtures::world::IFINDEX;
+pub const IFINDEX: u32 = dhcp_testkit::fixtures::world::IFINDEX;
 /// Short, for a machine has not always been up for an hour, but long beside the time that a test takes.
 pub const LEASE_SECS: u32 = 80;
 

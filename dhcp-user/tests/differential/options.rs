@@ -4,7 +4,7 @@ use dhcp_common::{
     outcome::Action,
     wire::{message_type, option},
 };
-use dhcp_ebpf::fixtures::{request::RequestFrame, strategies::Actor};
+use dhcp_testkit::fixtures::{request::RequestFrame, strategies::Actor};
 use dhcp_user::clock::Nanos;
 
 use crate::{

@@ -2,7 +2,7 @@
 //! in the order and the words of real ones.
 
 use dhcp_common::wire::option;
-use dhcp_ebpf::fixtures::request::RequestFrame;
+use dhcp_testkit::fixtures::request::RequestFrame;
 
 /// How a client names itself.
 #[derive(Clone, Copy, Debug)]

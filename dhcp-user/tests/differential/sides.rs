@@ -12,7 +12,7 @@ use dhcp_common::{
     abi::{ClientKey, EventKind, Grant},
     outcome::Outcome,
 };
-use dhcp_ebpf::fixtures::{
+use dhcp_testkit::fixtures::{
     host::{HostFrame, HostTables},
     program::{Program, Run},
     world::SERVER_MAC,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use dhcp_common::wire::{message_type, option};
-use dhcp_ebpf::fixtures::{
+use dhcp_testkit::fixtures::{
     fleet::{discover, renewal},
     request::RequestFrame,
 };

@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dhcp_ebpf::fixtures::fleet;
+use dhcp_testkit::fixtures::fleet;
 
 use self::{client::Wire, daemon::Daemon, lab::Lab};
 

@@ -3,7 +3,7 @@
 use std::{ops::Range, path::Path};
 
 use dhcp_common::abi::ClientKey;
-use dhcp_ebpf::fixtures::fleet;
+use dhcp_testkit::fixtures::fleet;
 use dhcp_user::{
     clock::Nanos,
     store::{

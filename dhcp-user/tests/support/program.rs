@@ -1,6 +1,6 @@
 //! What the integration tests share.
 
-use dhcp_ebpf::fixtures::program::Program;
+use dhcp_testkit::fixtures::program::Program;
 use dhcp_user::datapath::OBJECT;
 
 /// The loaded program with room for some leases. It takes root.

@@ -21,7 +21,7 @@ use crate::{
     workspace::{self, cargo},
 };
 
-const PACKAGE: &str = "dhcp-user";
+const PACKAGE: &str = "dhcp-benches";
 /// The one that measures the loaded program, in its own way.
 const PROGRAM: &str = "program";
 

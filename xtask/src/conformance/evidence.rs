@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 /// Cases in here are tests by their names, which are strings: each is run on the host, in the kernel or
 /// against the controller.
-const CASES: &str = "dhcp-ebpf/src/fixtures/";
+const CASES: &str = "dhcp-user/testkit/src/fixtures/";
 
 /// A test that carries a number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

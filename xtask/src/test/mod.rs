@@ -90,7 +90,8 @@ fn checks(metadata: &workspace::Metadata) -> [Command; 4] {
     let mut bpf = cargo([
         "clippy",
         "--package=dhcp-ebpf",
-        "--features=program,load",
+        "--package=dhcp-restore-ebpf",
+        "--features=dhcp-ebpf/program,dhcp-ebpf/load,dhcp-restore-ebpf/program",
         "--bins",
         "--target=bpfel-unknown-none",
         "-Zbuild-std=core",

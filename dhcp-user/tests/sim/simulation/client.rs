@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use dhcp_common::wire::{message_type, option};
-use dhcp_ebpf::fixtures::{request::RequestFrame, world::SERVER_MAC};
+use dhcp_testkit::fixtures::{request::RequestFrame, world::SERVER_MAC};
 
 use super::{
     clock::{MS, SEC},

@@ -8,7 +8,7 @@ use std::{
 };
 
 use dhcp_common::{abi::ClientKey, wire::message_type};
-use dhcp_ebpf::fixtures::world::IFINDEX;
+use dhcp_testkit::fixtures::world::IFINDEX;
 use dhcp_user::{
     engine::{Command, CommandId, Effect, Engine, FenceId, Input, ProbeAnswer},
     live::{LeaseState, Live},

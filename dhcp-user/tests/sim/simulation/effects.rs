@@ -6,7 +6,7 @@ use dhcp_common::{
     abi::{Binding, BindingState, ClientKey},
     wire::message_type,
 };
-use dhcp_ebpf::fixtures::world::SERVER_MAC;
+use dhcp_testkit::fixtures::world::SERVER_MAC;
 use dhcp_user::{
     clock::Nanos,
     engine::{Command, CommandId, CommandOutcome, Effect, FenceId},

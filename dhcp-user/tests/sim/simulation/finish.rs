@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, net::Ipv4Addr, sync::Arc};
 
 use dhcp_common::wire::message_type;
-use dhcp_ebpf::fixtures::{
+use dhcp_testkit::fixtures::{
     request::RequestFrame,
     world::{IFINDEX, SERVER_MAC},
 };

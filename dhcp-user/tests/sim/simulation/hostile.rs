@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use dhcp_common::wire::{message_type, option};
-use dhcp_ebpf::fixtures::request::RequestFrame;
+use dhcp_testkit::fixtures::request::RequestFrame;
 
 use super::{
     dice::Dice,

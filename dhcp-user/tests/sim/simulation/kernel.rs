@@ -13,7 +13,7 @@ use dhcp_common::{
     },
     wire::Be32,
 };
-use dhcp_ebpf::fixtures::world::digest;
+use dhcp_testkit::fixtures::world::digest;
 use dhcp_user::{config::Config, engine::Grants, run::links::relays};
 
 use super::{program::Run, scene};

@@ -1,6 +1,6 @@
 //! The network: packets are lost, come twice, late, or in another order.
 
-use dhcp_ebpf::fixtures::request::RequestFrame;
+use dhcp_testkit::fixtures::request::RequestFrame;
 
 use super::{
     client::Reply,

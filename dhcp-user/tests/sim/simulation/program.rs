@@ -18,14 +18,10 @@ use dhcp_common::{
     outcome::Outcome,
     wire::Be32,
 };
-use dhcp_ebpf::{
-    fixtures::{
-        host::{HostFrame, scratch},
-        world::{IFINDEX, digest},
-    },
-    packet::Packet,
-    respond::respond,
-    tables::Tables,
+use dhcp_ebpf::{packet::Packet, respond::respond, tables::Tables};
+use dhcp_testkit::fixtures::{
+    host::{HostFrame, scratch},
+    world::{IFINDEX, digest},
 };
 
 use super::kernel::{Kernel, order_of};

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use dhcp_common::wire::{message_type, option};
-use dhcp_ebpf::fixtures::request::RequestFrame;
+use dhcp_testkit::fixtures::request::RequestFrame;
 
 use super::{client::Reply, dice::Dice, scene::RIVAL};
 

@@ -6,8 +6,8 @@ use dhcp_common::{
     abi::{self, ClientKey, Limit, LinkKey, MAX_LINK_ADDRESSES, Meta},
     wire::{Be32, HTYPE_ETHERNET, option},
 };
-use dhcp_ebpf::fixtures::world::{self, IFINDEX, SERVER_MAC};
-pub use dhcp_ebpf::fixtures::world::{OTHER_SERVER as RIVAL, RELAY, RELAY_MAC, SERVER};
+use dhcp_testkit::fixtures::world::{self, IFINDEX, SERVER_MAC};
+pub use dhcp_testkit::fixtures::world::{OTHER_SERVER as RIVAL, RELAY, RELAY_MAC, SERVER};
 use dhcp_user::{
     config::{
         self, Boot, Class, Condition, Config, Field, LeaseTimes, OptionValue, Overrides, Owner,

@@ -5,7 +5,7 @@ use std::{
     net::Ipv4Addr,
 };
 
-use dhcp_ebpf::fixtures::request::RequestFrame;
+use dhcp_testkit::fixtures::request::RequestFrame;
 use dhcp_user::{
     engine::{FenceId, ProbeAnswer},
     store::{Record, wall::Wall},
