@@ -11,6 +11,5 @@ pub mod checksum;
 pub mod defaults;
 pub mod fingerprint;
 pub mod fqdn;
-pub mod load;
 pub mod outcome;
 pub mod wire;
