@@ -17,13 +17,14 @@ use dhcp_common::{
     outcome::Outcome,
     wire::{message_type, option},
 };
+use dhcp_datapath::OBJECT;
+use dhcp_store::wall_clock::boottime;
 use dhcp_testkit::fixtures::{
     fleet::{discover, fleet, renewal, renewal_with_fqdn, renewal_with_relay_info, stranger},
     program::Program,
     request::{RequestFrame, UdpChecksum},
     world::OTHER_SERVER,
 };
-use dhcp_user::{clock::Nanos, datapath::OBJECT};
 use serde::Serialize;
 
 /// Bindings in the map; with the last it is larger than any cache of a core.
@@ -276,7 +277,7 @@ fn main() {
 fn load(leases: u32, state: BindingState) -> Program {
     let mut program = Program::load(OBJECT, leases).expect("the kernel takes the program");
     program
-        .install(&fleet(leases, state, Nanos::now().0))
+        .install(&fleet(leases, state, boottime().0))
         .expect("the maps hold the fleet");
     program
 }

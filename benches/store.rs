@@ -12,14 +12,13 @@ use std::{
 use criterion::{Criterion, criterion_group, criterion_main};
 use dhcp_benches::calibration::calibration;
 use dhcp_common::abi::ClientKey;
-use dhcp_user::{
-    clock::Nanos,
-    store::{
-        Applied, DEFAULT_HISTORY, Hardware, Origin, Record, RecordState, Store as _, WallChange,
-        WallRecord,
-        sqlite::SqliteStore,
-        wall::{Sample, Utc},
-    },
+use dhcp_model::{
+    Applied, ClientOrigin, Hardware, Nanos, Record, RecordState, defaults::DEFAULT_HISTORY,
+};
+use dhcp_store::{
+    Store as _, WallChange, WallRecord,
+    sqlite::SqliteStore,
+    wall_clock::{Sample, Utc},
 };
 
 const CHANGES: u32 = 256;
@@ -83,7 +82,7 @@ fn changes(first: u32, state: RecordState, round: u32) -> Vec<WallChange> {
                 address,
                 client: ClientKey::hardware(7, 1, &chaddr[..6]).expect("six octets"),
                 state,
-                origin: Origin {
+                origin: ClientOrigin {
                     hardware: Hardware {
                         htype: 1,
                         len: 6,

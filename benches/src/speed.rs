@@ -12,7 +12,6 @@ use dhcp_common::{
     outcome::Outcome,
     wire::{ETHERNET_LEN, IPV4_LEN},
 };
-
 use dhcp_restore_ebpf::{Checksum, Place, SAMPLE_LEN, Sample, TARGET_INDEX};
 use dhcp_testkit::fixtures::{
     program::{Error, PASS, Program, program, take},

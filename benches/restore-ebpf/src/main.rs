@@ -19,7 +19,6 @@ use aya_ebpf::{
     maps::{Array, PerCpuArray, ProgramArray},
     programs::XdpContext,
 };
-
 use dhcp_restore_ebpf::{SAMPLE_LEN, Sample, TARGET_INDEX};
 
 /// The one frame. It is rewritten in place: a benchmark runs on one CPU.

@@ -210,12 +210,13 @@ impl<'a> Labels<'a> {
     }
 }
 
-/// A file without what most have in common: `engine/offers` for `dhcp-user/tests/engine/offers.rs`.
+/// A file without what most have in common: `engine/offers` for `dhcp-user/engine/tests/engine/offers.rs`.
 fn short(file: &str) -> String {
     let file = file.strip_suffix(".rs").unwrap_or(file);
     let parts = file.strip_suffix("/mod").unwrap_or(file).split('/').skip(1);
-    let parts: Vec<_> = parts
+    let mut parts: Vec<_> = parts
         .filter(|part| !matches!(*part, "src" | "tests" | "fixtures" | "xtask"))
         .collect();
+    parts.dedup();
     parts.join("/")
 }
