@@ -1,0 +1,284 @@
+//! Thousands of clients behind one packet socket, on one thread.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+    sync::mpsc::{self, Receiver, Sender, TryRecvError},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, anyhow};
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use xtask_lab::{Namespace, raw, topology::CLIENT_INTERFACE, wire::Wire};
+
+use super::{
+    client::{Client, Mood, Turn},
+    machine::{Link, Machine},
+    scene::{self, Scene},
+};
+
+/// Frames that are sent in a row, and the time that such a row has: a veth end holds 256 frames for a receiving
+/// thread that has no processor for a while, and drops what comes then.
+const ROW: usize = 4;
+const TURN: Duration = Duration::from_millis(1);
+/// Answers that are taken in before others have their turn.
+const ANSWERS: usize = 64;
+/// Within that all do what they are told at once.
+const SPREAD: Duration = Duration::from_millis(1500);
+
+/// What all clients are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// To do as they like from now on.
+    Wild,
+    /// To do only what they must.
+    Steady,
+    /// To give their leases back and get new ones.
+    Restart,
+    /// To ask for the leases that they have, or for some.
+    Ask,
+    /// To go for good, half of them without a word.
+    Leave,
+}
+
+/// What became of a fleet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sent {
+    pub frames: u64,
+    /// Those that the link did not take.
+    pub lost: u64,
+}
+
+#[derive(Debug)]
+pub struct Fleet {
+    orders: Sender<Order>,
+    thread: Option<JoinHandle<Result<Sent>>>,
+}
+
+impl Fleet {
+    /// Switches the clients of a scene on, within the time given. They differ in `number` from those of other
+    /// fleets.
+    ///
+    /// # Errors
+    /// There is no such link.
+    pub fn start(
+        namespace: &Namespace,
+        link: Link,
+        scene: Scene,
+        number: u8,
+        within: Duration,
+        seed: u64,
+    ) -> Result<Self> {
+        let wire = Wire::open(namespace, CLIENT_INTERFACE)?;
+        let (orders, receiver) = mpsc::channel();
+        let mut crew = Crew::new(wire, link, scene, number, within, seed);
+        let thread = thread::spawn(move || crew.run(&receiver));
+        Ok(Self {
+            orders,
+            thread: Some(thread),
+        })
+    }
+
+    /// # Errors
+    /// The fleet has failed.
+    pub fn tell(&self, order: Order) -> Result<()> {
+        let told = self.orders.send(order);
+        told.map_err(|_| anyhow!("the clients are gone"))
+    }
+
+    /// Switches all of them off.
+    ///
+    /// # Errors
+    /// They failed.
+    pub fn stop(mut self) -> Result<Sent> {
+        drop(self.orders);
+        let thread = self.thread.take().context("the clients were stopped")?;
+        let sent = thread.join();
+        sent.unwrap_or_else(|_| Err(anyhow!("the clients panicked")))
+    }
+}
+
+/// The thread's side.
+struct Crew {
+    wire: Wire,
+    clients: Vec<Client>,
+    by_mac: HashMap<[u8; 6], usize>,
+    /// Who wakes when.
+    wakes: BinaryHeap<Reverse<(Instant, usize)>>,
+    /// Who is to do at which time what all were told to.
+    told: BinaryHeap<Reverse<(Instant, usize)>>,
+    order: Order,
+    mood: Mood,
+    dice: StdRng,
+    sent: Sent,
+}
+
+impl Crew {
+    fn new(wire: Wire, link: Link, scene: Scene, number: u8, within: Duration, seed: u64) -> Self {
+        let mut dice = StdRng::seed_from_u64(seed);
+        let now = Instant::now();
+        let clients: Vec<_> = (0..scene.clients())
+            .map(|n| {
+                let at = now + dice.random_range(Duration::ZERO..=within);
+                let is_relayed = n >= scene.direct;
+                let machine = Machine::new(scene::mac(number, n), is_relayed, link, &mut dice);
+                Client::new(machine, at)
+            })
+            .collect();
+        let macs = clients.iter().enumerate();
+        let by_mac = macs.map(|(index, client)| (client.mac(), index)).collect();
+        let wakes = clients.iter().enumerate();
+        let wakes = wakes.map(|(index, client)| Reverse((client.wakes_at, index)));
+        Self {
+            wakes: wakes.collect(),
+            wire,
+            clients,
+            by_mac,
+            told: BinaryHeap::new(),
+            order: Order::Steady,
+            mood: Mood::Steady,
+            dice,
+            sent: Sent::default(),
+        }
+    }
+
+    /// Until nobody gives orders any more.
+    fn run(&mut self, orders: &Receiver<Order>) -> Result<Sent> {
+        loop {
+            match orders.try_recv() {
+                Ok(order) => self.take(order),
+                Err(TryRecvError::Disconnected) => return Ok(self.sent),
+                Err(TryRecvError::Empty) => {}
+            }
+            let turn = Instant::now() + TURN;
+            for _ in 0..ROW {
+                if !self.obey(Instant::now())? && !self.wake(Instant::now())? {
+                    break;
+                }
+            }
+            for _ in 0..ANSWERS {
+                let left = turn.saturating_duration_since(Instant::now());
+                let Some(frame) = self.wire.receive_within(left)? else {
+                    break;
+                };
+                self.receive(&frame)?;
+            }
+        }
+    }
+
+    fn take(&mut self, order: Order) {
+        self.mood = match order {
+            Order::Wild => Mood::Wild,
+            _ => Mood::Steady,
+        };
+        self.order = order;
+        self.told.clear();
+        let now = Instant::now();
+        match order {
+            Order::Wild | Order::Steady => {}
+            Order::Restart | Order::Leave => {
+                for index in 0..self.clients.len() {
+                    let at = now + self.dice.random_range(Duration::ZERO..=SPREAD);
+                    self.told.push(Reverse((at, index)));
+                }
+            }
+            Order::Ask => {
+                let mut turn = Turn {
+                    now,
+                    mood: self.mood,
+                    dice: &mut self.dice,
+                };
+                for (index, client) in self.clients.iter_mut().enumerate() {
+                    client.ask_within(SPREAD, &mut turn);
+                    self.wakes.push(Reverse((client.wakes_at, index)));
+                }
+            }
+        }
+    }
+
+    /// Has the next one do what it was told. `false` where it is nobody's time.
+    fn obey(&mut self, now: Instant) -> Result<bool> {
+        let Some(index) = due(&mut self.told, now) else {
+            return Ok(false);
+        };
+        let Some(client) = self.clients.get_mut(index) else {
+            return Ok(false);
+        };
+        let mut turn = Turn {
+            now,
+            mood: self.mood,
+            dice: &mut self.dice,
+        };
+        let frame = match self.order {
+            Order::Leave => client.leave(&mut turn)?,
+            _ => client.restart(&mut turn)?,
+        };
+        self.wakes.push(Reverse((client.wakes_at, index)));
+        self.transmit(frame)?;
+        Ok(true)
+    }
+
+    /// Wakes the next one. `false` where it is nobody's time.
+    fn wake(&mut self, now: Instant) -> Result<bool> {
+        loop {
+            let due_at = self.wakes.peek().map(|Reverse((at, _))| *at);
+            let (Some(at), Some(index)) = (due_at, due(&mut self.wakes, now)) else {
+                return Ok(false);
+            };
+            let client = self.clients.get_mut(index);
+            let Some(client) = client.filter(|client| client.wakes_at == at) else {
+                continue;
+            };
+            let frame = client.wake(&mut Turn {
+                now,
+                mood: self.mood,
+                dice: &mut self.dice,
+            })?;
+            self.wakes.push(Reverse((client.wakes_at, index)));
+            self.transmit(frame)?;
+            return Ok(true);
+        }
+    }
+
+    fn receive(&mut self, frame: &[u8]) -> Result<()> {
+        let Some(reply) = raw::parse(frame)? else {
+            return Ok(());
+        };
+        let mac: Option<&[u8; 6]> = reply.message.chaddr().first_chunk();
+        let index = mac.and_then(|mac| self.by_mac.get(mac)).copied();
+        let Some((index, client)) =
+            index.and_then(|index| Some((index, self.clients.get_mut(index)?)))
+        else {
+            return Ok(());
+        };
+        let mut turn = Turn {
+            now: Instant::now(),
+            mood: self.mood,
+            dice: &mut self.dice,
+        };
+        let frame = client.receive(&reply, &mut turn)?;
+        self.wakes.push(Reverse((client.wakes_at, index)));
+        self.transmit(frame)
+    }
+
+    fn transmit(&mut self, frame: Option<Vec<u8>>) -> Result<()> {
+        let Some(frame) = frame else {
+            return Ok(());
+        };
+        self.sent.frames += 1;
+        if !self.wire.send_if_up(&frame)? {
+            self.sent.lost += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Takes out who is due first, if it is due.
+fn due(times: &mut BinaryHeap<Reverse<(Instant, usize)>>, now: Instant) -> Option<usize> {
+    let Reverse((at, _)) = times.peek()?;
+    if *at > now {
+        return None;
+    }
+    times.pop().map(|Reverse((_, index))| index)
+}

@@ -1,0 +1,156 @@
+//! What a client sends: its identity, and how its frames get to the server.
+
+use std::net::Ipv4Addr;
+
+use anyhow::Result;
+use dhcp_common::wire::SERVER_PORT;
+use dhcproto::v4::{
+    DhcpOption, Flags, Message, MessageType, OptionCode,
+    relay::{RelayAgentInformation, RelayInfo},
+};
+use rand::{Rng as _, rngs::StdRng};
+use xtask_lab::raw::{self, Path};
+
+use super::scene::{AGENT, GATEWAY, SERVER};
+
+/// The wire of all clients.
+#[derive(Clone, Copy, Debug)]
+pub struct Link {
+    pub server_mac: [u8; 6],
+    /// Of the relay agent, through which its clients renew too.
+    pub agent_mac: [u8; 6],
+}
+
+#[derive(Debug)]
+pub struct Machine {
+    pub mac: [u8; 6],
+    /// Option 61.
+    id: Option<Vec<u8>>,
+    /// Option 82, for one behind the relay agent.
+    port: Option<Vec<u8>>,
+    /// Option 55.
+    list: Vec<OptionCode>,
+    broadcasts: bool,
+    link: Link,
+}
+
+/// A frame, or why it could not be encoded.
+type Frame = Result<Vec<u8>>;
+
+impl Machine {
+    pub fn new(mac: [u8; 6], is_relayed: bool, link: Link, dice: &mut StdRng) -> Self {
+        use OptionCode as O;
+        let usual = [O::SubnetMask, O::Router, O::DomainNameServer];
+        let list = match dice.random_range(0..3) {
+            0 => usual.to_vec(),
+            1 => [&usual[..], &[O::Hostname, O::DomainName]].concat(),
+            _ => [&[O::NtpServers], &usual[..]].concat(),
+        };
+        let has_id = dice.random_bool(0.3);
+        Self {
+            mac,
+            id: has_id.then(|| [&[255], &mac[..]].concat()),
+            port: is_relayed.then(|| [b"port ", &mac[3..]].concat()),
+            list,
+            broadcasts: dice.random_bool(0.3),
+            link,
+        }
+    }
+
+    pub fn discover(&self, xid: u32) -> Frame {
+        let message = self.message(MessageType::Discover, xid, &[]);
+        self.broadcast(message, Ipv4Addr::UNSPECIFIED)
+    }
+
+    /// REQUEST in SELECTING.
+    pub fn select(&self, xid: u32, address: Ipv4Addr) -> Frame {
+        let options = [requested(address), server()];
+        let message = self.message(MessageType::Request, xid, &options);
+        self.broadcast(message, Ipv4Addr::UNSPECIFIED)
+    }
+
+    /// REQUEST in INIT-REBOOT.
+    pub fn reboot(&self, xid: u32, address: Ipv4Addr) -> Frame {
+        let message = self.message(MessageType::Request, xid, &[requested(address)]);
+        self.broadcast(message, Ipv4Addr::UNSPECIFIED)
+    }
+
+    /// REQUEST in RENEWING.
+    pub fn renew(&self, xid: u32, address: Ipv4Addr) -> Frame {
+        let message = self.message(MessageType::Request, xid, &[]);
+        self.unicast(message, address)
+    }
+
+    /// REQUEST in REBINDING.
+    pub fn rebind(&self, xid: u32, address: Ipv4Addr) -> Frame {
+        let mut message = self.message(MessageType::Request, xid, &[]);
+        message.set_ciaddr(address);
+        self.broadcast(message, address)
+    }
+
+    pub fn release(&self, xid: u32, address: Ipv4Addr) -> Frame {
+        let message = self.message(MessageType::Release, xid, &[server()]);
+        self.unicast(message, address)
+    }
+
+    pub fn decline(&self, xid: u32, address: Ipv4Addr) -> Frame {
+        let options = [requested(address), server()];
+        let message = self.message(MessageType::Decline, xid, &options);
+        self.broadcast(message, Ipv4Addr::UNSPECIFIED)
+    }
+
+    fn message(&self, kind: MessageType, xid: u32, own: &[DhcpOption]) -> Message {
+        let mut message = raw::message(self.mac, kind);
+        message.set_xid(xid);
+        if self.broadcasts {
+            message.set_flags(Flags::default().set_broadcast());
+        }
+        let options = message.opts_mut();
+        options.insert(DhcpOption::ParameterRequestList(self.list.clone()));
+        if let Some(id) = &self.id {
+            options.insert(DhcpOption::ClientIdentifier(id.clone()));
+        }
+        for option in own {
+            options.insert(option.clone());
+        }
+        message
+    }
+
+    /// To all servers, through the relay agent where there is one.
+    fn broadcast(&self, mut message: Message, source: Ipv4Addr) -> Frame {
+        let Some(port) = &self.port else {
+            return raw::frame(self.mac, None, &message, Path::broadcast_from(source));
+        };
+        message.set_giaddr(GATEWAY);
+        message.set_hops(1);
+        let mut information = RelayAgentInformation::default();
+        information.insert(RelayInfo::AgentCircuitId(port.clone()));
+        let options = message.opts_mut();
+        options.insert(DhcpOption::RelayAgentInformation(information));
+        let path = Path {
+            source_port: SERVER_PORT,
+            ..Path::unicast(AGENT, SERVER, self.link.server_mac)
+        };
+        raw::frame(self.link.agent_mac, None, &message, path)
+    }
+
+    /// To the server of its lease, from the address that it has.
+    fn unicast(&self, mut message: Message, address: Ipv4Addr) -> Frame {
+        message.set_ciaddr(address);
+        let source_mac = if self.port.is_some() {
+            self.link.agent_mac
+        } else {
+            self.mac
+        };
+        let path = Path::unicast(address, SERVER, self.link.server_mac);
+        raw::frame(source_mac, None, &message, path)
+    }
+}
+
+const fn requested(address: Ipv4Addr) -> DhcpOption {
+    DhcpOption::RequestedIpAddress(address)
+}
+
+const fn server() -> DhcpOption {
+    DhcpOption::ServerIdentifier(SERVER)
+}

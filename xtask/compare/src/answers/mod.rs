@@ -1,0 +1,128 @@
+//! `cargo xtask compare`: the same requests to xdhcpd and to other servers, one after the other on the same
+//! wire, and what came back side by side in `docs/COMPARISON.md`.
+//!
+//! [`cases`] has the requests, [`contender`] the servers, [`plan`] what all of them are told to serve.
+
+use anyhow::{Context as _, Result, bail};
+use xtask_lab::{
+    Lab,
+    command::{self, is_installed, is_root},
+    topology::{CLIENT_INTERFACE, Direct, PREFIX_LEN, RELAY, SERVER_INTERFACE},
+    workspace,
+};
+
+pub mod answer;
+pub mod cases;
+pub mod contender;
+pub mod page;
+pub mod plan;
+pub mod player;
+pub mod request;
+mod verdict;
+
+pub use contender::Contender;
+use plan::{LAN, SUBNETS, Setting};
+use player::Player;
+pub use verdict::objections;
+
+/// The page, from the workspace's root.
+pub const PAGE: &str = "docs/COMPARISON.md";
+
+/// What one server has answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub contender: Contender,
+    pub version: String,
+    /// A cell for each case, in their order.
+    pub cells: Vec<String>,
+}
+
+/// Plays with every server that is installed, and writes the page. The daemon must have been built.
+///
+/// # Errors
+/// A server could not be played with, or xdhcpd differs from most others without a reason.
+pub fn run() -> Result<()> {
+    if !is_root() {
+        return through_sudo();
+    }
+    let mut columns = Vec::new();
+    for contender in Contender::ALL {
+        match column(contender)? {
+            Some(column) => columns.push(column),
+            None => println!("compare: {contender} is not installed: run `cargo xtask setup`"),
+        }
+    }
+    let path = workspace::root().join(PAGE);
+    let before = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let page = page::with_table(&before, &page::table(&columns))?;
+    std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("compare: {} is written", path.display());
+    if columns.len() < Contender::ALL.len() {
+        println!("compare: with a server missing nobody can say what most of them do");
+        return Ok(());
+    }
+    let objections = objections(&columns);
+    if !objections.is_empty() {
+        bail!("{}", objections.join("\n"));
+    }
+    Ok(())
+}
+
+/// Plays all cases with a server; `None` if it is not installed.
+///
+/// # Errors
+/// There is no lab, or the server does not serve.
+pub fn column(contender: Contender) -> Result<Option<Column>> {
+    let Some(version) = contender.version()? else {
+        return Ok(None);
+    };
+    println!("compare: {contender} {version}");
+    let mut cells = vec![String::new(); cases::all().count()];
+    for setting in Setting::ALL {
+        Lab::run(|lab| play(lab, contender, setting, &mut cells))
+            .with_context(|| format!("{contender}, {setting:?}"))?;
+    }
+    Ok(Some(Column {
+        contender,
+        version,
+        cells,
+    }))
+}
+
+/// Plays the cases of one setting.
+fn play(lab: &Lab, contender: Contender, setting: Setting, cells: &mut [String]) -> Result<()> {
+    let net = Direct::new(lab)?;
+    let server = &net.server;
+    for subnet in SUBNETS.into_iter().filter(|subnet| *subnet != LAN) {
+        let network = format!("{}/{PREFIX_LEN}", subnet.network());
+        server.ip(["route", "add", &network, "via", &RELAY.to_string()])?;
+    }
+    // Whoever is asked for by ARP is there, whatever the address, the server's own too: it must be let in.
+    let lan = format!("{}/{PREFIX_LEN}", LAN.network());
+    let local = ["route", "add", "local", &lan, "dev", CLIENT_INTERFACE];
+    net.client.ip(local)?;
+    let accept_local = format!("conf/{CLIENT_INTERFACE}/accept_local");
+    net.client.set_ipv4(&accept_local, "1")?;
+    // What servers send by the kernel's sockets has its checksum when it leaves, as on a wire.
+    command::read(&mut server.command("ethtool", ["-K", SERVER_INTERFACE, "tx", "off"]))?;
+
+    let mut player = Player::new(&net.client, server)?;
+    let _running = contender.start(lab, server, setting, &mut player)?;
+    for (case, cell) in cases::all().zip(cells) {
+        if case.setting == setting {
+            *cell = (case.play)(&mut player).with_context(|| format!("playing: {}", case.asks))?;
+        }
+    }
+    Ok(())
+}
+
+/// What was built as a user is run as root.
+fn through_sudo() -> Result<()> {
+    if !is_installed("sudo") {
+        bail!("the comparison needs root, and sudo is not installed: run it as root");
+    }
+    let own = std::env::current_exe().context("cannot find the path of this executable")?;
+    let mut again = command::command("sudo", [own]);
+    command::run(again.args(["compare", "--no-build"]))
+}

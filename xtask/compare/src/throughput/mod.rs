@@ -1,0 +1,555 @@
+//! `cargo xtask bench compare`: how fast xdhcpd and other servers are, in turns, on the same wire, under the same load,
+//! and how fast the wire is itself. Writes `docs/PERFORMANCE.md` and its chart.
+//!
+//! [`Server`] and [`Work`] are what there is to be measured, [`plan`] how much of it, [`config`] what servers are told,
+//! [`play`] plays one run, [`flood`] one amid a flood, [`row`] makes numbers of them, [`page`] and [`chart`] show these.
+
+use std::{fmt, fs, path::PathBuf, time::Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use serde::{Deserialize, Serialize};
+use xtask_lab::{command::is_root, workspace};
+
+use crate::answers::Contender;
+
+pub mod chart;
+pub mod config;
+pub mod flood;
+pub mod machine;
+pub mod page;
+pub mod plan;
+pub mod play;
+pub mod row;
+
+use plan::Plan;
+use play::{Played, Turn};
+use row::{Row, Run};
+
+/// The page and its chart, from the workspace's root.
+pub const PAGE: &str = "docs/PERFORMANCE.md";
+pub const CHART: &str = "docs/performance.svg";
+
+/// Of requests, in what counts as throughput.
+const MOST_LOST: f64 = 0.01;
+
+/// What a row is about: a server, or what none outruns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Server {
+    /// An XDP program that sends every frame back.
+    Reflector,
+    Kept(Contender),
+}
+
+impl Server {
+    pub const ALL: [Self; 5] = [
+        Self::Reflector,
+        Self::Kept(Contender::Xdhcpd),
+        Self::Kept(Contender::Kea),
+        Self::Kept(Contender::Dnsmasq),
+        Self::Kept(Contender::Dhcpd),
+    ];
+    pub const XDHCPD: Self = Self::Kept(Contender::Xdhcpd);
+
+    /// In rows.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reflector => "reflector",
+            Self::Kept(Contender::Xdhcpd) => "xdhcpd",
+            Self::Kept(Contender::Kea) => "kea",
+            Self::Kept(Contender::Dnsmasq) => "dnsmasq",
+            Self::Kept(Contender::Dhcpd) => "isc-dhcp-server",
+        }
+    }
+
+    /// What can be measured with it.
+    pub const fn can(self, work: Work) -> bool {
+        match self {
+            Self::Reflector => work.renews(),
+            Self::Kept(Contender::Xdhcpd) => true,
+            Self::Kept(_) => !work.is_ours(),
+        }
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reflector => f.write_str("bare reflector"),
+            Self::Kept(contender) => contender.fmt(f),
+        }
+    }
+}
+
+impl From<Server> for String {
+    fn from(server: Server) -> Self {
+        server.name().to_owned()
+    }
+}
+
+impl TryFrom<String> for Server {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let server = Self::ALL.into_iter().find(|server| server.name() == name);
+        server.ok_or_else(|| format!("there is no server {name:?}"))
+    }
+}
+
+/// What is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Work {
+    /// DISCOVER to ACK, of clients that the server has never heard of; as fast as it goes.
+    NewClients,
+    /// The same at half of that rate.
+    NewClientsAtHalf,
+    /// REQUEST to ACK, of clients that have their leases; as fast as it goes.
+    Renewals,
+    /// The same, with the clients' end of the wire on the server's processor.
+    RenewalsOnOneProcessor,
+    /// New clients with the same number of exchanges under way for all servers: latencies to be compared.
+    NewClientsAtOneDepth,
+    /// Renewals, likewise.
+    RenewalsAtOneDepth,
+    /// All clients that have leases at once.
+    Storm,
+    /// Renewals among a million leases.
+    RenewalsOfAMillion,
+    /// A storm of a hundred thousand clients.
+    StormOfManyClients,
+    /// REQUEST to ACK amid a million bogus DISCOVERs a second, and what others notice of these.
+    Flood,
+}
+
+impl Work {
+    pub const ALL: [Self; 10] = [
+        Self::NewClients,
+        Self::NewClientsAtHalf,
+        Self::Renewals,
+        Self::RenewalsOnOneProcessor,
+        Self::NewClientsAtOneDepth,
+        Self::RenewalsAtOneDepth,
+        Self::Storm,
+        Self::RenewalsOfAMillion,
+        Self::StormOfManyClients,
+        Self::Flood,
+    ];
+
+    /// Whether known clients renew, of the server itself and as fast as it goes.
+    pub const fn renews(self) -> bool {
+        matches!(
+            self,
+            Self::Renewals
+                | Self::RenewalsOnOneProcessor
+                | Self::RenewalsAtOneDepth
+                | Self::RenewalsOfAMillion
+        )
+    }
+
+    /// Whether the next exchange begins when one ends.
+    pub const fn is_closed(self) -> bool {
+        self.renews() || matches!(self, Self::NewClients | Self::NewClientsAtOneDepth)
+    }
+
+    /// Whether as many exchanges are under way for one server as for another.
+    pub const fn is_at_one_depth(self) -> bool {
+        matches!(self, Self::NewClientsAtOneDepth | Self::RenewalsAtOneDepth)
+    }
+
+    /// What tells how much of this is played with a server.
+    const fn needs(self, server: Server) -> Option<Self> {
+        match server {
+            _ if matches!(self, Self::NewClientsAtHalf) => Some(Self::NewClients),
+            // And with how many under way.
+            _ if matches!(
+                self,
+                Self::RenewalsOnOneProcessor | Self::RenewalsOfAMillion
+            ) =>
+            {
+                Some(Self::Renewals)
+            }
+            Server::Kept(Contender::Kea | Contender::Dnsmasq | Contender::Dhcpd)
+                if self.renews() =>
+            {
+                Some(Self::NewClients)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether of the servers only xdhcpd is asked for it: others would take hours.
+    pub const fn is_ours(self) -> bool {
+        matches!(
+            self,
+            Self::RenewalsOnOneProcessor
+                | Self::RenewalsOfAMillion
+                | Self::StormOfManyClients
+                | Self::Flood
+        )
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Less of everything, in less than four minutes.
+    #[arg(long)]
+    quick: bool,
+
+    /// Only this server, or `reflector`; may be said again. The page stays as it is.
+    #[arg(long, value_name = "NAME", value_parser = |name: &str| Server::try_from(name.to_owned()))]
+    server: Vec<Server>,
+
+    /// Only this workload; may be said again. The page stays as it is.
+    #[arg(long, value_name = "NAME", value_enum)]
+    workload: Vec<Work>,
+
+    /// Writes the rows to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Takes everything for set up and built.
+    #[arg(long)]
+    pub no_build: bool,
+}
+
+/// Which servers and workloads are measured.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Empty: all.
+    pub servers: Vec<Server>,
+    /// Empty: all.
+    pub works: Vec<Work>,
+}
+
+impl Selection {
+    const fn is_all(&self) -> bool {
+        self.servers.is_empty() && self.works.is_empty()
+    }
+
+    /// # Errors
+    /// No server that is selected can play what is.
+    fn check(&self) -> Result<()> {
+        let can_play = |server: &Server| {
+            let mut works = Work::ALL.into_iter();
+            works.any(|work| server.can(work) && self.has(*server, work))
+        };
+        let mut servers = Server::ALL.into_iter();
+        ensure!(
+            servers.any(|server| self.has_server(server) && can_play(&server)),
+            "--server, --workload: {:?} of {:?} is not measured; xdhcpd plays all, the reflector renews, and others leave out \
+             floods and what is of many clients",
+            self.works,
+            self.servers
+        );
+        Ok(())
+    }
+
+    fn has_server(&self, server: Server) -> bool {
+        self.servers.is_empty() || self.servers.contains(&server)
+    }
+
+    /// A workload, or one that tells how much of a selected one is played.
+    fn has(&self, server: Server, work: Work) -> bool {
+        let is_needed = |other: &Work| server.can(*other) && other.needs(server) == Some(work);
+        self.works.is_empty() || self.works.contains(&work) || self.works.iter().any(is_needed)
+    }
+}
+
+/// Measures what is selected, and writes the page if that is everything. Server and generator must have been built with
+/// all optimization.
+///
+/// # Errors
+/// There is no lab, a server that is installed does not serve, or a file cannot be written.
+pub fn run(options: &Options) -> Result<()> {
+    ensure!(
+        is_root(),
+        "namespaces and XDP need root: run it as root, or without --no-build"
+    );
+    let plan = if options.quick {
+        Plan::QUICK
+    } else {
+        Plan::FULL
+    };
+    let selection = Selection {
+        servers: options.server.clone(),
+        works: options.workload.clone(),
+    };
+    selection.check()?;
+    let path = workspace::root().join(PAGE);
+    let read =
+        || fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()));
+    // Rather now than after twenty minutes; and by then somebody may have edited it.
+    page::with_table(&read()?, "")?;
+    let measured = measure(&plan, &selection, &installed)?;
+    for absent in &measured.absent {
+        println!(
+            "bench: {absent} is not installed, and is left out: `cargo xtask setup` installs it"
+        );
+    }
+    let table = page::table(&measured, &plan, &machine::describe()?);
+    if selection.is_all() {
+        write(&path, &page::with_table(&read()?, &table)?)?;
+        write(&workspace::root().join(CHART), &chart::svg(&measured.rows)?)?;
+    } else {
+        println!("{table}");
+        println!("bench: {PAGE} stays as it is, for it shows all servers and workloads of one run");
+    }
+    if let Some(path) = &options.json {
+        write(path, &row::to_json(&measured.rows)?)?;
+    }
+    Ok(())
+}
+
+fn write(path: &std::path::Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("bench: {} is written", path.display());
+    Ok(())
+}
+
+/// What a comparison has brought.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Measured {
+    pub rows: Vec<Row>,
+    /// Of those that are installed.
+    pub versions: Vec<(Contender, String)>,
+    pub absent: Vec<Contender>,
+    /// Exchanges under way in the closed loops.
+    pub in_flight: Vec<(Server, Work, u32)>,
+    /// Frames of known clients in a storm that the controller had to answer, in the worst run; `None` without a run.
+    pub storm_slow: Option<u64>,
+}
+
+/// The version of a server, if it is installed.
+///
+/// # Errors
+/// It does not say.
+pub fn installed(contender: Contender) -> Result<Option<String>> {
+    contender.version()
+}
+
+/// Measures every server that is installed, in turns: each round has one run of everything.
+///
+/// # Errors
+/// There is no lab, or a server that is installed does not serve.
+pub fn measure(
+    plan: &Plan,
+    selection: &Selection,
+    version: &dyn Fn(Contender) -> Result<Option<String>>,
+) -> Result<Measured> {
+    let mut measured = Measured::default();
+    for contender in Contender::ALL {
+        if !selection.has_server(Server::Kept(contender)) {
+            continue;
+        }
+        match version(contender)? {
+            Some(version) => measured.versions.push((contender, version)),
+            None => measured.absent.push(contender),
+        }
+    }
+    let servers: Vec<Server> = Server::ALL
+        .into_iter()
+        .filter(|server| selection.has_server(*server))
+        .filter(|server| match server {
+            Server::Reflector => true,
+            Server::Kept(contender) => !measured.absent.contains(contender),
+        })
+        .collect();
+    let mut series: Vec<Series> = Vec::new();
+    for work in Work::ALL {
+        let able = servers.iter().filter(|server| server.can(work));
+        let able = able.filter(|server| selection.has(**server, work));
+        series.extend(able.map(|server| Series::new(*server, work, plan)));
+    }
+    let start = Instant::now();
+    for round in 0..plan.rounds {
+        for at in 0..series.len() {
+            let (before, [current, ..]) = series.split_at_mut(at) else {
+                break;
+            };
+            if plan.runs(current.work) <= round {
+                continue;
+            }
+            let all_out = before
+                .iter()
+                .find(|other| (other.server, other.work) == (current.server, Work::NewClients));
+            let full_rate = all_out.and_then(|other| Some(other.runs.last()?.per_s));
+            let mut before = before.iter();
+            let suited = before.rfind(|other| {
+                let is_tried = matches!(other.work, Work::NewClients | Work::Renewals);
+                other.server == current.server && is_tried
+            });
+            current.in_flight = current
+                .in_flight
+                .or(suited.and_then(|other| other.in_flight));
+            let played = current
+                .play(plan, round, full_rate)
+                .with_context(|| format!("{}, {:?}", current.server, current.work))?;
+            measured.storm_slow = measured.storm_slow.max(played.slow);
+            println!("bench: {:>4.0} s {current}", start.elapsed().as_secs_f64());
+        }
+    }
+    for series in &series {
+        let row = Row::new(series.server, series.work, &series.runs);
+        measured.rows.extend(row);
+        let in_flight = series
+            .in_flight
+            .map(|most| (series.server, series.work, most));
+        measured.in_flight.extend(in_flight);
+    }
+    Ok(measured)
+}
+
+/// The runs of a server with a workload.
+#[derive(Debug)]
+struct Series {
+    server: Server,
+    work: Work,
+    /// How many exchanges under way suit it best, of a closed loop that has been tried.
+    in_flight: Option<u32>,
+    runs: Vec<Run>,
+}
+
+impl Series {
+    fn new(server: Server, work: Work, plan: &Plan) -> Self {
+        Self {
+            server,
+            work,
+            in_flight: work.is_at_one_depth().then(|| plan.depth()),
+            runs: Vec::new(),
+        }
+    }
+
+    /// One more run; before the first, unless a number is known from another workload, one each with the numbers under
+    /// way that may suit it, which do not count.
+    fn play(&mut self, plan: &Plan, round: usize, full_rate: Option<f64>) -> Result<Played> {
+        let mut turn = Turn {
+            round,
+            full_rate: full_rate.unwrap_or_default(),
+            in_flight: plan.depth(),
+        };
+        if self.work.is_closed() {
+            turn.in_flight = match self.in_flight {
+                Some(in_flight) => in_flight,
+                None => self.try_out(plan, turn)?,
+            };
+            self.in_flight = Some(turn.in_flight);
+        } else {
+            self.in_flight = None;
+        }
+        let mut played = play::play(self.server, self.work, plan, turn)?;
+        let is_free = self.work.is_closed() && !self.work.is_at_one_depth();
+        if is_free && self.runs.is_empty() && played.run.loss >= MOST_LOST {
+            // What suits new clients is too much for this.
+            turn.in_flight = self.try_out(plan, turn)?;
+            self.in_flight = Some(turn.in_flight);
+            played = play::play(self.server, self.work, plan, turn)?;
+        }
+        self.runs.push(played.run);
+        Ok(played)
+    }
+
+    fn try_out(&self, plan: &Plan, turn: Turn) -> Result<u32> {
+        if let [only] = plan.in_flight {
+            return Ok(*only);
+        }
+        let mut tried = Vec::new();
+        for in_flight in plan.in_flight {
+            let turn = Turn {
+                in_flight: *in_flight,
+                ..turn
+            };
+            let played = play::play(self.server, self.work, plan, turn)?;
+            tried.push((*in_flight, played.run));
+        }
+        best(&tried).context("no number of exchanges under way was tried")
+    }
+}
+
+impl fmt::Display for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {:?}", self.server, self.work)?;
+        if let Some(in_flight) = self.in_flight {
+            write!(f, ", {in_flight} under way")?;
+        }
+        if let Some(run) = self.runs.last() {
+            write!(
+                f,
+                ": {:.0} a second, {:.2} % lost, p50 {:.0} µs, p99 {:.0} µs",
+                run.per_s,
+                run.loss * 100.0,
+                run.p50_us,
+                run.p99_us
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// What brought most with less than [`MOST_LOST`]; if nothing did, what lost least.
+fn best(tried: &[(u32, Run)]) -> Option<u32> {
+    let good = tried.iter().filter(|(_, run)| run.loss < MOST_LOST);
+    let best = good
+        .max_by(|(_, a), (_, b)| a.per_s.total_cmp(&b.per_s))
+        .or_else(|| {
+            tried
+                .iter()
+                .min_by(|(_, a), (_, b)| a.loss.total_cmp(&b.loss))
+        });
+    best.map(|(in_flight, _)| *in_flight)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::throughput::row::tests::run;
+
+    #[test]
+    fn what_loses_is_no_throughput_however_fast_it_is() {
+        let mut tried = [(16, run(100.0)), (32, run(200.0)), (64, run(300.0))];
+        tried[2].1.loss = MOST_LOST;
+        assert_eq!(best(&tried), Some(32));
+        tried[1].1.loss = 0.5;
+        assert_eq!(best(&tried), Some(16));
+        tried[0].1.loss = 0.1;
+        assert_eq!(best(&tried), Some(64));
+        assert_eq!(best(&[]), None);
+    }
+
+    #[test]
+    fn what_is_selected_is_measured_with_what_it_is_based_on() {
+        let kea = Server::Kept(Contender::Kea);
+        let selected = |servers: &[Server], works: &[Work]| {
+            let selection = Selection {
+                servers: servers.to_vec(),
+                works: works.to_vec(),
+            };
+            let of = |server| {
+                let mut works = Work::ALL.to_vec();
+                works.retain(|work| selection.has(server, *work) && server.can(*work));
+                works
+            };
+            (of(Server::XDHCPD), of(kea), selection.check().is_ok())
+        };
+        let (ours, theirs, is_right) = selected(&[], &[]);
+        assert_eq!((ours.len(), theirs.len(), is_right), (10, 6, true));
+        let (ours, theirs, is_right) = selected(&[kea], &[Work::Renewals]);
+        assert_eq!(ours, [Work::Renewals]);
+        assert_eq!(theirs, [Work::NewClients, Work::Renewals]);
+        assert!(is_right);
+        let (ours, theirs, is_right) = selected(&[kea], &[Work::RenewalsOfAMillion, Work::Flood]);
+        assert_eq!(
+            ours,
+            [Work::Renewals, Work::RenewalsOfAMillion, Work::Flood]
+        );
+        assert_eq!((theirs, is_right), (vec![], false));
+    }
+
+    #[test]
+    fn servers_are_known_by_their_names() {
+        for server in Server::ALL {
+            assert_eq!(Server::try_from(String::from(server)), Ok(server));
+        }
+        assert!(Server::try_from("bind".to_owned()).is_err());
+    }
+}

@@ -1,0 +1,385 @@
+//! The page: tables between two markers, which are written here; what is around them stays.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context as _, Result};
+
+use super::{
+    Measured, Server, Work,
+    plan::Plan,
+    row::{Amid, Row, find},
+};
+
+const BEGIN: &str = "<!-- written by `cargo xtask bench compare` -->";
+const END: &str = "<!-- end of what is written -->";
+
+/// The page with other tables.
+///
+/// # Errors
+/// It lacks the markers.
+pub fn with_table(page: &str, table: &str) -> Result<String> {
+    let parts = page.split_once(BEGIN).and_then(|(before, rest)| {
+        let (_, after) = rest.split_once(END)?;
+        Some((before, after))
+    });
+    let (before, after) =
+        parts.with_context(|| format!("the page needs the lines `{BEGIN}` and `{END}`"))?;
+    Ok(format!("{before}{BEGIN}\n{table}{END}{after}"))
+}
+
+/// Everything that is between the markers.
+pub fn table(measured: &Measured, plan: &Plan, machine: &str) -> String {
+    let command = if *plan == Plan::QUICK {
+        "cargo xtask bench compare --quick"
+    } else {
+        "cargo xtask bench compare"
+    };
+    let versions = measured.versions.iter();
+    let mut said: Vec<String> = versions
+        .map(|(contender, version)| format!("{contender} {version}"))
+        .collect();
+    let absent = measured.absent.iter();
+    said.extend(absent.map(|contender| format!("{contender} was not installed")));
+    let mut text = format!(
+        "By `{command}` on {machine}: {}. Medians; {} s a run.\n",
+        said.join(", "),
+        plan.time.as_secs_f64()
+    );
+    for (work, title) in [
+        (Work::NewClients, "New clients, DISCOVER to ACK".to_owned()),
+        (
+            Work::NewClientsAtHalf,
+            "The same at half of that rate".to_owned(),
+        ),
+        (Work::Renewals, "Renewals".to_owned()),
+        (
+            Work::RenewalsOnOneProcessor,
+            "Renewals, both ends of the wire on one processor".to_owned(),
+        ),
+        (
+            Work::NewClientsAtOneDepth,
+            format!("New clients, {} under way for each", plan.depth()),
+        ),
+        (
+            Work::RenewalsAtOneDepth,
+            format!("Renewals, {} under way for each", plan.depth()),
+        ),
+        (Work::Storm, "A storm of known clients".to_owned()),
+        (
+            Work::RenewalsOfAMillion,
+            "Renewals among many leases".to_owned(),
+        ),
+        (
+            Work::StormOfManyClients,
+            "A storm of many known clients".to_owned(),
+        ),
+        (
+            Work::Flood,
+            format!(
+                "Renewals amid {} bogus DISCOVERs a second",
+                grouped(plan.flood.map_or(0, |flood| flood.per_second).into())
+            ),
+        ),
+    ] {
+        let rows = measured.rows.iter().filter(|row| row.workload == work);
+        write_rows(&mut text, &title, &rows.collect::<Vec<_>>(), measured);
+    }
+    text.push('\n');
+    for ratio in ratios(measured, plan) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "- {ratio}");
+    }
+    text
+}
+
+fn write_rows(text: &mut String, title: &str, rows: &[&Row], measured: &Measured) {
+    if rows.is_empty() {
+        return;
+    }
+    // Writing to a string cannot fail.
+    let _ = write!(
+        text,
+        "\n| {title} | clients | a second | lost | p50 | p99 | under way | runs |\n|---|--:|--:|--:|--:|--:|--:|--:|\n"
+    );
+    for row in rows {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {:.2} % | {} | {} | {} | {} |",
+            row.server,
+            grouped(row.clients.into()),
+            grouped(row.per_s as u64),
+            row.loss * 100.0,
+            time(row.p50_us),
+            time(row.p99_us),
+            under_way(measured, row),
+            row.runs
+        );
+    }
+}
+
+/// How many exchanges were under way, where that was for us to say.
+fn under_way(measured: &Measured, row: &Row) -> String {
+    let mut in_flight = measured.in_flight.iter();
+    let of_row = in_flight.find(|(server, work, _)| (*server, *work) == (row.server, row.workload));
+    of_row.map_or_else(String::new, |(_, _, in_flight)| in_flight.to_string())
+}
+
+/// How rows of one run compare, as far as they are there.
+pub fn ratios(measured: &Measured, plan: &Plan) -> Vec<String> {
+    let rows = &measured.rows;
+    let rate = |server, work| find(rows, server, work).map(|row| row.per_s);
+    let mut said = Vec::new();
+    for (work, ends) in [
+        (Work::Renewals, "each end of the wire on a processor"),
+        (Work::RenewalsOnOneProcessor, "both ends on one processor"),
+    ] {
+        let rates = [Server::XDHCPD, Server::Reflector].map(|server| rate(server, work));
+        if let [Some(ours), Some(ceiling)] = rates {
+            said.push(format!(
+                "renewals by xdhcpd, {ends}: {:.0} % of the bare reflector's",
+                ours / ceiling * 100.0
+            ));
+        }
+    }
+    let ours = rate(Server::XDHCPD, Work::Renewals);
+    for (work, what) in [
+        (Work::Renewals, "renewals"),
+        (Work::NewClients, "new clients, durable before the ACK,"),
+    ] {
+        if let (Some(ours), Some(fastest)) = (rate(Server::XDHCPD, work), fastest_other(rows, work))
+        {
+            said.push(format!(
+                "{what} by xdhcpd: {:.1} times those of {}, the fastest other server here",
+                ours / fastest.per_s,
+                fastest.server
+            ));
+        }
+    }
+    if let Some(row) = find(rows, Server::XDHCPD, Work::NewClientsAtHalf) {
+        said.push(format!(
+            "new clients at half of what xdhcpd manages: 99 of 100 have their lease within {}",
+            time(row.p99_us)
+        ));
+    }
+    if let (Some(ours), Some(many)) = (ours, rate(Server::XDHCPD, Work::RenewalsOfAMillion)) {
+        let ceilings = [Work::RenewalsOfAMillion, Work::Renewals];
+        let ceilings = ceilings.map(|work| rate(Server::Reflector, work));
+        let by_reflector = match ceilings {
+            [Some(many), Some(few)] => format!(
+                "; with as many clients the bare reflector has {:.0} % of what it has with few",
+                many / few * 100.0
+            ),
+            _ => String::new(),
+        };
+        said.push(format!(
+            "renewals by xdhcpd among {} leases: {:.0} % of those among {}{by_reflector}",
+            grouped(plan.renewing_many.unwrap_or(0).into()),
+            many / ours * 100.0,
+            grouped(plan.renewing.into())
+        ));
+    }
+    let measured_maps = rows.iter().filter(|row| row.octets.is_some());
+    if let Some(row) = measured_maps.max_by_key(|row| row.clients) {
+        said.push(format!(
+            "memory of the kernel for xdhcpd's maps: {:.0} octets a lease, with {}",
+            row.octets.unwrap_or_default(),
+            grouped(row.clients.into())
+        ));
+    }
+    if let Some(row) = find(rows, Server::XDHCPD, Work::StormOfManyClients) {
+        let clients = f64::from(plan.storm_many.unwrap_or(0)) * (1.0 - row.loss);
+        let slow = measured.storm_slow.map_or_else(String::new, |slow| {
+            format!("; frames that the controller had to answer: {slow}")
+        });
+        said.push(format!(
+            "a storm of {} known clients: {} served {} after the first frame{slow}",
+            grouped(plan.storm_many.unwrap_or(0).into()),
+            grouped(clients.round() as u64),
+            time(clients / row.per_s * 1e6)
+        ));
+    }
+    if let Some(row) = find(rows, Server::XDHCPD, Work::Flood)
+        && let Some(amid) = row.amid
+    {
+        said.extend(what_a_flood_leaves(row, amid));
+    }
+    said
+}
+
+fn what_a_flood_leaves(row: &Row, amid: Amid) -> [String; 3] {
+    let bogus = grouped(amid.bogus_per_s.round() as u64);
+    let flood = format!("amid {bogus} bogus DISCOVERs a second");
+    let [by_controller, new_clients] = [
+        (amid.by_controller, "are acknowledged"),
+        (amid.new_clients, "get a lease"),
+    ]
+    .map(|(tried, what)| {
+        let [completed, begun] = [tried.completed, tried.begun].map(|count| grouped(count as u64));
+        let mut said = format!("{completed} of {begun} {what}");
+        if tried.completed > 0.0 {
+            let [half, most] = [tried.p50_us, tried.p99_us].map(time);
+            // Writing to a string cannot fail.
+            let _ = write!(
+                said,
+                ", half of them within {half}, 99 of 100 within {most}"
+            );
+        }
+        said
+    });
+    [
+        format!(
+            "{flood}: {:.2} % of the renewals that the kernel answers are lost; of those that need the controller \
+             {by_controller}",
+            row.loss * 100.0
+        ),
+        format!("{flood}: of new clients {new_clients}"),
+        format!(
+            "{flood}: the controller answers its socket within {}, 99 of 100 times within {}",
+            time(amid.asked_p50_us),
+            time(amid.asked_p99_us)
+        ),
+    ]
+}
+
+/// Of servers that are not ours.
+fn fastest_other(rows: &[Row], work: Work) -> Option<&Row> {
+    rows.iter()
+        .filter(|row| row.workload == work)
+        .filter(|row| !matches!(row.server, Server::Reflector | Server::XDHCPD))
+        .max_by(|a, b| a.per_s.total_cmp(&b.per_s))
+}
+
+/// A time in the unit that suits it.
+fn time(micros: f64) -> String {
+    match micros {
+        ..1000.0 => format!("{micros:.0} µs"),
+        ..1_000_000.0 => format!("{:.1} ms", micros / 1e3),
+        _ => format!("{:.2} s", micros / 1e6),
+    }
+}
+
+/// With a comma after each three digits.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at != 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        answers::Contender,
+        throughput::row::tests::{amid, run},
+    };
+
+    fn row(server: Server, work: Work, per_s: f64) -> Row {
+        Row::new(server, work, &[run(per_s)]).unwrap()
+    }
+
+    fn measured() -> Measured {
+        Measured {
+            rows: vec![
+                row(Server::Reflector, Work::Renewals, 4_000_000.0),
+                row(Server::XDHCPD, Work::Renewals, 3_000_000.0),
+                row(Server::Kept(Contender::Kea), Work::Renewals, 20_000.0),
+                row(Server::Kept(Contender::Dhcpd), Work::Renewals, 10_000.0),
+            ],
+            versions: vec![(Contender::Xdhcpd, "1.0".to_owned())],
+            absent: vec![Contender::Dnsmasq],
+            in_flight: vec![(Server::Kept(Contender::Kea), Work::Renewals, 32)],
+            storm_slow: None,
+        }
+    }
+
+    #[test]
+    fn what_was_not_measured_is_named_and_has_no_row() {
+        let text = table(&measured(), &Plan::QUICK, "two processors");
+        assert!(
+            text.contains("xdhcpd 1.0, dnsmasq was not installed"),
+            "{text}"
+        );
+        assert!(!text.contains("| dnsmasq"), "{text}");
+        assert!(
+            text.contains("| Kea | 300 | 20,000 | 0.00 % | 50 µs | 100 µs | 32 | 1 |"),
+            "{text}"
+        );
+        assert!(
+            text.contains("bench compare --quick` on two processors"),
+            "{text}"
+        );
+        assert!(!text.contains("storm"), "nothing was played of it: {text}");
+    }
+
+    #[test]
+    fn ratios_are_those_of_rows_that_are_there() {
+        let mut measured = measured();
+        assert_eq!(
+            ratios(&measured, &Plan::QUICK),
+            [
+                "renewals by xdhcpd, each end of the wire on a processor: 75 % of the bare reflector's",
+                "renewals by xdhcpd: 150.0 times those of Kea, the fastest other server here",
+            ]
+        );
+        let many = row(Server::XDHCPD, Work::RenewalsOfAMillion, 2_700_000.0);
+        let reflected = row(Server::Reflector, Work::RenewalsOfAMillion, 2_000_000.0);
+        let mut storm = row(Server::XDHCPD, Work::StormOfManyClients, 200_000.0);
+        storm.loss = 0.5;
+        measured.rows.extend([many, reflected, storm]);
+        measured.storm_slow = Some(3);
+        let said = ratios(&measured, &Plan::FULL);
+        assert_eq!(
+            said[2..],
+            [
+                "renewals by xdhcpd among 1,000,000 leases: 90 % of those among 1,000; with as many clients the bare \
+                 reflector has 50 % of what it has with few",
+                "a storm of 100,000 known clients: 50,000 served 250.0 ms after the first frame; \
+                 frames that the controller had to answer: 3",
+            ]
+        );
+        measured.rows.clear();
+        let mut flood = row(Server::XDHCPD, Work::Flood, 50_000.0);
+        flood.amid = Some(amid(590.0));
+        flood.octets = Some(184.7);
+        measured.rows.push(flood);
+        assert_eq!(
+            ratios(&measured, &Plan::FULL),
+            [
+                "memory of the kernel for xdhcpd's maps: 185 octets a lease, with 300",
+                "amid 1,000,000 bogus DISCOVERs a second: 0.00 % of the renewals that the kernel answers are lost; of those \
+                 that need the controller 590 of 600 are acknowledged, half of them within 200 µs, 99 of 100 within 7.0 ms",
+                "amid 1,000,000 bogus DISCOVERs a second: of new clients 0 of 600 get a lease",
+                "amid 1,000,000 bogus DISCOVERs a second: the controller answers its socket within 1.0 ms, 99 of 100 times \
+                 within 20.0 ms",
+            ]
+        );
+        measured.rows.clear();
+        assert!(ratios(&measured, &Plan::FULL).is_empty());
+    }
+
+    #[test]
+    fn what_is_around_the_tables_stays() {
+        let page = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
+        let changed = with_table(&page, "new\n").unwrap();
+        assert_eq!(changed, format!("before\n{BEGIN}\nnew\n{END}\nafter\n"));
+        assert!(with_table("no markers", "new").is_err());
+    }
+
+    #[test]
+    fn numbers_are_grouped_and_times_have_their_unit() {
+        assert_eq!(
+            [0, 999, 1000, 1_234_567].map(grouped),
+            ["0", "999", "1,000", "1,234,567"]
+        );
+        assert_eq!(
+            [3.2, 1500.0, 2_500_000.0].map(time),
+            ["3 µs", "1.5 ms", "2.50 s"]
+        );
+    }
+}

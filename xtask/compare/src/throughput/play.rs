@@ -1,0 +1,281 @@
+//! One run: a fresh lab, a fresh server, one workload.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use dhcp_common::wire::message_type;
+use xtask_lab::{
+    Lab,
+    topology::{CLIENT_INTERFACE, SERVER_INTERFACE},
+    wire::{Datagram, Wire},
+};
+use xtask_load::{
+    Drive, Engine, Exchange, Limits, Report, Timing, Workload,
+    progress::Progress,
+    report::Latency,
+    site::{self, AGENT, Placement, SERVER, Site},
+};
+
+use super::{Plan, Server, Work, config, flood, row::Run};
+use crate::answers::{
+    Contender,
+    answer::Answer,
+    contender::Running,
+    request::{Request, relay_path},
+};
+
+/// Of a client that only asks whether somebody serves yet.
+const ASKING_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+
+/// A run, and what xdhcpd's controller had to do in it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Played {
+    pub run: Run,
+    /// Frames of a storm that its program handed on.
+    pub slow: Option<u64>,
+}
+
+/// What differs from run to run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Turn {
+    pub round: usize,
+    /// New clients a second that the server has just managed.
+    pub full_rate: f64,
+    /// Exchanges under way in a closed loop.
+    pub in_flight: u32,
+}
+
+/// Plays a workload.
+///
+/// # Errors
+/// There is no lab, or the server does not serve.
+pub fn play(server: Server, work: Work, plan: &Plan, turn: Turn) -> Result<Played> {
+    let mut played = None;
+    Lab::run(|lab| {
+        let site = Site::new(lab)?;
+        if work == Work::Flood {
+            let flood = plan.flood.context("there is nothing to be played")?;
+            let server = flood::start(lab, &site)?;
+            let run = flood::play(&site, &server, &flood, turn.round as u64)?;
+            played = Some(without_controller(run));
+            return Ok(());
+        }
+        let mut workload = workload(work, plan, turn)?;
+        workload.seed += turn.round as u64;
+        played = Some(match server {
+            Server::Reflector => {
+                let placement = placement(work, workload.engine);
+                let report = site.play_reflected(&workload, placement, &mut Progress::silent())?;
+                without_controller(run(work, &report))
+            }
+            Server::Kept(contender) => with_server(lab, &site, contender, work, workload, turn)?,
+        });
+        Ok(())
+    })?;
+    played.context("nothing was played")
+}
+
+/// Bounds for a run in which each client renews once.
+const MOST_ONCE: u32 = 50_000;
+const LONGEST_ONCE: Duration = Duration::from_secs(30);
+
+/// Clients that renew have a processor to themselves, and the server's end of the wire another: they would be on
+/// another machine. So have those that are new, but what is received is all on one, for a server in user space needs one too.
+const fn placement(work: Work, engine: Engine) -> Placement {
+    match (engine, work) {
+        (Engine::User, _) => Placement::Same,
+        (Engine::Kernel, Work::RenewalsOnOneProcessor) => Placement::Other,
+        (Engine::Kernel, work) if work.renews() => Placement::Apart,
+        (Engine::Kernel, _) => Placement::Other,
+    }
+}
+
+const fn without_controller(run: Run) -> Played {
+    Played { run, slow: None }
+}
+
+fn with_server(
+    lab: &Lab,
+    site: &Site,
+    contender: Contender,
+    work: Work,
+    mut workload: Workload,
+    turn: Turn,
+) -> Result<Played> {
+    if work.renews() && contender != Contender::Xdhcpd {
+        once_each(&mut workload, turn);
+    }
+    let running = start(lab, site, contender, workload.clients)?;
+    // All clients are behind a relay agent but those that renew, which talk to the server itself.
+    if work.renews() {
+        site.answer_arp()?;
+    } else {
+        workload.relay = Some(site::relay(site.server_mac));
+    }
+    let placement = placement(work, workload.engine);
+    let server = match &running {
+        Running::Ours(server) if work.is_ours() => server,
+        _ => {
+            let report = site.play(&workload, placement, &mut Progress::silent())?;
+            return Ok(without_controller(run(work, &report)));
+        }
+    };
+    // Of few leases what the maps take besides would be most of it.
+    let octets = match work {
+        Work::RenewalsOfAMillion | Work::StormOfManyClients => {
+            Some(server.map_octets()? as f64 / f64::from(workload.clients))
+        }
+        _ => None,
+    };
+    let run = |report: &Report| Run {
+        octets,
+        ..run(work, report)
+    };
+    if work != Work::StormOfManyClients {
+        let report = site.play(&workload, placement, &mut Progress::silent())?;
+        return Ok(without_controller(run(&report)));
+    }
+    // What the clients need to be known is not what is counted.
+    let leasing = Workload {
+        exchange: Exchange::Leases,
+        drive: Drive::Closed { in_flight: 64 },
+        ..workload.clone()
+    };
+    site.play(&leasing, placement, &mut Progress::silent())?;
+    let before = server.stats()?;
+    let report = site.play(&workload, placement, &mut Progress::silent())?;
+    Ok(Played {
+        run: run(&report),
+        slow: Some(server.stats()?.since(&before).slow()),
+    })
+}
+
+/// Has each client renew once, and as many of them as the server leases to in half a second. It keeps time in seconds,
+/// and has nothing to write for a client that renews again within one, which no client does.
+fn once_each(workload: &mut Workload, turn: Turn) {
+    let half_rate = turn.full_rate / 2.0;
+    workload.clients = (half_rate as u32).clamp(workload.clients, MOST_ONCE);
+    workload.limits.exchanges = Some(workload.clients.into());
+    workload.limits.time = Some(LONGEST_ONCE);
+}
+
+/// Starts a server, and waits until it serves.
+fn start(lab: &Lab, site: &Site, contender: Contender, clients: u32) -> Result<Running> {
+    if contender != Contender::Xdhcpd {
+        // It has no XDP program, without which it would hear nothing of clients in the kernel.
+        lab.receive_xdp(&site.server, SERVER_INTERFACE)?;
+    }
+    let config = config::of(contender, &site.server, clients)?;
+    let wire = Wire::open(&site.clients, CLIENT_INTERFACE)?;
+    let request = Request::new(ASKING_MAC, message_type::DISCOVER).through(AGENT);
+    let own_mac = site.clients.mac(CLIENT_INTERFACE)?;
+    let path = relay_path(AGENT, SERVER, site.server_mac);
+    let frame = request.frame(own_mac, path)?;
+    contender.start_with(lab, &site.server, &config, || {
+        wire.send(&frame)?;
+        while let Some(frame) = wire.receive()? {
+            let datagram = Datagram::parse(&frame);
+            if datagram.is_some_and(|datagram| Answer::new(&request, datagram).is_some()) {
+                return Ok(Some(()));
+            }
+        }
+        Ok(None)
+    })
+}
+
+/// What is played, without the relay agent.
+fn workload(work: Work, plan: &Plan, turn: Turn) -> Result<Workload> {
+    let seconds = plan.time.as_secs_f64();
+    let new_clients = plan
+        .new_clients_per_second
+        .saturating_mul(seconds.ceil() as u32);
+    let half_rate = (turn.full_rate / 2.0).max(1.0);
+    let (exchange, engine, clients) = match work {
+        Work::NewClients | Work::NewClientsAtOneDepth => {
+            (Exchange::Leases, Engine::Kernel, new_clients)
+        }
+        Work::NewClientsAtHalf => (Exchange::Leases, Engine::User, new_clients),
+        Work::Renewals | Work::RenewalsOnOneProcessor | Work::RenewalsAtOneDepth => {
+            (Exchange::Renewals, Engine::Kernel, plan.renewing)
+        }
+        Work::Storm => (Exchange::Renewals, Engine::User, plan.storm),
+        Work::RenewalsOfAMillion => {
+            let clients = plan
+                .renewing_many
+                .context("there is nothing to be played")?;
+            (Exchange::Renewals, Engine::Kernel, clients)
+        }
+        Work::StormOfManyClients => {
+            let clients = plan.storm_many.context("there is nothing to be played")?;
+            (Exchange::Renewals, Engine::User, clients)
+        }
+        Work::Flood => bail!("a flood is played otherwise"),
+    };
+    let in_flight = turn.in_flight.min(clients);
+    let closed = Drive::Closed { in_flight };
+    let (drive, exchanges, time, per_second) = match work {
+        Work::NewClients | Work::NewClientsAtOneDepth => {
+            (closed, Some(clients.into()), plan.time, None)
+        }
+        Work::NewClientsAtHalf => (
+            Drive::Open,
+            Some(clients.into()),
+            plan.time,
+            Some(half_rate),
+        ),
+        Work::Renewals
+        | Work::RenewalsOnOneProcessor
+        | Work::RenewalsAtOneDepth
+        | Work::RenewalsOfAMillion => (closed, None, plan.time, None),
+        Work::Storm | Work::StormOfManyClients | Work::Flood => {
+            (Drive::Storm, Some(clients.into()), plan.storm_time, None)
+        }
+    };
+    Ok(Workload {
+        exchange,
+        drive,
+        engine,
+        clients,
+        shapes: 1,
+        seed: 1,
+        range: site::range()?,
+        relay: None,
+        vlans: Vec::new(),
+        limits: Limits {
+            exchanges,
+            time: Some(time.max(Duration::from_millis(1))),
+            per_second,
+        },
+        timing: Timing::RFC_2131,
+        releases: 0.0,
+        declines: 0.0,
+        firmware: false,
+        flood: 0.0,
+    })
+}
+
+fn run(work: Work, report: &Report) -> Run {
+    let latency: Latency = match work {
+        Work::NewClients | Work::NewClientsAtHalf | Work::NewClientsAtOneDepth => {
+            report.latency.lease
+        }
+        _ => report.latency.renewal,
+    };
+    let counts = report.counts;
+    let loss = match work {
+        Work::Storm | Work::StormOfManyClients => {
+            let clients = f64::from(report.workload.clients);
+            1.0 - (counts.completed as f64 / clients).min(1.0)
+        }
+        _ => report.loss,
+    };
+    Run {
+        clients: report.workload.clients,
+        per_s: report.completed_per_second,
+        loss,
+        p50_us: latency.p50,
+        p99_us: latency.p99,
+        octets: None,
+        amid: None,
+    }
+}

@@ -1,0 +1,241 @@
+//! Network namespaces with real DHCP clients, a relay agent and the daemon in them.
+//!
+//! A [`Lab`] owns namespaces, links, a bpffs and a folder, all under a name drawn for it, and touches
+//! nothing else. [`topology`] lays out the networks, [`server`] runs the daemon, [`client`] and
+//! [`raw`] play its clients. Whatever the way out, everything is removed; what a killed lab has left
+//! is swept by the next.
+
+use std::{
+    fs::{self, File},
+    panic,
+    path::{Path, PathBuf},
+    thread,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{
+    cleanup::Cleanup,
+    command::{command, is_installed, is_root},
+};
+
+pub mod cleanup;
+pub mod client;
+pub mod command;
+pub mod config;
+pub mod disk;
+pub mod dnsmasq;
+pub mod former;
+pub mod ledger;
+pub mod namespace;
+pub mod napi;
+pub mod operator;
+pub mod perfdhcp;
+pub mod process;
+pub mod raw;
+mod registry;
+pub mod relay;
+pub mod server;
+pub mod topology;
+pub mod wait;
+pub mod wire;
+pub mod witness;
+pub mod workspace;
+mod xdp_pass;
+
+pub use namespace::Namespace;
+pub use process::Process;
+pub use registry::remove_kept;
+
+/// Programs without which there is no lab.
+const PROGRAMS: [&str; 6] = ["ip", "nsenter", "unshare", "mount", "umount", "bpftool"];
+/// Lines of each log that are shown when a step fails.
+const LOG_TAIL: usize = 60;
+
+#[derive(Debug)]
+pub struct Lab {
+    id: String,
+    dir: PathBuf,
+    /// Whether the program of its daemons may answer.
+    has_fast_path: bool,
+    /// Locked for as long as the lab has an owner.
+    record: File,
+    /// `None` for a lab that is kept.
+    cleanup: Option<Cleanup>,
+}
+
+impl Lab {
+    /// Plays something in a lab of its own. If it fails, the logs are shown.
+    ///
+    /// # Errors
+    /// There is no lab, or what was played failed.
+    pub fn run(play: impl FnOnce(&Self) -> Result<()>) -> Result<()> {
+        let lab = Self::new()?;
+        play(&lab).inspect_err(|_| lab.print_logs())
+    }
+
+    /// Plays the same in two labs side by side: in one the program answers whom it can, in the other it
+    /// hands everything on, and clients must not notice.
+    ///
+    /// # Errors
+    /// As [`Lab::run`], of either.
+    pub fn run_in_both_modes(play: impl Fn(&Self) -> Result<()> + Sync) -> Result<()> {
+        let run = |has_fast_path| {
+            let mut lab = Self::new()?;
+            lab.has_fast_path = has_fast_path;
+            play(&lab).inspect_err(|_| lab.print_logs())
+        };
+        let (on, off) = thread::scope(|scope| {
+            let off = scope.spawn(|| run(false));
+            (run(true), off.join())
+        });
+        on.context("with the fast path")?;
+        match off {
+            Ok(off) => off.context("with the fast path off"),
+            Err(cause) => {
+                eprintln!("this was with the fast path off");
+                panic::resume_unwind(cause)
+            }
+        }
+    }
+
+    /// Makes an empty lab, and removes what labs without an owner have left.
+    ///
+    /// # Errors
+    /// Not root, a program is missing, or the kernel refused.
+    pub fn new() -> Result<Self> {
+        if !is_root() {
+            bail!("network namespaces and XDP need root: run this through sudo");
+        }
+        if let Some(program) = PROGRAMS.iter().find(|program| !is_installed(program)) {
+            bail!("`{program}` is not installed: run `cargo xtask setup`");
+        }
+        let registry = registry::Registry::lock()?;
+        registry.sweep();
+        let id = format!("{:08x}", rand::random::<u32>());
+        let dir = std::env::temp_dir().join(format!("xdhcpd-lab-{id}"));
+        let record = registry.enter(&id, &dir)?;
+        let cleanup = Cleanup::new({
+            let (id, dir) = (id.clone(), dir.clone());
+            move || registry::remove(&id, &dir)
+        });
+        let lab = Self {
+            id,
+            dir,
+            has_fast_path: true,
+            record,
+            cleanup: Some(cleanup),
+        };
+        fs::create_dir(&lab.dir).with_context(|| format!("cannot make {}", lab.dir.display()))?;
+        fs::create_dir(lab.bpffs())?;
+        command::read(command("mount", ["-t", "bpf", "xdhcpd-lab"]).arg(lab.bpffs()))?;
+        xdp_pass::load(&lab.xdp_pass())?;
+        Ok(lab)
+    }
+
+    /// Whether the program of the lab's daemons may answer, or only hand requests on.
+    pub const fn has_fast_path(&self) -> bool {
+        self.has_fast_path
+    }
+
+    /// Where everything of the lab lies that is a file.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The lab's own bpffs, for pins.
+    pub fn bpffs(&self) -> PathBuf {
+        self.dir.join(registry::BPFFS)
+    }
+
+    /// A disk of its own, of this size, to be filled without harm to anybody.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn disk(&self, kib: u32) -> Result<disk::Disk> {
+        disk::Disk::mount(&self.dir.join(registry::DISK), kib)
+    }
+
+    fn xdp_pass(&self) -> PathBuf {
+        self.bpffs().join("pass")
+    }
+
+    /// # Errors
+    /// The kernel refused.
+    pub fn namespace(&self, role: &str) -> Result<Namespace> {
+        Namespace::add(registry::namespace_name(&self.id, role), &self.dir)
+    }
+
+    /// Joins two namespaces by a veth pair, each end up and with its name.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn veth(&self, a: (&Namespace, &str), b: (&Namespace, &str)) -> Result<()> {
+        let ((a, a_name), (b, b_name)) = (a, b);
+        let (a_ns, b_ns) = (a.name(), b.name());
+        command::read(&mut command(
+            "ip",
+            [
+                "link", "add", a_name, "netns", a_ns, "type", "veth", "peer", "name", b_name,
+                "netns", b_ns,
+            ],
+        ))?;
+        for (namespace, name) in [(a, a_name), (b, b_name)] {
+            namespace.ip(["link", "set", name, "up"])?;
+            napi::receive_on_a_thread(namespace, name)?;
+        }
+        Ok(())
+    }
+
+    /// Lets a veth end receive what its peer sends by `XDP_TX`: the kernel takes such frames only
+    /// where the receiving end runs an XDP program itself, be it one that passes everything.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub fn receive_xdp(&self, namespace: &Namespace, interface: &str) -> Result<()> {
+        let mut attach = namespace.command("ip", ["link", "set", "dev", interface]);
+        attach.args(["xdpdrv", "pinned"]).arg(self.xdp_pass());
+        command::read(&mut attach).map(drop)
+    }
+
+    /// Shows the end of every log.
+    pub fn print_logs(&self) {
+        let mut logs: Vec<PathBuf> = fs::read_dir(&self.dir)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+            .collect();
+        logs.sort();
+        for path in logs {
+            let text = fs::read(&path).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            let lines: Vec<&str> = text.lines().collect();
+            let tail = lines.len().saturating_sub(LOG_TAIL);
+            eprintln!("--- {}", path.display());
+            for line in lines.iter().skip(tail) {
+                eprintln!("{line}");
+            }
+        }
+    }
+
+    /// Leaves everything as it is; [`remove_kept`] removes it.
+    ///
+    /// # Errors
+    /// It cannot be marked as kept.
+    pub fn keep(mut self) -> Result<()> {
+        registry::mark_kept(&mut self.record, &self.dir)?;
+        if let Some(cleanup) = self.cleanup.take() {
+            cleanup.disarm();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.print_logs();
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Where things are.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+use crate::command::{self, Line};
+
+/// The folder of the workspace's `Cargo.toml`.
+pub fn root() -> &'static Path {
+    let manifest_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest_dir.ancestors().nth(2).unwrap_or(manifest_dir)
+}
+
+/// `cargo` in the workspace.
+pub fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
+    let mut cargo = command::command("cargo", arguments);
+    if std::env::current_dir().is_ok_and(|dir| dir != root()) {
+        cargo.current_dir(root());
+    }
+    cargo
+}
+
+/// The channel that `rust-toolchain.toml` pins.
+///
+/// # Errors
+/// The file is not there or says no channel.
+pub fn pinned_toolchain() -> Result<String> {
+    #[derive(Deserialize)]
+    struct File {
+        toolchain: Toolchain,
+    }
+    #[derive(Deserialize)]
+    struct Toolchain {
+        channel: String,
+    }
+    let path = root().join("rust-toolchain.toml");
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let file: File = toml::from_str(&text)
+        .with_context(|| format!("{} names no toolchain.channel", path.display()))?;
+    Ok(file.toolchain.channel)
+}
+
+/// What of `cargo metadata` is of interest here.
+#[derive(Debug, Deserialize)]
+pub struct Metadata {
+    pub target_directory: PathBuf,
+    pub packages: Vec<Package>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Package {
+    pub name: String,
+    pub targets: Vec<Target>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Target {
+    pub name: String,
+    pub kind: Vec<String>,
+}
+
+/// Asks cargo about the workspace.
+///
+/// # Errors
+/// Cargo cannot read it.
+pub fn metadata() -> Result<Metadata> {
+    let mut cargo = cargo(["metadata", "--no-deps", "--format-version=1", "--quiet"]);
+    let json = command::read(&mut cargo)?;
+    serde_json::from_str(&json)
+        .with_context(|| format!("`{}` wrote something unexpected", Line(&cargo)))
+}
+
+/// The daemon's executable, built beside the one that is running.
+///
+/// # Errors
+/// It has not been built.
+pub fn daemon() -> Result<PathBuf> {
+    let own = std::env::current_exe().context("cannot find the path of this executable")?;
+    let mut dir = own.parent().unwrap_or(Path::new("/"));
+    // Tests are one level deeper than programs.
+    if dir.ends_with("deps") {
+        dir = dir.parent().unwrap_or(dir);
+    }
+    let daemon = dir.join("xdhcpd");
+    if !daemon.is_file() {
+        bail!("{} is not there: run `cargo build` first", daemon.display());
+    }
+    Ok(daemon)
+}

@@ -1,0 +1,463 @@
+//! Plays a workload with clients in user space: frames in, frames out, and when the next exchange begins.
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use dhcp_common::wire::message_type;
+use xtask_load_abi::{ASKS, Ask, FRAME_LEN, Template};
+
+use super::{
+    Drive, Exchange, Workload,
+    answer::{self, Frame},
+    arp,
+    fleet::Fleet,
+    population::Population,
+    progress::Progress,
+    report::Report,
+    shape::{self, Shape},
+    template::{self, Relay, Route, Server},
+};
+
+/// Where frames go and come from.
+pub trait Port {
+    /// Hands over what has come, a batch at most; how many frames that were.
+    ///
+    /// # Errors
+    /// The interface is gone.
+    fn receive(&mut self, each: &mut dyn FnMut(Frame<'_>)) -> Result<usize>;
+
+    /// Has a frame of this length written, which leaves with the next [`Self::flush`], or before. `false` if it could
+    /// not be.
+    ///
+    /// # Errors
+    /// The interface is gone.
+    fn send(&mut self, write: &mut dyn FnMut(&mut [u8]) -> Option<usize>) -> Result<bool>;
+
+    /// # Errors
+    /// The interface is gone.
+    fn flush(&mut self) -> Result<()>;
+
+    /// Waits until something comes, for so long at most.
+    ///
+    /// # Errors
+    /// The interface is gone.
+    fn wait(&mut self, most: Duration) -> Result<()>;
+
+    /// Nanoseconds, from any time on.
+    fn now_ns(&mut self) -> u64;
+
+    /// Hardware address of the interface.
+    fn mac(&self) -> [u8; 6];
+
+    /// Frames that came and were lost since this was asked last.
+    ///
+    /// # Errors
+    /// The kernel does not say.
+    fn missed(&mut self) -> Result<u64>;
+}
+
+/// How long the first DISCOVER may take to be answered, and how often it is sent.
+const INTRODUCTION: Duration = Duration::from_secs(2);
+const INTRODUCTIONS: u32 = 3;
+/// How long last answers are waited for when time is over.
+const GRACE_NS: u64 = 1_000_000_000;
+/// The longest sleep: what is due then is a tick late, at most.
+const TICK: Duration = Duration::from_millis(1);
+/// Exchanges that are under way while leases for renewals are made.
+const PREPARING: u32 = 64;
+/// How old leases are, at least, before they are renewed: a server that keeps time in seconds has nothing to note for a
+/// renewal within the same one.
+const PAUSE: Duration = Duration::from_millis(1100);
+/// Exchanges that begin before answers are looked at again.
+const BATCH: u32 = 64;
+
+/// A server that has been found, and the frames for it.
+#[derive(Debug)]
+pub struct Acquaintance {
+    pub server: Server,
+    pub route: Route,
+    /// A set for each shape.
+    pub templates: Vec<[Template; ASKS]>,
+    /// The DISCOVER of nobody, for a flood.
+    pub bogus: Template,
+    pub population: Population,
+}
+
+impl Acquaintance {
+    /// Sends one DISCOVER, of the first client. Whoever answers it is the server from then on, if its address and what
+    /// it offers are in the range.
+    ///
+    /// # Errors
+    /// Nobody answers, or somebody else.
+    pub fn make<P: Port>(workload: &Workload, port: &mut P) -> Result<Self> {
+        let population = Population::new(workload.clients, workload.seed);
+        let shapes = shape::of(workload);
+        let mut route = route(workload, port);
+        let first = first_shape(&shapes, &population)?;
+        let [discover, ..] = template::templates(first, &route, population.tag)?;
+        let mut found = None;
+        for _ in 0..INTRODUCTIONS {
+            port.send(&mut |frame| template::fill(&discover, population.own(0, 0, 0), frame))?;
+            port.flush()?;
+            let until = port.now_ns() + INTRODUCTION.as_nanos() as u64;
+            while found.is_none() && port.now_ns() < until {
+                port.wait(TICK)?;
+                port.receive(&mut |frame| {
+                    if let Ok(answer) = answer::read(frame)
+                        && answer.kind == message_type::OFFER
+                        && answer.xid == population.xid(0, 0)
+                        && answer.chaddr == population.mac(0)
+                    {
+                        found.get_or_insert(answer);
+                    }
+                })?;
+            }
+            if found.is_some() {
+                break;
+            }
+        }
+        let offer = found.with_context(|| {
+            format!(
+                "no server answered {INTRODUCTIONS} DISCOVERs within {INTRODUCTION:?} each; nothing more was sent"
+            )
+        })?;
+        ensure!(
+            workload.range.contains(&offer.address),
+            "a server at {} offers {}, which is not in --range {}: it is not the one that is meant, and nothing more was sent",
+            offer.source,
+            offer.address,
+            workload.range
+        );
+        let identifier = offer.server.context("the OFFER has no option 54")?;
+        super::workload::check_private("the server's option 54", identifier.into())?;
+        route.server = Server {
+            identifier,
+            address: if workload.relay.is_some() {
+                route.server.address
+            } else {
+                identifier
+            },
+            mac: if workload.relay.is_some() {
+                route.server.mac
+            } else {
+                offer.source_mac
+            },
+        };
+        Self::of(route, &shapes, population)
+    }
+
+    /// Of a server on the link that need not answer to be known.
+    ///
+    /// # Errors
+    /// A frame is too long.
+    pub fn with(workload: &Workload, server: Server) -> Result<Self> {
+        let population = Population::new(workload.clients, workload.seed);
+        let shapes = shape::of(workload);
+        let route = Route {
+            vlans: workload.vlans.clone(),
+            relay: None,
+            server,
+        };
+        Self::of(route, &shapes, population)
+    }
+
+    fn of(route: Route, shapes: &[Shape], population: Population) -> Result<Self> {
+        let templates = shapes
+            .iter()
+            .map(|shape| template::templates(shape, &route, population.tag));
+        let first = first_shape(shapes, &population)?;
+        let [bogus, ..] = template::templates(first, &route, population.bogus_tag())?;
+        Ok(Self {
+            server: route.server,
+            templates: templates.collect::<Result<_>>()?,
+            bogus,
+            route,
+            population,
+        })
+    }
+
+    /// What a client says.
+    pub fn template(&self, index: u32, ask: Ask) -> Option<&Template> {
+        let shape = self.population.shape(index, self.templates.len());
+        self.templates.get(shape)?.get(ask as usize)
+    }
+}
+
+fn first_shape<'a>(shapes: &'a [Shape], population: &Population) -> Result<&'a Shape> {
+    let shape = shapes.get(population.shape(0, shapes.len()));
+    shape.context("there is no shape of clients")
+}
+
+fn route<P: Port>(workload: &Workload, port: &P) -> Route {
+    // Nothing is sent to these before they are known.
+    let mut server = Server {
+        mac: dhcp_common::wire::MAC_BROADCAST,
+        address: Ipv4Addr::BROADCAST,
+        identifier: Ipv4Addr::BROADCAST,
+    };
+    if let Some(relay) = &workload.relay {
+        server.mac = relay.server_mac;
+        server.address = relay.server;
+    }
+    Route {
+        vlans: workload.vlans.clone(),
+        relay: workload.relay.as_ref().map(|relay| Relay {
+            address: relay.address,
+            mac: port.mac(),
+            remote_id: relay.remote_id.clone(),
+            option_82: relay.option_82,
+        }),
+        server,
+    }
+}
+
+/// A workload that is played.
+#[derive(Debug)]
+pub struct Run<'a, P> {
+    workload: &'a Workload,
+    port: &'a mut P,
+    acquaintance: Acquaintance,
+    fleet: Fleet,
+    /// The client that is next.
+    next: u32,
+}
+
+/// When exchanges begin, and until when.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    exchange: Exchange,
+    in_flight: u32,
+    exchanges: u64,
+    time_ns: u64,
+    per_second: Option<f64>,
+}
+
+impl<'a, P: Port> Run<'a, P> {
+    /// Finds the server.
+    ///
+    /// # Errors
+    /// The workload is not right, or no server is there.
+    pub fn new(workload: &'a Workload, port: &'a mut P) -> Result<Self> {
+        workload.check()?;
+        let acquaintance = Acquaintance::make(workload, port)?;
+        let now_ns = port.now_ns();
+        let fleet = Fleet::new(workload, acquaintance.server.identifier, now_ns);
+        Ok(Self {
+            workload,
+            port,
+            acquaintance,
+            fleet,
+            next: 0,
+        })
+    }
+
+    /// Gets leases for all clients that are to renew them, and then plays.
+    ///
+    /// # Errors
+    /// The interface is gone, or clients that should renew got no leases.
+    pub fn play(&mut self, progress: &mut Progress) -> Result<Report> {
+        if self.workload.exchange == Exchange::Renewals {
+            self.prepare(progress)?;
+        }
+        self.play_prepared(progress)
+    }
+
+    /// The same, with those leases.
+    ///
+    /// # Errors
+    /// The interface is gone.
+    pub fn play_prepared(&mut self, progress: &mut Progress) -> Result<Report> {
+        let clients = self.workload.clients;
+        let limits = self.workload.limits;
+        let (in_flight, exchanges) = match self.workload.drive {
+            Drive::Closed { in_flight } => (in_flight, u64::MAX),
+            Drive::Open => (clients, u64::MAX),
+            Drive::Storm => (clients, clients.into()),
+        };
+        let seconds = self.pace(
+            Pace {
+                exchange: self.workload.exchange,
+                in_flight,
+                exchanges: exchanges.min(limits.exchanges.unwrap_or(u64::MAX)),
+                time_ns: limits.time.map_or(u64::MAX, |time| {
+                    time.as_nanos().try_into().unwrap_or(u64::MAX)
+                }),
+                per_second: limits.per_second,
+            },
+            progress,
+        )?;
+        Ok(Report::new(
+            self.workload,
+            self.acquaintance.server.identifier,
+            seconds,
+            self.fleet.counts,
+            self.fleet.histograms.latencies(),
+            self.fleet.duplicates.clone(),
+        ))
+    }
+
+    /// Gets a lease for every client.
+    ///
+    /// # Errors
+    /// The interface is gone, or a client got none.
+    pub fn prepare(&mut self, progress: &mut Progress) -> Result<()> {
+        let clients = self.workload.clients;
+        progress.stage("leasing");
+        self.pace(
+            Pace {
+                exchange: Exchange::Leases,
+                in_flight: PREPARING.min(clients),
+                exchanges: clients.into(),
+                time_ns: u64::MAX,
+                per_second: self.workload.limits.per_second,
+            },
+            progress,
+        )?;
+        let leased = self.fleet.counts.completed;
+        if leased < u64::from(clients) {
+            bail!(
+                "--clients {clients}: only {leased} of them got a lease, and who has none renews none: {:?}",
+                self.fleet.counts
+            );
+        }
+        self.fleet.reset();
+        progress.stage("renewing");
+        self.pause(PAUSE)
+    }
+
+    /// Only answers ARP.
+    fn pause(&mut self, pause: Duration) -> Result<()> {
+        let until_ns = self.port.now_ns() + pause.as_nanos() as u64;
+        while self.port.now_ns() < until_ns {
+            self.port.wait(TICK)?;
+            self.receive()?;
+        }
+        Ok(())
+    }
+
+    /// Plays until nothing is left to be begun and nothing is under way. In seconds, to the last answer.
+    fn pace(&mut self, pace: Pace, progress: &mut Progress) -> Result<f64> {
+        let start_ns = self.port.now_ns();
+        let mut last_ns = start_ns;
+        let mut begun = 0u64;
+        let mut over_ns = None;
+        self.port.missed()?;
+        loop {
+            let received = self.receive()?;
+            let now_ns = self.port.now_ns();
+            if received > 0 {
+                last_ns = now_ns;
+            }
+            self.fleet.advance(now_ns);
+            let elapsed_ns = now_ns - start_ns;
+            let is_over = begun >= pace.exchanges || elapsed_ns >= pace.time_ns;
+            let started = if is_over {
+                0
+            } else {
+                self.begin(pace, begun, elapsed_ns, now_ns)
+            };
+            begun += u64::from(started);
+            let sent = self.send()?;
+            progress.tick(elapsed_ns, &self.fleet.counts);
+            if is_over {
+                // Time is over: who is still waiting gets no more than this.
+                let over_ns = *over_ns.get_or_insert(now_ns);
+                let is_cut_off = elapsed_ns >= pace.time_ns && now_ns - over_ns >= GRACE_NS;
+                if self.fleet.busy == 0 || is_cut_off {
+                    break;
+                }
+            }
+            if received == 0 && started == 0 && sent == 0 {
+                self.port.wait(TICK)?;
+            }
+        }
+        self.fleet.counts.unfinished = self.fleet.busy.into();
+        self.fleet.counts.not_received = self.port.missed()?;
+        if last_ns == start_ns {
+            last_ns = self.port.now_ns();
+        }
+        Ok((last_ns - start_ns) as f64 / 1e9)
+    }
+
+    /// Begins what may begin now; how many exchanges.
+    fn begin(&mut self, pace: Pace, begun: u64, elapsed_ns: u64, now_ns: u64) -> u32 {
+        let due = pace.per_second.map_or(u64::MAX, |rate| {
+            // The first at once.
+            (elapsed_ns as f64 * rate / 1e9) as u64 + 1
+        });
+        let left = due.min(pace.exchanges).saturating_sub(begun);
+        let free = pace.in_flight.saturating_sub(self.fleet.busy);
+        let most = u32::try_from(left).unwrap_or(u32::MAX).min(free).min(BATCH);
+        let mut started = 0;
+        let mut looked = 0;
+        while started < most && looked < self.workload.clients {
+            let index = self.next;
+            self.next = (index + 1) % self.workload.clients;
+            looked += 1;
+            if !self.fleet.is_busy(index) {
+                self.fleet.begin(index, pace.exchange, now_ns);
+                started += 1;
+            }
+        }
+        started
+    }
+
+    fn receive(&mut self) -> Result<usize> {
+        let Self { port, fleet, .. } = self;
+        let answers_arp = self.workload.relay.is_none();
+        let mut asked = Vec::new();
+        let received = port.receive(&mut |frame| {
+            if let Some(question) = arp::read(frame.octets).filter(|_| answers_arp) {
+                asked.push(question);
+                return;
+            }
+            match answer::read(frame) {
+                Ok(answer) => fleet.hear(&answer, frame.received_ns),
+                Err(fault) => fleet.hear_fault(fault),
+            }
+        })?;
+        for question in asked {
+            if let Some(mac) = fleet.holder(question.target) {
+                let vlans = &self.acquaintance.route.vlans;
+                port.send(&mut |frame| arp::write(&question, mac, vlans, frame))?;
+            }
+        }
+        Ok(received)
+    }
+
+    fn send(&mut self) -> Result<usize> {
+        let outgoing = self.fleet.outgoing();
+        for message in &outgoing {
+            let Some(template) = self.acquaintance.template(message.index, message.ask) else {
+                continue;
+            };
+            let own = self.acquaintance.population.own(
+                message.index,
+                message.exchange,
+                message.address.into(),
+            );
+            let is_sent = self
+                .port
+                .send(&mut |frame| template::fill(template, own, frame))?;
+            if !is_sent {
+                self.fleet.counts.not_sent += 1;
+            }
+        }
+        let sent = outgoing.len();
+        self.fleet.give_back(outgoing);
+        self.port.flush()?;
+        Ok(sent)
+    }
+
+    /// What is known of the server, and the address of each client as it lies in memory; zero: none.
+    pub fn into_parts(self) -> (Acquaintance, Vec<u32>) {
+        let addresses = (0..self.workload.clients).map(|index| {
+            let address = self.fleet.address(index);
+            address.map_or(0, |address| u32::from(address).to_be())
+        });
+        let addresses = addresses.collect();
+        (self.acquaintance, addresses)
+    }
+}
+
+const _: () = assert!(FRAME_LEN >= 42, "an ARP packet fits");

@@ -1,0 +1,210 @@
+//! The programs of benches, run through cargo.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, BufReader},
+    os::fd::AsFd as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+use xtask_lab::{
+    command::{self, Line},
+    workspace::{self, cargo},
+};
+
+use super::{
+    criterion,
+    measure::{Beside, Measure, Measures},
+};
+
+const PACKAGE: &str = "dhcp-benches";
+/// The one that measures the loaded program, in its own way.
+const PROGRAM: &str = "program";
+
+/// How a program of benches is run.
+#[derive(Clone, Copy, Debug)]
+pub struct How<'a> {
+    /// Only figures whose names contain this.
+    pub filter: &'a str,
+    /// Measures more coarsely.
+    pub is_quick: bool,
+    /// Of cargo.
+    pub profile: &'a str,
+    /// Keeps standard output for the report.
+    pub is_quiet: bool,
+}
+
+/// A program of benches, with the names of its figures.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub name: String,
+    pub figures: Vec<String>,
+}
+
+impl Target {
+    /// All that there are.
+    ///
+    /// # Errors
+    /// They do not compile.
+    pub fn all(how: How<'_>) -> Result<Vec<Self>> {
+        let metadata = workspace::metadata()?;
+        let mut build = bench(how);
+        run_bench(build.args(["--bench", "*", "--no-run"]), how)?;
+        let targets = metadata
+            .packages
+            .into_iter()
+            .filter(|package| package.name == PACKAGE)
+            .flat_map(|package| package.targets)
+            .filter(|target| target.kind.iter().any(|kind| kind == "bench"));
+        targets
+            .map(|target| {
+                let mut target = Self {
+                    name: target.name,
+                    figures: Vec::new(),
+                };
+                let listed = command::read(target.bench(how).args(["--", "--list"]))?;
+                target.figures = listed_names(&listed);
+                Ok(target)
+            })
+            .collect()
+    }
+
+    /// The names that the filter leaves.
+    pub fn chosen(&self, how: How<'_>) -> impl Iterator<Item = &str> {
+        let names = self.figures.iter().map(String::as_str);
+        names.filter(move |name| name.contains(how.filter))
+    }
+
+    /// Measures what the filter leaves of it.
+    ///
+    /// # Errors
+    /// It failed, or left something else than figures.
+    pub fn measure(&self, how: How<'_>) -> Result<Measures> {
+        let folder = workspace::metadata()?
+            .target_directory
+            .join("bench")
+            .join(&self.name);
+        // Nothing of a former run is to be taken for one of this.
+        if folder.exists() {
+            fs::remove_dir_all(&folder)
+                .with_context(|| format!("cannot empty {}", folder.display()))?;
+        }
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        if self.name == PROGRAM {
+            self.measure_program(&folder, how)
+        } else {
+            self.measure_code(&folder, how)
+        }
+    }
+
+    fn bench(&self, how: How<'_>) -> Command {
+        let mut run = bench(how);
+        run.args(["--quiet", "--bench", &self.name]);
+        run
+    }
+
+    fn measure_code(&self, folder: &Path, how: How<'_>) -> Result<Measures> {
+        let mut run = self.bench(how);
+        let times: &[&str] = if how.is_quick {
+            &[
+                "--warm-up-time=0.1",
+                "--measurement-time=0.2",
+                "--sample-size=20",
+            ]
+        } else {
+            &["--warm-up-time=1", "--measurement-time=3"]
+        };
+        run.args(["--", "--noplot"])
+            .args(times)
+            .arg(criterion::expression(how.filter))
+            .env("CRITERION_HOME", folder);
+        // Benches of the store are of its code, where the disk can be left out.
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() {
+            run.env("TMPDIR", memory);
+        }
+        run_bench(&mut run, how)?;
+        criterion::measures(folder)
+    }
+
+    fn measure_program(&self, folder: &Path, how: How<'_>) -> Result<Measures> {
+        #[derive(Deserialize)]
+        struct Pair {
+            ns: f64,
+            beside_ns: f64,
+        }
+        let json: PathBuf = folder.join("program.json");
+        let mut run = self.bench(how);
+        run.arg("--").arg(how.filter).arg("--json").arg(&json);
+        if how.is_quick {
+            run.arg("--quick");
+        }
+        if !command::as_root(&mut run) {
+            bail!("the program is loaded by root alone: run it as root, install sudo, or filter");
+        }
+        run_bench(&mut run, how)?;
+        let file = File::open(&json).with_context(|| format!("cannot read {}", json.display()))?;
+        let pairs: BTreeMap<String, Pair> = serde_json::from_reader(BufReader::new(file))
+            .with_context(|| format!("{} is no list of figures", json.display()))?;
+        let measure = |(name, pair): (String, Pair)| {
+            let measure = Measure {
+                ns: pair.ns,
+                beside: Beside::Pass,
+                beside_ns: pair.beside_ns,
+            };
+            measure.check(&name)?;
+            Ok((name, measure))
+        };
+        pairs.into_iter().map(measure).collect()
+    }
+}
+
+fn bench(how: How<'_>) -> Command {
+    let mut bench = cargo(["bench"]);
+    bench.args([
+        format!("--package={PACKAGE}"),
+        format!("--profile={}", how.profile),
+    ]);
+    bench
+}
+
+fn run_bench(command: &mut Command, how: How<'_>) -> Result<()> {
+    if how.is_quiet {
+        let stderr = io::stderr().as_fd().try_clone_to_owned();
+        command.stdout(stderr.context("standard error is closed")?);
+    } else {
+        println!("$ {}", Line(command));
+    }
+    let status = command
+        .stdin(Stdio::null())
+        .status()
+        .with_context(|| format!("cannot start `{}`", Line(command)))?;
+    if !status.success() {
+        bail!("`{}` failed: {status}", Line(command));
+    }
+    Ok(())
+}
+
+/// The names in what `--list` prints.
+fn listed_names(listed: &str) -> Vec<String> {
+    let names = listed
+        .lines()
+        .filter_map(|line| line.strip_suffix(": benchmark"));
+    let figures = names.filter(|name| *name != criterion::CALIBRATION);
+    figures.map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_listed_without_the_calibration() {
+        let listed = "calibration: benchmark\nengine/renewal/1000: benchmark\n\n2 benchmarks\n";
+        assert_eq!(listed_names(listed), ["engine/renewal/1000"]);
+    }
+}

@@ -1,0 +1,24 @@
+//! cargo-fuzz: builds the fuzz targets with what libFuzzer needs to see where they have been.
+
+use anyhow::Result;
+use xtask_lab::command::{self, command};
+
+use super::{missing, there};
+
+const VERSION: &str = "0.13.2";
+
+/// # Errors
+/// It is missing and could not be installed.
+pub fn ensure() -> Result<()> {
+    let what = format!("cargo-fuzz {VERSION}");
+    let installed = command::read(&mut command("cargo", ["fuzz", "--version"]));
+    if installed.is_ok_and(|line| line.trim() == what) {
+        there(&what);
+        return Ok(());
+    }
+    missing(&what, "building it, which takes a minute");
+    command::run(&mut command(
+        "cargo",
+        ["install", "cargo-fuzz", "--version", VERSION, "--locked"],
+    ))
+}

@@ -1,0 +1,151 @@
+//! The programs that the demo and the tests use.
+
+use std::{fs, path::Path, process::Command};
+
+use anyhow::{Context as _, Result};
+use xtask_lab::{
+    cleanup::Cleanup,
+    command::{self, command, privileged},
+};
+
+use super::{missing, there};
+
+/// Debian's package, and what of it is used.
+const PACKAGES: &[(&str, &str)] = &[
+    ("udhcpc", "client"),
+    ("isc-dhcp-client", "client"),
+    ("dhcpcd-base", "client"),
+    ("systemd", "client: systemd-networkd"),
+    ("isc-dhcp-relay", "relay agent"),
+    (
+        "dnsmasq-base",
+        "the other server on a link, relay agent, and in the comparison",
+    ),
+    ("kea-dhcp4-server", "in the comparison"),
+    ("kea-admin", "perfdhcp, which plays thousands of clients"),
+    ("isc-dhcp-server", "in the comparison"),
+    ("iproute2", "network namespaces and links"),
+    (
+        "bpftool",
+        "reads the pinned counters while no controller runs",
+    ),
+    ("ethtool", "has a veth end receive on a thread of its own"),
+    ("util-linux", "nsenter, unshare, chrt and taskset"),
+    ("tcpdump", "shows what passes in a lab that was kept"),
+];
+
+/// Packages with a service of their name, which Debian enables: it would start with the next boot.
+const WITH_SERVICE: [&str; 3] = ["isc-dhcp-relay", "kea-dhcp4-server", "isc-dhcp-server"];
+
+pub(super) fn ensure() -> Result<()> {
+    let what = "packages for demo and tests";
+    if !is_debian() {
+        println!("setup: {what}: this is not Debian; install what your system calls:");
+        for (package, usage) in PACKAGES {
+            println!("setup:   {package} ({usage})");
+        }
+        return Ok(());
+    }
+    let absent: Vec<&str> = PACKAGES
+        .iter()
+        .map(|(package, _)| *package)
+        .filter(|package| !is_package_installed(package))
+        .collect();
+    if absent.is_empty() {
+        there(what);
+        return Ok(());
+    }
+    missing(what, &format!("installing {}", absent.join(", ")));
+    let _no_service_starts = forbid_services()?;
+    if command::run(&mut install(&absent)).is_err() {
+        // The lists are missing, or older than what the mirror has by now.
+        command::run(&mut privileged(command("apt-get", ["update"])))?;
+        command::run(&mut install(&absent))?;
+    }
+    disable_services(&absent)
+}
+
+/// Those of packages that were there before are left as their owner has them.
+fn disable_services(installed: &[&str]) -> Result<()> {
+    for service in WITH_SERVICE
+        .iter()
+        .filter(|service| installed.contains(service))
+    {
+        let disable = command("update-rc.d", [*service, "disable"]);
+        command::run(&mut privileged(disable))?;
+    }
+    Ok(())
+}
+
+fn install(packages: &[&str]) -> Command {
+    let mut apt = command("apt-get", ["install", "--yes", "--no-install-recommends"]);
+    apt.args(packages).env("DEBIAN_FRONTEND", "noninteractive");
+    privileged(apt)
+}
+
+fn is_debian() -> bool {
+    fs::read_to_string("/etc/os-release").is_ok_and(|text| names_debian(&text))
+}
+
+/// Whether os-release(5) says Debian or something made of it.
+fn names_debian(os_release: &str) -> bool {
+    os_release
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("ID=")
+                .or_else(|| line.strip_prefix("ID_LIKE="))
+        })
+        .flat_map(|value| value.trim_matches(['"', '\'']).split_whitespace())
+        .any(|id| id == "debian")
+}
+
+fn is_package_installed(package: &str) -> bool {
+    let query = ["--show", "--showformat=${db:Status-Status}", package];
+    command::read(&mut command("dpkg-query", query)).is_ok_and(|status| status == "installed")
+}
+
+/// Keeps packages from starting their servers while they are installed (invoke-rc.d(8)), unless the
+/// system has a policy of its own.
+fn forbid_services() -> Result<Option<Cleanup>> {
+    const POLICY: &str = "/usr/sbin/policy-rc.d";
+    /// 101: action forbidden by policy.
+    const FORBID: &str = "#!/bin/sh\nexit 101\n";
+
+    if Path::new(POLICY).exists() {
+        return Ok(None);
+    }
+    let script = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
+    fs::write(script.path(), FORBID)?;
+    let mut install = command("install", ["--mode=755"]);
+    install.arg(script.path()).arg(POLICY);
+    let cleanup = Cleanup::new(|| {
+        if let Err(error) = command::run(&mut privileged(command("rm", ["-f", POLICY]))) {
+            eprintln!("setup: remove {POLICY} by hand: {error:#}");
+        }
+    });
+    command::run(&mut privileged(install))?;
+    Ok(Some(cleanup))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_debian_and_what_is_made_of_it() {
+        assert!(names_debian("NAME=\"Debian GNU/Linux\"\nID=debian\n"));
+        assert!(names_debian("ID=mint\nID_LIKE=\"ubuntu debian\"\n"));
+        assert!(!names_debian("ID=fedora\n"));
+        assert!(!names_debian("ID=arch\nHOME_URL=\"https://debian\"\n"));
+    }
+
+    #[test]
+    fn services_are_those_of_packages_that_are_installed() {
+        for service in WITH_SERVICE {
+            assert!(
+                PACKAGES.iter().any(|(package, _)| *package == service),
+                "{service}"
+            );
+        }
+    }
+}

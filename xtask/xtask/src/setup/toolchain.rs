@@ -1,0 +1,50 @@
+//! The Rust toolchain that `rust-toolchain.toml` pins.
+
+use anyhow::{Result, bail};
+use xtask_lab::{
+    command::{self, command, is_installed},
+    workspace,
+};
+
+use super::{missing, there};
+
+/// Makes sure of the toolchain and returns its version.
+pub(super) fn ensure() -> Result<String> {
+    let pinned = workspace::pinned_toolchain()?;
+    let what = format!("Rust {pinned}");
+    if version_in_use().is_ok_and(|version| version == pinned) {
+        there(&what);
+        return Ok(pinned);
+    }
+    missing(&what, "installing it through rustup");
+    if !is_installed("rustup") {
+        bail!("rustc is not {pinned}, and rustup is not here to install it: see https://rustup.rs");
+    }
+    let components = "rustfmt,clippy";
+    command::run(&mut command(
+        "rustup",
+        [
+            "toolchain",
+            "install",
+            &pinned,
+            "--profile=minimal",
+            "--component",
+            components,
+        ],
+    ))?;
+    let version = version_in_use()?;
+    if version != pinned {
+        bail!(
+            "rustc is still {version}, not {pinned}: is RUSTUP_TOOLCHAIN set, or another rustc first in PATH?"
+        );
+    }
+    Ok(pinned)
+}
+
+fn version_in_use() -> Result<String> {
+    let mut rustc = command("rustc", ["--version"]);
+    // `cargo xtask` hands its own toolchain down, which is what a plain `cargo build` would use as well.
+    let line = command::read(rustc.current_dir(workspace::root()))?;
+    let version = line.split_whitespace().nth(1).unwrap_or_default();
+    Ok(version.to_owned())
+}

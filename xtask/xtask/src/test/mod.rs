@@ -1,0 +1,143 @@
+//! `cargo xtask test`: everything that must hold, and one line at the end that says whether it does.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Command, ExitCode, Stdio},
+};
+
+use anyhow::{Context as _, Result};
+use xtask_lab::{
+    command::{self, Line},
+    workspace::{self, cargo},
+};
+use xtask_load::kernel;
+
+use crate::setup;
+
+mod tally;
+
+use tally::Tally;
+
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Runs only tests whose name contains this, without checks of format and lints.
+    filter: Option<String>,
+}
+
+/// Runs the tests. The last line printed counts them; a check or a step that failed counts as one.
+pub fn run(options: &Options) -> ExitCode {
+    let mut tally = Tally::default();
+    if let Err(error) = steps(options, &mut tally) {
+        tally.step_failed(&format!("{error:#}"));
+    }
+    tally.print_failures();
+    println!("{tally}");
+    if tally.failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
+    setup::run(&setup::Options::default())?;
+    let metadata = workspace::metadata()?;
+    if options.filter.is_none() {
+        for mut check in checks(&metadata) {
+            if let Err(error) = command::run(&mut check) {
+                tally.step_failed(&format!("{error:#}"));
+            }
+        }
+    }
+    // The end-to-end tests run the daemon, which `cargo test` alone does not build.
+    command::run(&mut cargo(["build", "--workspace"]))?;
+    command::run(&mut kernel::build()?)?;
+
+    let mut tests = cargo(["test", "--workspace", "--no-fail-fast"]);
+    tests.arg("--").args(&options.filter);
+    if command::as_root(&mut tests) {
+        // Those that only root can run are ignored by default.
+        tests.arg("--include-ignored");
+    } else {
+        println!("test: neither root nor sudo here: what needs privilege is skipped");
+    }
+    count(&mut tests, tally)?;
+
+    let has_benches = metadata
+        .packages
+        .iter()
+        .flat_map(|package| &package.targets)
+        .any(|target| target.kind.iter().any(|kind| kind == "bench"));
+    if has_benches && options.filter.is_none() {
+        // Without `--bench` among its arguments criterion runs each benchmark once.
+        let mut benches = cargo(["test", "--workspace", "--no-fail-fast", "--bench", "*"]);
+        command::as_root(&mut benches);
+        count(&mut benches, tally)?;
+    }
+    Ok(())
+}
+
+/// Format, lints of the host and of the BPF target, and the links inside the documentation.
+fn checks(metadata: &workspace::Metadata) -> [Command; 4] {
+    let format = cargo(["fmt", "--all", "--check"]);
+    let host = cargo([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]);
+    let mut bpf = cargo([
+        "clippy",
+        "--package=dhcp-ebpf",
+        "--package=dhcp-restore-ebpf",
+        "--package=xtask-load-ebpf",
+        "--features=dhcp-ebpf/program,dhcp-restore-ebpf/program,xtask-load-ebpf/program",
+        "--bins",
+        "--target=bpfel-unknown-none",
+        "-Zbuild-std=core",
+        "--release",
+    ]);
+    // A folder of its own: RUSTC_BOOTSTRAP makes cargo take everything for changed.
+    bpf.arg("--target-dir")
+        .arg(metadata.target_directory.join("bpf-clippy"))
+        .args(["--", "-D", "warnings"])
+        .env("RUSTC_BOOTSTRAP", "1");
+    let mut doc = cargo([
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+    ]);
+    doc.env(
+        "RUSTDOCFLAGS",
+        "-D warnings -A rustdoc::private_intra_doc_links",
+    );
+    [format, host, bpf, doc]
+}
+
+/// Runs test programs, shows what they print and counts what they report.
+fn count(tests: &mut Command, tally: &mut Tally) -> Result<()> {
+    println!("$ {}", Line(tests));
+    let mut running = tests
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start `{}`", Line(tests)))?;
+    let failed_before = tally.failed;
+    if let Some(output) = running.stdout.take() {
+        // A test may print what is no UTF-8.
+        for line in BufReader::new(output).split(b'\n') {
+            let line = line?;
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            tally.line(&line);
+        }
+    }
+    let status = running.wait()?;
+    if !status.success() && tally.failed == failed_before {
+        // It did not compile, or a test program died before it could report.
+        tally.step_failed(&format!("`{}` failed: {status}", Line(tests)));
+    }
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! The address that a client is given is in use by another host.
+//!
+//! systemd-networkd is not among the clients: it means to decline, and then cannot send its DECLINE
+//! (systemd issue 39460).
+
+use anyhow::Result;
+use xtask_lab::{
+    Lab, Namespace,
+    client::{Dhclient, Dhcpcd, Udhcpc},
+    config,
+    raw::{Path, RawClient},
+    server::Server,
+    topology::{CLIENT_INTERFACE, PREFIX_LEN, Switched},
+};
+
+use crate::{wait_engine, wait_state};
+
+/// The pool's only address is another host's. The client declines it, and nobody is offered it then.
+fn decline<C>(start: impl Fn(&Namespace) -> Result<C> + Sync) -> Result<()> {
+    Lab::run_in_both_modes(|lab| {
+        let net = Switched::new(lab, 3)?;
+        let [client, host, next] = net.clients.as_slice() else {
+            unreachable!("three were asked for");
+        };
+        let taken = config::LOCAL_POOL;
+        host.add_address(CLIENT_INTERFACE, taken, PREFIX_LEN)?;
+        let pool = format!("{taken}-{taken}");
+        let settings = config::local_with_pool(r#"decline-time = "1h""#, &pool);
+        let server = Server::start(lab, &net.server, &settings)?;
+
+        let _client = start(client)?;
+        wait_engine(&server, "declined", 1)?;
+        wait_state(&server, taken, Some("quarantined"))?;
+
+        let next = RawClient::open(next)?;
+        next.ask_in_vain(&next.discover(), Path::BROADCAST)
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn c069_c072_udhcpc_declines_an_address_in_use() -> Result<()> {
+    decline(|client| Udhcpc::start_with(client, &["-a"]))
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn c069_c072_dhcpcd_declines_an_address_in_use() -> Result<()> {
+    decline(Dhcpcd::start_probing)
+}
+
+/// It leaves it to its script to find out; ours says so once.
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn c069_c072_dhclient_declines_an_address_in_use() -> Result<()> {
+    decline(Dhclient::start_refusing_once)
+}

@@ -1,0 +1,75 @@
+//! A flood of DISCOVERs from hardware addresses that are nobody's, a fifth of what `cargo xtask bench compare` sends.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use dhcp_common::{abi::Limit, defaults::UNKNOWN_LIMIT, outcome::Outcome};
+use xtask_compare::throughput::{flood, plan::Flood};
+use xtask_lab::Lab;
+use xtask_load::site::Site;
+
+use crate::SOON;
+
+const FLOOD: Flood = Flood {
+    per_second: 200_000,
+    renewing: 500,
+    renewals: 5000,
+    firmware: 50,
+    firmware_renewals: 100,
+    new_clients: 20,
+    time: Duration::from_secs(1),
+};
+
+/// What the program hands on of clients that it does not know, in so many seconds.
+fn most_admitted(seconds: f64) -> f64 {
+    let Limit {
+        interval_ns,
+        burst_ns,
+    } = UNKNOWN_LIMIT;
+    (seconds * 1e9 + burst_ns as f64) / interval_ns as f64 + 1.0
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_flood_takes_nothing_from_clients_that_have_leases_and_little_of_an_operators_time()
+-> Result<()> {
+    let _crowd = crate::crowd();
+    Lab::run(|lab| {
+        let site = Site::new(lab)?;
+        let server = flood::start(lab, &site)?;
+        let before = server.stats()?;
+        let run = flood::play(&site, &server, &FLOOD, 1)?;
+        let amid = run.amid.context("there was no flood")?;
+        assert!(
+            amid.bogus_per_s > f64::from(FLOOD.per_second) * 0.5,
+            "{run:?}"
+        );
+        assert!(run.per_s > f64::from(FLOOD.renewals) * 0.5, "{run:?}");
+        assert!(run.loss == 0.0, "{run:?}");
+        let by_controller = amid.by_controller;
+        assert!(
+            by_controller.begun > f64::from(FLOOD.firmware_renewals) * 0.5,
+            "{run:?}"
+        );
+        assert_eq!(by_controller.completed, by_controller.begun, "{run:?}");
+        assert!(amid.asked_p99_us < SOON.as_secs_f64() * 1e6, "{run:?}");
+        // They are tried; which of them get through is up to chance.
+        assert!(
+            amid.new_clients.begun > f64::from(FLOOD.new_clients) * 0.5,
+            "{run:?}"
+        );
+
+        let counted = server.stats()?.since(&before);
+        let flooded = (FLOOD.time + Flood::REST).as_secs_f64();
+        // Leases that were made before the flood, in less than two seconds.
+        let others = f64::from(FLOOD.renewing + FLOOD.firmware);
+        let admitted = counted.of(Outcome::UnknownClient) as f64;
+        assert!(
+            admitted < most_admitted(flooded * 1.5) + others,
+            "{counted}"
+        );
+        let limited = counted.of(Outcome::Limited) as f64;
+        assert!(limited > amid.bogus_per_s * flooded * 0.5, "{counted}");
+        Ok(())
+    })
+}

@@ -1,0 +1,87 @@
+//! What the kernel promises by itself, and what it does not.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use dhcp_common::outcome::Outcome;
+use dhcproto::v4::MessageType;
+use xtask_lab::{
+    Lab, config,
+    raw::{Path, RawClient, expect},
+    server::Server,
+    topology::{Direct, SERVER, SERVER_INTERFACE},
+};
+
+use crate::wait_engine;
+
+/// The horizon of a new lease is eight seconds away.
+const NEAR: &str = "lease-time = \"4s\"\nhorizon-leases = 1";
+/// A renewal is due half a lease after the last one; this is half of that.
+const EACH: Duration = Duration::from_secs(1);
+
+/// Far beyond the first horizon, every renewal is still the kernel's: the controller has extended the
+/// horizon each time that the kernel asked.
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn c062_the_controller_extends_the_horizon_while_the_kernel_renews() -> Result<()> {
+    Lab::run(|lab| {
+        let net = Direct::new(lab)?;
+        let server = Server::start(lab, &net.server, &config::local(NEAR))?;
+        let client = RawClient::open(&net.client)?;
+        let address = client.lease()?.address();
+        let path = Path::unicast(address, SERVER, net.server.mac(SERVER_INTERFACE)?);
+        let leased = server.stats()?;
+        let renewals = 12;
+        for _ in 0..renewals {
+            thread::sleep(EACH);
+            let ack = client.ask(&client.extend(address), path)?;
+            expect(&ack, MessageType::Ack)?;
+        }
+        let counted = server.stats()?.since(&leased);
+        assert_eq!(counted.of(Outcome::AckedRenewing), renewals, "{counted}");
+        assert_eq!(counted.slow(), 0, "{counted}");
+        assert!(server.stats()?.engine("horizon_extended") >= 2);
+        Ok(())
+    })
+}
+
+/// Without a controller the kernel renews up to the horizon, and then promises nothing; with one again
+/// the client goes on at once.
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn c062_without_a_controller_the_kernel_stops_at_the_horizon() -> Result<()> {
+    Lab::run(|lab| {
+        let net = Direct::new(lab)?;
+        let mut server = Server::start(lab, &net.server, &config::local(NEAR))?;
+        let client = RawClient::open(&net.client)?;
+        // Commits end after they began: the horizon is later than eight seconds from here.
+        let begun = Instant::now();
+        let address = client.lease()?.address();
+        let path = Path::unicast(address, SERVER, net.server.mac(SERVER_INTERFACE)?);
+        server.kill();
+        let leased = server.pinned_stats()?;
+
+        let mut renewals = 0;
+        while begun.elapsed() < Duration::from_secs(3) {
+            let ack = client.ask(&client.extend(address), path)?;
+            expect(&ack, MessageType::Ack)?;
+            renewals += 1;
+            thread::sleep(EACH);
+        }
+        // Four seconds more than this are not on disk.
+        thread::sleep(Duration::from_millis(5500).saturating_sub(begun.elapsed()));
+        client.ask_in_vain(&client.extend(address), path)?;
+        let counted = server.pinned_stats()?.since(&leased);
+        assert_eq!(counted.of(Outcome::AckedRenewing), renewals, "{counted}");
+        assert_eq!(counted.of(Outcome::Unserved), 1, "{counted}");
+
+        server.start_again()?;
+        let ack = client.ask(&client.extend(address), path)?;
+        expect(&ack, MessageType::Ack)?;
+        assert_eq!(ack.address(), address);
+        wait_engine(&server, "acked", 1)
+    })
+}

@@ -1,0 +1,178 @@
+//! The first founding case: an offer is not taken, and its address is free at once.
+
+use std::{thread, time::Duration};
+
+use anyhow::Result;
+use dhcproto::v4::MessageType;
+use xtask_lab::{
+    Lab,
+    client::{Client as _, Udhcpc},
+    config,
+    raw::{Path, RawClient, Reply, expect},
+    relay::Relay,
+    server::Server,
+    topology::{Direct, Relayed, SERVER},
+    wait,
+};
+
+use crate::{OTHER_SERVER, SOON};
+
+/// An address so scarce that nobody else can have it while it is held.
+const ONE: &str = "10.77.0.100-10.77.0.100";
+const HELD_LONG: &str = r#"offer-time = "10m""#;
+/// Long enough to be late, and short enough to be waited for.
+const HELD_SHORT: &str = r#"offer-time = "2s""#;
+const HOLD: Duration = Duration::from_secs(2);
+/// Before the deadline, and close to it.
+const JUST_BEFORE: Duration = Duration::from_millis(1800);
+
+/// The client names another server, and must hear nothing of it (c039).
+fn choose_other(client: &RawClient, offer: &Reply) -> Result<()> {
+    let choice = client.select(OTHER_SERVER, offer.address());
+    client.ask_in_vain(&choice, Path::BROADCAST)
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn c039_c040_an_offer_not_taken_is_free_at_once() -> Result<()> {
+    Lab::run_in_both_modes(|lab| {
+        let net = Direct::new(lab)?;
+        let settings = config::local_with_pool(HELD_LONG, ONE);
+        let server = Server::start(lab, &net.server, &settings)?;
+        let first = RawClient::open(&net.client)?;
+        let second = RawClient::open(&net.client)?.with_mac([2, 0, 0, 0, 1, 2]);
+
+        let offer = first.offer()?;
+        second.ask_in_vain(&second.discover(), Path::BROADCAST)?;
+        choose_other(&first, &offer)?;
+        assert_eq!(server.offers()?, []);
+        assert_eq!(second.lease()?.address(), offer.address());
+        assert_eq!(server.stats()?.engine("offer_declined"), 1);
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn c039_c040_a_relayed_offer_not_taken_is_free_at_once() -> Result<()> {
+    Lab::run_in_both_modes(|lab| {
+        let net = Relayed::new(lab, 2)?;
+        let server = Server::start(lab, &net.server, &config::relayed(HELD_LONG))?;
+        let _relay = Relay::start(&net.relay, true)?;
+        let [first, second] = net.clients.as_slice() else {
+            unreachable!("two were asked for");
+        };
+        let (first, second) = (RawClient::open(first)?, RawClient::open(second)?);
+
+        // The relay agent takes a moment to listen.
+        let offer = wait::until("an OFFER through the relay agent", SOON, || {
+            Ok(first.offer().ok())
+        })?;
+        choose_other(&first, &offer)?;
+        assert_eq!(server.offers()?, []);
+        let next = second.ask(&second.discover_address(offer.address()), Path::BROADCAST)?;
+        expect(&next, MessageType::Offer)?;
+        assert_eq!(next.address(), offer.address());
+        Ok(())
+    })
+}
+
+/// The offer's own deadline, a moment later, must not end what the address has become since.
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn c040_an_offer_not_taken_just_before_its_deadline_is_freed_once() -> Result<()> {
+    Lab::run_in_both_modes(|lab| {
+        let net = Direct::new(lab)?;
+        let settings = config::local_with_pool(HELD_SHORT, ONE);
+        let server = Server::start(lab, &net.server, &settings)?;
+        let first = RawClient::open(&net.client)?;
+        let second = RawClient::open(&net.client)?.with_mac([2, 0, 0, 0, 1, 2]);
+
+        let offer = first.offer()?;
+        thread::sleep(JUST_BEFORE);
+        choose_other(&first, &offer)?;
+        let address = second.lease()?.address();
+        assert_eq!(address, offer.address());
+        // What is awaited is that nothing happens.
+        thread::sleep(HOLD);
+        assert_eq!(server.lease_state(address)?.as_deref(), Some("bound"));
+        let stats = server.stats()?;
+        assert_eq!(stats.engine("offer_declined"), 1);
+        assert_eq!(stats.engine("offer_expired"), 0);
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn c043_an_offer_taken_just_before_its_deadline_is_a_lease() -> Result<()> {
+    Lab::run_in_both_modes(|lab| {
+        let net = Direct::new(lab)?;
+        let settings = config::local_with_pool(HELD_SHORT, ONE);
+        let server = Server::start(lab, &net.server, &settings)?;
+        let client = RawClient::open(&net.client)?;
+
+        let address = client.offer()?.address();
+        thread::sleep(JUST_BEFORE);
+        let ack = client.ask(&client.select(SERVER, address), Path::BROADCAST)?;
+        expect(&ack, MessageType::Ack)?;
+        thread::sleep(HOLD);
+        assert_eq!(server.lease_state(address)?.as_deref(), Some("bound"));
+        assert_eq!(server.stats()?.engine("offer_expired"), 0);
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn c028_an_offer_neither_taken_nor_refused_is_free_after_its_time() -> Result<()> {
+    Lab::run_in_both_modes(|lab| {
+        let net = Direct::new(lab)?;
+        let settings = config::local_with_pool(HELD_SHORT, ONE);
+        let server = Server::start(lab, &net.server, &settings)?;
+        let first = RawClient::open(&net.client)?;
+        let second = RawClient::open(&net.client)?.with_mac([2, 0, 0, 0, 1, 2]);
+
+        let address = first.offer()?.address();
+        second.ask_in_vain(&second.discover(), Path::BROADCAST)?;
+        wait::until("the offer to expire", SOON, || {
+            Ok(server.offers()?.is_empty().then_some(()))
+        })?;
+        assert_eq!(second.offer()?.address(), address);
+        assert_eq!(server.stats()?.engine("offer_expired"), 1);
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn c041_a_lease_stays_when_its_client_chooses_another_server() -> Result<()> {
+    Lab::run_in_both_modes(|lab| {
+        let net = Direct::new(lab)?;
+        let server = Server::start(lab, &net.server, &config::local(HELD_LONG))?;
+        let client = RawClient::open(&net.client)?;
+        let ack = client.lease()?;
+        choose_other(&client, &ack)?;
+        let state = server.lease_state(ack.address())?;
+        assert_eq!(state.as_deref(), Some("bound"));
+        assert_eq!(server.stats()?.engine("offer_declined"), 0);
+        Ok(())
+    })
+}
+
+/// And it is a real client that gets it.
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn c040_the_next_real_client_gets_what_was_not_taken() -> Result<()> {
+    Lab::run_in_both_modes(|lab| {
+        let net = Direct::new(lab)?;
+        let settings = config::local_with_pool(HELD_LONG, ONE);
+        let _server = Server::start(lab, &net.server, &settings)?;
+        let undecided = RawClient::open(&net.client)?.with_mac([2, 0, 0, 0, 1, 2]);
+        let offer = undecided.offer()?;
+        choose_other(&undecided, &offer)?;
+        let client = Udhcpc::start(&net.client)?;
+        assert_eq!(client.wait_bound()?, offer.address());
+        Ok(())
+    })
+}

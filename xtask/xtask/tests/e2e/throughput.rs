@@ -1,0 +1,87 @@
+//! A comparison of seconds, with whatever other servers are installed.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use xtask_compare::{
+    answers::Contender,
+    throughput::{
+        self, Selection, Server, Work, chart, page,
+        plan::Plan,
+        row::{self, Row, find},
+    },
+};
+
+const PLAN: Plan = Plan {
+    rounds: 1,
+    storms: 1,
+    at_one_depth: 1,
+    time: Duration::from_millis(300),
+    in_flight: &[16],
+    new_clients_per_second: 20_000,
+    renewing: 50,
+    storm: 20,
+    storm_time: Duration::from_secs(15),
+    renewing_many: None,
+    storm_many: Some(2000),
+    flood: None,
+};
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn servers_are_compared_as_far_as_they_are_installed() -> Result<()> {
+    let _crowd = crate::crowd();
+    // One is taken for missing, whatever is installed.
+    let measured =
+        throughput::measure(&PLAN, &Selection::default(), &|contender| match contender {
+            Contender::Dnsmasq => Ok(None),
+            _ => throughput::installed(contender),
+        })?;
+    let rows = &measured.rows;
+    assert!(measured.absent.contains(&Contender::Dnsmasq));
+    for absent in &measured.absent {
+        let absent = Server::Kept(*absent);
+        assert!(rows.iter().all(|row| row.server != absent), "{rows:?}");
+    }
+    for (contender, _) in &measured.versions {
+        for work in Work::ALL.iter().filter(|work| !work.is_ours()) {
+            let row = find(rows, Server::Kept(*contender), *work);
+            let row = row.with_context(|| format!("{contender} has no row of {work:?}"))?;
+            assert!(row.per_s > 1.0 && row.p50_us > 0.0, "{row:?}");
+            assert!(row.p50_us <= row.p99_us && row.loss < 0.5, "{row:?}");
+        }
+    }
+    let rate = |server| find(rows, server, Work::Renewals).map(|row| row.per_s);
+    let ours = rate(Server::XDHCPD).context("xdhcpd was not measured")?;
+    let ceiling = rate(Server::Reflector).context("the reflector was not measured")?;
+    assert!(ceiling > ours * 0.9, "{rows:?}");
+    for row in rows.iter().filter(|row| row.workload == Work::Renewals) {
+        let is_other = !matches!(row.server, Server::Reflector | Server::XDHCPD);
+        assert!(!is_other || ours > row.per_s, "{rows:?}");
+    }
+    let storm = find(rows, Server::XDHCPD, Work::StormOfManyClients).context("no storm")?;
+    assert!(storm.loss == 0.0, "{storm:?}");
+    // The first of each kind of request shows the program how it is answered.
+    let slow = measured
+        .storm_slow
+        .context("the controller was not asked")?;
+    assert!(slow < 20, "{slow} frames were handed on");
+
+    let json = row::to_json(rows)?;
+    let read: Vec<Row> = serde_json::from_str(&json)?;
+    assert_eq!(read.len(), rows.len());
+    for (read, row) in read.iter().zip(rows) {
+        assert_eq!((read.server, read.workload), (row.server, row.workload));
+        // The last digit of a number is not kept.
+        assert!((read.per_s / row.per_s - 1.0).abs() < 1e-9, "{read:?}");
+    }
+    let table = page::table(&measured, &PLAN, "a machine");
+    assert!(table.contains("dnsmasq was not installed"), "{table}");
+    assert!(!table.contains("| dnsmasq |"), "{table}");
+    let drawn = chart::svg(rows)?;
+    assert!(
+        drawn.contains("xdhcpd") && !drawn.contains("dnsmasq"),
+        "{drawn}"
+    );
+    Ok(())
+}
