@@ -4,6 +4,8 @@
 //! meaning of a field, raises [`ABI_VERSION`]: the loader refuses to adopt maps of another version.
 //!
 //! Times are nanoseconds of `CLOCK_BOOTTIME`; [`FOREVER_NS`] never comes.
+//!
+//! To read on: `dhcp-ebpf/src/respond.rs`, the life of a frame in the kernel.
 
 mod binding;
 mod client;

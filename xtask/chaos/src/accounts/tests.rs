@@ -1,3 +1,5 @@
+//! The accounts, fed with what a link may show.
+
 use xtask_lab::witness::Accounts as _;
 
 use super::*;

@@ -11,7 +11,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::measure::{Beside, Measure, Measures};
 
-/// The bench that every program of benches has; see `benches/calibration.rs`.
+/// The bench that every program of benches has; see `benches/src/calibration.rs`.
 pub const CALIBRATION: &str = "calibration";
 
 /// Of many short measurements a low part counts: others who use the machine only add.
