@@ -41,7 +41,7 @@ fn subnet(lines: &str) -> String {
 fn the_example_is_good_and_means_what_its_comments_say() {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../../docs/xdhcpd.example.toml"
+        "/../../dist/xdhcpd.example.toml"
     );
     let config = Config::load(Path::new(path)).unwrap_or_else(|problems| panic!("{problems}"));
     let defaults = good(GOOD);

@@ -14,7 +14,7 @@ use super::draft::{Class, Condition, Draft, Owner, Pool, Reservation, Settings, 
 pub fn render(draft: &Draft, origin: &str) -> String {
     let mut out = format!(
         "# Converted from {origin}. What could not be carried over is in the list that came with it;\n\
-         # `xdhcpd check` says what this means, and docs/xdhcpd.example.toml what else there is.\n"
+         # `xdhcpd check` says what this means, and dist/xdhcpd.example.toml what else there is.\n"
     );
     table(&mut out, "[defaults]", "defaults", &draft.defaults, &[]);
     for interface in &draft.interfaces {
