@@ -16,13 +16,10 @@ use xtask_lab::witness;
 
 use super::{
     conditions::{Conditions, Moment, Trouble},
-    exchange::{Asked, Claim, Exchange, requested},
+    exchange::{Asked, Claim, Client, Exchange, requested},
     rule::{Rule, Violation},
     standing::Standing,
 };
-
-/// What stands in `chaddr`. Clients of one lab have different ones, whatever else identifies them.
-pub type Client = [u8; 6];
 
 /// Longest time until a known client has its answer. What takes it so long is this machine: the kernel answers in
 /// microseconds, the controller in some milliseconds.

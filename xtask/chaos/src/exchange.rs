@@ -4,7 +4,10 @@ use std::net::Ipv4Addr;
 
 use dhcproto::v4::{DhcpOption, Message, MessageType, OptionCode};
 
-use super::{accounts::Client, conditions::Moment};
+use super::conditions::Moment;
+
+/// What stands in `chaddr`. Clients of one lab have different ones, whatever else identifies them.
+pub type Client = [u8; 6];
 
 /// What an answer is recognized by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

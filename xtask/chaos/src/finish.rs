@@ -8,10 +8,10 @@ use std::{
 };
 
 use anyhow::Result;
-use xtask_lab::raw::{Path, RawClient};
+use xtask_lab::{raw::RawClient, wire::Path};
 
 use super::{
-    accounts::Client,
+    exchange::Client,
     fleet::{Fleet, Order},
     rule::Rule,
     scene::{self, LONGEST_LEASE_SECS, RESERVED, Scene, TERMS, Variant},

@@ -9,7 +9,7 @@ use dhcproto::v4::{
     relay::{RelayAgentInformation, RelayInfo},
 };
 use rand::{Rng as _, rngs::StdRng};
-use xtask_lab::raw::{self, Path};
+use xtask_lab::{raw, wire::Path};
 
 use super::scene::{AGENT, GATEWAY, SERVER};
 

@@ -7,7 +7,7 @@ use std::{
 
 use xtask_lab::topology::{SERVER_INTERFACE, mac_text};
 
-use super::accounts::{Client, Terms};
+use super::{accounts::Terms, exchange::Client};
 
 pub const PREFIX_LEN: u8 = 16;
 /// The server on the link of its own clients.

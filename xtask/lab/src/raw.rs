@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use dhcp_common::wire::{BOOTP_MIN_LEN, CLIENT_PORT, MAC_BROADCAST, SERVER_PORT};
+use dhcp_common::wire::{BOOTP_MIN_LEN, MAC_BROADCAST, SERVER_PORT};
 use dhcproto::{
     Decodable as _, Decoder, Encodable as _, Encoder,
     v4::{DhcpOption, Message, MessageType, Opcode, OptionCode},
@@ -14,7 +14,7 @@ use super::{
     Namespace,
     topology::CLIENT_INTERFACE,
     wait,
-    wire::{Datagram, Wire},
+    wire::{Datagram, Path, Wire},
 };
 
 /// How long an answer may take.
@@ -28,49 +28,6 @@ pub struct RawClient {
     wire: Wire,
     mac: [u8; 6],
     vlan: Option<VlanId>,
-}
-
-/// The headers under a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Path {
-    pub destination_mac: [u8; 6],
-    pub source: Ipv4Addr,
-    pub destination: Ipv4Addr,
-    pub source_port: u16,
-    pub destination_port: u16,
-}
-
-impl Path {
-    /// As a client without an address sends.
-    pub const BROADCAST: Self = Self {
-        destination_mac: MAC_BROADCAST,
-        source: Ipv4Addr::UNSPECIFIED,
-        destination: Ipv4Addr::BROADCAST,
-        source_port: CLIENT_PORT,
-        destination_port: SERVER_PORT,
-    };
-
-    /// As a client in REBINDING sends.
-    pub const fn broadcast_from(source: Ipv4Addr) -> Self {
-        Self {
-            source,
-            ..Self::BROADCAST
-        }
-    }
-
-    /// As a client in RENEWING sends, to a host or to the router towards it.
-    pub const fn unicast(
-        source: Ipv4Addr,
-        destination: Ipv4Addr,
-        destination_mac: [u8; 6],
-    ) -> Self {
-        Self {
-            destination_mac,
-            source,
-            destination,
-            ..Self::BROADCAST
-        }
-    }
 }
 
 /// An answer, its checksums verified.

@@ -2,11 +2,13 @@
 
 use std::{
     io::IoSliceMut,
+    net::Ipv4Addr,
     os::fd::{AsFd as _, AsRawFd, OwnedFd},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, ensure};
+use dhcp_common::wire::{CLIENT_PORT, MAC_BROADCAST, SERVER_PORT};
 use etherparse::{
     Ethernet2Header, Ipv4Header, LinkHeader, NetHeaders, PacketHeaders, TransportHeader, UdpHeader,
 };
@@ -25,7 +27,7 @@ use nix::{
     },
 };
 
-use super::{Namespace, raw::Path};
+use super::Namespace;
 
 const POLL_MICROS: i64 = 20_000;
 const LARGEST_FRAME: usize = 2048;
@@ -185,6 +187,49 @@ pub fn missed(socket: &impl AsRawFd) -> Result<u32> {
     };
     Errno::result(result).context("cannot read the statistics of a packet socket")?;
     Ok(stats.tp_drops)
+}
+
+/// The headers under a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    pub destination_mac: [u8; 6],
+    pub source: Ipv4Addr,
+    pub destination: Ipv4Addr,
+    pub source_port: u16,
+    pub destination_port: u16,
+}
+
+impl Path {
+    /// As a client without an address sends.
+    pub const BROADCAST: Self = Self {
+        destination_mac: MAC_BROADCAST,
+        source: Ipv4Addr::UNSPECIFIED,
+        destination: Ipv4Addr::BROADCAST,
+        source_port: CLIENT_PORT,
+        destination_port: SERVER_PORT,
+    };
+
+    /// As a client in REBINDING sends.
+    pub const fn broadcast_from(source: Ipv4Addr) -> Self {
+        Self {
+            source,
+            ..Self::BROADCAST
+        }
+    }
+
+    /// As a client in RENEWING sends, to a host or to the router towards it.
+    pub const fn unicast(
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+        destination_mac: [u8; 6],
+    ) -> Self {
+        Self {
+            destination_mac,
+            source,
+            destination,
+            ..Self::BROADCAST
+        }
+    }
 }
 
 /// A UDP datagram and the headers under it.

@@ -357,7 +357,7 @@ mod tests {
                 assert_eq!(message.ciaddr(), address);
                 assert_eq!(requested, None);
             } else {
-                assert_eq!(datagram.path, xtask_lab::raw::Path::BROADCAST);
+                assert_eq!(datagram.path, xtask_lab::wire::Path::BROADCAST);
                 let wanted = DhcpOption::RequestedIpAddress(address);
                 assert_eq!(requested, (ask != Ask::Discover).then_some(&wanted));
             }

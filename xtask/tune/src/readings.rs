@@ -238,3 +238,43 @@ pub struct Process {
     /// What its control group may take, in octets.
     pub memory_max: Option<u64>,
 }
+
+impl Readings {
+    pub(crate) fn driver(&self) -> &str {
+        self.link.driver.as_deref().unwrap_or("a nameless driver")
+    }
+
+    pub(crate) fn is_veth(&self) -> bool {
+        self.link.peer.is_some()
+    }
+
+    /// Whether it is a NIC, or is taken for one by the kernel.
+    pub(crate) fn has_interrupts(&self) -> bool {
+        self.link.kind.is_none() && self.link.driver.is_some()
+    }
+
+    pub(crate) fn has_zero_copy(&self) -> bool {
+        self.xdp.as_ref().is_some_and(|xdp| xdp.zero_copy)
+    }
+
+    /// Receive queues, each of which has a socket of the controller's.
+    pub(crate) fn queues(&self) -> u32 {
+        self.channels
+            .as_ref()
+            .map_or(1, |channels| channels.queues().max(1))
+    }
+
+    /// CPUs for the queues, the nearest first.
+    pub(crate) fn cpus_for_queues(&self) -> Vec<u32> {
+        let mut cpus = self.cpus.local.clone();
+        let others = self.cpus.online.iter();
+        cpus.extend(others.filter(|cpu| !self.cpus.local.contains(cpu)));
+        cpus
+    }
+
+    pub(crate) fn cpu_count(&self) -> u32 {
+        u32::try_from(self.cpus.online.len())
+            .unwrap_or(u32::MAX)
+            .max(1)
+    }
+}

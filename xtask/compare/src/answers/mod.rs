@@ -13,6 +13,7 @@ use xtask_lab::{
 
 pub mod answer;
 pub mod cases;
+mod column;
 pub mod contender;
 pub mod page;
 pub mod plan;
@@ -20,6 +21,7 @@ pub mod player;
 pub mod request;
 mod verdict;
 
+pub use column::Column;
 pub use contender::Contender;
 use plan::{LAN, SUBNETS, Setting};
 use player::Player;
@@ -27,15 +29,6 @@ pub use verdict::objections;
 
 /// The page, from the workspace's root.
 pub const PAGE: &str = "docs/COMPARISON.md";
-
-/// What one server has answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
-    pub contender: Contender,
-    pub version: String,
-    /// A cell for each case, in their order.
-    pub cells: Vec<String>,
-}
 
 /// Plays with every server that is installed, and writes the page. The daemon must have been built.
 ///

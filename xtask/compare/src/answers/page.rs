@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
 
-use super::{Column, Contender, cases};
+use super::{cases, column::Column, contender::Contender};
 
 const BEGIN: &str = "<!-- written by `cargo xtask compare` -->";
 const END: &str = "<!-- end of what is written -->";

@@ -6,10 +6,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use dhcp_common::wire::{message_type, option};
 use xtask_lab::{
     Namespace,
-    raw::Path,
     topology::{CLIENT_INTERFACE, RELAY, SERVER, SERVER_INTERFACE},
     wait,
-    wire::{Datagram, Wire},
+    wire::{Datagram, Path, Wire},
 };
 
 use super::{

@@ -8,7 +8,7 @@ use dhcp_common::wire::{
     SERVER_PORT, SNAME_LEN, UDP_LEN, option,
 };
 use etherparse::{EtherType, Ethernet2Header, IpFragOffset, IpNumber, Ipv4Header, PacketBuilder};
-use xtask_lab::raw::Path;
+use xtask_lab::wire::Path;
 
 const CHADDR_LEN: usize = 16;
 const MAC_LEN: usize = 6;

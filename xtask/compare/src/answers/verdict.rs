@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Column, Contender, cases};
+use super::{cases, column::Column, contender::Contender};
 
 /// What xdhcpd's answer to a request is among all answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

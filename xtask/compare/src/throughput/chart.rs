@@ -7,8 +7,9 @@ use plotters::{
 };
 
 use super::{
-    Server, Work, page,
+    page,
     row::{Row, find},
+    subject::{Server, Work},
 };
 
 const SIZE: (u32, u32) = (900, 420);

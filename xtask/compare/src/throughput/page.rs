@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use anyhow::{Context as _, Result};
 
 use super::{
-    Measured, Server, Work,
+    measured::Measured,
     plan::Plan,
     row::{Amid, Row, find},
+    subject::{Server, Work},
 };
 
 const BEGIN: &str = "<!-- written by `cargo xtask bench compare` -->";

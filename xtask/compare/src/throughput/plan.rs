@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Work;
+use super::subject::Work;
 
 /// Numbers for all servers alike.
 #[derive(Clone, Copy, Debug, PartialEq)]

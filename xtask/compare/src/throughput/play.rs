@@ -16,7 +16,12 @@ use xtask_load::{
     site::{self, AGENT, Placement, SERVER, Site},
 };
 
-use super::{Plan, Server, Work, config, flood, row::Run};
+use super::{
+    config, flood,
+    plan::Plan,
+    row::Run,
+    subject::{Server, Work},
+};
 use crate::answers::{
     Contender,
     answer::Answer,

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{Server, Work};
+use super::subject::{Server, Work};
 
 /// One run of a workload.
 #[derive(Clone, Copy, Debug, PartialEq)]

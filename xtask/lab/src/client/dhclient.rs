@@ -4,7 +4,10 @@ use std::{fs, net::Ipv4Addr, path::PathBuf, process::Command};
 
 use anyhow::Result;
 
-use super::{Client, Event, Hook};
+use super::{
+    hook::Hook,
+    running::{Client, Event},
+};
 use crate::{Namespace, Process, command, topology::CLIENT_INTERFACE};
 
 #[derive(Debug)]

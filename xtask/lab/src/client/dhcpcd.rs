@@ -5,7 +5,10 @@ use std::fs;
 use anyhow::Result;
 use nix::sys::signal::Signal;
 
-use super::{Client, Event, Hook};
+use super::{
+    hook::Hook,
+    running::{Client, Event},
+};
 use crate::{Namespace, Process, topology::CLIENT_INTERFACE};
 
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::{fs, net::Ipv4Addr, time::Duration};
 use anyhow::Result;
 use nix::sys::signal::Signal;
 
-use super::{Client, Event};
+use super::running::{Client, Event};
 use crate::{Namespace, Process, topology::CLIENT_INTERFACE};
 
 #[derive(Debug)]

@@ -3,7 +3,10 @@
 use anyhow::Result;
 use nix::sys::signal::Signal;
 
-use super::{Client, Event, Hook};
+use super::{
+    hook::Hook,
+    running::{Client, Event},
+};
 use crate::{Namespace, Process, napi, topology::CLIENT_INTERFACE};
 
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What the driver can do at all.
 
-use super::Setting;
+use super::setting::Setting;
 use crate::readings::{Peer, Program, Readings};
 
 /// What a frame of a page may hold in most drivers without support for more than one buffer.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Setting, on_off};
+use super::setting::{Setting, on_off};
 use crate::{
     cpu_list,
     knob::Knob,

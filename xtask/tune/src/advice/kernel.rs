@@ -2,7 +2,7 @@
 
 use dhcp_common::abi::{SLOW_FRAME_LEN, SLOW_TX_FRAMES};
 
-use super::Setting;
+use super::setting::Setting;
 use crate::{knob::Knob, readings::Readings};
 
 /// What the socket may have under way when it sends all that it has room for.

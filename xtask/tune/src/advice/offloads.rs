@@ -1,6 +1,6 @@
 //! What the NIC does with frames before the program sees them.
 
-use super::{Setting, on_off};
+use super::setting::{Setting, on_off};
 use crate::{knob::Knob, readings::Readings};
 
 const MERGED: [(&str, &str); 2] = [

@@ -4,7 +4,7 @@ use dhcp_common::abi::{
     MAX_QUEUES, SLOW_RX_FRAMES, SLOW_TX_FRAMES, slow_rx_frames, slow_socket_bytes,
 };
 
-use super::Setting;
+use super::setting::Setting;
 use crate::{
     knob::{Knob, table_text},
     readings::{Channels, Readings},

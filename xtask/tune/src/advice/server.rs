@@ -2,7 +2,7 @@
 
 use dhcp_common::abi::slow_socket_bytes;
 
-use super::Setting;
+use super::setting::Setting;
 use crate::{
     knob::{Knob, memlock_text},
     readings::{Process, Readings, Server},

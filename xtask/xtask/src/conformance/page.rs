@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Check, Evidence, PAGE};
+use super::{check::Check, evidence::Evidence};
+
+/// The page, from the workspace's root.
+pub const PAGE: &str = "docs/CONFORMANCE.md";
 
 const LEVELS: [&str; 6] = ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY", "POLICY"];
 const PATHS: [&str; 3] = ["F", "S", "B"];

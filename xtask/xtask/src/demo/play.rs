@@ -10,9 +10,10 @@ use xtask_lab::{
     client::{Client as _, Event, Udhcpc},
     command::Line,
     config,
-    raw::{Path, RawClient, expect},
+    raw::{RawClient, expect},
     server::{Counted, Server, Stats},
     topology::{CLIENT_INTERFACE, Direct},
+    wire::Path,
 };
 
 const DEFAULTS: &str = "lease-time = \"1h\"\noffer-time = \"60s\"";

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use xtask_lab::command::{self, command};
 
-use super::{missing, there};
+use super::progress::{missing, there};
 
 /// The newest that speaks the LLVM of the pinned rustc (22).
 const VERSION: &str = "0.10.3";

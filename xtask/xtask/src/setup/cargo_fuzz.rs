@@ -3,7 +3,7 @@
 use anyhow::Result;
 use xtask_lab::command::{self, command};
 
-use super::{missing, there};
+use super::progress::{missing, there};
 
 const VERSION: &str = "0.13.2";
 

@@ -7,6 +7,7 @@ use anyhow::Result;
 mod bpf_linker;
 pub mod cargo_fuzz;
 mod packages;
+mod progress;
 mod rust_src;
 mod toolchain;
 
@@ -33,12 +34,4 @@ pub fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     packages::ensure()
-}
-
-fn there(what: &str) {
-    println!("setup: {what}: already there");
-}
-
-fn missing(what: &str, why: &str) {
-    println!("setup: {what}: {why}");
 }

@@ -8,7 +8,7 @@ use xtask_lab::{
     command::{self, command, privileged},
 };
 
-use super::{missing, there};
+use super::progress::{missing, there};
 
 /// Debian's package, and what of it is used.
 const PACKAGES: &[(&str, &str)] = &[

@@ -16,7 +16,7 @@ use xtask_lab::{
     workspace,
 };
 
-use super::{missing, there};
+use super::progress::{missing, there};
 
 /// The suite that carries new versions of Rust.
 const SUITE: &str = "trixie-backports";

@@ -6,7 +6,7 @@ use xtask_lab::{
     workspace,
 };
 
-use super::{missing, there};
+use super::progress::{missing, there};
 
 /// Makes sure of the toolchain and returns its version.
 pub(super) fn ensure() -> Result<String> {

@@ -13,10 +13,10 @@ use xtask_chaos::{
 };
 use xtask_lab::{
     Lab,
-    raw::{self, Path, RawClient},
+    raw::{self, RawClient},
     topology::{CLIENT_INTERFACE, Direct, SERVER, SERVER_INTERFACE, client_mac},
     wait,
-    wire::Wire,
+    wire::{Path, Wire},
     witness::Witness,
 };
 

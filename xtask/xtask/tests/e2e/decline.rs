@@ -8,9 +8,10 @@ use xtask_lab::{
     Lab, Namespace,
     client::{Dhclient, Dhcpcd, Udhcpc},
     config,
-    raw::{Path, RawClient},
+    raw::RawClient,
     server::Server,
     topology::{CLIENT_INTERFACE, PREFIX_LEN, Switched},
+    wire::Path,
 };
 
 use crate::{wait_engine, wait_state};

@@ -9,9 +9,10 @@ use xtask_lab::{
     Lab,
     client::{Client as _, Event, Udhcpc},
     config,
-    raw::{Path, RawClient, expect},
+    raw::{RawClient, expect},
     server::Server,
     topology::{Direct, SERVER, SERVER_INTERFACE},
+    wire::Path,
 };
 
 use crate::{expect_by_kernel, wait_state};

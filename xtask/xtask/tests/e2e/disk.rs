@@ -13,10 +13,11 @@ use dhcproto::v4::MessageType;
 use xtask_lab::{
     Lab, config,
     disk::Disk,
-    raw::{Path, RawClient, expect},
+    raw::{RawClient, expect},
     server::Server,
     topology::{Direct, SERVER, SERVER_INTERFACE, client_mac},
     wait,
+    wire::Path,
 };
 
 /// The kernel asks for a further horizon at the first renewal, and goes on for one lease without.

@@ -8,10 +8,11 @@ use dhcproto::v4::{Message, MessageType};
 use xtask_lab::{
     Lab,
     perfdhcp::{self, Fleet},
-    raw::{Path, RawClient, expect},
+    raw::{RawClient, expect},
     server::Server,
     topology::{CLIENT_INTERFACE, Direct, SERVER_INTERFACE},
     wait,
+    wire::Path,
     witness::Witness,
 };
 

@@ -10,9 +10,10 @@ use dhcp_common::outcome::Outcome;
 use dhcproto::v4::MessageType;
 use xtask_lab::{
     Lab, config,
-    raw::{Path, RawClient, expect},
+    raw::{RawClient, expect},
     server::Server,
     topology::{Direct, SERVER, SERVER_INTERFACE},
+    wire::Path,
 };
 
 use crate::wait_engine;

@@ -12,9 +12,10 @@ use xtask_lab::{
     Lab,
     client::{Client as _, Udhcpc},
     config,
-    raw::{Path, RawClient, Reply, expect},
+    raw::{RawClient, Reply, expect},
     server::Server,
     topology::{SERVER, SERVER_INTERFACE, Switched, client_mac},
+    wire::Path,
 };
 
 use crate::{wait_engine, wait_state};

@@ -8,9 +8,10 @@ use dhcp_common::outcome::Outcome;
 use dhcproto::v4::{Message, MessageType};
 use xtask_lab::{
     Lab, config,
-    raw::{Path, RawClient, expect},
+    raw::{RawClient, expect},
     server::Server,
     topology::{Direct, SERVER, SERVER_INTERFACE},
+    wire::Path,
 };
 
 use crate::{OTHER_SERVER, expect_by_kernel, wait_engine};

@@ -8,11 +8,12 @@ use xtask_lab::{
     Lab,
     client::{Client as _, Udhcpc},
     config,
-    raw::{Path, RawClient, Reply, expect},
+    raw::{RawClient, Reply, expect},
     relay::Relay,
     server::Server,
     topology::{Direct, Relayed, SERVER},
     wait,
+    wire::Path,
 };
 
 use crate::{OTHER_SERVER, SOON};

@@ -9,13 +9,14 @@ use xtask_lab::{
     Lab,
     client::{Client as _, Udhcpc},
     config,
-    raw::{Path, RawClient, expect},
+    raw::{RawClient, expect},
     relay::Relay,
     server::Server,
     topology::{
         CLIENT_INTERFACE, Direct, GATEWAY, PREFIX_LEN, Relayed, SERVER_INTERFACE, Switched,
     },
     wait,
+    wire::Path,
 };
 
 use crate::{SOON, wait_state};

@@ -12,9 +12,10 @@ use dhcproto::v4::MessageType;
 use serde::Deserialize;
 use xtask_lab::{
     Lab, config,
-    raw::{Path, RawClient, expect},
+    raw::{RawClient, expect},
     server::Server,
     topology::{Direct, SERVER, SERVER_INTERFACE},
+    wire::Path,
 };
 
 use crate::wait_state;

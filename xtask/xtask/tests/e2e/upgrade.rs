@@ -10,10 +10,11 @@ use dhcp_common::outcome::Outcome;
 use dhcproto::v4::MessageType;
 use xtask_lab::{
     Lab, config,
-    raw::{Path, RawClient, expect},
+    raw::{RawClient, expect},
     server::Server,
     topology::{Direct, SERVER, SERVER_INTERFACE},
     wait,
+    wire::Path,
 };
 
 use crate::SOON;

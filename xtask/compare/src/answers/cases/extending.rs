@@ -4,9 +4,9 @@ use std::net::Ipv4Addr;
 
 use anyhow::Result;
 use dhcp_common::wire::{message_type::REQUEST, option};
-use xtask_lab::{raw::Path, topology::SERVER};
+use xtask_lab::{topology::SERVER, wire::Path};
 
-use super::{Case, tell, tell_only};
+use super::case::{Case, tell, tell_only};
 use crate::answers::{
     answer::Answer,
     plan::{LAN, Setting},

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use dhcp_common::wire::message_type::DISCOVER;
-use xtask_lab::raw::Path;
+use xtask_lab::wire::Path;
 
-use super::{Case, tell_only};
+use super::case::{Case, tell_only};
 use crate::answers::{
     plan::Setting,
     player::Player,

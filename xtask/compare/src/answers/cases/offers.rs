@@ -4,9 +4,9 @@ use std::net::Ipv4Addr;
 
 use anyhow::Result;
 use dhcp_common::wire::message_type::{DISCOVER, OFFER, REQUEST};
-use xtask_lab::raw::Path;
+use xtask_lab::wire::Path;
 
-use super::{Case, tell, tell_only};
+use super::case::{Case, tell, tell_only};
 use crate::answers::{
     plan::{ANOTHER_ONE, ONE, OTHER_SERVER, Setting, Subnet},
     player::Player,

@@ -7,9 +7,9 @@ use dhcp_common::wire::{
     message_type::{DISCOVER, OFFER},
     option, relay_suboption,
 };
-use xtask_lab::raw::Path;
+use xtask_lab::wire::Path;
 
-use super::{Case, tell};
+use super::case::{Case, tell};
 use crate::answers::{
     answer::Answer,
     plan::{BEHIND, LONG_OPTIONS, SELECTED, Setting},

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, fs};
 use anyhow::{Context as _, Result};
 use xtask_lab::{Lab, Namespace, Process, topology::SERVER_INTERFACE};
 
-use super::unconfined;
+use super::unconfined::unconfined;
 use crate::answers::plan::{
     DOMAIN, LEASE_SECS, LONG_OPTIONS, NAME_SERVER, SUBNETS, Setting, long_text,
 };

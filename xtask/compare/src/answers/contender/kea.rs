@@ -7,7 +7,7 @@ use dhcp_common::wire::option;
 use serde_json::{Value, json};
 use xtask_lab::{Lab, Namespace, Process, topology::SERVER_INTERFACE};
 
-use super::unconfined;
+use super::unconfined::unconfined;
 use crate::answers::plan::{
     DOMAIN, LAN, LEASE_SECS, LONG_OPTIONS, NAME_SERVER, SUBNETS, Setting, Subnet, long_text,
 };

@@ -1,6 +1,6 @@
 //! The servers that are compared.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, time::Duration};
 
 use anyhow::{Context as _, Result};
 use xtask_lab::{Lab, Namespace, Process, command, server::Server, wait, workspace};
@@ -10,6 +10,7 @@ use super::{plan::Setting, player::Player};
 mod dhcpd;
 mod dnsmasq;
 pub mod kea;
+mod unconfined;
 mod xdhcpd;
 
 const LONGEST_START: Duration = Duration::from_secs(15);
@@ -118,15 +119,4 @@ impl fmt::Display for Contender {
             Self::Dhcpd => "ISC dhcpd",
         })
     }
-}
-
-/// A copy of a system's program in the lab. Where a distribution confines a server by its path, it may not read
-/// a lab's files.
-fn unconfined(lab: &Lab, program: &str) -> Result<PathBuf> {
-    let installed = command::find(program)
-        .with_context(|| format!("{program} is not installed: run `cargo xtask setup`"))?;
-    let copy = lab.dir().join(program);
-    std::fs::copy(&installed, &copy)
-        .with_context(|| format!("cannot copy {} into the lab", installed.display()))?;
-    Ok(copy)
 }

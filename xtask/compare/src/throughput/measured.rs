@@ -1,0 +1,20 @@
+//! The figures of a comparison, from which page and chart are made.
+
+use super::{
+    row::Row,
+    subject::{Server, Work},
+};
+use crate::answers::Contender;
+
+/// What a comparison has brought.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Measured {
+    pub rows: Vec<Row>,
+    /// Of those that are installed.
+    pub versions: Vec<(Contender, String)>,
+    pub absent: Vec<Contender>,
+    /// Exchanges under way in the closed loops.
+    pub in_flight: Vec<(Server, Work, u32)>,
+    /// Frames of known clients in a storm that the controller had to answer, in the worst run; `None` without a run.
+    pub storm_slow: Option<u64>,
+}
