@@ -1,6 +1,6 @@
 //! Accounts of what passes on the wire, and of what a server owes its clients by it.
 //!
-//! They know nothing of the server but one line of its configuration, [`Terms`]; what happens to it from outside
+//! They know nothing of the server but one line of its configuration, [`Guarantee`]; what happens to it from outside
 //! they are told as [`Conditions`]. A client counts a lease from when it first sent the REQUEST (RFC 2131 §4.4.1):
 //! the server can only have taken it in later, so that no rule about who holds what needs any tolerance.
 
@@ -15,10 +15,10 @@ use dhcproto::v4::{DhcpOption, Message, MessageType, Opcode, OptionCode};
 use xtask_lab::witness;
 
 use super::{
+    client_record::ClientRecord,
     conditions::{Conditions, Moment, Trouble},
     exchange::{Asked, Claim, Client, Exchange, requested},
     rule::{Rule, Violation},
-    standing::Standing,
 };
 
 /// Longest time until a known client has its answer. What takes it so long is this machine: the kernel answers in
@@ -33,7 +33,7 @@ const FORGOTTEN: Duration = Duration::from_secs(60);
 
 /// What the operator has been told of the server, and may rely on.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
+pub struct Guarantee {
     /// `horizon-leases` of the configuration.
     pub horizon_leases: u32,
 }
@@ -62,14 +62,14 @@ struct Lease {
 
 #[derive(Debug)]
 pub struct Accounts {
-    terms: Terms,
+    guarantee: Guarantee,
     conditions: Conditions,
     open: HashMap<Exchange, Asked>,
     /// When the answers that are owed are due, and when exchanges are forgotten.
     due: VecDeque<(Moment, Exchange)>,
     forgotten: VecDeque<(Moment, Exchange)>,
     leases: HashMap<Ipv4Addr, Lease>,
-    standings: HashMap<Client, Standing>,
+    records: HashMap<Client, ClientRecord>,
     /// The longest lease so far: a kernel that knows of it may want to grant as much.
     longest: Duration,
     counts: Counts,
@@ -88,7 +88,7 @@ impl witness::Accounts for Accounts {
                 "it has no type or no sender",
             );
         };
-        self.standings
+        self.records
             .entry(client)
             .or_default()
             .note(message, kind, at);
@@ -111,15 +111,15 @@ impl witness::Accounts for Accounts {
 }
 
 impl Accounts {
-    pub fn new(terms: Terms) -> Self {
+    pub fn new(guarantee: Guarantee) -> Self {
         Self {
-            terms,
+            guarantee,
             conditions: Conditions::default(),
             open: HashMap::new(),
             due: VecDeque::new(),
             forgotten: VecDeque::new(),
             leases: HashMap::new(),
-            standings: HashMap::new(),
+            records: HashMap::new(),
             longest: Duration::ZERO,
             counts: Counts::default(),
             violations: Vec::new(),
@@ -161,9 +161,9 @@ impl Accounts {
     ) -> BTreeSet<Client> {
         let held: BTreeSet<Client> = self.held(at).into_values().collect();
         let is_served = |client: &Client| {
-            let standing = self.standings.get(client);
+            let record = self.records.get(client);
             held.contains(client)
-                && standing.is_some_and(|standing| standing.is_acknowledged_since(since))
+                && record.is_some_and(|record| record.is_acknowledged_since(since))
         };
         clients.into_iter().filter(is_served).collect()
     }
@@ -196,12 +196,12 @@ impl Accounts {
             asked.sent += 1;
             return;
         }
-        let standing = self.standings.entry(client).or_default();
-        let horizon = standing.asks(exchange.is_discover, at, &self.conditions);
+        let record = self.records.entry(client).or_default();
+        let horizon = record.asks(exchange.is_discover, at, &self.conditions);
         let lease = self.leases.get(&about);
         let has_it =
             lease.is_some_and(|lease| lease.client == client && lease.until > at + LAST_MOMENT);
-        let is_owed = has_it && matches!(claim, Claim::Extending | Claim::Rebooting);
+        let is_owed = has_it && matches!(claim, Claim::Extending | Claim::InitReboot);
         let asked = Asked {
             first: at,
             sent: 1,
@@ -282,9 +282,9 @@ impl Accounts {
         };
         self.longest = self.longest.max(lease_time);
         let until = asked.first + lease_time;
-        let standing = self.standings.entry(client).or_default();
+        let record = self.records.entry(client).or_default();
         // It asked, and gave the address up before it heard: the ACK gives nothing back.
-        let is_given_up = standing.has_given_up_since(asked.first);
+        let is_given_up = record.has_given_up_since(asked.first);
         if until <= at || is_given_up {
             self.counts.stale += u64::from(until <= at);
             return;
@@ -307,9 +307,9 @@ impl Accounts {
             until: before.map_or(until, |lease| lease.until.max(until)),
         };
         self.leases.insert(address, lease);
-        let standing = self.standings.entry(client).or_default();
-        let horizon_leases = self.terms.horizon_leases;
-        standing.is_acknowledged(at, (until, lease_time), horizon_leases, &self.conditions);
+        let record = self.records.entry(client).or_default();
+        let horizon_leases = self.guarantee.horizon_leases;
+        record.is_acknowledged(at, (until, lease_time), horizon_leases, &self.conditions);
         let is_headless = self
             .conditions
             .is_in(Trouble::ControllerGone, asked.first, at);
@@ -336,8 +336,8 @@ impl Accounts {
         if lease.is_some_and(|lease| lease.client == client) {
             self.leases.remove(&address);
         }
-        let standing = self.standings.entry(client).or_default();
-        standing.gives_up(at, &self.conditions);
+        let record = self.records.entry(client).or_default();
+        record.gives_up(at, &self.conditions);
     }
 
     /// An answer that was owed is due.
@@ -346,15 +346,15 @@ impl Accounts {
         let Some(asked) = asked.filter(|asked| asked.answers == 0) else {
             return;
         };
-        let standing = self.standings.get(&exchange.client);
-        let is_given_up = standing.is_some_and(|s| s.has_given_up_since(asked.first));
+        let record = self.records.get(&exchange.client);
+        let is_given_up = record.is_some_and(|s| s.has_given_up_since(asked.first));
         let Some(horizon) = asked.owed.filter(|_| !is_given_up) else {
             return;
         };
         if self.excuses_silence(asked.first, now, horizon) {
             return;
         }
-        let history = standing.map(|standing| standing.history(asked.first));
+        let history = record.map(|record| record.history(asked.first));
         let what = format!(
             "{} ({:?}, xid {:#010x}) asked for {}, which it has, and which is on disk for {:?} more, and was not answered within {ANSWER:?}; {}",
             mac(exchange.client),

@@ -21,7 +21,7 @@ pub struct Exchange {
 pub enum Claim {
     Discover,
     Selecting,
-    Rebooting,
+    InitReboot,
     Extending,
 }
 
@@ -50,7 +50,7 @@ impl Claim {
         let claim = if names_a_server {
             Self::Selecting
         } else {
-            Self::Rebooting
+            Self::InitReboot
         };
         (claim, requested(message))
     }

@@ -14,14 +14,14 @@ use super::{
     exchange::Client,
     fleet::{Fleet, Order},
     rule::Rule,
-    scene::{self, LONGEST_LEASE_SECS, RESERVED, Scene, TERMS, Variant},
+    scene::{self, GUARANTEE, LONGEST_LEASE_SECS, RESERVED, Scene, Variant},
     stage::{Stage, now},
 };
 
 /// The longest that a server may keep an address for a client that is gone: what it has on disk for it. Some
 /// more is for clients that have to ask again.
 const KEPT: Duration =
-    Duration::from_secs((LONGEST_LEASE_SECS * (TERMS.horizon_leases + 1) + 16) as u64);
+    Duration::from_secs((LONGEST_LEASE_SECS * (GUARANTEE.horizon_leases + 1) + 16) as u64);
 const LOOK: Duration = Duration::from_millis(100);
 /// Those that come last are switched on within this.
 const SWITCHED_ON: Duration = Duration::from_secs(1);

@@ -16,6 +16,7 @@ use xtask_lab::{
 
 pub mod accounts;
 mod client;
+mod client_record;
 pub mod conditions;
 mod exchange;
 mod finish;
@@ -25,7 +26,6 @@ pub mod plan;
 pub mod rule;
 pub mod scene;
 pub mod stage;
-mod standing;
 
 use accounts::Counts;
 use conditions::Moment;

@@ -7,7 +7,7 @@ use std::{
 
 use xtask_lab::topology::{SERVER_INTERFACE, mac_text};
 
-use super::{accounts::Terms, exchange::Client};
+use super::{accounts::Guarantee, exchange::Client};
 
 pub const PREFIX_LEN: u8 = 16;
 /// The server on the link of its own clients.
@@ -20,7 +20,7 @@ const RELAYED: Pool = Pool::of(10 << 24 | 98 << 16);
 /// A machine for which an address is reserved, outside of all pools, by some of the configurations.
 pub const RESERVED: (Client, Ipv4Addr) = ([2, 9, 0, 0, 0, 1], Ipv4Addr::new(10, 99, 0, 77));
 
-pub const TERMS: Terms = Terms { horizon_leases: 2 };
+pub const GUARANTEE: Guarantee = Guarantee { horizon_leases: 2 };
 /// Of the two lease times that reloads change between.
 pub const LONGEST_LEASE_SECS: u32 = 8;
 const SHORTER_LEASE_SECS: u32 = 6;
@@ -139,7 +139,7 @@ impl Scene {
             "[defaults]\nlease-time = \"{lease}s\"\nhorizon-leases = {}\noffer-time = \"3s\"\nprobe-time = \"0s\"\n\
              decline-time = \"5s\"\nauthoritative = true\noptions = {{ domain-name-servers = [\"{name_server}\"] }}\n\n\
              [[interface]]\nname = \"{SERVER_INTERFACE}\"\n",
-            TERMS.horizon_leases
+            GUARANTEE.horizon_leases
         );
         for (name, pool, router, size) in [
             ("direct", DIRECT, SERVER, full.direct),

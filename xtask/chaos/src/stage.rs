@@ -23,7 +23,7 @@ use super::{
     fleet::{Fleet, Order},
     machine::Link,
     plan::{Event, HEADLESS, Kill, LEASING},
-    scene::{PREFIX_LEN, SERVER, Scene, TERMS, Variant},
+    scene::{GUARANTEE, PREFIX_LEN, SERVER, Scene, Variant},
 };
 
 /// The store, and room for what it writes before it is checkpointed.
@@ -85,7 +85,7 @@ impl Stage {
         server.configure(&scene.config(variant))?;
         // Nobody sends from an address of this host: all checksums must be right.
         let witness = Witness::keep(
-            Accounts::new(TERMS),
+            Accounts::new(GUARANTEE),
             &net.client,
             CLIENT_INTERFACE,
             Ipv4Addr::BROADCAST,

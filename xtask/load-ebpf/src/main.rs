@@ -260,8 +260,8 @@ fn write(ctx: &XdpContext, template: &Template, own: Own) -> Option<()> {
     fill(ctx, template.source, own.address)?;
     fill(ctx, template.address, own.address)?;
     let network = usize::from(template.network);
-    place(ctx, network + 10, template.ip_checksum(own))?;
-    place(ctx, network + IPV4_LEN + 6, template.udp_checksum(own))
+    put(ctx, network + 10, template.ip_checksum(own))?;
+    put(ctx, network + IPV4_LEN + 6, template.udp_checksum(own))
 }
 
 /// Makes the frame so long. At the end if there is room: a frame goes to and fro in the same memory, and if the server
@@ -284,11 +284,11 @@ fn fill(ctx: &XdpContext, at: u16, octets: u32) -> Option<()> {
     if at == 0 {
         return Some(());
     }
-    place(ctx, at.into(), octets)
+    put(ctx, at.into(), octets)
 }
 
 #[inline(always)]
-fn place<V>(ctx: &XdpContext, at: usize, value: V) -> Option<()> {
+fn put<V>(ctx: &XdpContext, at: usize, value: V) -> Option<()> {
     let to = opaque(ctx.data() + (opaque(at) & FRAME_MASK));
     if opaque(to + size_of::<V>()) > ctx.data_end() {
         return None;

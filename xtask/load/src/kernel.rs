@@ -114,13 +114,13 @@ pub fn play_and_tell(
     let mut programs = Programs::load(&object()?, workload)?;
     // Before anything is asked: a veth gives what its peer sends from XDP only to an XDP program.
     programs.attach(interface)?;
-    let mut port = PacketSocket::open(interface)?;
-    let mut run = Run::new(workload, &mut port)?;
+    let mut socket = PacketSocket::open(interface)?;
+    let mut run = Run::new(workload, &mut socket)?;
     if workload.exchange == Exchange::Renewals {
         run.prepare(progress)?;
     }
     let (acquaintance, addresses) = run.into_parts();
-    drop(port);
+    drop(socket);
     programs.prepare(workload, &acquaintance, &addresses)?;
     begins();
     programs.play(workload, interface, progress)?;

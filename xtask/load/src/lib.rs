@@ -1,7 +1,7 @@
 //! `cargo xtask load`: clients without number, to see what a server stands.
 //!
 //! A [`Workload`] goes in, a [`Report`] comes out. [`run`] plays the first with clients in user space that verify what
-//! they are told ([`fleet`]), over a [`run::Port`]: a packet socket ([`socket`]); or with clients in the kernel
+//! they are told ([`fleet`]), over a [`run::Transport`]: a packet socket ([`socket`]); or with clients in the kernel
 //! ([`kernel`]), which outrun any server. Frames are built once ([`template`])
 //! and filled for each client. [`cli`] is the command line in front of it, and refuses what it should not be told.
 
@@ -51,6 +51,6 @@ pub fn play(workload: &Workload, interface: &str, progress: &mut Progress) -> Re
         .relay
         .as_ref()
         .and_then(|relay| UdpSocket::bind((relay.address, SERVER_PORT)).ok());
-    let mut port = PacketSocket::open(interface)?;
-    Run::new(workload, &mut port)?.play(progress)
+    let mut socket = PacketSocket::open(interface)?;
+    Run::new(workload, &mut socket)?.play(progress)
 }

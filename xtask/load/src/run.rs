@@ -19,7 +19,7 @@ use super::{
 };
 
 /// Where frames go and come from.
-pub trait Port {
+pub trait Transport {
     /// Hands over what has come, a batch at most; how many frames that were.
     ///
     /// # Errors
@@ -89,20 +89,21 @@ impl Acquaintance {
     ///
     /// # Errors
     /// Nobody answers, or somebody else.
-    pub fn make<P: Port>(workload: &Workload, port: &mut P) -> Result<Self> {
+    pub fn make<P: Transport>(workload: &Workload, transport: &mut P) -> Result<Self> {
         let population = Population::new(workload.clients, workload.seed);
         let shapes = shape::of(workload);
-        let mut route = route(workload, port);
+        let mut route = route(workload, transport);
         let first = first_shape(&shapes, &population)?;
         let [discover, ..] = template::templates(first, &route, population.tag)?;
         let mut found = None;
         for _ in 0..INTRODUCTIONS {
-            port.send(&mut |frame| template::fill(&discover, population.own(0, 0, 0), frame))?;
-            port.flush()?;
-            let until = port.now_ns() + INTRODUCTION.as_nanos() as u64;
-            while found.is_none() && port.now_ns() < until {
-                port.wait(TICK)?;
-                port.receive(&mut |frame| {
+            transport
+                .send(&mut |frame| template::fill(&discover, population.own(0, 0, 0), frame))?;
+            transport.flush()?;
+            let until = transport.now_ns() + INTRODUCTION.as_nanos() as u64;
+            while found.is_none() && transport.now_ns() < until {
+                transport.wait(TICK)?;
+                transport.receive(&mut |frame| {
                     if let Ok(answer) = answer::read(frame)
                         && answer.kind == message_type::OFFER
                         && answer.xid == population.xid(0, 0)
@@ -188,7 +189,7 @@ fn first_shape<'a>(shapes: &'a [Shape], population: &Population) -> Result<&'a S
     shape.context("there is no shape of clients")
 }
 
-fn route<P: Port>(workload: &Workload, port: &P) -> Route {
+fn route<P: Transport>(workload: &Workload, transport: &P) -> Route {
     // Nothing is sent to these before they are known.
     let mut server = Server {
         mac: dhcp_common::wire::MAC_BROADCAST,
@@ -203,7 +204,7 @@ fn route<P: Port>(workload: &Workload, port: &P) -> Route {
         vlans: workload.vlans.clone(),
         relay: workload.relay.as_ref().map(|relay| Relay {
             address: relay.address,
-            mac: port.mac(),
+            mac: transport.mac(),
             remote_id: relay.remote_id.clone(),
             option_82: relay.option_82,
         }),
@@ -215,7 +216,7 @@ fn route<P: Port>(workload: &Workload, port: &P) -> Route {
 #[derive(Debug)]
 pub struct Run<'a, P> {
     workload: &'a Workload,
-    port: &'a mut P,
+    transport: &'a mut P,
     acquaintance: Acquaintance,
     fleet: Fleet,
     /// The client that is next.
@@ -232,19 +233,19 @@ struct Pace {
     per_second: Option<f64>,
 }
 
-impl<'a, P: Port> Run<'a, P> {
+impl<'a, P: Transport> Run<'a, P> {
     /// Finds the server.
     ///
     /// # Errors
     /// The workload is not right, or no server is there.
-    pub fn new(workload: &'a Workload, port: &'a mut P) -> Result<Self> {
+    pub fn new(workload: &'a Workload, transport: &'a mut P) -> Result<Self> {
         workload.check()?;
-        let acquaintance = Acquaintance::make(workload, port)?;
-        let now_ns = port.now_ns();
+        let acquaintance = Acquaintance::make(workload, transport)?;
+        let now_ns = transport.now_ns();
         let fleet = Fleet::new(workload, acquaintance.server.identifier, now_ns);
         Ok(Self {
             workload,
-            port,
+            transport,
             acquaintance,
             fleet,
             next: 0,
@@ -327,9 +328,9 @@ impl<'a, P: Port> Run<'a, P> {
 
     /// Only answers ARP.
     fn pause(&mut self, pause: Duration) -> Result<()> {
-        let until_ns = self.port.now_ns() + pause.as_nanos() as u64;
-        while self.port.now_ns() < until_ns {
-            self.port.wait(TICK)?;
+        let until_ns = self.transport.now_ns() + pause.as_nanos() as u64;
+        while self.transport.now_ns() < until_ns {
+            self.transport.wait(TICK)?;
             self.receive()?;
         }
         Ok(())
@@ -337,14 +338,14 @@ impl<'a, P: Port> Run<'a, P> {
 
     /// Plays until nothing is left to be begun and nothing is under way. In seconds, to the last answer.
     fn pace(&mut self, pace: Pace, progress: &mut Progress) -> Result<f64> {
-        let start_ns = self.port.now_ns();
+        let start_ns = self.transport.now_ns();
         let mut last_ns = start_ns;
         let mut begun = 0u64;
         let mut over_ns = None;
-        self.port.missed()?;
+        self.transport.missed()?;
         loop {
             let received = self.receive()?;
-            let now_ns = self.port.now_ns();
+            let now_ns = self.transport.now_ns();
             if received > 0 {
                 last_ns = now_ns;
             }
@@ -368,13 +369,13 @@ impl<'a, P: Port> Run<'a, P> {
                 }
             }
             if received == 0 && started == 0 && sent == 0 {
-                self.port.wait(TICK)?;
+                self.transport.wait(TICK)?;
             }
         }
         self.fleet.counts.unfinished = self.fleet.busy.into();
-        self.fleet.counts.not_received = self.port.missed()?;
+        self.fleet.counts.not_received = self.transport.missed()?;
         if last_ns == start_ns {
-            last_ns = self.port.now_ns();
+            last_ns = self.transport.now_ns();
         }
         Ok((last_ns - start_ns) as f64 / 1e9)
     }
@@ -403,10 +404,12 @@ impl<'a, P: Port> Run<'a, P> {
     }
 
     fn receive(&mut self) -> Result<usize> {
-        let Self { port, fleet, .. } = self;
+        let Self {
+            transport, fleet, ..
+        } = self;
         let answers_arp = self.workload.relay.is_none();
         let mut asked = Vec::new();
-        let received = port.receive(&mut |frame| {
+        let received = transport.receive(&mut |frame| {
             if let Some(question) = arp::read(frame.octets).filter(|_| answers_arp) {
                 asked.push(question);
                 return;
@@ -419,7 +422,7 @@ impl<'a, P: Port> Run<'a, P> {
         for question in asked {
             if let Some(mac) = fleet.holder(question.target) {
                 let vlans = &self.acquaintance.route.vlans;
-                port.send(&mut |frame| arp::write(&question, mac, vlans, frame))?;
+                transport.send(&mut |frame| arp::write(&question, mac, vlans, frame))?;
             }
         }
         Ok(received)
@@ -437,7 +440,7 @@ impl<'a, P: Port> Run<'a, P> {
                 message.address.into(),
             );
             let is_sent = self
-                .port
+                .transport
                 .send(&mut |frame| template::fill(template, own, frame))?;
             if !is_sent {
                 self.fleet.counts.not_sent += 1;
@@ -445,7 +448,7 @@ impl<'a, P: Port> Run<'a, P> {
         }
         let sent = outgoing.len();
         self.fleet.give_back(outgoing);
-        self.port.flush()?;
+        self.transport.flush()?;
         Ok(sent)
     }
 

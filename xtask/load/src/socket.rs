@@ -24,7 +24,7 @@ use nix::{
 use xtask_lab::wire;
 use xtask_load_abi::FRAME_LEN;
 
-use super::{answer::Frame, run::Port};
+use super::{answer::Frame, run::Transport};
 
 /// Frames in one call.
 const BATCH: usize = 64;
@@ -212,7 +212,7 @@ impl PacketSocket {
     }
 }
 
-impl Port for PacketSocket {
+impl Transport for PacketSocket {
     fn receive(&mut self, each: &mut dyn FnMut(Frame<'_>)) -> Result<usize> {
         let mut slices = self.received.each_mut().map(|frame| IoSliceMut::new(frame));
         // SAFETY: integers and null pointers: all zeros are a value.

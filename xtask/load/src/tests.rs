@@ -15,7 +15,7 @@ use super::{
     Drive, Exchange, Report, Workload,
     answer::Frame,
     progress::Progress,
-    run::{Port, Run},
+    run::{Run, Transport},
     testing::{self, Reply},
     workload::tests::workload,
 };
@@ -52,7 +52,7 @@ impl<S: FnMut(&Message, u64) -> Vec<Vec<u8>>> Wire<S> {
     }
 }
 
-impl<S: FnMut(&Message, u64) -> Vec<Vec<u8>>> Port for Wire<S> {
+impl<S: FnMut(&Message, u64) -> Vec<Vec<u8>>> Transport for Wire<S> {
     fn receive(&mut self, each: &mut dyn FnMut(Frame<'_>)) -> Result<usize> {
         let waiting = std::mem::take(&mut self.waiting);
         self.now_ns += AROUND_NS;

@@ -16,9 +16,9 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let terms = Terms { horizon_leases: 2 };
+        let guarantee = Guarantee { horizon_leases: 2 };
         Self {
-            accounts: Accounts::new(terms),
+            accounts: Accounts::new(guarantee),
             now: Duration::from_secs(1000),
             xid: 0,
         }

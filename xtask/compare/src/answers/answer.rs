@@ -213,7 +213,7 @@ impl Answer {
     }
 
     /// Whether an option is the last one.
-    pub fn place(&self, code: u8) -> String {
+    pub fn position(&self, code: u8) -> String {
         let mut own = self.options.iter().filter(|field| !field.is_borrowed);
         if own.next_back().is_some_and(|field| field.code == code) {
             "last".to_owned()

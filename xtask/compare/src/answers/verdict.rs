@@ -6,7 +6,7 @@ use super::{cases, column::Column, contender::Contender};
 
 /// What xdhcpd's answer to a request is among all answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
+enum Agreement {
     /// That of most others.
     WithMost,
     /// Most others agree on another one.
@@ -16,7 +16,7 @@ enum Standing {
 }
 
 /// `row`: the answers by server.
-fn standing(row: &[(Contender, &str)]) -> Standing {
+fn agreement(row: &[(Contender, &str)]) -> Agreement {
     let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
     let mut ours = None;
     let mut others = 0;
@@ -30,9 +30,9 @@ fn standing(row: &[(Contender, &str)]) -> Standing {
     }
     let most = votes.iter().find(|(_, votes)| **votes * 2 > others);
     match most {
-        None => Standing::NoMajority,
-        Some((cell, _)) if Some(*cell) == ours => Standing::WithMost,
-        Some(_) => Standing::AgainstMost,
+        None => Agreement::NoMajority,
+        Some((cell, _)) if Some(*cell) == ours => Agreement::WithMost,
+        Some(_) => Agreement::AgainstMost,
     }
 }
 
@@ -41,16 +41,16 @@ pub fn objections(columns: &[Column]) -> Vec<String> {
     let mut objections = Vec::new();
     for (index, case) in cases::all().enumerate() {
         let number = index + 1;
-        match (standing(&row(columns, index)), case.reason) {
-            (Standing::AgainstMost, None) => objections.push(format!(
+        match (agreement(&row(columns, index)), case.reason) {
+            (Agreement::AgainstMost, None) => objections.push(format!(
                 "{number}, {}: xdhcpd differs from most others; give the reason beside the case, with its section",
                 case.asks
             )),
-            (Standing::WithMost | Standing::NoMajority, Some(reason)) => objections.push(format!(
+            (Agreement::WithMost | Agreement::NoMajority, Some(reason)) => objections.push(format!(
                 "{number}, {}: xdhcpd does not differ from most others, but a reason says: {reason}",
                 case.asks
             )),
-            (Standing::AgainstMost, Some(_)) | (Standing::WithMost | Standing::NoMajority, None) => {}
+            (Agreement::AgainstMost, Some(_)) | (Agreement::WithMost | Agreement::NoMajority, None) => {}
         }
     }
     objections

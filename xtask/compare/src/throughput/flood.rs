@@ -14,7 +14,7 @@ use xtask_load::{
 
 use super::{
     plan::Flood,
-    row::{Amid, Run, Tried},
+    row::{DuringFlood, Run, Tried},
 };
 
 /// Room for the offers that a flood gets, however long it is in a bench.
@@ -138,7 +138,7 @@ fn run(flooded: &Flooded) -> Result<Run> {
         p50_us: latency.p50,
         p99_us: latency.p99,
         octets: None,
-        amid: Some(Amid {
+        during_flood: Some(DuringFlood {
             bogus_per_s: report.counts.bogus as f64 / report.seconds,
             by_controller: tried(firmware, firmware.latency.renewal),
             new_clients: tried(new_clients, new_clients.latency.lease),

@@ -2,7 +2,7 @@
 
 use super::{
     row::Row,
-    subject::{Server, Work},
+    subject::{Scenario, Server},
 };
 use crate::answers::Contender;
 
@@ -14,7 +14,7 @@ pub struct Measured {
     pub versions: Vec<(Contender, String)>,
     pub absent: Vec<Contender>,
     /// Exchanges under way in the closed loops.
-    pub in_flight: Vec<(Server, Work, u32)>,
+    pub in_flight: Vec<(Server, Scenario, u32)>,
     /// Frames of known clients in a storm that the controller had to answer, in the worst run; `None` without a run.
     pub storm_slow: Option<u64>,
 }

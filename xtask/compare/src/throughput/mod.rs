@@ -1,7 +1,7 @@
 //! `cargo xtask bench compare`: how fast xdhcpd and other servers are, in turns, on the same wire, under the same load,
 //! and how fast the wire is itself. Writes `docs/PERFORMANCE.md` and its chart.
 //!
-//! [`Server`] and [`Work`] are what there is to be measured, [`plan`] how much of it, [`config`] what servers are told,
+//! [`Server`] and [`Scenario`] are what there is to be measured, [`plan`] how much of it, [`config`] what servers are told,
 //! [`play`] plays one run, [`flood`] one amid a flood, [`row`] makes numbers of them, [`page`] and [`chart`] show these.
 
 use std::{fmt, fs, path::PathBuf, time::Instant};
@@ -26,7 +26,7 @@ pub use measured::Measured;
 use plan::Plan;
 use play::{Played, Turn};
 use row::{Row, Run};
-pub use subject::{Server, Work};
+pub use subject::{Scenario, Server};
 
 /// The page and its chart, from the workspace's root.
 pub const PAGE: &str = "docs/PERFORMANCE.md";
@@ -47,7 +47,7 @@ pub struct Options {
 
     /// Only this workload; may be said again. The page stays as it is.
     #[arg(long, value_name = "NAME", value_enum)]
-    workload: Vec<Work>,
+    workload: Vec<Scenario>,
 
     /// Writes the rows to this file, as JSON.
     #[arg(long, value_name = "FILE")]
@@ -64,27 +64,27 @@ pub struct Selection {
     /// Empty: all.
     pub servers: Vec<Server>,
     /// Empty: all.
-    pub works: Vec<Work>,
+    pub scenarios: Vec<Scenario>,
 }
 
 impl Selection {
     const fn is_all(&self) -> bool {
-        self.servers.is_empty() && self.works.is_empty()
+        self.servers.is_empty() && self.scenarios.is_empty()
     }
 
     /// # Errors
     /// No server that is selected can play what is.
     fn check(&self) -> Result<()> {
         let can_play = |server: &Server| {
-            let mut works = Work::ALL.into_iter();
-            works.any(|work| server.can(work) && self.has(*server, work))
+            let mut scenarios = Scenario::ALL.into_iter();
+            scenarios.any(|scenario| server.can(scenario) && self.has(*server, scenario))
         };
         let mut servers = Server::ALL.into_iter();
         ensure!(
             servers.any(|server| self.has_server(server) && can_play(&server)),
             "--server, --workload: {:?} of {:?} is not measured; xdhcpd plays all, the reflector renews, and others leave out \
              floods and what is of many clients",
-            self.works,
+            self.scenarios,
             self.servers
         );
         Ok(())
@@ -95,9 +95,12 @@ impl Selection {
     }
 
     /// A workload, or one that tells how much of a selected one is played.
-    fn has(&self, server: Server, work: Work) -> bool {
-        let is_needed = |other: &Work| server.can(*other) && other.needs(server) == Some(work);
-        self.works.is_empty() || self.works.contains(&work) || self.works.iter().any(is_needed)
+    fn has(&self, server: Server, scenario: Scenario) -> bool {
+        let is_needed =
+            |other: &Scenario| server.can(*other) && other.needs(server) == Some(scenario);
+        self.scenarios.is_empty()
+            || self.scenarios.contains(&scenario)
+            || self.scenarios.iter().any(is_needed)
     }
 }
 
@@ -118,7 +121,7 @@ pub fn run(options: &Options) -> Result<()> {
     };
     let selection = Selection {
         servers: options.server.clone(),
-        works: options.workload.clone(),
+        scenarios: options.workload.clone(),
     };
     selection.check()?;
     let path = workspace::root().join(PAGE);
@@ -188,10 +191,10 @@ pub fn measure(
         })
         .collect();
     let mut series: Vec<Series> = Vec::new();
-    for work in Work::ALL {
-        let able = servers.iter().filter(|server| server.can(work));
-        let able = able.filter(|server| selection.has(**server, work));
-        series.extend(able.map(|server| Series::new(*server, work, plan)));
+    for scenario in Scenario::ALL {
+        let able = servers.iter().filter(|server| server.can(scenario));
+        let able = able.filter(|server| selection.has(**server, scenario));
+        series.extend(able.map(|server| Series::new(*server, scenario, plan)));
     }
     let start = Instant::now();
     for round in 0..plan.rounds {
@@ -199,16 +202,16 @@ pub fn measure(
             let (before, [current, ..]) = series.split_at_mut(at) else {
                 break;
             };
-            if plan.runs(current.work) <= round {
+            if plan.runs(current.scenario) <= round {
                 continue;
             }
-            let all_out = before
-                .iter()
-                .find(|other| (other.server, other.work) == (current.server, Work::NewClients));
+            let all_out = before.iter().find(|other| {
+                (other.server, other.scenario) == (current.server, Scenario::NewClients)
+            });
             let full_rate = all_out.and_then(|other| Some(other.runs.last()?.per_s));
             let mut before = before.iter();
             let suited = before.rfind(|other| {
-                let is_tried = matches!(other.work, Work::NewClients | Work::Renewals);
+                let is_tried = matches!(other.scenario, Scenario::NewClients | Scenario::Renewals);
                 other.server == current.server && is_tried
             });
             current.in_flight = current
@@ -216,17 +219,17 @@ pub fn measure(
                 .or(suited.and_then(|other| other.in_flight));
             let played = current
                 .play(plan, round, full_rate)
-                .with_context(|| format!("{}, {:?}", current.server, current.work))?;
+                .with_context(|| format!("{}, {:?}", current.server, current.scenario))?;
             measured.storm_slow = measured.storm_slow.max(played.slow);
             println!("bench: {:>4.0} s {current}", start.elapsed().as_secs_f64());
         }
     }
     for series in &series {
-        let row = Row::new(series.server, series.work, &series.runs);
+        let row = Row::new(series.server, series.scenario, &series.runs);
         measured.rows.extend(row);
         let in_flight = series
             .in_flight
-            .map(|most| (series.server, series.work, most));
+            .map(|most| (series.server, series.scenario, most));
         measured.in_flight.extend(in_flight);
     }
     Ok(measured)
@@ -236,18 +239,18 @@ pub fn measure(
 #[derive(Debug)]
 struct Series {
     server: Server,
-    work: Work,
+    scenario: Scenario,
     /// How many exchanges under way suit it best, of a closed loop that has been tried.
     in_flight: Option<u32>,
     runs: Vec<Run>,
 }
 
 impl Series {
-    fn new(server: Server, work: Work, plan: &Plan) -> Self {
+    fn new(server: Server, scenario: Scenario, plan: &Plan) -> Self {
         Self {
             server,
-            work,
-            in_flight: work.is_at_one_depth().then(|| plan.depth()),
+            scenario,
+            in_flight: scenario.is_at_one_depth().then(|| plan.depth()),
             runs: Vec::new(),
         }
     }
@@ -260,7 +263,7 @@ impl Series {
             full_rate: full_rate.unwrap_or_default(),
             in_flight: plan.depth(),
         };
-        if self.work.is_closed() {
+        if self.scenario.is_closed() {
             turn.in_flight = match self.in_flight {
                 Some(in_flight) => in_flight,
                 None => self.try_out(plan, turn)?,
@@ -269,13 +272,13 @@ impl Series {
         } else {
             self.in_flight = None;
         }
-        let mut played = play::play(self.server, self.work, plan, turn)?;
-        let is_free = self.work.is_closed() && !self.work.is_at_one_depth();
+        let mut played = play::play(self.server, self.scenario, plan, turn)?;
+        let is_free = self.scenario.is_closed() && !self.scenario.is_at_one_depth();
         if is_free && self.runs.is_empty() && played.run.loss >= MOST_LOST {
             // What suits new clients is too much for this.
             turn.in_flight = self.try_out(plan, turn)?;
             self.in_flight = Some(turn.in_flight);
-            played = play::play(self.server, self.work, plan, turn)?;
+            played = play::play(self.server, self.scenario, plan, turn)?;
         }
         self.runs.push(played.run);
         Ok(played)
@@ -291,7 +294,7 @@ impl Series {
                 in_flight: *in_flight,
                 ..turn
             };
-            let played = play::play(self.server, self.work, plan, turn)?;
+            let played = play::play(self.server, self.scenario, plan, turn)?;
             tried.push((*in_flight, played.run));
         }
         best(&tried).context("no number of exchanges under way was tried")
@@ -300,7 +303,7 @@ impl Series {
 
 impl fmt::Display for Series {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {:?}", self.server, self.work)?;
+        write!(f, "{}, {:?}", self.server, self.scenario)?;
         if let Some(in_flight) = self.in_flight {
             write!(f, ", {in_flight} under way")?;
         }
@@ -351,28 +354,34 @@ mod tests {
     #[test]
     fn what_is_selected_is_measured_with_what_it_is_based_on() {
         let kea = Server::Kept(Contender::Kea);
-        let selected = |servers: &[Server], works: &[Work]| {
+        let selected = |servers: &[Server], scenarios: &[Scenario]| {
             let selection = Selection {
                 servers: servers.to_vec(),
-                works: works.to_vec(),
+                scenarios: scenarios.to_vec(),
             };
             let of = |server| {
-                let mut works = Work::ALL.to_vec();
-                works.retain(|work| selection.has(server, *work) && server.can(*work));
-                works
+                let mut scenarios = Scenario::ALL.to_vec();
+                scenarios
+                    .retain(|scenario| selection.has(server, *scenario) && server.can(*scenario));
+                scenarios
             };
             (of(Server::XDHCPD), of(kea), selection.check().is_ok())
         };
         let (ours, theirs, is_right) = selected(&[], &[]);
         assert_eq!((ours.len(), theirs.len(), is_right), (10, 6, true));
-        let (ours, theirs, is_right) = selected(&[kea], &[Work::Renewals]);
-        assert_eq!(ours, [Work::Renewals]);
-        assert_eq!(theirs, [Work::NewClients, Work::Renewals]);
+        let (ours, theirs, is_right) = selected(&[kea], &[Scenario::Renewals]);
+        assert_eq!(ours, [Scenario::Renewals]);
+        assert_eq!(theirs, [Scenario::NewClients, Scenario::Renewals]);
         assert!(is_right);
-        let (ours, theirs, is_right) = selected(&[kea], &[Work::RenewalsOfAMillion, Work::Flood]);
+        let (ours, theirs, is_right) =
+            selected(&[kea], &[Scenario::RenewalsOfAMillion, Scenario::Flood]);
         assert_eq!(
             ours,
-            [Work::Renewals, Work::RenewalsOfAMillion, Work::Flood]
+            [
+                Scenario::Renewals,
+                Scenario::RenewalsOfAMillion,
+                Scenario::Flood
+            ]
         );
         assert_eq!((theirs, is_right), (vec![], false));
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::subject::Work;
+use super::subject::Scenario;
 
 /// Numbers for all servers alike.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -101,15 +101,16 @@ impl Plan {
     }
 
     /// How often a workload is played; what takes long is played once.
-    pub const fn runs(&self, work: Work) -> usize {
-        match work {
-            Work::RenewalsOfAMillion => self.renewing_many.is_some() as usize,
-            Work::StormOfManyClients if self.storm_many.is_none() => 0,
-            Work::Flood if self.flood.is_none() => 0,
-            Work::Storm | Work::StormOfManyClients | Work::Flood | Work::RenewalsOnOneProcessor => {
-                self.storms
-            }
-            Work::NewClientsAtOneDepth | Work::RenewalsAtOneDepth => self.at_one_depth,
+    pub const fn runs(&self, scenario: Scenario) -> usize {
+        match scenario {
+            Scenario::RenewalsOfAMillion => self.renewing_many.is_some() as usize,
+            Scenario::StormOfManyClients if self.storm_many.is_none() => 0,
+            Scenario::Flood if self.flood.is_none() => 0,
+            Scenario::Storm
+            | Scenario::StormOfManyClients
+            | Scenario::Flood
+            | Scenario::RenewalsOnOneProcessor => self.storms,
+            Scenario::NewClientsAtOneDepth | Scenario::RenewalsAtOneDepth => self.at_one_depth,
             _ => self.rounds,
         }
     }

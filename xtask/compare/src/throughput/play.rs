@@ -20,7 +20,7 @@ use super::{
     config, flood,
     plan::Plan,
     row::Run,
-    subject::{Server, Work},
+    subject::{Scenario, Server},
 };
 use crate::answers::{
     Contender,
@@ -54,26 +54,28 @@ pub struct Turn {
 ///
 /// # Errors
 /// There is no lab, or the server does not serve.
-pub fn play(server: Server, work: Work, plan: &Plan, turn: Turn) -> Result<Played> {
+pub fn play(server: Server, scenario: Scenario, plan: &Plan, turn: Turn) -> Result<Played> {
     let mut played = None;
     Lab::run(|lab| {
         let site = Site::new(lab)?;
-        if work == Work::Flood {
+        if scenario == Scenario::Flood {
             let flood = plan.flood.context("there is nothing to be played")?;
             let server = flood::start(lab, &site)?;
             let run = flood::play(&site, &server, &flood, turn.round as u64)?;
             played = Some(without_controller(run));
             return Ok(());
         }
-        let mut workload = workload(work, plan, turn)?;
+        let mut workload = workload(scenario, plan, turn)?;
         workload.seed += turn.round as u64;
         played = Some(match server {
             Server::Reflector => {
-                let placement = placement(work, workload.engine);
+                let placement = placement(scenario, workload.engine);
                 let report = site.play_reflected(&workload, placement, &mut Progress::silent())?;
-                without_controller(run(work, &report))
+                without_controller(run(scenario, &report))
             }
-            Server::Kept(contender) => with_server(lab, &site, contender, work, workload, turn)?,
+            Server::Kept(contender) => {
+                with_server(lab, &site, contender, scenario, workload, turn)?
+            }
         });
         Ok(())
     })?;
@@ -86,11 +88,11 @@ const LONGEST_ONCE: Duration = Duration::from_secs(30);
 
 /// Clients that renew have a processor to themselves, and the server's end of the wire another: they would be on
 /// another machine. So have those that are new, but what is received is all on one, for a server in user space needs one too.
-const fn placement(work: Work, engine: Engine) -> Placement {
-    match (engine, work) {
+const fn placement(scenario: Scenario, engine: Engine) -> Placement {
+    match (engine, scenario) {
         (Engine::User, _) => Placement::Same,
-        (Engine::Kernel, Work::RenewalsOnOneProcessor) => Placement::Other,
-        (Engine::Kernel, work) if work.renews() => Placement::Apart,
+        (Engine::Kernel, Scenario::RenewalsOnOneProcessor) => Placement::Other,
+        (Engine::Kernel, scenario) if scenario.renews() => Placement::Apart,
         (Engine::Kernel, _) => Placement::Other,
     }
 }
@@ -103,40 +105,40 @@ fn with_server(
     lab: &Lab,
     site: &Site,
     contender: Contender,
-    work: Work,
+    scenario: Scenario,
     mut workload: Workload,
     turn: Turn,
 ) -> Result<Played> {
-    if work.renews() && contender != Contender::Xdhcpd {
+    if scenario.renews() && contender != Contender::Xdhcpd {
         once_each(&mut workload, turn);
     }
     let running = start(lab, site, contender, workload.clients)?;
     // All clients are behind a relay agent but those that renew, which talk to the server itself.
-    if work.renews() {
+    if scenario.renews() {
         site.answer_arp()?;
     } else {
         workload.relay = Some(site::relay(site.server_mac));
     }
-    let placement = placement(work, workload.engine);
+    let placement = placement(scenario, workload.engine);
     let server = match &running {
-        Running::Ours(server) if work.is_ours() => server,
+        Running::Ours(server) if scenario.is_ours() => server,
         _ => {
             let report = site.play(&workload, placement, &mut Progress::silent())?;
-            return Ok(without_controller(run(work, &report)));
+            return Ok(without_controller(run(scenario, &report)));
         }
     };
     // Of few leases what the maps take besides would be most of it.
-    let octets = match work {
-        Work::RenewalsOfAMillion | Work::StormOfManyClients => {
+    let octets = match scenario {
+        Scenario::RenewalsOfAMillion | Scenario::StormOfManyClients => {
             Some(server.map_octets()? as f64 / f64::from(workload.clients))
         }
         _ => None,
     };
     let run = |report: &Report| Run {
         octets,
-        ..run(work, report)
+        ..run(scenario, report)
     };
-    if work != Work::StormOfManyClients {
+    if scenario != Scenario::StormOfManyClients {
         let report = site.play(&workload, placement, &mut Progress::silent())?;
         return Ok(without_controller(run(&report)));
     }
@@ -189,50 +191,50 @@ fn start(lab: &Lab, site: &Site, contender: Contender, clients: u32) -> Result<R
 }
 
 /// What is played, without the relay agent.
-fn workload(work: Work, plan: &Plan, turn: Turn) -> Result<Workload> {
+fn workload(scenario: Scenario, plan: &Plan, turn: Turn) -> Result<Workload> {
     let seconds = plan.time.as_secs_f64();
     let new_clients = plan
         .new_clients_per_second
         .saturating_mul(seconds.ceil() as u32);
     let half_rate = (turn.full_rate / 2.0).max(1.0);
-    let (exchange, engine, clients) = match work {
-        Work::NewClients | Work::NewClientsAtOneDepth => {
+    let (exchange, engine, clients) = match scenario {
+        Scenario::NewClients | Scenario::NewClientsAtOneDepth => {
             (Exchange::Leases, Engine::Kernel, new_clients)
         }
-        Work::NewClientsAtHalf => (Exchange::Leases, Engine::User, new_clients),
-        Work::Renewals | Work::RenewalsOnOneProcessor | Work::RenewalsAtOneDepth => {
+        Scenario::NewClientsAtHalf => (Exchange::Leases, Engine::User, new_clients),
+        Scenario::Renewals | Scenario::RenewalsOnOneProcessor | Scenario::RenewalsAtOneDepth => {
             (Exchange::Renewals, Engine::Kernel, plan.renewing)
         }
-        Work::Storm => (Exchange::Renewals, Engine::User, plan.storm),
-        Work::RenewalsOfAMillion => {
+        Scenario::Storm => (Exchange::Renewals, Engine::User, plan.storm),
+        Scenario::RenewalsOfAMillion => {
             let clients = plan
                 .renewing_many
                 .context("there is nothing to be played")?;
             (Exchange::Renewals, Engine::Kernel, clients)
         }
-        Work::StormOfManyClients => {
+        Scenario::StormOfManyClients => {
             let clients = plan.storm_many.context("there is nothing to be played")?;
             (Exchange::Renewals, Engine::User, clients)
         }
-        Work::Flood => bail!("a flood is played otherwise"),
+        Scenario::Flood => bail!("a flood is played otherwise"),
     };
     let in_flight = turn.in_flight.min(clients);
     let closed = Drive::Closed { in_flight };
-    let (drive, exchanges, time, per_second) = match work {
-        Work::NewClients | Work::NewClientsAtOneDepth => {
+    let (drive, exchanges, time, per_second) = match scenario {
+        Scenario::NewClients | Scenario::NewClientsAtOneDepth => {
             (closed, Some(clients.into()), plan.time, None)
         }
-        Work::NewClientsAtHalf => (
+        Scenario::NewClientsAtHalf => (
             Drive::Open,
             Some(clients.into()),
             plan.time,
             Some(half_rate),
         ),
-        Work::Renewals
-        | Work::RenewalsOnOneProcessor
-        | Work::RenewalsAtOneDepth
-        | Work::RenewalsOfAMillion => (closed, None, plan.time, None),
-        Work::Storm | Work::StormOfManyClients | Work::Flood => {
+        Scenario::Renewals
+        | Scenario::RenewalsOnOneProcessor
+        | Scenario::RenewalsAtOneDepth
+        | Scenario::RenewalsOfAMillion => (closed, None, plan.time, None),
+        Scenario::Storm | Scenario::StormOfManyClients | Scenario::Flood => {
             (Drive::Storm, Some(clients.into()), plan.storm_time, None)
         }
     };
@@ -259,16 +261,16 @@ fn workload(work: Work, plan: &Plan, turn: Turn) -> Result<Workload> {
     })
 }
 
-fn run(work: Work, report: &Report) -> Run {
-    let latency: Latency = match work {
-        Work::NewClients | Work::NewClientsAtHalf | Work::NewClientsAtOneDepth => {
+fn run(scenario: Scenario, report: &Report) -> Run {
+    let latency: Latency = match scenario {
+        Scenario::NewClients | Scenario::NewClientsAtHalf | Scenario::NewClientsAtOneDepth => {
             report.latency.lease
         }
         _ => report.latency.renewal,
     };
     let counts = report.counts;
-    let loss = match work {
-        Work::Storm | Work::StormOfManyClients => {
+    let loss = match scenario {
+        Scenario::Storm | Scenario::StormOfManyClients => {
             let clients = f64::from(report.workload.clients);
             1.0 - (counts.completed as f64 / clients).min(1.0)
         }
@@ -281,6 +283,6 @@ fn run(work: Work, report: &Report) -> Run {
         p50_us: latency.p50,
         p99_us: latency.p99,
         octets: None,
-        amid: None,
+        during_flood: None,
     }
 }

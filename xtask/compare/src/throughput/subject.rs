@@ -37,11 +37,11 @@ impl Server {
     }
 
     /// What can be measured with it.
-    pub const fn can(self, work: Work) -> bool {
+    pub const fn can(self, scenario: Scenario) -> bool {
         match self {
-            Self::Reflector => work.renews(),
+            Self::Reflector => scenario.renews(),
             Self::Kept(Contender::Xdhcpd) => true,
-            Self::Kept(_) => !work.is_ours(),
+            Self::Kept(_) => !scenario.is_ours(),
         }
     }
 }
@@ -73,7 +73,7 @@ impl TryFrom<String> for Server {
 /// What is played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub enum Work {
+pub enum Scenario {
     /// DISCOVER to ACK, of clients that the server has never heard of; as fast as it goes.
     NewClients,
     /// The same at half of that rate.
@@ -96,7 +96,7 @@ pub enum Work {
     Flood,
 }
 
-impl Work {
+impl Scenario {
     pub const ALL: [Self; 10] = [
         Self::NewClients,
         Self::NewClientsAtHalf,

@@ -91,18 +91,18 @@ impl Baseline {
     ///
     /// # Errors
     /// What would stay is another machine's.
-    pub fn taking_in(former: Option<Self>, machine: Machine, now: Measures) -> Result<Self> {
-        let mut benches = former
+    pub fn taking_in(stored: Option<Self>, machine: Machine, now: Measures) -> Result<Self> {
+        let mut benches = stored
             .as_ref()
-            .map_or_else(Measures::new, |former| former.benches.clone());
+            .map_or_else(Measures::new, |stored| stored.benches.clone());
         benches.retain(|name, _| !now.contains_key(name));
-        if let Some(former) = former
-            && !former.machine.is_comparable(&machine)
+        if let Some(stored) = stored
+            && !stored.machine.is_comparable(&machine)
             && !benches.is_empty()
         {
             bail!(
                 "the baseline is of another machine ({}): save all figures, or none",
-                former.machine.cpu
+                stored.machine.cpu
             );
         }
         benches.extend(now);

@@ -117,14 +117,14 @@ fn compare(options: &Options) -> Result<bool> {
     let kept = workspace::root().join(baseline::KEPT);
     let path = options.baseline.as_deref().unwrap_or(&kept);
     // Read first: minutes later is too late to hear that it is broken.
-    let former = Baseline::read(path)?;
-    if former.is_none() && options.baseline.is_some() && !options.save {
+    let stored = Baseline::read(path)?;
+    if stored.is_none() && options.baseline.is_some() && !options.save {
         bail!("{} is not there: `--save` writes it", path.display());
     }
     let machine = Machine::here()?;
-    let is_comparable = former
+    let is_comparable = stored
         .as_ref()
-        .is_some_and(|former| former.machine.is_comparable(&machine));
+        .is_some_and(|stored| stored.machine.is_comparable(&machine));
     let how = How {
         filter: options.filter.as_deref().unwrap_or_default(),
         is_quick: options.quick,
@@ -134,7 +134,7 @@ fn compare(options: &Options) -> Result<bool> {
     let mut now = measures(how)?;
     if is_comparable && !options.save {
         for _ in 0..MORE_LOOKS {
-            let rows = verdict::rows(&now, former.as_ref(), options.threshold);
+            let rows = verdict::rows(&now, stored.as_ref(), options.threshold);
             for row in rows.iter().filter(|row| row.is_beyond) {
                 let filter = row.name.as_str();
                 verdict::keep_lower(&mut now, measures(How { filter, ..how })?);
@@ -142,7 +142,7 @@ fn compare(options: &Options) -> Result<bool> {
         }
     }
 
-    let rows = verdict::rows(&now, former.as_ref(), options.threshold);
+    let rows = verdict::rows(&now, stored.as_ref(), options.threshold);
     let beyond: Vec<&str> = rows
         .iter()
         .filter(|row| row.is_beyond && is_comparable)
@@ -151,7 +151,7 @@ fn compare(options: &Options) -> Result<bool> {
     if options.json {
         let report = Report {
             machine: &machine,
-            baseline_machine: former.as_ref().map(|former| &former.machine),
+            baseline_machine: stored.as_ref().map(|stored| &stored.machine),
             is_comparable,
             threshold: options.threshold,
             benches: &rows,
@@ -159,7 +159,7 @@ fn compare(options: &Options) -> Result<bool> {
         };
         println!("{}", serde_json::to_string(&report)?);
     } else {
-        print(&rows, &machine, former.as_ref(), path);
+        print(&rows, &machine, stored.as_ref(), path);
         for name in &beyond {
             println!(
                 "slower than {} times the baseline: {name}",
@@ -169,7 +169,7 @@ fn compare(options: &Options) -> Result<bool> {
     }
     let is_good = beyond.is_empty();
     if options.save {
-        Baseline::taking_in(former, machine, now)?.write(path)?;
+        Baseline::taking_in(stored, machine, now)?.write(path)?;
         if !options.json {
             println!("saved in {}", path.display());
         }
@@ -212,13 +212,13 @@ fn measures(how: How<'_>) -> Result<Measures> {
     Ok(measures)
 }
 
-fn print(rows: &[Row], machine: &Machine, former: Option<&Baseline>, path: &Path) {
+fn print(rows: &[Row], machine: &Machine, stored: Option<&Baseline>, path: &Path) {
     println!("{}", table::figures(rows));
     if let Some(program) = table::program(rows) {
         println!("\n{program}");
     }
     println!("\nmeasured on {}, Linux {}", machine.cpu, machine.kernel);
-    match former {
+    match stored {
         None => println!(
             "there is no baseline in {}: `--save` writes it",
             path.display()

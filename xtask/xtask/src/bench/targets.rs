@@ -88,7 +88,7 @@ impl Target {
             .target_directory
             .join("bench")
             .join(&self.name);
-        // Nothing of a former run is to be taken for one of this.
+        // Nothing of an earlier run is to be taken for one of this.
         if folder.exists() {
             fs::remove_dir_all(&folder)
                 .with_context(|| format!("cannot empty {}", folder.display()))?;

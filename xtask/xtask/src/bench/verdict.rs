@@ -55,9 +55,9 @@ pub fn rows(now: &Measures, baseline: Option<&Baseline>, threshold: f64) -> Vec<
 pub fn keep_lower(now: &mut Measures, again: Measures) {
     for (name, again) in again {
         now.entry(name)
-            .and_modify(|former| {
-                if again.value() < former.value() {
-                    *former = again;
+            .and_modify(|earlier| {
+                if again.value() < earlier.value() {
+                    *earlier = again;
                 }
             })
             .or_insert(again);

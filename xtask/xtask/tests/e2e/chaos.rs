@@ -8,7 +8,7 @@ use xtask_chaos::{
     accounts::{ANSWER, Accounts},
     conditions::Trouble,
     rule::Rule,
-    scene::TERMS,
+    scene::GUARANTEE,
     stage,
 };
 use xtask_lab::{
@@ -90,7 +90,7 @@ fn the_accounts_notice_on_the_wire_what_no_server_may_send() -> Result<()> {
             mac: net.server.mac(SERVER_INTERFACE)?,
         };
         let witness = Witness::keep(
-            Accounts::new(TERMS),
+            Accounts::new(GUARANTEE),
             &net.client,
             CLIENT_INTERFACE,
             Ipv4Addr::BROADCAST,

@@ -39,23 +39,23 @@ fn a_flood_takes_nothing_from_clients_that_have_leases_and_little_of_an_operator
         let server = flood::start(lab, &site)?;
         let before = server.stats()?;
         let run = flood::play(&site, &server, &FLOOD, 1)?;
-        let amid = run.amid.context("there was no flood")?;
+        let during = run.during_flood.context("there was no flood")?;
         assert!(
-            amid.bogus_per_s > f64::from(FLOOD.per_second) * 0.5,
+            during.bogus_per_s > f64::from(FLOOD.per_second) * 0.5,
             "{run:?}"
         );
         assert!(run.per_s > f64::from(FLOOD.renewals) * 0.5, "{run:?}");
         assert!(run.loss == 0.0, "{run:?}");
-        let by_controller = amid.by_controller;
+        let by_controller = during.by_controller;
         assert!(
             by_controller.begun > f64::from(FLOOD.firmware_renewals) * 0.5,
             "{run:?}"
         );
         assert_eq!(by_controller.completed, by_controller.begun, "{run:?}");
-        assert!(amid.asked_p99_us < SOON.as_secs_f64() * 1e6, "{run:?}");
+        assert!(during.asked_p99_us < SOON.as_secs_f64() * 1e6, "{run:?}");
         // They are tried; which of them get through is up to chance.
         assert!(
-            amid.new_clients.begun > f64::from(FLOOD.new_clients) * 0.5,
+            during.new_clients.begun > f64::from(FLOOD.new_clients) * 0.5,
             "{run:?}"
         );
 
@@ -69,7 +69,7 @@ fn a_flood_takes_nothing_from_clients_that_have_leases_and_little_of_an_operator
             "{counted}"
         );
         let limited = counted.of(Outcome::Limited) as f64;
-        assert!(limited > amid.bogus_per_s * flooded * 0.5, "{counted}");
+        assert!(limited > during.bogus_per_s * flooded * 0.5, "{counted}");
         Ok(())
     })
 }

@@ -8,7 +8,7 @@ use xtask_lab::{
     Lab,
     client::{Client as _, Event, Udhcpc},
     command,
-    former::{Former, Kind},
+    migration_source::{Kind, MigrationSource},
     server::Server,
     topology::{Direct, SERVER_INTERFACE},
 };
@@ -22,16 +22,16 @@ fn move_in(kind: Kind) -> Result<()> {
     }
     Lab::run(|lab| {
         let net = Direct::new(lab)?;
-        let mut former = Former::start(kind, &net.server)?;
+        let mut source = MigrationSource::start(kind, &net.server)?;
         let mut client = Udhcpc::start(&net.client)?;
         let address = client.wait_bound()?;
-        former.stop()?;
+        source.stop()?;
 
         let mut server = Server::new(lab, &net.server, "")?;
-        let converted = command::read(&mut server.command_convert(kind.name(), &former.config))?;
+        let converted = command::read(&mut server.command_convert(kind.name(), &source.config))?;
         server.configure(&converted)?;
         command::read(&mut server.command_check())?;
-        let said = command::read(&mut server.command_import(kind.name(), &former.leases))?;
+        let said = command::read(&mut server.command_import(kind.name(), &source.leases))?;
         assert!(
             said.contains("1  leased, with the time that was left"),
             "{said}"

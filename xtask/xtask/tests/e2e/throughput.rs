@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use xtask_compare::{
     answers::Contender,
     throughput::{
-        self, Selection, Server, Work, chart, page,
+        self, Scenario, Selection, Server, chart, page,
         plan::Plan,
         row::{self, Row, find},
     },
@@ -44,22 +44,22 @@ fn servers_are_compared_as_far_as_they_are_installed() -> Result<()> {
         assert!(rows.iter().all(|row| row.server != absent), "{rows:?}");
     }
     for (contender, _) in &measured.versions {
-        for work in Work::ALL.iter().filter(|work| !work.is_ours()) {
-            let row = find(rows, Server::Kept(*contender), *work);
-            let row = row.with_context(|| format!("{contender} has no row of {work:?}"))?;
+        for scenario in Scenario::ALL.iter().filter(|scenario| !scenario.is_ours()) {
+            let row = find(rows, Server::Kept(*contender), *scenario);
+            let row = row.with_context(|| format!("{contender} has no row of {scenario:?}"))?;
             assert!(row.per_s > 1.0 && row.p50_us > 0.0, "{row:?}");
             assert!(row.p50_us <= row.p99_us && row.loss < 0.5, "{row:?}");
         }
     }
-    let rate = |server| find(rows, server, Work::Renewals).map(|row| row.per_s);
+    let rate = |server| find(rows, server, Scenario::Renewals).map(|row| row.per_s);
     let ours = rate(Server::XDHCPD).context("xdhcpd was not measured")?;
     let ceiling = rate(Server::Reflector).context("the reflector was not measured")?;
     assert!(ceiling > ours * 0.9, "{rows:?}");
-    for row in rows.iter().filter(|row| row.workload == Work::Renewals) {
+    for row in rows.iter().filter(|row| row.workload == Scenario::Renewals) {
         let is_other = !matches!(row.server, Server::Reflector | Server::XDHCPD);
         assert!(!is_other || ours > row.per_s, "{rows:?}");
     }
-    let storm = find(rows, Server::XDHCPD, Work::StormOfManyClients).context("no storm")?;
+    let storm = find(rows, Server::XDHCPD, Scenario::StormOfManyClients).context("no storm")?;
     assert!(storm.loss == 0.0, "{storm:?}");
     // The first of each kind of request shows the program how it is answered.
     let slow = measured

@@ -4,11 +4,11 @@
 
 mod case;
 mod extending;
+mod init_reboot;
 mod malformed;
 mod offers;
 mod options;
 mod others;
-mod rebooting;
 
 pub use case::Case;
 
@@ -16,7 +16,7 @@ pub use case::Case;
 pub fn all() -> impl Iterator<Item = Case> {
     let groups = [
         offers::CASES,
-        rebooting::CASES,
+        init_reboot::CASES,
         extending::CASES,
         options::CASES,
         others::CASES,

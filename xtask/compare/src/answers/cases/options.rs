@@ -151,7 +151,7 @@ fn link_selection(player: &mut Player) -> Result<String> {
         |answer| {
             vec![
                 answer.echo(option::RELAY_INFO),
-                answer.place(option::RELAY_INFO),
+                answer.position(option::RELAY_INFO),
             ]
         },
     )

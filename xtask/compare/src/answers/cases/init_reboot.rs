@@ -87,7 +87,7 @@ fn elsewhere_relayed(player: &mut Player) -> Result<String> {
         vec![
             answer.flags(),
             answer.echo(option::RELAY_INFO),
-            answer.place(option::RELAY_INFO),
+            answer.position(option::RELAY_INFO),
         ]
     }))
 }

@@ -43,14 +43,14 @@ impl Kind {
 
 /// A server that runs, serving 10.77.0.100 to 10.77.0.199.
 #[derive(Debug)]
-pub struct Former {
+pub struct MigrationSource {
     kind: Kind,
     process: Process,
     pub config: PathBuf,
     pub leases: PathBuf,
 }
 
-impl Former {
+impl MigrationSource {
     /// Writes its configuration, starts it, and waits until it is serving.
     ///
     /// # Errors

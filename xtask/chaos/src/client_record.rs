@@ -24,7 +24,7 @@ struct Note {
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct Standing {
+pub struct ClientRecord {
     /// When it last gave an address up.
     given_up: Option<Moment>,
     /// When it was last acknowledged a lease that it could use.
@@ -40,7 +40,7 @@ pub struct Standing {
     last: VecDeque<Note>,
 }
 
-impl Standing {
+impl ClientRecord {
     /// A message of it, or to it, passes.
     pub fn note(&mut self, message: &Message, kind: MessageType, at: Moment) {
         if self.last.len() == MAX_REMEMBERED {
