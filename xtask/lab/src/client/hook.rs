@@ -1,4 +1,4 @@
-//! The script by which clients say what has happened.
+//! The script by which clients report events.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
@@ -7,12 +7,12 @@ use anyhow::{Context as _, Result};
 use super::running::Event;
 use crate::Namespace;
 
-/// The script that clients run on each event. It sets the interface up as the clients' own scripts
-/// would, and writes a line `<reason> <address>`.
+/// Script that clients run on each event. It configures the interface as the clients' own scripts
+/// would, and appends a line `<reason> <address>` to a record.
 ///
-/// udhcpc gives the reason as an argument, dhclient and dhcpcd in the environment; dhcpcd sets the
-/// interface up by itself. A file `refuse` makes it fail once, by which dhclient takes the address for
-/// one that is in use.
+/// udhcpc passes the reason as an argument, dhclient and dhcpcd in the environment; dhcpcd
+/// configures the interface by itself. A file `refuse` makes the script fail once, which dhclient
+/// takes as a sign that the address is in use.
 #[derive(Debug)]
 pub(super) struct Hook {
     pub(super) script: PathBuf,
@@ -44,12 +44,12 @@ fi
 exit 0
 "#;
 
-    /// `sets_up`: whether the interface is left to the script.
+    /// Writes the script. `sets_up` is true where the script configures the interface.
     pub(super) fn write(namespace: &Namespace, name: &str, sets_up: bool) -> Result<Self> {
         let script = namespace.path(&format!("{name}.script"));
         let record = namespace.path(&format!("{name}.events"));
         let keep = if sets_up { "" } else { "1" };
-        // Clients hand down little of the environment, so that these go into the file.
+        // Clients pass little of their environment on, so these values are written into the script.
         let head = format!(
             "#!/bin/sh\nrecord='{}'\nkeep_interface={keep}\n",
             record.display()
@@ -68,7 +68,7 @@ exit 0
         Ok(text.lines().filter_map(event).collect())
     }
 
-    /// Fails at the next address.
+    /// Makes the script fail at the next address.
     pub(super) fn refuse_once(&self) -> Result<()> {
         let mut refuse = self.record.clone().into_os_string();
         refuse.push(".refuse");
@@ -76,7 +76,7 @@ exit 0
     }
 }
 
-/// An event from a line of the hook's.
+/// Parses a line of the record.
 fn event(line: &str) -> Option<Event> {
     let (reason, address) = line.split_once(' ')?;
     let address = || address.trim().parse().ok();

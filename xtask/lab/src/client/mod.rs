@@ -1,4 +1,4 @@
-//! Real DHCP clients, each with state of its own.
+//! Real DHCP clients, each with its own state.
 
 mod dhclient;
 mod dhcpcd;

@@ -1,4 +1,4 @@
-//! What all real clients can be made to do, and what they say has happened.
+//! What all real clients can be told to do, and the events they report.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -6,41 +6,41 @@ use anyhow::Result;
 
 use crate::wait;
 
-/// What a client says has happened.
+/// An event that a client reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// It has got this address, be it again.
+    /// The client has obtained this address, for the first time or again.
     Bound(Ipv4Addr),
-    /// It has extended the lease of this address.
+    /// The client has extended the lease of this address.
     Renewed(Ipv4Addr),
-    /// It has no address any more: NAK, expiry or release.
+    /// The client has lost its address: NAK, expiry or release.
     Lost,
 }
 
-/// How long a client may take for what it does at once, its random delays included.
+/// Longest time that a client may take for an immediate action, including its random delays.
 const LONGEST: Duration = Duration::from_secs(12);
 
-/// A real client, running. It ends with its handle, and does not release its lease by that.
+/// A running real client. It ends with its handle, without releasing its lease.
 pub trait Client {
-    /// All that happened since it was started, oldest first.
+    /// Returns all events since the client was started, oldest first.
     ///
     /// # Errors
     /// Its records cannot be read.
     fn events(&self) -> Result<Vec<Event>>;
 
-    /// Makes it extend its lease now, where it can be told to; others do it when T1 has come.
+    /// Makes the client extend its lease now, where it supports that; other clients renew at T1.
     ///
     /// # Errors
     /// It has ended.
     fn renew(&mut self) -> Result<()>;
 
-    /// Makes it give its lease up.
+    /// Makes the client release its lease.
     ///
     /// # Errors
     /// It has ended.
     fn release(&mut self) -> Result<()>;
 
-    /// Waits until it has an address, the first or the next after `Lost`.
+    /// Waits until the client has an address, the first or the next after `Lost`.
     ///
     /// # Errors
     /// It has none within the limit.
@@ -55,7 +55,7 @@ pub trait Client {
         })
     }
 
-    /// Whether it would know this address again, were it killed now.
+    /// Returns whether the client would remember this address if it were killed now.
     ///
     /// # Errors
     /// Its records cannot be read.
@@ -63,7 +63,7 @@ pub trait Client {
         Ok(true)
     }
 
-    /// Waits until it has extended its lease as often, since it was started.
+    /// Waits until the client has extended its lease `times` times since it was started.
     ///
     /// # Errors
     /// It has not within the limit.
@@ -74,7 +74,7 @@ pub trait Client {
         })
     }
 
-    /// How often it has extended its lease.
+    /// Returns how many times the client has extended its lease.
     ///
     /// # Errors
     /// Its records cannot be read.
@@ -84,8 +84,8 @@ pub trait Client {
         Ok(events.iter().filter(renewed).count())
     }
 
-    /// REQUESTs that it has sent. Some open the socket for the answer only after they have sent a
-    /// renewal, miss an answer that comes too fast for that, and ask once more.
+    /// Returns the number of REQUESTs sent. Some clients open the socket for the answer only after
+    /// sending a renewal, miss an answer that arrives before that, and ask again.
     ///
     /// # Errors
     /// Its records cannot be read.
@@ -93,7 +93,7 @@ pub trait Client {
         Ok(1 + self.renewals()?)
     }
 
-    /// Waits until it has lost its address as often, since it was started.
+    /// Waits until the client has lost its address `times` times since it was started.
     ///
     /// # Errors
     /// It has not within the limit.
@@ -105,7 +105,7 @@ pub trait Client {
         })
     }
 
-    /// Makes it renew once, and waits until it has.
+    /// Makes the client renew once and waits until it has.
     ///
     /// # Errors
     /// It was not answered within the limit.
