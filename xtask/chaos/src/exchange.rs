@@ -1,4 +1,4 @@
-//! A request as it is on the wire, and what it asks for.
+//! A request on the link, and what it asks for.
 
 use std::net::Ipv4Addr;
 
@@ -6,10 +6,10 @@ use dhcproto::v4::{DhcpOption, Message, MessageType, OptionCode};
 
 use super::conditions::Moment;
 
-/// What stands in `chaddr`. Clients of one lab have different ones, whatever else identifies them.
+/// A client's `chaddr`, which is unique in a lab.
 pub type Client = [u8; 6];
 
-/// What an answer is recognized by.
+/// What an answer is matched by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Exchange {
     pub xid: u32,
@@ -25,7 +25,7 @@ pub enum Claim {
     Extending,
 }
 
-/// A request, be it sent several times.
+/// A request and its retransmissions.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked {
     pub first: Moment,
@@ -33,12 +33,12 @@ pub struct Asked {
     pub answers: u32,
     pub claim: Claim,
     pub about: Ipv4Addr,
-    /// Its sender had the lease that it asks for; until when that was on disk.
+    /// Set if the sender held the lease that it asks for: until when that was on disk.
     pub owed: Option<Moment>,
 }
 
 impl Claim {
-    /// RFC 2131 §4.3.2, table 4, and the address that is asked for.
+    /// Returns the kind of request by RFC 2131 §4.3.2, table 4, and the address it asks for.
     pub fn of(message: &Message) -> (Self, Ipv4Addr) {
         if message.opts().msg_type() == Some(MessageType::Discover) {
             return (Self::Discover, requested(message));
@@ -56,7 +56,7 @@ impl Claim {
     }
 }
 
-/// Option 50.
+/// Returns option 50.
 pub fn requested(message: &Message) -> Ipv4Addr {
     match message.opts().get(OptionCode::RequestedIpAddress) {
         Some(DhcpOption::RequestedIpAddress(address)) => *address,
