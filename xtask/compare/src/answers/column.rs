@@ -2,11 +2,11 @@
 
 use super::contender::Contender;
 
-/// What one server has answered.
+/// The answers of one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
     pub contender: Contender,
     pub version: String,
-    /// A cell for each case, in their order.
+    /// A cell for each case, in the order of the cases.
     pub cells: Vec<String>,
 }

@@ -1,21 +1,21 @@
-//! Whether xdhcpd answers as most of the others do.
+//! Whether xdhcpd answers as most other servers do.
 
 use std::collections::BTreeMap;
 
 use super::{cases, column::Column, contender::Contender};
 
-/// What xdhcpd's answer to a request is among all answers.
+/// How xdhcpd's answer to a request relates to the other answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Agreement {
-    /// That of most others.
+    /// Most other servers give the same answer.
     WithMost,
-    /// Most others agree on another one.
+    /// Most other servers agree on another answer.
     AgainstMost,
-    /// No answer is that of most others.
+    /// The other servers have no majority.
     NoMajority,
 }
 
-/// `row`: the answers by server.
+/// Compares the answers of a row, by server.
 fn agreement(row: &[(Contender, &str)]) -> Agreement {
     let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
     let mut ours = None;
@@ -36,27 +36,33 @@ fn agreement(row: &[(Contender, &str)]) -> Agreement {
     }
 }
 
-/// Where xdhcpd differs from most others and no reason is given, or a reason is given and it does not differ.
+/// Returns the cases in which xdhcpd differs from most other servers without a reason, or has a
+/// reason without differing.
 pub fn objections(columns: &[Column]) -> Vec<String> {
     let mut objections = Vec::new();
     for (index, case) in cases::all().enumerate() {
         let number = index + 1;
         match (agreement(&row(columns, index)), case.reason) {
             (Agreement::AgainstMost, None) => objections.push(format!(
-                "{number}, {}: xdhcpd differs from most others; give the reason beside the case, with its section",
+                "{number}, {}: xdhcpd differs from most others; state the reason in the case, \
+                 with its section",
                 case.asks
             )),
-            (Agreement::WithMost | Agreement::NoMajority, Some(reason)) => objections.push(format!(
-                "{number}, {}: xdhcpd does not differ from most others, but a reason says: {reason}",
-                case.asks
-            )),
-            (Agreement::AgainstMost, Some(_)) | (Agreement::WithMost | Agreement::NoMajority, None) => {}
+            (Agreement::WithMost | Agreement::NoMajority, Some(reason)) => {
+                objections.push(format!(
+                    "{number}, {}: xdhcpd does not differ from most others, but there is a reason: \
+                 {reason}",
+                    case.asks
+                ))
+            }
+            (Agreement::AgainstMost, Some(_))
+            | (Agreement::WithMost | Agreement::NoMajority, None) => {}
         }
     }
     objections
 }
 
-/// The cells of a case.
+/// Returns the cells of a case.
 fn row(columns: &[Column], index: usize) -> Vec<(Contender, &str)> {
     columns
         .iter()

@@ -13,7 +13,7 @@ use super::{
 };
 
 const SIZE: (u32, u32) = (900, 420);
-/// Workloads that all servers can play.
+/// Workloads that run with all servers.
 const SCENARIOS: [(Scenario, &str); 3] = [
     (Scenario::NewClients, "new clients, DISCOVER to ACK"),
     (Scenario::Renewals, "renewals"),
@@ -21,7 +21,7 @@ const SCENARIOS: [(Scenario, &str); 3] = [
 ];
 /// The lowest rate that a bar shows.
 const LOWEST: f64 = 10.0;
-/// Room above the highest bar, for its number.
+/// Space for the number above the highest bar.
 const HEADROOM: f64 = 5.0;
 
 fn color(server: Server) -> RGBColor {
@@ -35,10 +35,10 @@ fn color(server: Server) -> RGBColor {
     }
 }
 
-/// Exchanges a second by workload and server; those without a row have no bar.
+/// Draws exchanges a second by workload and server. Pairs without a row have no bar.
 ///
 /// # Errors
-/// It cannot be drawn.
+/// The chart cannot be drawn.
 pub fn svg(rows: &[Row]) -> Result<String> {
     let mut text = String::new();
     draw(rows, &mut text).map_err(|error| anyhow!("cannot draw the chart: {error}"))?;
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
     use crate::{answers::Contender, throughput::row::tests::run};
 
-    /// Height of the bars of a color, in their order.
+    /// Returns the heights of the bars of a color, in their order.
     fn heights(svg: &str, server: Server) -> Vec<u32> {
         let RGBColor(red, green, blue) = color(server);
         let fill = format!("fill=\"#{red:02X}{green:02X}{blue:02X}\"");
@@ -153,7 +153,7 @@ mod tests {
         .unwrap();
         assert!(svg.contains("1,000,000") && svg.contains("Kea"), "{svg}");
         assert!(!svg.contains("dnsmasq"), "{svg}");
-        // The last of each is that of the legend.
+        // The last one of each color belongs to the legend.
         let ours = heights(&svg, Server::XDHCPD);
         let theirs = heights(&svg, kea);
         assert_eq!((ours.len(), theirs.len()), (2, 3), "{svg}");

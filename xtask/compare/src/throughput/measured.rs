@@ -6,15 +6,16 @@ use super::{
 };
 use crate::answers::Contender;
 
-/// What a comparison has brought.
+/// The result of a comparison.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Measured {
     pub rows: Vec<Row>,
-    /// Of those that are installed.
+    /// Versions of the installed servers.
     pub versions: Vec<(Contender, String)>,
     pub absent: Vec<Contender>,
-    /// Exchanges under way in the closed loops.
+    /// Exchanges in flight in the closed loops.
     pub in_flight: Vec<(Server, Scenario, u32)>,
-    /// Frames of known clients in a storm that the controller had to answer, in the worst run; `None` without a run.
+    /// Frames of known clients in a storm that the controller had to answer, in the worst run;
+    /// `None` without a run.
     pub storm_slow: Option<u64>,
 }

@@ -1,8 +1,9 @@
-//! `cargo xtask bench compare`: how fast xdhcpd and other servers are, in turns, on the same wire, under the same load,
-//! and how fast the wire is itself. Writes `docs/PERFORMANCE.md` and its chart.
+//! `cargo xtask bench compare`: measures xdhcpd and other servers, in turns, on the same link and
+//! under the same load, and the link itself. Writes `docs/PERFORMANCE.md` and its chart.
 //!
-//! [`Server`] and [`Scenario`] are what there is to be measured, [`plan`] how much of it, [`config`] what servers are told,
-//! [`play`] plays one run, [`flood`] one amid a flood, [`row`] makes numbers of them, [`page`] and [`chart`] show these.
+//! [`Server`] and [`Scenario`] are what can be measured, [`plan`] contains the numbers, [`config`]
+//! the servers' configurations; [`play`] is one run, [`flood`] one during a flood; [`row`] computes
+//! figures, which [`page`] and [`chart`] show.
 
 use std::{fmt, fs, path::PathBuf, time::Instant};
 
@@ -28,42 +29,42 @@ use play::{Played, Turn};
 use row::{Row, Run};
 pub use subject::{Scenario, Server};
 
-/// The page and its chart, from the workspace's root.
+/// The page and its chart, relative to the workspace.
 pub const PAGE: &str = "docs/PERFORMANCE.md";
 pub const CHART: &str = "docs/performance.svg";
 
-/// Of requests, in what counts as throughput.
+/// Highest fraction of lost requests in a figure that counts as throughput.
 const MOST_LOST: f64 = 0.01;
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Less of everything, in less than four minutes.
+    /// Measures less, in under four minutes.
     #[arg(long)]
     quick: bool,
 
-    /// Only this server, or `reflector`; may be said again. The page stays as it is.
+    /// Measures only this server, or `reflector`; can be repeated. The page is not written.
     #[arg(long, value_name = "NAME", value_parser = |name: &str| Server::try_from(name.to_owned()))]
     server: Vec<Server>,
 
-    /// Only this workload; may be said again. The page stays as it is.
+    /// Measures only this workload; can be repeated. The page is not written.
     #[arg(long, value_name = "NAME", value_enum)]
     workload: Vec<Scenario>,
 
-    /// Writes the rows to this file, as JSON.
+    /// Writes the rows to this file as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Takes everything for set up and built.
+    /// Skips setup and build.
     #[arg(long)]
     pub no_build: bool,
 }
 
-/// Which servers and workloads are measured.
+/// The servers and workloads to be measured.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// Empty: all.
+    /// Empty for all.
     pub servers: Vec<Server>,
-    /// Empty: all.
+    /// Empty for all.
     pub scenarios: Vec<Scenario>,
 }
 
@@ -72,8 +73,10 @@ impl Selection {
         self.servers.is_empty() && self.scenarios.is_empty()
     }
 
+    /// Checks the selection.
+    ///
     /// # Errors
-    /// No server that is selected can play what is.
+    /// No selected server can run a selected workload.
     fn check(&self) -> Result<()> {
         let can_play = |server: &Server| {
             let mut scenarios = Scenario::ALL.into_iter();
@@ -82,8 +85,8 @@ impl Selection {
         let mut servers = Server::ALL.into_iter();
         ensure!(
             servers.any(|server| self.has_server(server) && can_play(&server)),
-            "--server, --workload: {:?} of {:?} is not measured; xdhcpd plays all, the reflector renews, and others leave out \
-             floods and what is of many clients",
+            "--server, --workload: {:?} with {:?} is not measured; xdhcpd runs all workloads, \
+             the reflector renewals, and other servers all but floods and those with many clients",
             self.scenarios,
             self.servers
         );
@@ -94,7 +97,7 @@ impl Selection {
         self.servers.is_empty() || self.servers.contains(&server)
     }
 
-    /// A workload, or one that tells how much of a selected one is played.
+    /// Returns whether a workload is selected, or determines the size of a selected one.
     fn has(&self, server: Server, scenario: Scenario) -> bool {
         let is_needed =
             |other: &Scenario| server.can(*other) && other.needs(server) == Some(scenario);
@@ -104,15 +107,15 @@ impl Selection {
     }
 }
 
-/// Measures what is selected, and writes the page if that is everything. Server and generator must have been built with
-/// all optimization.
+/// Measures the selection, and writes the page if it is complete. Server and generator must have
+/// been built in release mode.
 ///
 /// # Errors
-/// There is no lab, a server that is installed does not serve, or a file cannot be written.
+/// There is no lab, an installed server does not serve, or a file cannot be written.
 pub fn run(options: &Options) -> Result<()> {
     ensure!(
         is_root(),
-        "namespaces and XDP need root: run it as root, or without --no-build"
+        "namespaces and XDP require root: run this as root, or without --no-build"
     );
     let plan = if options.quick {
         Plan::QUICK
@@ -127,12 +130,13 @@ pub fn run(options: &Options) -> Result<()> {
     let path = workspace::root().join(PAGE);
     let read =
         || fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()));
-    // Rather now than after twenty minutes; and by then somebody may have edited it.
+    // Fails now rather than after twenty minutes. The page is read again later, because it may have
+    // been edited.
     page::with_table(&read()?, "")?;
     let measured = measure(&plan, &selection, &installed)?;
     for absent in &measured.absent {
         println!(
-            "bench: {absent} is not installed, and is left out: `cargo xtask setup` installs it"
+            "bench: {absent} is not installed and is skipped: `cargo xtask setup` installs it"
         );
     }
     let table = page::table(&measured, &plan, &machine::describe()?);
@@ -141,7 +145,9 @@ pub fn run(options: &Options) -> Result<()> {
         write(&workspace::root().join(CHART), &chart::svg(&measured.rows)?)?;
     } else {
         println!("{table}");
-        println!("bench: {PAGE} stays as it is, for it shows all servers and workloads of one run");
+        println!(
+            "bench: {PAGE} is not written, since it shows all servers and workloads of one run"
+        );
     }
     if let Some(path) = &options.json {
         write(path, &row::to_json(&measured.rows)?)?;
@@ -155,18 +161,18 @@ fn write(path: &std::path::Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// The version of a server, if it is installed.
+/// Returns the version of a server, if it is installed.
 ///
 /// # Errors
-/// It does not say.
+/// The server does not print it.
 pub fn installed(contender: Contender) -> Result<Option<String>> {
     contender.version()
 }
 
-/// Measures every server that is installed, in turns: each round has one run of everything.
+/// Measures every installed server, in turns: each round runs everything once.
 ///
 /// # Errors
-/// There is no lab, or a server that is installed does not serve.
+/// There is no lab, or an installed server does not serve.
 pub fn measure(
     plan: &Plan,
     selection: &Selection,
@@ -240,7 +246,7 @@ pub fn measure(
 struct Series {
     server: Server,
     scenario: Scenario,
-    /// How many exchanges under way suit it best, of a closed loop that has been tried.
+    /// The best number of exchanges in flight of a closed loop, once it has been determined.
     in_flight: Option<u32>,
     runs: Vec<Run>,
 }
@@ -255,8 +261,8 @@ impl Series {
         }
     }
 
-    /// One more run; before the first, unless a number is known from another workload, one each with the numbers under
-    /// way that may suit it, which do not count.
+    /// Runs the workload once. Before the first run the best number of exchanges in flight is
+    /// determined by trial runs, unless it is known from another workload.
     fn play(&mut self, plan: &Plan, round: usize, full_rate: Option<f64>) -> Result<Played> {
         let mut turn = Turn {
             round,
@@ -275,7 +281,7 @@ impl Series {
         let mut played = play::play(self.server, self.scenario, plan, turn)?;
         let is_free = self.scenario.is_closed() && !self.scenario.is_at_one_depth();
         if is_free && self.runs.is_empty() && played.run.loss >= MOST_LOST {
-            // What suits new clients is too much for this.
+            // What is best for new clients is too much for this workload.
             turn.in_flight = self.try_out(plan, turn)?;
             self.in_flight = Some(turn.in_flight);
             played = play::play(self.server, self.scenario, plan, turn)?;
@@ -297,7 +303,7 @@ impl Series {
             let played = play::play(self.server, self.scenario, plan, turn)?;
             tried.push((*in_flight, played.run));
         }
-        best(&tried).context("no number of exchanges under way was tried")
+        best(&tried).context("no number of exchanges in flight was tried")
     }
 }
 
@@ -305,7 +311,7 @@ impl fmt::Display for Series {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {:?}", self.server, self.scenario)?;
         if let Some(in_flight) = self.in_flight {
-            write!(f, ", {in_flight} under way")?;
+            write!(f, ", {in_flight} in flight")?;
         }
         if let Some(run) = self.runs.last() {
             write!(
@@ -321,7 +327,8 @@ impl fmt::Display for Series {
     }
 }
 
-/// What brought most with less than [`MOST_LOST`]; if nothing did, what lost least.
+/// Returns the number with the highest rate at a loss below [`MOST_LOST`], or else with the lowest
+/// loss.
 fn best(tried: &[(u32, Run)]) -> Option<u32> {
     let good = tried.iter().filter(|(_, run)| run.loss < MOST_LOST);
     let best = good

@@ -1,4 +1,4 @@
-//! The page: tables between two markers, which are written here; what is around them stays.
+//! The page: tables between two markers are written here, and the rest is kept.
 
 use std::fmt::Write as _;
 
@@ -14,21 +14,21 @@ use super::{
 const BEGIN: &str = "<!-- written by `cargo xtask bench compare` -->";
 const END: &str = "<!-- end of what is written -->";
 
-/// The page with other tables.
+/// Returns the page with other tables.
 ///
 /// # Errors
-/// It lacks the markers.
+/// The page lacks the markers.
 pub fn with_table(page: &str, table: &str) -> Result<String> {
     let parts = page.split_once(BEGIN).and_then(|(before, rest)| {
         let (_, after) = rest.split_once(END)?;
         Some((before, after))
     });
     let (before, after) =
-        parts.with_context(|| format!("the page needs the lines `{BEGIN}` and `{END}`"))?;
+        parts.with_context(|| format!("the page lacks the lines `{BEGIN}` and `{END}`"))?;
     Ok(format!("{before}{BEGIN}\n{table}{END}{after}"))
 }
 
-/// Everything that is between the markers.
+/// Returns everything between the markers.
 pub fn table(measured: &Measured, plan: &Plan, machine: &str) -> String {
     let command = if *plan == Plan::QUICK {
         "cargo xtask bench compare --quick"
@@ -53,7 +53,7 @@ pub fn table(measured: &Measured, plan: &Plan, machine: &str) -> String {
         ),
         (
             Scenario::NewClientsAtHalf,
-            "The same at half of that rate".to_owned(),
+            "New clients, at half of that rate".to_owned(),
         ),
         (Scenario::Renewals, "Renewals".to_owned()),
         (
@@ -62,11 +62,11 @@ pub fn table(measured: &Measured, plan: &Plan, machine: &str) -> String {
         ),
         (
             Scenario::NewClientsAtOneDepth,
-            format!("New clients, {} under way for each", plan.depth()),
+            format!("New clients, {} in flight for each", plan.depth()),
         ),
         (
             Scenario::RenewalsAtOneDepth,
-            format!("Renewals, {} under way for each", plan.depth()),
+            format!("Renewals, {} in flight for each", plan.depth()),
         ),
         (Scenario::Storm, "A storm of known clients".to_owned()),
         (
@@ -103,7 +103,8 @@ fn write_rows(text: &mut String, title: &str, rows: &[&Row], measured: &Measured
     // Writing to a string cannot fail.
     let _ = write!(
         text,
-        "\n| {title} | clients | a second | lost | p50 | p99 | under way | runs |\n|---|--:|--:|--:|--:|--:|--:|--:|\n"
+        "\n| {title} | clients | a second | lost | p50 | p99 | in flight | runs |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|\n"
     );
     for row in rows {
         let _ = writeln!(
@@ -121,7 +122,7 @@ fn write_rows(text: &mut String, title: &str, rows: &[&Row], measured: &Measured
     }
 }
 
-/// How many exchanges were under way, where that was for us to say.
+/// Returns the number of exchanges in flight, where the generator determines it.
 fn under_way(measured: &Measured, row: &Row) -> String {
     let mut in_flight = measured.in_flight.iter();
     let of_row =
@@ -129,7 +130,7 @@ fn under_way(measured: &Measured, row: &Row) -> String {
     of_row.map_or_else(String::new, |(_, _, in_flight)| in_flight.to_string())
 }
 
-/// How rows of one run compare, as far as they are there.
+/// Returns comparisons of the rows of one run, as far as they exist.
 pub fn ratios(measured: &Measured, plan: &Plan) -> Vec<String> {
     let rows = &measured.rows;
     let rate = |server, scenario| find(rows, server, scenario).map(|row| row.per_s);
@@ -199,7 +200,7 @@ pub fn ratios(measured: &Measured, plan: &Plan) -> Vec<String> {
     if let Some(row) = find(rows, Server::XDHCPD, Scenario::StormOfManyClients) {
         let clients = f64::from(plan.storm_many.unwrap_or(0)) * (1.0 - row.loss);
         let slow = measured.storm_slow.map_or_else(String::new, |slow| {
-            format!("; frames that the controller had to answer: {slow}")
+            format!("; frames answered by the controller: {slow}")
         });
         said.push(format!(
             "a storm of {} known clients: {} served {} after the first frame{slow}",
@@ -251,7 +252,7 @@ fn what_a_flood_leaves(row: &Row, during: DuringFlood) -> [String; 3] {
     ]
 }
 
-/// Of servers that are not ours.
+/// Returns the fastest of the other servers.
 fn fastest_other(rows: &[Row], scenario: Scenario) -> Option<&Row> {
     rows.iter()
         .filter(|row| row.workload == scenario)
@@ -259,7 +260,7 @@ fn fastest_other(rows: &[Row], scenario: Scenario) -> Option<&Row> {
         .max_by(|a, b| a.per_s.total_cmp(&b.per_s))
 }
 
-/// A time in the unit that suits it.
+/// Formats a time in a suitable unit.
 fn time(micros: f64) -> String {
     match micros {
         ..1000.0 => format!("{micros:.0} µs"),
@@ -268,7 +269,7 @@ fn time(micros: f64) -> String {
     }
 }
 
-/// With a comma after each three digits.
+/// Formats a number with thousands separators.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
@@ -324,7 +325,7 @@ mod tests {
             text.contains("bench compare --quick` on two processors"),
             "{text}"
         );
-        assert!(!text.contains("storm"), "nothing was played of it: {text}");
+        assert!(!text.contains("storm"), "no storm was run: {text}");
     }
 
     #[test]
@@ -350,7 +351,7 @@ mod tests {
                 "renewals by xdhcpd among 1,000,000 leases: 90 % of those among 1,000; with as many clients the bare \
                  reflector has 50 % of what it has with few",
                 "a storm of 100,000 known clients: 50,000 served 250.0 ms after the first frame; \
-                 frames that the controller had to answer: 3",
+                 frames answered by the controller: 3",
             ]
         );
         measured.rows.clear();

@@ -1,4 +1,4 @@
-//! One run: a fresh lab, a fresh server, one workload.
+//! One run: a new lab, a new server, one workload.
 
 use std::time::Duration;
 
@@ -29,28 +29,28 @@ use crate::answers::{
     request::{Request, relay_path},
 };
 
-/// Of a client that only asks whether somebody serves yet.
+/// A client that only finds out whether the server serves yet.
 const ASKING_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 
-/// A run, and what xdhcpd's controller had to do in it.
+/// A run, and the frames that xdhcpd's controller handled.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Played {
     pub run: Run,
-    /// Frames of a storm that its program handed on.
+    /// Frames of a storm that the program passed on.
     pub slow: Option<u64>,
 }
 
-/// What differs from run to run.
+/// What differs between runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Turn {
     pub round: usize,
-    /// New clients a second that the server has just managed.
+    /// Rate of new clients that the server has just achieved, a second.
     pub full_rate: f64,
-    /// Exchanges under way in a closed loop.
+    /// Exchanges in flight in a closed loop.
     pub in_flight: u32,
 }
 
-/// Plays a workload.
+/// Runs a workload.
 ///
 /// # Errors
 /// There is no lab, or the server does not serve.
@@ -59,7 +59,7 @@ pub fn play(server: Server, scenario: Scenario, plan: &Plan, turn: Turn) -> Resu
     Lab::run(|lab| {
         let site = Site::new(lab)?;
         if scenario == Scenario::Flood {
-            let flood = plan.flood.context("there is nothing to be played")?;
+            let flood = plan.flood.context("the plan has no such workload")?;
             let server = flood::start(lab, &site)?;
             let run = flood::play(&site, &server, &flood, turn.round as u64)?;
             played = Some(without_controller(run));
@@ -79,15 +79,16 @@ pub fn play(server: Server, scenario: Scenario, plan: &Plan, turn: Turn) -> Resu
         });
         Ok(())
     })?;
-    played.context("nothing was played")
+    played.context("nothing was run")
 }
 
 /// Bounds for a run in which each client renews once.
 const MOST_ONCE: u32 = 50_000;
 const LONGEST_ONCE: Duration = Duration::from_secs(30);
 
-/// Clients that renew have a processor to themselves, and the server's end of the wire another: they would be on
-/// another machine. So have those that are new, but what is received is all on one, for a server in user space needs one too.
+/// Clients that renew have a processor to themselves, as if on another machine, and the server's
+/// end of the link has the other. So do new clients, but all frames are received on one processor,
+/// because a server in user space needs one too.
 const fn placement(scenario: Scenario, engine: Engine) -> Placement {
     match (engine, scenario) {
         (Engine::User, _) => Placement::Same,
@@ -113,7 +114,8 @@ fn with_server(
         once_each(&mut workload, turn);
     }
     let running = start(lab, site, contender, workload.clients)?;
-    // All clients are behind a relay agent but those that renew, which talk to the server itself.
+    // All clients are behind a relay agent, except those that renew, which talk to the server
+    // directly.
     if scenario.renews() {
         site.answer_arp()?;
     } else {
@@ -127,7 +129,7 @@ fn with_server(
             return Ok(without_controller(run(scenario, &report)));
         }
     };
-    // Of few leases what the maps take besides would be most of it.
+    // With few leases the fixed size of the maps would dominate.
     let octets = match scenario {
         Scenario::RenewalsOfAMillion | Scenario::StormOfManyClients => {
             Some(server.map_octets()? as f64 / f64::from(workload.clients))
@@ -142,7 +144,7 @@ fn with_server(
         let report = site.play(&workload, placement, &mut Progress::silent())?;
         return Ok(without_controller(run(&report)));
     }
-    // What the clients need to be known is not what is counted.
+    // Obtaining the leases to be renewed is not measured.
     let leasing = Workload {
         exchange: Exchange::Leases,
         drive: Drive::Closed { in_flight: 64 },
@@ -157,8 +159,9 @@ fn with_server(
     })
 }
 
-/// Has each client renew once, and as many of them as the server leases to in half a second. It keeps time in seconds,
-/// and has nothing to write for a client that renews again within one, which no client does.
+/// Has each client renew once, with as many clients as the server serves in half a second. Servers
+/// keep time in seconds and write nothing for a second renewal within one, which real clients do
+/// not send.
 fn once_each(workload: &mut Workload, turn: Turn) {
     let half_rate = turn.full_rate / 2.0;
     workload.clients = (half_rate as u32).clamp(workload.clients, MOST_ONCE);
@@ -166,10 +169,11 @@ fn once_each(workload: &mut Workload, turn: Turn) {
     workload.limits.time = Some(LONGEST_ONCE);
 }
 
-/// Starts a server, and waits until it serves.
+/// Starts a server and waits until it serves.
 fn start(lab: &Lab, site: &Site, contender: Contender, clients: u32) -> Result<Running> {
     if contender != Contender::Xdhcpd {
-        // It has no XDP program, without which it would hear nothing of clients in the kernel.
+        // The server has no XDP program, without which it would not receive from clients in the
+        // kernel.
         lab.receive_xdp(&site.server, SERVER_INTERFACE)?;
     }
     let config = config::of(contender, &site.server, clients)?;
@@ -190,7 +194,7 @@ fn start(lab: &Lab, site: &Site, contender: Contender, clients: u32) -> Result<R
     })
 }
 
-/// What is played, without the relay agent.
+/// Returns the workload without the relay agent.
 fn workload(scenario: Scenario, plan: &Plan, turn: Turn) -> Result<Workload> {
     let seconds = plan.time.as_secs_f64();
     let new_clients = plan
@@ -209,14 +213,14 @@ fn workload(scenario: Scenario, plan: &Plan, turn: Turn) -> Result<Workload> {
         Scenario::RenewalsOfAMillion => {
             let clients = plan
                 .renewing_many
-                .context("there is nothing to be played")?;
+                .context("the plan has no such workload")?;
             (Exchange::Renewals, Engine::Kernel, clients)
         }
         Scenario::StormOfManyClients => {
-            let clients = plan.storm_many.context("there is nothing to be played")?;
+            let clients = plan.storm_many.context("the plan has no such workload")?;
             (Exchange::Renewals, Engine::User, clients)
         }
-        Scenario::Flood => bail!("a flood is played otherwise"),
+        Scenario::Flood => bail!("a flood is run by another function"),
     };
     let in_flight = turn.in_flight.min(clients);
     let closed = Drive::Closed { in_flight };

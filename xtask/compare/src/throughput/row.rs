@@ -1,4 +1,4 @@
-//! What was measured, as numbers: a row for each server and workload.
+//! The figures: a row for each server and workload.
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -8,20 +8,21 @@ use super::subject::{Scenario, Server};
 /// One run of a workload.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Run {
-    /// Who took part.
+    /// Number of clients.
     pub clients: u32,
     /// Exchanges completed a second.
     pub per_s: f64,
-    /// Part of the requests that were not answered, or, in a storm, of the clients that were not served.
+    /// Fraction of the requests that were not answered, or, in a storm, of the clients that were
+    /// not served.
     pub loss: f64,
     pub p50_us: f64,
     pub p99_us: f64,
-    /// Of the kernel's memory for the server's maps, for each client.
+    /// Octets of kernel memory for the server's maps, per client.
     pub octets: Option<f64>,
     pub during_flood: Option<DuringFlood>,
 }
 
-/// What others noticed of a flood.
+/// The effect of a flood.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DuringFlood {
     /// Bogus DISCOVERs a second.
@@ -30,7 +31,7 @@ pub struct DuringFlood {
     pub by_controller: Tried,
     /// New clients, DISCOVER to ACK.
     pub new_clients: Tried,
-    /// Questions on the control socket.
+    /// Requests on the control socket.
     pub asked_p50_us: f64,
     pub asked_p99_us: f64,
 }
@@ -44,7 +45,7 @@ pub struct Tried {
     pub p99_us: f64,
 }
 
-/// The medians of some runs.
+/// The medians of several runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     pub server: Server,
@@ -62,7 +63,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// `None` without a run: what was not measured has no row.
+    /// Returns `None` without a run, since only what was measured has a row.
     pub fn new(server: Server, workload: Scenario, runs: &[Run]) -> Option<Self> {
         let median = |of: fn(&Run) -> f64| median(runs.iter().map(of).collect());
         Some(Self {
@@ -102,7 +103,7 @@ impl DuringFlood {
     }
 }
 
-/// The one in the middle, or the mean of the two that are.
+/// Returns the median, which is the mean of the middle two for an even number.
 fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let last = values.len().checked_sub(1)?;
@@ -110,13 +111,13 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     Some(low.midpoint(*high))
 }
 
-/// The row of a server and a workload.
+/// Returns the row of a server and a workload.
 pub fn find(rows: &[Row], server: Server, workload: Scenario) -> Option<&Row> {
     rows.iter()
         .find(|row| (row.server, row.workload) == (server, workload))
 }
 
-/// As `--json` writes it: an array of rows, one a line.
+/// Returns the output of `--json`: an array of rows, one on a line.
 ///
 /// # Errors
 /// Never, for numbers.
@@ -125,7 +126,7 @@ pub fn to_json(rows: &[Row]) -> Result<String> {
         .iter()
         .map(serde_json::to_string)
         .collect::<Result<_, _>>()
-        .context("a row is no JSON")?;
+        .context("a row cannot be encoded as JSON")?;
     Ok(format!("[\n{}\n]\n", lines.join(",\n")))
 }
 

@@ -1,4 +1,4 @@
-//! What there is to be measured: servers, and what is played with them.
+//! What can be measured: servers and workloads.
 
 use std::fmt;
 
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::answers::Contender;
 
-/// What a row is about: a server, or what none outruns.
+/// The subject of a row: a server, or the reflector, which no server can outrun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Server {
-    /// An XDP program that sends every frame back.
+    /// An XDP program that returns every frame.
     Reflector,
     Kept(Contender),
 }
@@ -25,7 +25,7 @@ impl Server {
     ];
     pub const XDHCPD: Self = Self::Kept(Contender::Xdhcpd);
 
-    /// In rows.
+    /// Returns the name in rows.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Reflector => "reflector",
@@ -36,7 +36,7 @@ impl Server {
         }
     }
 
-    /// What can be measured with it.
+    /// Returns whether a workload can be measured with it.
     pub const fn can(self, scenario: Scenario) -> bool {
         match self {
             Self::Reflector => scenario.renews(),
@@ -70,21 +70,22 @@ impl TryFrom<String> for Server {
     }
 }
 
-/// What is played.
+/// A workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scenario {
-    /// DISCOVER to ACK, of clients that the server has never heard of; as fast as it goes.
+    /// DISCOVER to ACK, of clients that the server does not know, at the highest rate.
     NewClients,
-    /// The same at half of that rate.
+    /// DISCOVER to ACK, of clients that the server does not know, at half of that rate.
     NewClientsAtHalf,
-    /// REQUEST to ACK, of clients that have their leases; as fast as it goes.
+    /// REQUEST to ACK, of clients that have leases, at the highest rate.
     Renewals,
-    /// The same, with the clients' end of the wire on the server's processor.
+    /// Renewals with the clients' end of the link on the server's processor.
     RenewalsOnOneProcessor,
-    /// New clients with the same number of exchanges under way for all servers: latencies to be compared.
+    /// New clients with the same number of exchanges in flight for all servers, to compare
+    /// latencies.
     NewClientsAtOneDepth,
-    /// Renewals, likewise.
+    /// Renewals with the same number of exchanges in flight for all servers.
     RenewalsAtOneDepth,
     /// All clients that have leases at once.
     Storm,
@@ -92,7 +93,7 @@ pub enum Scenario {
     RenewalsOfAMillion,
     /// A storm of a hundred thousand clients.
     StormOfManyClients,
-    /// REQUEST to ACK amid a million bogus DISCOVERs a second, and what others notice of these.
+    /// REQUEST to ACK during a million bogus DISCOVERs a second, and the effect on others.
     Flood,
 }
 
@@ -110,7 +111,7 @@ impl Scenario {
         Self::Flood,
     ];
 
-    /// Whether known clients renew, of the server itself and as fast as it goes.
+    /// Returns whether known clients renew at the highest rate, directly from the server.
     pub const fn renews(self) -> bool {
         matches!(
             self,
@@ -121,21 +122,21 @@ impl Scenario {
         )
     }
 
-    /// Whether the next exchange begins when one ends.
+    /// Returns whether the next exchange begins when one ends.
     pub const fn is_closed(self) -> bool {
         self.renews() || matches!(self, Self::NewClients | Self::NewClientsAtOneDepth)
     }
 
-    /// Whether as many exchanges are under way for one server as for another.
+    /// Returns whether the number of exchanges in flight is the same for all servers.
     pub const fn is_at_one_depth(self) -> bool {
         matches!(self, Self::NewClientsAtOneDepth | Self::RenewalsAtOneDepth)
     }
 
-    /// What tells how much of this is played with a server.
+    /// Returns the workload whose result determines the size of this one.
     pub(super) const fn needs(self, server: Server) -> Option<Self> {
         match server {
             _ if matches!(self, Self::NewClientsAtHalf) => Some(Self::NewClients),
-            // And with how many under way.
+            // It also determines the number in flight.
             _ if matches!(
                 self,
                 Self::RenewalsOnOneProcessor | Self::RenewalsOfAMillion
@@ -152,7 +153,7 @@ impl Scenario {
         }
     }
 
-    /// Whether of the servers only xdhcpd is asked for it: others would take hours.
+    /// Returns whether only xdhcpd runs it: other servers would take hours.
     pub const fn is_ours(self) -> bool {
         matches!(
             self,

@@ -1,24 +1,24 @@
-//! What a case is, and how its answer is told in the table.
+//! A case, and the description of its answer in the table.
 
 use anyhow::Result;
 
 use crate::answers::{answer::Answer, plan::Setting, player::Player};
 
-/// A request, what it is sent after, and what is of interest in the answer.
+/// A request, what precedes it, and the parts of the answer to be compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
     pub asks: &'static str,
     pub rfc: &'static str,
     pub setting: Setting,
-    /// Returns what came back, in the words of the table.
+    /// Runs the case and describes the answer in the words of the table.
     pub play: fn(&mut Player) -> Result<String>,
-    /// Why xdhcpd answers otherwise than most of the others do, with the section that says so.
+    /// Why xdhcpd differs from most other servers, with the section that requires it.
     pub reason: Option<&'static str>,
 }
 
 pub(super) const SILENCE: &str = "silence";
 
-/// Type, address and destination of an answer, and what else is of interest.
+/// Describes type, address and destination of an answer, and further parts.
 pub(super) fn tell(answer: Option<&Answer>, more: impl Fn(&Answer) -> Vec<String>) -> String {
     answer.map_or_else(
         || SILENCE.to_owned(),
@@ -30,7 +30,7 @@ pub(super) fn tell(answer: Option<&Answer>, more: impl Fn(&Answer) -> Vec<String
     )
 }
 
-/// The same where that is all.
+/// Describes type, address and destination of an answer.
 pub(super) fn tell_only(answer: Option<&Answer>) -> String {
     tell(answer, |_| Vec::new())
 }

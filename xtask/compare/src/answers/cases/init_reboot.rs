@@ -1,4 +1,4 @@
-//! INIT-REBOOT: a client comes back with an address.
+//! INIT-REBOOT: a client returns with an address.
 
 use std::net::Ipv4Addr;
 
@@ -41,7 +41,8 @@ pub(super) const CASES: &[Case] = &[
         setting: Setting::Plain,
         play: elsewhere,
         reason: Some(
-            "Silence is for addresses of the right network; that this one cannot be used there is plain whoever leased it (RFC 2131 §4.3.2: SHOULD send NAK).",
+            "Silence is for addresses of the right network; that this one cannot be used there \
+             is known whoever leased it (RFC 2131 §4.3.2: SHOULD send NAK).",
         ),
     },
     Case {

@@ -1,4 +1,4 @@
-//! What is not as it should be, or should not come at all.
+//! Malformed requests.
 
 use anyhow::Result;
 use dhcp_common::wire::message_type::DISCOVER;
@@ -32,7 +32,8 @@ pub(super) const CASES: &[Case] = &[
         setting: Setting::Plain,
         play: no_end,
         reason: Some(
-            "The last option must be END (RFC 2131 §4.1): without it nobody can tell what is missing behind.",
+            "The last option must be END (RFC 2131 §4.1): without it a receiver cannot tell what \
+             is missing.",
         ),
     },
 ];

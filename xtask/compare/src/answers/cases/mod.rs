@@ -1,6 +1,6 @@
-//! The requests that all servers get, in the order of the page, and where xdhcpd has its own answer, why.
+//! The requests to all servers, in the order of the page, and the reasons where xdhcpd differs.
 //!
-//! Each case plays clients of its own, so that none depends on what another one has left.
+//! Each case has its own clients, so that none depends on another.
 
 mod case;
 mod extending;
@@ -12,7 +12,7 @@ mod others;
 
 pub use case::Case;
 
-/// All of them.
+/// Returns all cases.
 pub fn all() -> impl Iterator<Item = Case> {
     let groups = [
         offers::CASES,

@@ -1,4 +1,4 @@
-//! INFORM, and DECLINE of what is another's.
+//! INFORM, and DECLINE of another client's address.
 
 use std::net::Ipv4Addr;
 

@@ -48,7 +48,7 @@ pub(super) fn config(setting: Setting) -> String {
     for subnet in SUBNETS {
         let (first, last) = subnet.pool();
         let router = subnet.router();
-        // A prefix of no bits, and its router (RFC 3442).
+        // A prefix of zero bits, and its router (RFC 3442).
         let route = router.octets().map(|octet| octet.to_string()).join(", ");
         let _ = write!(
             config,

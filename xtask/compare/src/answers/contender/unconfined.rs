@@ -1,12 +1,12 @@
-//! Programs that a distribution confines by their paths.
+//! Programs that a distribution confines by path.
 
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use xtask_lab::{Lab, command};
 
-/// A copy of a system's program in the lab. Where a distribution confines a server by its path, it may not read
-/// a lab's files.
+/// Copies an installed program into the lab. A server that the distribution confines by its path,
+/// for example with AppArmor, could not read the lab's files.
 pub(super) fn unconfined(lab: &Lab, program: &str) -> Result<PathBuf> {
     let installed = command::find(program)
         .with_context(|| format!("{program} is not installed: run `cargo xtask setup`"))?;
