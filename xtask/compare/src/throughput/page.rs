@@ -62,11 +62,11 @@ pub fn table(measured: &Measured, plan: &Plan, machine: &str) -> String {
         ),
         (
             Scenario::NewClientsAtOneDepth,
-            format!("New clients, {} in flight for each", plan.depth()),
+            format!("New clients, {} under way for each", plan.depth()),
         ),
         (
             Scenario::RenewalsAtOneDepth,
-            format!("Renewals, {} in flight for each", plan.depth()),
+            format!("Renewals, {} under way for each", plan.depth()),
         ),
         (Scenario::Storm, "A storm of known clients".to_owned()),
         (
@@ -103,7 +103,7 @@ fn write_rows(text: &mut String, title: &str, rows: &[&Row], measured: &Measured
     // Writing to a string cannot fail.
     let _ = write!(
         text,
-        "\n| {title} | clients | a second | lost | p50 | p99 | in flight | runs |\n\
+        "\n| {title} | clients | a second | lost | p50 | p99 | under way | runs |\n\
          |---|--:|--:|--:|--:|--:|--:|--:|\n"
     );
     for row in rows {

@@ -1,5 +1,5 @@
-//! From what was read to what should be: a function of plain data, a file for each thing that it is about.
-//! docs/TUNING.md says where each number comes from.
+//! Derives settings from readings: functions of plain data, a file for each subject. docs/TUNING.md
+//! gives the source of each number.
 
 use super::readings::Readings;
 
@@ -15,7 +15,8 @@ pub(super) mod tests;
 
 pub use setting::{Change, Setting, State};
 
-/// All settings, in the order in which they are to be set: what comes first may decide on what follows.
+/// Returns all settings, in the order in which they are applied: earlier ones may determine later
+/// ones.
 pub fn advise(readings: &Readings) -> Vec<Setting> {
     let mut settings = Vec::new();
     driver::advise(readings, &mut settings);

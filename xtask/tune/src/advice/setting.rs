@@ -1,4 +1,4 @@
-//! A setting: what it is, what it should be, and how to change it.
+//! A setting: its present value, its recommended value, and how to change it.
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ pub struct Setting {
     pub should_be: String,
     pub state: State,
     pub why: String,
-    /// The command that sets it, and the one that puts back what is there now.
+    /// The command that sets it, and the one that restores the present value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub set: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -24,17 +24,17 @@ pub struct Setting {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// As it should be, or without a better value.
+    /// At the recommended value, or without a better one.
     Right,
     /// `--apply` sets it.
     Change,
-    /// Only a person can.
+    /// Must be set by hand.
     ByHand,
-    /// Not with this driver, this kernel, or from this namespace.
+    /// Not available with this driver, in this kernel, or from this namespace.
     Unavailable,
 }
 
-/// Values are those of [`Knob`].
+/// A change, with values as in [`Knob`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     pub knob: Knob,
@@ -53,7 +53,7 @@ impl Setting {
             name: name.to_owned(),
             is: is.into(),
             should_be: match state {
-                State::Unavailable => "not to be had".to_owned(),
+                State::Unavailable => "not available".to_owned(),
                 _ => "as it is".to_owned(),
             },
             state,
@@ -86,7 +86,7 @@ impl Setting {
         }
     }
 
-    /// To be changed, if it is not as it should be.
+    /// Returns a setting to be changed unless it has the recommended value.
     pub(super) fn of(
         readings: &Readings,
         name: &str,
