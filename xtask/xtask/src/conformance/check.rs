@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The number of a check: `c` and three digits, or `m` and two for the minor ones.
+/// The number of a check: `c` and three digits, or `m` and two digits for minor ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Check {
     Main(u8),
@@ -13,13 +13,13 @@ impl Check {
     const MAIN: u8 = 120;
     const MINOR: u8 = 30;
 
-    /// All of them, in the order of the page.
+    /// Returns all checks, in the order of the page.
     pub fn all() -> impl Iterator<Item = Self> {
         let main = (1..=Self::MAIN).map(Self::Main);
         main.chain((1..=Self::MINOR).map(Self::Minor))
     }
 
-    /// `None` for what is not written so, or out of range.
+    /// Parses a number. Returns `None` if it has another form or is out of range.
     pub fn parse(text: &str) -> Option<Self> {
         Self::all().find(|check| check.to_string() == text)
     }

@@ -1,7 +1,7 @@
-//! `cargo xtask conformance`: keeps `docs/CONFORMANCE.md` to what the tests show.
+//! `cargo xtask conformance`: derives the last column of `docs/CONFORMANCE.md` from the tests.
 //!
-//! Each check has a number, and a test carries the numbers of the checks that it shows at the front of
-//! its name. The page's last column follows from that: it is written here and held to it by a test.
+//! Each check has a number, and the name of a test begins with the numbers of the checks that it
+//! covers. The last column of the page is written here, and a test checks that it is current.
 
 mod check;
 mod evidence;
@@ -16,7 +16,7 @@ use xtask_lab::workspace;
 #[derive(Debug, clap::Args)]
 pub struct Options {}
 
-/// The page as it is, held to the tests of the workspace.
+/// Checks the page against the tests of the workspace.
 ///
 /// # Errors
 /// A file cannot be read.
@@ -27,10 +27,10 @@ pub fn verdict() -> Result<Verdict> {
     Ok(hold(&page, &of_workspace(workspace::root())?))
 }
 
-/// Writes the column anew, and says what only a person can mend.
+/// Writes the column, and reports errors that a person must correct.
 ///
 /// # Errors
-/// A file cannot be read or written; or the page is not right even so.
+/// A file cannot be read or written, or the page has such an error.
 pub fn run(_: &Options) -> Result<()> {
     let path = workspace::root().join(PAGE);
     let before = verdict()?;

@@ -1,7 +1,7 @@
-//! What setup prints of each step.
+//! Progress messages of setup.
 
 pub(super) fn there(what: &str) {
-    println!("setup: {what}: already there");
+    println!("setup: {what}: already installed");
 }
 
 pub(super) fn missing(what: &str, why: &str) {

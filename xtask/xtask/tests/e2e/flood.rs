@@ -1,4 +1,5 @@
-//! A flood of DISCOVERs from hardware addresses that are nobody's, a fifth of what `cargo xtask bench compare` sends.
+//! A flood of DISCOVERs from random hardware addresses, a fifth of what `cargo xtask bench compare`
+//! sends.
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ const FLOOD: Flood = Flood {
     time: Duration::from_secs(1),
 };
 
-/// What the program hands on of clients that it does not know, in so many seconds.
+/// Returns the most requests of unknown clients that the program passes on in a time.
 fn most_admitted(seconds: f64) -> f64 {
     let Limit {
         interval_ns,
@@ -53,7 +54,7 @@ fn a_flood_takes_nothing_from_clients_that_have_leases_and_little_of_an_operator
         );
         assert_eq!(by_controller.completed, by_controller.begun, "{run:?}");
         assert!(during.asked_p99_us < SOON.as_secs_f64() * 1e6, "{run:?}");
-        // They are tried; which of them get through is up to chance.
+        // New clients were tried; chance decides which of them get through.
         assert!(
             during.new_clients.begun > f64::from(FLOOD.new_clients) * 0.5,
             "{run:?}"
@@ -61,7 +62,7 @@ fn a_flood_takes_nothing_from_clients_that_have_leases_and_little_of_an_operator
 
         let counted = server.stats()?.since(&before);
         let flooded = (FLOOD.time + Flood::REST).as_secs_f64();
-        // Leases that were made before the flood, in less than two seconds.
+        // Leases obtained before the flood, in less than two seconds.
         let others = f64::from(FLOOD.renewing + FLOOD.firmware);
         let admitted = counted.of(Outcome::UnknownClient) as f64;
         assert!(
