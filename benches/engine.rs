@@ -1,25 +1,17 @@
 //! The controller's decisions: new clients, renewals on the slow path, and the pool at any fill.
 //!
-//! `cargo bench -p dhcp-user --bench engine`
-
-#[path = "../dhcp-user/tests/support/alone.rs"]
-mod alone;
-mod calibration;
+//! `cargo bench -p dhcp-benches --bench engine`
 
 use std::{hint::black_box, net::Ipv4Addr};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use dhcp_benches::calibration::calibration;
 use dhcp_common::wire::{CLIENT_PORT, MAC_BROADCAST, message_type, option};
-use dhcp_ebpf::fixtures::{fleet, request::RequestFrame};
-use dhcp_user::{
-    clock::Nanos,
-    config::Pool as Range,
-    engine::{Effect, Engine, Ingress, Input},
-    pool::Pool,
-    store::Applied,
-};
-
-use alone::{IFINDEX, NoGrants, SERVER};
+use dhcp_config::Pool as Range;
+use dhcp_engine::{Effect, Engine, Ingress, Input, pool::Pool};
+use dhcp_model::{Applied, Nanos};
+use dhcp_testkit::alone::{self, IFINDEX, NoGrants, SERVER};
+use dhcp_testkit::fixtures::{fleet, request::RequestFrame};
 
 /// An engine whose commits succeed at once.
 struct Bench {
@@ -151,5 +143,5 @@ fn pool(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, calibration::calibration, engine, pool);
+criterion_group!(benches, calibration, engine, pool);
 criterion_main!(benches);

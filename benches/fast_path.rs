@@ -1,14 +1,13 @@
 //! The fast path on the host: parse, decide and reply, over vectors instead of the kernel's memory.
 //!
-//! `cargo bench -p dhcp-user --bench fast_path`
-
-mod calibration;
+//! `cargo bench -p dhcp-benches --bench fast_path`
 
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use dhcp_benches::calibration::calibration;
 use dhcp_common::{abi::BindingState, outcome::Outcome};
-use dhcp_ebpf::fixtures::{
+use dhcp_testkit::fixtures::{
     fleet::{discover, fleet, renewal, renewal_with_relay_info},
     host::HostFrame,
     world::IFINDEX,
@@ -52,5 +51,5 @@ fn fast_path(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, calibration::calibration, fast_path);
+criterion_group!(benches, calibration, fast_path);
 criterion_main!(benches);

@@ -1,31 +1,31 @@
 //! The loaded program by BPF_PROG_TEST_RUN: what a frame costs beyond a program that only passes it.
 //!
-//! `cargo bench -p dhcp-user --bench program [FILTER]`, as root; `cargo xtask bench` compares it with what it was.
+//! `cargo bench -p dhcp-benches --bench program [FILTER]`, as root; `cargo xtask bench` compares it with what it was.
 //! Each figure is the least of many short measurements less the least of the bare `xdp_pass`, measured in
-//! turn with it; the frame is restored for each run, see `dhcp-ebpf/src/restore.rs`. Beside what is cold stands what
+//! turn with it; the frame is restored for each run, see `benches/restore-ebpf`. Beside what is cold stands what
 //! memory takes for one access. docs/PERFORMANCE.md says what the figures mean.
 
 use std::{collections::BTreeMap, fs::File, path::PathBuf};
 
 use clap::Parser as _;
+use dhcp_benches::{
+    memory,
+    speed::{Pair, Stopwatch, Visits},
+};
 use dhcp_common::{
     abi::{BindingState, Cell, Grant, lease_slots},
     outcome::Outcome,
     wire::{message_type, option},
 };
-use dhcp_ebpf::fixtures::{
+use dhcp_datapath::OBJECT;
+use dhcp_store::wall_clock::boottime;
+use dhcp_testkit::fixtures::{
     fleet::{discover, fleet, renewal, renewal_with_fqdn, renewal_with_relay_info, stranger},
     program::Program,
     request::{RequestFrame, UdpChecksum},
-    speed::{Pair, Stopwatch, Visits},
     world::OTHER_SERVER,
 };
-use dhcp_user::{clock::Nanos, datapath::OBJECT};
 use serde::Serialize;
-
-mod memory;
-
-static RESTORE: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/xdhcpd-restore"));
 
 /// Bindings in the map; with the last it is larger than any cache of a core.
 const LEASES: [u32; 3] = [1_000, 100_000, 1_000_000];
@@ -199,7 +199,7 @@ impl Figure {
     }
 
     fn measure(&self, program: &mut Program, effort: Effort) -> Pair {
-        let mut stopwatch = Stopwatch::new(RESTORE, &self.visits()).expect("frames are taken up");
+        let mut stopwatch = Stopwatch::new(&self.visits()).expect("frames are taken up");
         let mut pair = || {
             stopwatch
                 .pair(program, self.case.outcome, effort.repeat)
@@ -277,7 +277,7 @@ fn main() {
 fn load(leases: u32, state: BindingState) -> Program {
     let mut program = Program::load(OBJECT, leases).expect("the kernel takes the program");
     program
-        .install(&fleet(leases, state, Nanos::now().0))
+        .install(&fleet(leases, state, boottime().0))
         .expect("the maps hold the fleet");
     program
 }

@@ -1,10 +1,8 @@
 //! What it costs to keep who had which address: commits with a history and without, in pairs.
 //!
-//! `cargo bench -p dhcp-user --bench store`; with `TMPDIR=/dev/shm` the disk is left out of it. Each figure is a
+//! `cargo bench -p dhcp-benches --bench store`; with `TMPDIR=/dev/shm` the disk is left out of it. Each figure is a
 //! commit of 256 changes with a history; behind it stands how much longer that took than the same commit to a
 //! store without one, just before.
-
-mod calibration;
 
 use std::{
     net::Ipv4Addr,
@@ -12,15 +10,15 @@ use std::{
 };
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use dhcp_benches::calibration::calibration;
 use dhcp_common::abi::ClientKey;
-use dhcp_user::{
-    clock::Nanos,
-    store::{
-        Applied, DEFAULT_HISTORY, Hardware, Origin, Record, RecordState, Store as _, WallChange,
-        WallRecord,
-        sqlite::SqliteStore,
-        wall::{Sample, Utc},
-    },
+use dhcp_model::{
+    Applied, ClientOrigin, Hardware, Nanos, Record, RecordState, defaults::DEFAULT_HISTORY,
+};
+use dhcp_store::{
+    Store as _, WallChange, WallRecord,
+    sqlite::SqliteStore,
+    wall_clock::{Sample, Utc},
 };
 
 const CHANGES: u32 = 256;
@@ -84,7 +82,7 @@ fn changes(first: u32, state: RecordState, round: u32) -> Vec<WallChange> {
                 address,
                 client: ClientKey::hardware(7, 1, &chaddr[..6]).expect("six octets"),
                 state,
-                origin: Origin {
+                origin: ClientOrigin {
                     hardware: Hardware {
                         htype: 1,
                         len: 6,
@@ -146,5 +144,5 @@ fn batch(step: u32, ends: bool) -> Vec<WallChange> {
     changes(turn % batches * CHANGES, state, round + u32::from(is_new))
 }
 
-criterion_group!(benches, calibration::calibration, store);
+criterion_group!(benches, calibration, store);
 criterion_main!(benches);

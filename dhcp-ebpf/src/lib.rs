@@ -13,12 +13,7 @@
 #![no_std]
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
-#[cfg(feature = "fixtures")]
-extern crate std;
-
 pub mod decide;
-#[cfg(feature = "fixtures")]
-pub mod fixtures;
 pub mod frame;
 pub mod ingress;
 pub mod limit;

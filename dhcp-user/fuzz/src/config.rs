@@ -6,16 +6,12 @@ use dhcp_common::{
     abi::{Grant, NS_PER_SEC},
     wire::{message_type, option},
 };
-use dhcp_user::{
-    clock::Nanos,
-    config::{Config, check},
-    datapath::host::Interface,
-    engine::{Effect, Engine, Grants, Input, Setup},
-    run::links::{self, Port},
-    store::Applied,
-};
-
-use crate::support::{Message, Received, fingerprint_key};
+use dhcp_config::{Config, check};
+use dhcp_datapath::host::Interface;
+use dhcp_engine::{Effect, Engine, Grants, Input, Setup};
+use dhcp_model::{Applied, Nanos};
+use dhcp_testkit::world::{Message, Received, fingerprint_key};
+use xdhcpd::run::links::{self, Port};
 
 const NOW: Nanos = Nanos(1_000 * NS_PER_SEC);
 /// A parameter list that asks for every option.
@@ -82,7 +78,7 @@ fn serve(config: Config) {
         })
         .collect();
     let table = links::table(&ports);
-    assert!(!links::relays(&config, &table).is_empty());
+    assert!(!dhcp_engine::relays(&config, &table).is_empty());
     let subnets: Vec<_> = config.subnets().map(|(_, subnet)| subnet.prefix).collect();
     let mut controller = Controller(Engine::new(Setup {
         config: Arc::new(config),

@@ -5,21 +5,15 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use dhcp_user::{
-    control::{
-        protocol::{ErrorKind, MAX_REQUEST, Response, Stats},
-        server::{Control, Reload, converse},
-    },
-    engine::{Command, CommandOutcome, Preview},
-    live::Live,
-};
+use dhcp_control::{ErrorKind, MAX_REQUEST, Response, Stats};
+use dhcp_engine::{Command, CommandOutcome, Preview, live::Live};
+use dhcp_testkit::world::{World, decline, discover, ip};
 use tokio::{
     io::join,
     runtime::{Builder, Runtime},
     sync::mpsc,
 };
-
-use crate::support::{World, decline, discover, ip};
+use xdhcpd::control::server::{Control, Reload, converse};
 
 /// Leases in most states.
 static LIVE: LazyLock<Arc<Live>> = LazyLock::new(|| {

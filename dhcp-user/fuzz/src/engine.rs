@@ -2,14 +2,14 @@
 
 use std::cell::LazyCell;
 
-use dhcp_user::engine::Input;
+use dhcp_engine::Input;
+use dhcp_testkit::{
+    sequence::{Sequence, Step, check_nothing_is_lost, run, step},
+    world::{World, discover, ip},
+};
 use proptest::prelude::*;
 
-use crate::{
-    draw::draw,
-    sequence::{Sequence, Step, check_nothing_is_lost, run, step},
-    support::{World, discover, ip},
-};
+use crate::draw::draw;
 
 /// Steps of the longest sequence.
 const MOST: usize = 200;
@@ -41,7 +41,7 @@ pub fn engine(octets: &[u8]) {
 
 /// On a link where all is taken, and on one where less is.
 fn message(payload: &[u8]) {
-    for vlan in [0, crate::support::TRUSTED_VLAN] {
+    for vlan in [0, dhcp_testkit::world::TRUSTED_VLAN] {
         let mut world = World::new();
         world.lease(1);
         let mut sender = discover(1);

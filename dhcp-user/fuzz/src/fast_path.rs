@@ -7,7 +7,9 @@ use dhcp_common::{
     outcome::{Action, Outcome},
     wire::{BOOTP_FIXED_LEN, BOOTP_MIN_LEN, BOOTREPLY, MAGIC_COOKIE, message_type, option},
 };
-use dhcp_ebpf::fixtures::{
+use dhcp_model::Nanos;
+use dhcp_testkit::agreement::{agree, cast::World, informed, networks::IFINDEX};
+use dhcp_testkit::fixtures::{
     host::{HostFrame, HostTables},
     request::RequestFrame,
     strategies::{
@@ -18,16 +20,10 @@ use dhcp_ebpf::fixtures::{
     },
     world::{SERVER_MAC, mac},
 };
-use dhcp_user::clock::Nanos;
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use proptest::prelude::*;
 
-use crate::{
-    agreement::{agree, informed},
-    cast::World,
-    draw::draw,
-    networks::IFINDEX,
-};
+use crate::draw::draw;
 
 /// When everything happens.
 const NOW: Nanos = Nanos(10_000 * NS_PER_SEC);

@@ -16,22 +16,4 @@ mod draw;
 mod engine;
 mod fast_path;
 
-// Modules of the controller's tests, under the names that they know each other by.
-#[allow(dead_code, reason = "the differential tests use more of it")]
-#[path = "../../tests/differential/agreement.rs"]
-mod agreement;
-#[allow(dead_code, reason = "the differential tests use more of it")]
-#[path = "../../tests/differential/cast.rs"]
-mod cast;
-#[path = "../../tests/differential/networks.rs"]
-mod networks;
-#[path = "../../tests/engine/sequence.rs"]
-mod sequence;
-#[allow(dead_code, reason = "the differential tests use more of it")]
-#[path = "../../tests/differential/sides.rs"]
-mod sides;
-#[path = "../../tests/support/mod.rs"]
-mod support;
-
-use self::support::restore;
 pub use self::{config::config, control::control, engine::engine, fast_path::fast_path};

@@ -33,7 +33,7 @@ fn play(options: &Options) -> Result<bool> {
     let mut sim = cargo([
         "run",
         "--release",
-        "--package=dhcp-user",
+        "--package=dhcp-testkit",
         "--example=sim",
         "--",
     ]);

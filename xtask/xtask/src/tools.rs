@@ -56,7 +56,7 @@ pub fn load(options: &load::Options) -> Result<()> {
     options.workload()?;
     let mut build = cargo(["build", "--release", "--package", "xtask"]);
     if options.iface.is_none() {
-        build.args(["--package", "dhcp-user"]);
+        build.args(["--package", "xdhcpd"]);
     }
     let mut builds = vec![build];
     if options.kernel {
@@ -82,12 +82,7 @@ pub fn throughput(options: &throughput::Options) -> Result<()> {
         return throughput::run(options);
     }
     setup::run(&setup::Options::default())?;
-    let build: Command = cargo([
-        "build",
-        "--release",
-        "--package=xtask",
-        "--package=dhcp-user",
-    ]);
+    let build: Command = cargo(["build", "--release", "--package=xtask", "--package=xdhcpd"]);
     for mut build in [build, kernel::build()?] {
         command::run(&mut build)?;
     }

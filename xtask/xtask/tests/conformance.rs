@@ -29,7 +29,7 @@ fn c003_this_is_no_test() {}
 
 fn evidence() -> Vec<Evidence> {
     let text = TESTS.replace('@', "#[test]");
-    of_source("dhcp-user/tests/engine/some.rs", &text)
+    of_source("dhcp-user/engine/tests/engine/some.rs", &text)
 }
 
 /// Returns a page that begins with these rows, and whose other checks have a reason.
@@ -47,7 +47,7 @@ fn page(rows: &[(&str, &str)]) -> String {
 
 const C002: &str = "[engine/some]: something holds; in the kernel";
 const M01: &str = "[engine/some]: something holds";
-const LINK: &str = "\n[engine/some]: ../dhcp-user/tests/engine/some.rs\n";
+const LINK: &str = "\n[engine/some]: ../dhcp-user/engine/tests/engine/some.rs\n";
 
 fn good() -> String {
     page(&[("c002", C002), ("m01", M01)]) + LINK
@@ -182,11 +182,11 @@ fn what_only_a_person_can_mend_is_named_with_its_line() {
 #[test]
 fn cases_are_tests_by_their_names_in_the_fixtures_alone() {
     let text = "slow(\"c010 c011 option 50 in two parts\", Outcome::SplitOption),";
-    let found = of_source("dhcp-ebpf/src/fixtures/cases/left.rs", text);
+    let found = of_source("dhcp-user/testkit/src/fixtures/cases/left.rs", text);
     let numbers: Vec<_> = found.iter().map(|e| (&*e.number, &*e.name)).collect();
     let name = "option 50 in two parts";
     assert_eq!(numbers, [("c010", name), ("c011", name)]);
-    assert_eq!(of_source("dhcp-user/src/cli.rs", text), []);
+    assert_eq!(of_source("dhcp-user/xdhcpd/src/cli.rs", text), []);
 }
 
 #[test]

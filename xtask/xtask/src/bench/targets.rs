@@ -21,7 +21,7 @@ use super::{
     measure::{Beside, Measure, Measures},
 };
 
-const PACKAGE: &str = "dhcp-user";
+const PACKAGE: &str = "dhcp-benches";
 /// The program that measures the loaded BPF program, in its own way.
 const PROGRAM: &str = "program";
 

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 /// Cases in this folder are tests whose names are strings; each runs on the host, in the kernel or
 /// against the controller.
-const CASES: &str = "dhcp-ebpf/src/fixtures/";
+const CASES: &str = "dhcp-user/testkit/src/fixtures/";
 
 /// A test with a number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -215,12 +215,13 @@ impl<'a> Labels<'a> {
 }
 
 /// Returns a file without common parts of its path: `engine/offers` for
-/// `dhcp-user/tests/engine/offers.rs`.
+/// `dhcp-user/engine/tests/engine/offers.rs`.
 fn short(file: &str) -> String {
     let file = file.strip_suffix(".rs").unwrap_or(file);
     let parts = file.strip_suffix("/mod").unwrap_or(file).split('/').skip(1);
-    let parts: Vec<_> = parts
+    let mut parts: Vec<_> = parts
         .filter(|part| !matches!(*part, "src" | "tests" | "fixtures" | "xtask"))
         .collect();
+    parts.dedup();
     parts.join("/")
 }

@@ -91,8 +91,9 @@ fn checks(metadata: &workspace::Metadata) -> [Command; 4] {
     let mut bpf = cargo([
         "clippy",
         "--package=dhcp-ebpf",
+        "--package=dhcp-restore-ebpf",
         "--package=xtask-load-ebpf",
-        "--features=program",
+        "--features=dhcp-ebpf/program,dhcp-restore-ebpf/program,xtask-load-ebpf/program",
         "--bins",
         "--target=bpfel-unknown-none",
         "-Zbuild-std=core",

@@ -1,0 +1,237 @@
+//! Classes of clients: whom they take in, and what those get.
+
+use std::{cell::Cell, collections::HashMap};
+
+use dhcp_common::wire::MAX_HLEN;
+use dhcp_model::hex::{parse_hex, text_or_hex};
+
+use super::{
+    Class, Classes, Condition, Field, Overrides, Pattern,
+    check::replace,
+    options::key,
+    raw::{Node, Section, each, nearest},
+    times,
+};
+
+/// As many as bits in a [`Classes`].
+const MAX_CLASSES: usize = Classes::BITS as usize;
+/// Conditions inside conditions.
+const MAX_DEPTH: u32 = 8;
+/// Conditions on where a request comes from, in all classes: as many as bits in a
+/// [`Marks`](super::Classes).
+const MAX_OF_ORIGIN: usize = u64::BITS as usize;
+
+/// The classes of a file, and which bit each name has.
+#[derive(Default)]
+pub(super) struct Named {
+    pub classes: Vec<Class>,
+    by_name: HashMap<String, Classes>,
+    /// Conditions on where a request comes from, so far.
+    of_origin: Cell<usize>,
+}
+
+impl Named {
+    pub fn read(root: &Section<'_>) -> Self {
+        let mut named = Self::default();
+        for node in root.tables("class") {
+            if named.classes.len() == MAX_CLASSES {
+                node.refuse(format_args!(
+                    "one class too many; at most {MAX_CLASSES} are told apart"
+                ));
+                break;
+            }
+            named.add(&node);
+        }
+        named
+    }
+
+    fn add(&mut self, node: &Node<'_>) {
+        let known: Vec<_> = ["name", "when", "refuse"]
+            .into_iter()
+            .chain(times::OVERRIDES)
+            .collect();
+        let Some(section) = node.section(&known) else {
+            return;
+        };
+        let mut refuse = false;
+        replace(&mut refuse, section.get("refuse"), Node::boolean);
+        let when = section
+            .require("when", "{ vendor-class = \"PXEClient*\" }")
+            .and_then(|node| self.condition(&node, 0));
+        let name = section.require("name", "\"phones\"").and_then(|node| {
+            let name = node.string("phones")?;
+            if name.is_empty() {
+                node.refuse("give a name of at least one octet");
+            }
+            let bit = 1 << self.classes.len();
+            if self.by_name.insert(name.to_owned(), bit).is_some() {
+                node.refuse("another class has this name; give each its own");
+            }
+            Some(name.to_owned())
+        });
+        self.classes.push(Class {
+            name: name.unwrap_or_default(),
+            when: when.unwrap_or(Condition::Any(Vec::new())),
+            refuse,
+            overrides: Overrides::read(&section),
+        });
+    }
+
+    /// A table of conditions that must all hold.
+    fn condition(&self, node: &Node<'_>, depth: u32) -> Option<Condition> {
+        if depth == MAX_DEPTH {
+            node.refuse(format_args!(
+                "conditions inside conditions; at most {MAX_DEPTH} deep"
+            ));
+            return None;
+        }
+        let known = [
+            "vendor-class",
+            "vi-vendor-class",
+            "user-class",
+            "architecture",
+            "hardware-address",
+            "circuit-id",
+            "remote-id",
+            "subscriber-id",
+            "class",
+            "all",
+            "any",
+            "not",
+        ];
+        let section = node.section(&known)?;
+        let fields = section.fields();
+        if fields.is_empty() {
+            node.refuse("no condition; give one such as { vendor-class = \"PXEClient*\" }");
+        }
+        let conditions = each(fields, |(key, node)| self.field(key, &node, depth));
+        Some(Condition::All(conditions?))
+    }
+
+    fn field(&self, key: &str, node: &Node<'_>, depth: u32) -> Option<Condition> {
+        let list = || -> Option<Vec<_>> {
+            let nodes = node.list("conditions such as { vendor-class = \"PXEClient*\" }");
+            each(&nodes, |node| self.condition(node, depth + 1))
+        };
+        Some(match key {
+            "vendor-class" => Condition::Is(Field::VendorClass, patterns(node)?),
+            "vi-vendor-class" => Condition::All(enterprises(node)?),
+            "user-class" => Condition::Is(Field::UserClass, patterns(node)?),
+            "architecture" => Condition::Architecture(architectures(node)?),
+            "hardware-address" => self.of_origin(Field::HardwareAddress, node)?,
+            "circuit-id" => self.of_origin(Field::CircuitId, node)?,
+            "remote-id" => self.of_origin(Field::RemoteId, node)?,
+            "subscriber-id" => self.of_origin(Field::SubscriberId, node)?,
+            "class" => Condition::In(self.named(node)?),
+            "all" => Condition::All(list()?),
+            "any" => Condition::Any(list()?),
+            "not" => Condition::Not(Box::new(self.condition(node, depth + 1)?)),
+            // Noted by `section`.
+            _ => return None,
+        })
+    }
+
+    /// A condition on where a request comes from.
+    fn of_origin(&self, field: Field, node: &Node<'_>) -> Option<Condition> {
+        self.of_origin.set(self.of_origin.get() + 1);
+        if self.of_origin.get() == MAX_OF_ORIGIN + 1 {
+            node.refuse(format_args!(
+                "one condition too many on hardware addresses and option 82; at most {MAX_OF_ORIGIN} stand in all classes, each for any number of values"
+            ));
+        }
+        let patterns = match field {
+            Field::HardwareAddress => hardware_patterns(node),
+            _ => patterns(node),
+        };
+        Some(Condition::Is(field, patterns?))
+    }
+
+    /// The bits of one class or of a list of them.
+    pub fn named(&self, node: &Node<'_>) -> Option<Classes> {
+        let mut classes = 0;
+        for node in node.one_or_list("names of classes") {
+            let name = node.string("phones")?;
+            let Some(bit) = self.by_name.get(name) else {
+                let known = self.by_name.keys().map(String::as_str);
+                let hint = match nearest(name, known) {
+                    Some(near) => format!("did you mean {near:?}?"),
+                    None => {
+                        format!("add `[[class]]` with `name = {name:?}` before what refers to it")
+                    }
+                };
+                node.refuse(format_args!("no such class here; {hint}"));
+                return None;
+            };
+            classes |= bit;
+        }
+        Some(classes)
+    }
+}
+
+/// A string or a list of them, one of which must fit.
+fn patterns(node: &Node<'_>) -> Option<Vec<Pattern>> {
+    let nodes = node.one_or_list("strings such as \"PXEClient*\"");
+    each(&nodes, pattern)
+}
+
+fn pattern(node: &Node<'_>) -> Option<Pattern> {
+    let text = node.string("PXEClient*")?;
+    let (text, is_prefix) = match text.strip_suffix('*') {
+        Some(prefix) => (prefix, true),
+        None => (text, false),
+    };
+    let octets = text_or_hex(text);
+    if octets.is_none() {
+        node.refuse(
+            "nothing to compare with; give \"MSFT 5.0\", \"PXEClient*\" for all that begins so, or octets as \"hex:0102\"",
+        );
+    }
+    Some(Pattern {
+        octets: octets?,
+        is_prefix,
+    })
+}
+
+/// Hardware addresses, or what they begin with.
+fn hardware_patterns(node: &Node<'_>) -> Option<Vec<Pattern>> {
+    let nodes = node.one_or_list("hardware addresses such as \"02:00:00:*\"");
+    each(&nodes, |node| {
+        let text = node.string("02:00:00:*")?;
+        let (text, is_prefix) = match text.strip_suffix('*') {
+            Some(prefix) => (prefix.strip_suffix([':', '-']).unwrap_or(prefix), true),
+            None => (text, false),
+        };
+        let octets = parse_hex(text).filter(|octets| octets.len() <= usize::from(MAX_HLEN));
+        if octets.is_none() {
+            node.refuse(format_args!(
+                "not a hardware address; give up to {MAX_HLEN} octets such as \"02:00:00:00:00:01\", or \"02:00:00:*\" for all that begin so"
+            ));
+        }
+        Some(Pattern {
+            octets: octets?,
+            is_prefix,
+        })
+    })
+}
+
+/// Patterns by enterprise number, such as `{ 4491 = "docsis3*" }`; each must fit.
+fn enterprises(node: &Node<'_>) -> Option<Vec<Condition>> {
+    let fields = node.free_section()?.fields();
+    if fields.is_empty() {
+        node.refuse("no enterprise; give one such as { 4491 = \"docsis3*\" }");
+        return None;
+    }
+    each(fields, |(name, node)| {
+        let Some(number) = key(name) else {
+            node.refuse("no enterprise number; give one of IANA's, such as 4491");
+            return None;
+        };
+        Some(Condition::Enterprise(number, patterns(&node)?))
+    })
+}
+
+/// Numbers of IANA's registry of processor architectures (RFC 5970, RFC 4578 §2.1).
+fn architectures(node: &Node<'_>) -> Option<Vec<u16>> {
+    let nodes = node.one_or_list("numbers of architectures, such as 7 for x64 UEFI");
+    each(&nodes, |node| node.integer(0..=i64::from(u16::MAX)))
+}

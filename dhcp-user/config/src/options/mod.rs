@@ -1,0 +1,98 @@
+//! DHCP options of the file: by name in the types of their RFCs, or by number in octets of any form.
+
+use std::collections::HashMap;
+
+use super::{
+    OptionValue,
+    raw::{Node, nearest},
+};
+
+mod kind;
+mod names;
+mod numbered;
+mod written;
+
+use self::names::{NAMED, Named, refusal};
+pub(super) use self::numbered::key;
+pub use self::{
+    kind::Kind,
+    written::{code, kind, string, written},
+};
+
+/// The longest value taken: larger replies than this leave no Ethernet in one frame.
+const MAX_OCTETS: usize = 1024;
+
+/// The options of a table, in the order of the file.
+pub(crate) fn read(node: &Node<'_>) -> Vec<OptionValue> {
+    let mut places = HashMap::new();
+    let mut options = Vec::new();
+    let Some(section) = node.free_section() else {
+        return options;
+    };
+    for (name, node) in section.fields() {
+        let Some(option) = read_one(name, &node) else {
+            continue;
+        };
+        if let Some(other) = places.insert(option.code, node.pointer()) {
+            node.refuse(format_args!(
+                "option {} is also {other}; leave one out",
+                option.code
+            ));
+        }
+        options.push(option);
+    }
+    options
+}
+
+fn read_one(name: &str, node: &Node<'_>) -> Option<OptionValue> {
+    if name.bytes().all(|octet| octet.is_ascii_digit()) {
+        let Ok(code) = name.parse::<u8>() else {
+            node.refuse("no such option; codes go from 1 to 254");
+            return None;
+        };
+        if let Some(reason) = refusal(code) {
+            node.refuse(format_args!("option {code} cannot be set: {reason}"));
+            return None;
+        }
+        return limited(node, code, by_number(node, code)?);
+    }
+    let Some(named) = NAMED.iter().find(|named| named.name == name) else {
+        let hint = match nearest(name, NAMED.iter().map(|named| named.name)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "give it by its number, such as `\"150\" = \"hex:0a000001\"`".to_owned(),
+        };
+        node.refuse(format_args!("no option of this name; {hint}"));
+        return None;
+    };
+    limited(node, named.code, named.kind.read(node)?)
+}
+
+/// Octets in the form that the file chose; those of an option that has a name must be right for it.
+fn by_number(node: &Node<'_>, code: u8) -> Option<Vec<u8>> {
+    let data = numbered::value(node)?;
+    let named = NAMED.iter().find(|named| named.code == code);
+    if let Some(Named {
+        name, kind, rfc, ..
+    }) = named
+        && !kind.accepts(&data)
+    {
+        node.refuse(format_args!(
+            "option {code} takes {} ({rfc}), and these are {} octets; give `{name}` by its name",
+            kind.shape(),
+            data.len()
+        ));
+        return None;
+    }
+    Some(data)
+}
+
+fn limited(node: &Node<'_>, code: u8, data: Vec<u8>) -> Option<OptionValue> {
+    if data.len() > MAX_OCTETS {
+        node.refuse(format_args!(
+            "{} octets, too long for a reply; give at most {MAX_OCTETS}",
+            data.len()
+        ));
+        return None;
+    }
+    Some(OptionValue { code, data })
+}

@@ -1,0 +1,309 @@
+//! The kernel's side as the controller sees it: the XDP program, its maps, and what it reports.
+//!
+//! Start with [`Datapath::open`]. Maps and links are pinned ([`pins`]), so that the program goes on
+//! answering without a controller, and the next one adopts what it finds.
+
+use std::path::{Path, PathBuf};
+
+use aya::{
+    Ebpf, EbpfLoader,
+    maps::{Array, MapData, RingBuf},
+};
+use dhcp_common::{
+    abi::{
+        ABI_VERSION, Limit, META_INDEX, META_SLOW_ONLY, Meta, lease_buckets, lease_homes,
+        lease_slots, map,
+    },
+    fingerprint,
+};
+use rand::TryRngCore;
+
+mod bpf;
+mod error;
+pub mod events;
+pub mod fence;
+mod grants;
+pub mod host;
+mod leases;
+mod links;
+mod maps;
+mod pins;
+mod privilege;
+pub mod probe_socket;
+mod shape;
+mod templates;
+pub mod xsk;
+
+pub use error::{AttachProblem, DatapathError};
+pub use grants::KernelGrants;
+pub use leases::{LeaseError, Leases};
+pub use links::Links;
+pub use maps::{Maps, Outcomes};
+
+use events::{EventRing, ProgramLog};
+use fence::Barrier;
+use pins::{Generation, PinDir};
+use shape::Object;
+
+/// The XDP program, as dhcp-ebpf was compiled by build.rs.
+pub static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/xdhcpd-ebpf"));
+
+/// What the data path is to be.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Directory in a bpffs.
+    pub pin_dir: PathBuf,
+    /// Leases and offers that the maps hold.
+    pub max_leases: u32,
+    pub client_limit: Limit,
+    pub relay_limit: Limit,
+    pub unknown_limit: Limit,
+    /// Whether the program may answer at all.
+    pub fast_path: bool,
+}
+
+/// How the program sees an interface's frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkMode {
+    /// In the driver, before the kernel makes a socket buffer.
+    Native,
+    /// Behind the driver.
+    Generic,
+}
+
+impl LinkMode {
+    const ALL: [Self; 2] = [Self::Native, Self::Generic];
+
+    /// The word in tables and names.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Generic => "generic",
+        }
+    }
+
+    fn from_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.label() == label)
+    }
+}
+
+/// The loaded program with its maps, to be taken apart: each field has a user of its own.
+#[derive(Debug)]
+pub struct Datapath {
+    pub links: Links,
+    pub maps: Maps,
+    pub grants: KernelGrants,
+    pub events: EventRing,
+    pub log: Option<ProgramLog>,
+    /// For whoever waits in place; one more goes into [`fence::Fence::start`].
+    pub barrier: Barrier,
+    /// Whether the maps are those of a former controller, with its entries and grants. If not, then
+    /// whatever the kernel granted since the last commit is unknown: it may be all of the horizon.
+    pub adopted: bool,
+    /// Key of the fingerprints in `TEMPLATES`.
+    pub fingerprint_key: [u64; fingerprint::KEY_WORDS],
+}
+
+impl Datapath {
+    /// Loads the program over the pinned maps, or over new ones where there are none that fit.
+    ///
+    /// Nothing is attached yet, and links of a former controller still run its program. To be
+    /// followed by [`Links::attach`] for each interface, and then [`Links::settle`].
+    ///
+    /// # Errors
+    /// Nothing has changed for a program that is answering.
+    pub fn open(options: &Options) -> Result<Self, DatapathError> {
+        privilege::check()?;
+        let pins = PinDir::open(&options.pin_dir)?;
+        let contents = pins.contents()?;
+        let current = match contents.current {
+            Some(current) => adoptable(&pins, current, options.max_leases)?,
+            None => None,
+        };
+        for generation in &contents.generations {
+            // Left by a controller that ended between making them and settling.
+            if Some(*generation) != contents.current {
+                pins.remove_generation(*generation)?;
+            }
+        }
+        let (generation, key) = match current {
+            Some((generation, meta)) => (generation, meta.fingerprint_key),
+            None => (pins.create_generation(&contents)?, draw_key()?),
+        };
+        let meta = Meta {
+            abi_version: ABI_VERSION,
+            flags: flags(options.fast_path),
+            max_leases: options.max_leases,
+            lease_homes: lease_homes(options.max_leases),
+            fingerprint_key: key,
+            client_limit: options.client_limit,
+            relay_limit: options.relay_limit,
+            unknown_limit: options.unknown_limit,
+        };
+        let adopted = current.is_some();
+        let ebpf = load(&pins, generation, options.max_leases, meta).inspect_err(|_| {
+            if !adopted && let Err(error) = pins.remove_generation(generation) {
+                tracing::warn!(%error, "maps that are of no use are left");
+            }
+        })?;
+        Self::take_apart(ebpf, pins, generation, meta, adopted, options)
+    }
+
+    fn take_apart(
+        mut ebpf: Ebpf,
+        pins: PinDir,
+        generation: Generation,
+        meta: Meta,
+        adopted: bool,
+        options: &Options,
+    ) -> Result<Self, DatapathError> {
+        let barrier = Barrier::new()?;
+        let open = |name| {
+            let pin = pins.map(generation, name);
+            bpf::open_pin(&pin).map_err(pins::at("opening", &pin))
+        };
+        let leases = Leases::open(
+            open(map::LEASES)?,
+            &open(map::CLIENTS)?,
+            options.max_leases,
+            meta.fingerprint_key,
+        )?;
+        let maps = Maps::take(&mut ebpf, leases, open_meta(&pins, generation)?)?;
+        let grants = MapData::from_pin(pins.map(generation, map::GRANTS)).map_err(|source| {
+            DatapathError::Map {
+                map: map::GRANTS,
+                source,
+            }
+        })?;
+        Ok(Self {
+            maps,
+            grants: KernelGrants::map(&grants, lease_slots(options.max_leases))?,
+            events: EventRing(maps::take::<RingBuf<MapData>>(&mut ebpf, map::EVENTS)?),
+            log: ProgramLog::take(&mut ebpf),
+            links: Links::new(ebpf, pins, generation),
+            barrier,
+            adopted,
+            fingerprint_key: meta.fingerprint_key,
+        })
+    }
+}
+
+/// Detaches the program from every interface and removes all that is pinned in `pin_dir`. Says how
+/// many interfaces there were.
+///
+/// # Errors
+/// A controller is running, or something in the directory is not ours: nothing has changed. Or the
+/// kernel refused: some may be left, and this may be called again.
+pub fn detach_all(pin_dir: &Path) -> Result<usize, DatapathError> {
+    PinDir::open(pin_dir)?.remove_all()
+}
+
+/// The generation and its metadata, if the program can run over it.
+fn adoptable(
+    pins: &PinDir,
+    generation: Generation,
+    max_leases: u32,
+) -> Result<Option<(Generation, Meta)>, DatapathError> {
+    for (name, expected) in shape::expected(max_leases) {
+        let path = pins.map(generation, name);
+        if !path.exists() {
+            tracing::warn!(map = name, "a map is missing: building all anew");
+            return Ok(None);
+        }
+        let found = pins::object(&path)?;
+        if found != Object::Map(expected) {
+            tracing::warn!(map = name, %found, %expected, "the map has changed: building all anew");
+            return Ok(None);
+        }
+    }
+    let meta = open_meta(pins, generation)?
+        .get(&META_INDEX, 0)
+        .map_err(|source| DatapathError::Map {
+            map: map::META,
+            source,
+        })?;
+    if meta.abi_version != ABI_VERSION {
+        tracing::warn!(
+            found = meta.abi_version,
+            expected = ABI_VERSION,
+            "maps of another version: building all anew"
+        );
+        return Ok(None);
+    }
+    Ok(Some((generation, meta)))
+}
+
+/// Of [`Meta`].
+const fn flags(fast_path: bool) -> u32 {
+    if fast_path { 0 } else { META_SLOW_ONLY }
+}
+
+fn open_meta(pins: &PinDir, generation: Generation) -> Result<Array<MapData, Meta>, DatapathError> {
+    MapData::from_pin(pins.map(generation, map::META))
+        .and_then(|data| Array::try_from(aya::maps::Map::Array(data)))
+        .map_err(|source| DatapathError::Map {
+            map: map::META,
+            source,
+        })
+}
+
+fn draw_key() -> Result<[u64; fingerprint::KEY_WORDS], DatapathError> {
+    let mut octets = [[0; 8]; fingerprint::KEY_WORDS];
+    rand::rngs::OsRng
+        .try_fill_bytes(octets.as_flattened_mut())
+        .map_err(|error| DatapathError::Path {
+            action: "drawing the fingerprint key from",
+            path: "getrandom(2)".into(),
+            source: std::io::Error::other(error),
+        })?;
+    Ok(octets.map(u64::from_ne_bytes))
+}
+
+/// Makes or opens the maps, and has the kernel verify the program over them.
+fn load(
+    pins: &PinDir,
+    generation: Generation,
+    max_leases: u32,
+    meta: Meta,
+) -> Result<Ebpf, DatapathError> {
+    let mut loader = EbpfLoader::new();
+    for name in map::ALL {
+        loader.map_pin_path(name, pins.map(generation, name));
+    }
+    loader
+        .map_max_entries(map::LEASES, lease_buckets(max_leases))
+        .map_max_entries(map::GRANTS, lease_slots(max_leases))
+        .map_max_entries(map::CLIENTS, lease_slots(max_leases));
+    let mut ebpf = loader
+        .load(OBJECT)
+        .map_err(|error| DatapathError::Load(Box::new(error)))?;
+    for (name, expected) in shape::expected(max_leases) {
+        let path = pins.map(generation, name);
+        if !path.exists() {
+            return Err(DatapathError::Incomplete {
+                what: "the map",
+                name,
+            });
+        }
+        let found = pins::object(&path)?;
+        if found != Object::Map(expected) {
+            return Err(DatapathError::Shape {
+                map: name,
+                found: found.to_string(),
+                expected: expected.to_string(),
+            });
+        }
+    }
+    // The program refers to maps by descriptor: none may be taken out before.
+    links::program(&mut ebpf)
+        .and_then(|program| program.load())
+        .map_err(|error| DatapathError::Verify(Box::new(error)))?;
+    let mut array: Array<MapData, Meta> = maps::take(&mut ebpf, map::META)?;
+    array
+        .set(META_INDEX, meta, 0)
+        .map_err(|source| DatapathError::Map {
+            map: map::META,
+            source,
+        })?;
+    Ok(ebpf)
+}

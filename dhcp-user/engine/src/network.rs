@@ -1,0 +1,460 @@
+//! One network: its subnets and pools, and whose an address in them may be.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::Ipv4Addr,
+    sync::Arc,
+    time::Duration,
+};
+
+use dhcp_common::abi::{ClientKey, Identity};
+use dhcp_config::{self, Classes, Overrides, Owner, Port, Reservation};
+use dhcp_model::AgentIds;
+use dhcp_model::{Hardware, LeaseTimes};
+use ipnet::Ipv4Net;
+
+use super::profile::Profile;
+use crate::{
+    live::{self, Live},
+    pool::Pool,
+};
+
+/// A subnet with its pools.
+#[derive(Debug)]
+pub struct Subnet {
+    pub prefix: Ipv4Net,
+    pub lease: LeaseTimes,
+    pub offer_time: Duration,
+    pub probe_time: Duration,
+    pub decline_time: Duration,
+    pub authoritative: bool,
+    /// Whether BOOTP is served.
+    pub bootp: bool,
+    /// Of addresses that are in no pool.
+    profile: Arc<Profile>,
+    /// In the order in which a client takes from them: its own before everybody's, and then that of the
+    /// file.
+    pools: Vec<KindOfPool>,
+}
+
+/// The ranges that are for the same clients and give them the same.
+#[derive(Debug)]
+struct KindOfPool {
+    /// None: for everybody.
+    classes: Classes,
+    pool: Pool,
+    profile: Arc<Profile>,
+}
+
+impl KindOfPool {
+    const fn is_for(&self, classes: Classes) -> bool {
+        self.classes == 0 || self.classes & classes != 0
+    }
+}
+
+impl Subnet {
+    fn pool_of(&self, address: Ipv4Addr) -> Option<&KindOfPool> {
+        self.pools.iter().find(|pool| pool.pool.contains(address))
+    }
+
+    fn profile_of(&self, address: Ipv4Addr) -> &Arc<Profile> {
+        self.pool_of(address)
+            .map_or(&self.profile, |pool| &pool.profile)
+    }
+
+    /// Free addresses and all, of the pool that an address is in.
+    pub fn fill(&self, address: Ipv4Addr) -> Option<&Pool> {
+        Some(&self.pool_of(address)?.pool)
+    }
+
+    /// Whether all that matters to a lease here is as it was in another configuration.
+    fn says_the_same(&self, former: &Self) -> bool {
+        let kinds = |subnet: &Self| -> Vec<_> {
+            let pools = subnet.pools.iter();
+            pools.map(|kind| (kind.classes, kind.profile.id)).collect()
+        };
+        self.prefix == former.prefix
+            && self.profile.id == former.profile.id
+            && kinds(self) == kinds(former)
+            && self
+                .pools
+                .iter()
+                .zip(&former.pools)
+                .all(|(kind, former)| kind.pool.is_of_the_same(&former.pool))
+    }
+
+    /// Takes over which addresses are free: whole pools where they are of the same addresses, and else
+    /// what is in neither the live table nor newer than what was given back before.
+    fn take_over(&mut self, former: Option<&mut Self>, live: &Live) {
+        let mut former = former.map(|former| std::mem::take(&mut former.pools));
+        let former = former.get_or_insert_default();
+        for kind in &mut self.pools {
+            let mut counterparts = former.iter_mut();
+            match counterparts.find(|former| former.pool.is_of_the_same(&kind.pool)) {
+                Some(same) => std::mem::swap(&mut kind.pool, &mut same.pool),
+                None => kind.pool.fill(
+                    live::addresses_in(live, self.prefix),
+                    former.iter().flat_map(|former| former.pool.given_back()),
+                ),
+            }
+        }
+    }
+
+    fn take_any(&mut self, classes: Classes) -> Option<Ipv4Addr> {
+        let pools = self.pools.iter_mut();
+        pools
+            .filter(|pool| pool.is_for(classes))
+            .find_map(|pool| pool.pool.take_any())
+    }
+}
+
+/// Where a configuration differs from another one in what matters to leases.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// All addresses in these.
+    pub prefixes: Vec<Ipv4Net>,
+    pub addresses: Vec<Ipv4Addr>,
+    /// Whatever addresses these have.
+    pub clients: Vec<ClientKey>,
+}
+
+impl Changes {
+    pub fn extend(&mut self, other: Self) {
+        self.prefixes.extend(other.prefixes);
+        self.addresses.extend(other.addresses);
+        self.clients.extend(other.clients);
+    }
+}
+
+/// The subnets that share a link.
+#[derive(Debug)]
+pub struct Network {
+    pub id: u32,
+    /// Whether option 61 is looked at.
+    pub match_client_id: bool,
+    /// At least one, each named by its index.
+    subnets: Vec<Subnet>,
+    /// Subnets by their first address; they are disjoint.
+    by_first: BTreeMap<Ipv4Addr, usize>,
+    reservations: HashMap<Owner, Ipv4Addr>,
+    /// Whether some of them are for hardware addresses.
+    reserves_hardware: bool,
+    /// Whether some of them are for ports of relay agents.
+    reserves_ports: bool,
+    /// What the client is told for whom an address is reserved.
+    reserved: HashMap<Ipv4Addr, Arc<Profile>>,
+}
+
+impl Network {
+    pub fn new(network: &dhcp_config::Network) -> Self {
+        Self {
+            id: network.id,
+            match_client_id: network.match_client_id,
+            subnets: Vec::new(),
+            by_first: BTreeMap::new(),
+            reservations: HashMap::new(),
+            reserves_hardware: false,
+            reserves_ports: false,
+            reserved: HashMap::new(),
+        }
+    }
+
+    /// Adds a subnet, and returns its index. `digest` is one of all classes.
+    pub fn add(
+        &mut self,
+        subnet: &dhcp_config::Subnet,
+        server_id: Ipv4Addr,
+        digest: [u8; 32],
+    ) -> usize {
+        let of_pool = |classes, overrides: &Overrides| {
+            Arc::new(Profile::of_pool(
+                subnet, server_id, classes, overrides, digest,
+            ))
+        };
+        let profile = of_pool(0, &Overrides::default());
+        let kinds = kinds_of_pools(&subnet.pools);
+        let reserved = || subnet.reservations.iter().map(|reserved| reserved.address);
+        let pools = kinds
+            .into_iter()
+            .map(|(classes, overrides, ranges)| KindOfPool {
+                classes,
+                pool: Pool::new(ranges, reserved()),
+                profile: of_pool(classes, overrides),
+            });
+        let index = self.subnets.len();
+        let pools = pools.collect();
+        self.by_first.insert(subnet.prefix.network(), index);
+        self.subnets.push(Subnet {
+            prefix: subnet.prefix,
+            lease: subnet.lease,
+            offer_time: subnet.offer_time,
+            probe_time: subnet.probe_time,
+            decline_time: subnet.decline_time,
+            authoritative: subnet.authoritative,
+            bootp: subnet.bootp,
+            profile: Arc::clone(&profile),
+            pools,
+        });
+        for reservation in &subnet.reservations {
+            let own = profile.of_reservation(reservation).map(Arc::new);
+            let profile = own.unwrap_or_else(|| Arc::clone(&profile));
+            let Reservation { owner, address, .. } = &**reservation;
+            self.reserved.insert(*address, profile);
+            self.reservations.insert(owner.clone(), *address);
+            match owner {
+                Owner::Client(key) => {
+                    self.reserves_hardware |= key.identity() == Identity::Hardware;
+                }
+                Owner::Port(_) => self.reserves_ports = true,
+            }
+        }
+        index
+    }
+
+    /// Index of the subnet that an address lies in.
+    pub fn index_of(&self, address: Ipv4Addr) -> Option<usize> {
+        let (_, index) = self.by_first.range(..=address).next_back()?;
+        let subnet = self.subnets.get(*index)?;
+        subnet.prefix.contains(&address).then_some(*index)
+    }
+
+    /// All that answers are made from.
+    pub fn profiles(&self) -> impl Iterator<Item = &Arc<Profile>> {
+        let of_subnets = self.subnets.iter().flat_map(|subnet| {
+            let of_pools = subnet.pools.iter().map(|pool| &pool.profile);
+            of_pools.chain([&subnet.profile])
+        });
+        of_subnets.chain(self.reserved.values())
+    }
+
+    pub fn prefixes(&self) -> impl Iterator<Item = Ipv4Net> {
+        self.subnets.iter().map(|subnet| subnet.prefix)
+    }
+
+    pub fn subnet(&self, index: usize) -> Option<&Subnet> {
+        self.subnets.get(index)
+    }
+
+    /// The subnet that an address lies in.
+    pub fn subnet_of(&self, address: Ipv4Addr) -> Option<&Subnet> {
+        self.subnet(self.index_of(address)?)
+    }
+
+    fn subnet_of_mut(&mut self, address: Ipv4Addr) -> Option<&mut Subnet> {
+        let index = self.index_of(address)?;
+        self.subnets.get_mut(index)
+    }
+
+    /// Whether hardware addresses decide who gets which address.
+    pub const fn reserves_hardware(&self) -> bool {
+        self.reserves_hardware
+    }
+
+    /// Whether what relay agents say decides who gets which address.
+    pub const fn reserves_ports(&self) -> bool {
+        self.reserves_ports
+    }
+
+    /// The address reserved for a client: for itself, or else for its hardware, or else for whoever is at its
+    /// port. Option 61 alone says whose a lease is (RFC 2131 §4.2), but a reservation by hardware address is for
+    /// the machine that has it, whatever the system on it calls itself. A port that is named by both of its ids
+    /// is meant rather than one that is named by one.
+    pub fn reservation(
+        &self,
+        client: &ClientKey,
+        hardware: &Hardware,
+        relay_info: Option<&[u8]>,
+    ) -> Option<Ipv4Addr> {
+        let of = |client: &ClientKey| self.reservations.get(&Owner::Client(*client)).copied();
+        let own = of(client).or_else(|| {
+            let key = ClientKey::hardware(self.id, hardware.htype, hardware.octets());
+            of(&key.filter(|_| self.reserves_hardware)?)
+        });
+        if own.is_some() || !self.reserves_ports {
+            return own;
+        }
+        let AgentIds {
+            circuit, remote, ..
+        } = AgentIds::parse(relay_info?);
+        let named = [(circuit, remote), (circuit, None), (None, remote)];
+        named.into_iter().find_map(|(circuit, remote)| {
+            let port = Port {
+                circuit_id: circuit.map(<[u8]>::to_vec),
+                remote_id: remote.map(<[u8]>::to_vec),
+            };
+            self.reservations.get(&Owner::Port(port)).copied()
+        })
+    }
+
+    /// What the answers are made from, on a subnet and about an address, to a client for which another or
+    /// the same one is reserved.
+    pub fn profile(
+        &self,
+        reserved: Option<Ipv4Addr>,
+        index: usize,
+        address: Ipv4Addr,
+    ) -> Option<&Arc<Profile>> {
+        let subnet = self.subnets.get(index)?;
+        let reserved = reserved.filter(|reserved| subnet.prefix.contains(reserved));
+        let reserved = reserved.and_then(|reserved| self.reserved.get(&reserved));
+        Some(reserved.unwrap_or_else(|| subnet.profile_of(address)))
+    }
+
+    /// Whether the configuration lets a client of these classes, for which an address may be reserved, have
+    /// an address.
+    pub fn may_have(
+        &self,
+        reserved: Option<Ipv4Addr>,
+        classes: Classes,
+        address: Ipv4Addr,
+    ) -> bool {
+        if self.reserved.contains_key(&address) {
+            return reserved == Some(address);
+        }
+        let pool = self.pool_of(address);
+        pool.is_some_and(|pool| pool.is_for(classes))
+    }
+
+    /// Whether the address may be given to some client.
+    pub fn is_leased_out(&self, address: Ipv4Addr) -> bool {
+        self.is_in_pool(address) || self.reserved.contains_key(&address)
+    }
+
+    /// Whether the address may be given to any client.
+    pub fn is_in_pool(&self, address: Ipv4Addr) -> bool {
+        self.pool_of(address).is_some()
+    }
+
+    fn pool_of(&self, address: Ipv4Addr) -> Option<&KindOfPool> {
+        self.subnet_of(address)?.pool_of(address)
+    }
+
+    /// Takes a certain address out of its pool; `false` if it is not free.
+    pub fn take(&mut self, address: Ipv4Addr) -> bool {
+        self.pool_of_mut(address)
+            .is_some_and(|pool| pool.pool.take(address))
+    }
+
+    /// Takes an address for a client of these classes from the subnet at `first` or, if that has none,
+    /// from another one.
+    pub fn take_any(&mut self, first: usize, classes: Classes) -> Option<Ipv4Addr> {
+        let address = self.subnets.get_mut(first)?.take_any(classes);
+        address.or_else(|| {
+            let mut subnets = self.subnets.iter_mut();
+            subnets.find_map(|subnet| subnet.take_any(classes))
+        })
+    }
+
+    /// What a client without an address would be answered from: the profile of the first of its `wishes` that is
+    /// free for it, or of where [`Network::take_any`] would find an address. Where nothing is free, one
+    /// that `suits`.
+    pub fn prospect(
+        &self,
+        reserved: Option<Ipv4Addr>,
+        classes: Classes,
+        first: usize,
+        wishes: impl IntoIterator<Item = Ipv4Addr>,
+        suits: impl Fn(&Profile) -> bool,
+    ) -> Option<&Arc<Profile>> {
+        let is_free = |address| {
+            self.may_have(reserved, classes, address)
+                && self
+                    .pool_of(address)
+                    .is_none_or(|pool| pool.pool.is_free(address))
+        };
+        if let Some(wish) = wishes.into_iter().find(|wish| is_free(*wish)) {
+            return self.profile(reserved, self.index_of(wish)?, wish);
+        }
+        let kinds = || {
+            let subnets = self.subnets.get(first).into_iter().chain(&self.subnets);
+            let kinds = subnets.flat_map(|subnet| &subnet.pools);
+            kinds.filter(|kind| kind.is_for(classes))
+        };
+        let kind = kinds().find(|kind| kind.pool.free() > 0);
+        let kind = kind.or_else(|| kinds().find(|kind| suits(&kind.profile)));
+        Some(&kind?.profile)
+    }
+
+    /// What is different from another configuration of the same network.
+    pub fn changes_from(&self, former: &Self) -> Changes {
+        let mut changes = Changes::default();
+        let differing = |ours: &Self, theirs: &Self| -> Vec<(Owner, Ipv4Addr)> {
+            let told = |network: &Self, address| network.reserved.get(address).map(|told| told.id);
+            let owners = ours.reservations.iter().filter(|(owner, address)| {
+                theirs.reservations.get(owner) != Some(address)
+                    || told(ours, address) != told(theirs, address)
+            });
+            owners
+                .map(|(owner, address)| (owner.clone(), *address))
+                .collect()
+        };
+        let owners = [differing(self, former), differing(former, self)].concat();
+        let is_everywhere = self.match_client_id != former.match_client_id
+            || self.reserves_hardware != former.reserves_hardware
+            || owners
+                .iter()
+                .any(|(owner, _)| matches!(owner, Owner::Port(_)));
+        for (owner, address) in owners {
+            changes.addresses.push(address);
+            if let Owner::Client(client) = owner {
+                changes.clients.push(client);
+            }
+        }
+        for subnet in &self.subnets {
+            let is_same = former
+                .index_of(subnet.prefix.network())
+                .and_then(|index| former.subnet(index))
+                .is_some_and(|former| subnet.says_the_same(former));
+            if !is_same || is_everywhere {
+                changes.prefixes.push(subnet.prefix);
+            }
+        }
+        let former = former.subnets.iter().map(|subnet| subnet.prefix);
+        let gone = former.filter(|prefix| {
+            let own = self.subnet_of(prefix.network());
+            own.is_none_or(|own| own.prefix != *prefix)
+        });
+        changes.prefixes.extend(gone);
+        changes
+    }
+
+    /// Takes over from another configuration which addresses are free.
+    pub fn take_over(&mut self, mut former: Option<&mut Self>, live: &Live) {
+        for subnet in &mut self.subnets {
+            let counterpart = former.as_deref_mut().and_then(|former| {
+                let index = former.index_of(subnet.prefix.network())?;
+                former.subnets.get_mut(index)
+            });
+            subnet.take_over(counterpart, live);
+        }
+    }
+
+    pub fn give_back(&mut self, address: Ipv4Addr) {
+        if let Some(pool) = self.pool_of_mut(address) {
+            pool.pool.give_back(address);
+        }
+    }
+
+    fn pool_of_mut(&mut self, address: Ipv4Addr) -> Option<&mut KindOfPool> {
+        let pools = &mut self.subnet_of_mut(address)?.pools;
+        pools.iter_mut().find(|pool| pool.pool.contains(address))
+    }
+}
+
+/// Classes, overrides and ranges of each kind of pool, those for certain classes first.
+fn kinds_of_pools(
+    pools: &[dhcp_config::Pool],
+) -> Vec<(Classes, &Overrides, Vec<&dhcp_config::Pool>)> {
+    let mut kinds: Vec<(Classes, &Overrides, Vec<_>)> = Vec::new();
+    for pool in pools {
+        let same = |(classes, overrides, _): &&mut (Classes, &Overrides, Vec<_>)| {
+            *classes == pool.classes && **overrides == pool.overrides
+        };
+        match kinds.iter_mut().find(same) {
+            Some((.., ranges)) => ranges.push(pool),
+            None => kinds.push((pool.classes, &pool.overrides, vec![pool])),
+        }
+    }
+    kinds.sort_by_key(|(classes, ..)| *classes == 0);
+    kinds
+}

@@ -1,0 +1,235 @@
+//! Options of Kea's configuration.
+
+use std::collections::HashMap;
+
+use dhcp_model::hex::parse_hex;
+
+use super::{Reader, json::Node};
+use crate::convert::{draft::Settings, notes::Notes, options};
+
+/// Options that the file defines itself.
+#[derive(Debug, Default)]
+pub struct Definitions {
+    by_name: HashMap<String, (u8, Form)>,
+    by_code: HashMap<u8, Form>,
+}
+
+/// Of what a value is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Form {
+    /// One type, or those of a record.
+    types: Vec<String>,
+    is_array: bool,
+}
+
+impl Definitions {
+    pub fn read(dhcp4: Node<'_>, notes: &mut Notes) -> Self {
+        let mut definitions = Self::default();
+        for node in dhcp4.get("option-def").into_iter().flat_map(Node::elements) {
+            let text = |key: &str| node.get(key).and_then(Node::string).unwrap_or_default();
+            let name = text("name");
+            if node.is_null() {
+                continue;
+            }
+            let space = node.get("space").and_then(Node::string).unwrap_or("dhcp4");
+            let encapsulate = text("encapsulate");
+            let code = node
+                .get("code")
+                .and_then(Node::number)
+                .and_then(|code| u8::try_from(code).ok());
+            let Some(code) = code.filter(|_| space == "dhcp4" && encapsulate.is_empty()) else {
+                notes.left(node.line(), format_args!("definition of option {name}"), "options in option spaces are not built; give the outer one by number, as octets");
+                continue;
+            };
+            let types = match text("type") {
+                "record" => text("record-types")
+                    .split(',')
+                    .map(|one| one.trim().to_owned())
+                    .collect(),
+                one => vec![one.to_owned()],
+            };
+            let is_array = node.get("array").and_then(Node::boolean).unwrap_or(false);
+            let form = Form { types, is_array };
+            definitions
+                .by_name
+                .insert(name.to_owned(), (code, form.clone()));
+            definitions.by_code.insert(code, form);
+        }
+        definitions
+    }
+}
+
+impl Reader<'_> {
+    pub(super) fn option(&mut self, settings: &mut Settings, node: Node<'_>) {
+        let name = node.get("name").and_then(Node::string);
+        let number = node
+            .get("code")
+            .and_then(Node::number)
+            .and_then(|code| u8::try_from(code).ok());
+        let what = match (name, number) {
+            (Some(name), _) => format!("option {name}"),
+            (None, Some(code)) => format!("option {code}"),
+            (None, None) => "option".to_owned(),
+        };
+        let own = name.and_then(|name| self.definitions.by_name.get(name));
+        let code = number
+            .or_else(|| own.map(|(code, _)| *code))
+            .or_else(|| options::code(name?));
+        let space = node.get("space").and_then(Node::string).unwrap_or("dhcp4");
+        let Some(code) = code.filter(|_| space == "dhcp4") else {
+            let why = if space == "dhcp4" {
+                "no option of this name is known"
+            } else {
+                "options in option spaces are not built; give the outer one by number, as octets"
+            };
+            self.notes.left(node.line(), what, why);
+            return;
+        };
+        for (key, why) in [
+            (
+                "always-send",
+                "an option is sent to clients that ask for it",
+            ),
+            (
+                "never-send",
+                "an option that is set is sent to clients that ask for it",
+            ),
+        ] {
+            if node.get(key).and_then(Node::boolean) == Some(true) {
+                self.notes
+                    .changed(node.line(), format_args!("{key} of {what}"), why);
+            }
+        }
+        if node
+            .get("client-classes")
+            .is_some_and(|classes| !classes.is_empty())
+        {
+            self.notes.left(
+                node.line(),
+                what,
+                "it is for certain classes; give it in the class",
+            );
+            return;
+        }
+        let data = node.get("data").and_then(Node::string).unwrap_or_default();
+        let is_text = node.get("csv-format").and_then(Node::boolean);
+        let done = self
+            .octets(code, data, is_text)
+            .and_then(|octets| options::put(settings, code, octets));
+        if let Err(why) = done {
+            self.notes
+                .left(node.line(), format_args!("{what} = {data:?}"), why);
+        }
+    }
+
+    fn octets(&self, code: u8, data: &str, is_text: Option<bool>) -> Result<Vec<u8>, String> {
+        let form = self.definitions.by_code.get(&code);
+        // Without a definition Kea reads what it does not know as octets.
+        let is_text = is_text.unwrap_or(form.is_some() || options::is_known(code));
+        if !is_text {
+            return octets(data);
+        }
+        let items = items(data);
+        match form {
+            Some(form) => by_form(form, &items),
+            None => options::encode(code, &items),
+        }
+    }
+}
+
+/// Octets in hexadecimal, in any of Kea's notations, or text in single quotation marks.
+pub fn octets(data: &str) -> Result<Vec<u8>, String> {
+    let data = data.trim();
+    if let Some(text) = data
+        .strip_prefix('\'')
+        .and_then(|text| text.strip_suffix('\''))
+    {
+        return Ok(text.as_bytes().to_vec());
+    }
+    let digits = data.strip_prefix("0x").unwrap_or(data);
+    let digits = digits.replace(' ', ":");
+    parse_hex(&digits).ok_or_else(|| "these are no octets in hexadecimal".to_owned())
+}
+
+/// Values between commas; `\,` is part of one.
+fn items(data: &str) -> Vec<String> {
+    let escaped = data.replace("\\,", "\0");
+    let items = escaped
+        .split(',')
+        .map(|item| item.trim().replace('\0', ","));
+    items.filter(|item| !item.is_empty()).collect()
+}
+
+fn by_form(form: &Form, items: &[String]) -> Result<Vec<u8>, String> {
+    let mut data = Vec::new();
+    if form.types == ["string"] {
+        return Ok(items.join(",").into_bytes());
+    }
+    for (index, item) in items.iter().enumerate() {
+        let kind = match form.types.get(index) {
+            Some(kind) => kind,
+            // A list, or a record with one at its end.
+            None if form.is_array => form.types.last().ok_or("a definition without type")?,
+            None => {
+                return Err(format!(
+                    "{} values, where {} are defined",
+                    items.len(),
+                    form.types.len()
+                ));
+            }
+        };
+        data.extend(of_type(kind, item)?);
+    }
+    Ok(data)
+}
+
+fn of_type(kind: &str, item: &str) -> Result<Vec<u8>, String> {
+    let one = std::slice::from_ref(&item)
+        .iter()
+        .map(|item| (*item).to_owned())
+        .collect::<Vec<_>>();
+    let number = || -> Result<i64, String> {
+        let digits = item.strip_prefix("0x");
+        let number = digits.map_or_else(|| item.parse(), |digits| i64::from_str_radix(digits, 16));
+        number.map_err(|_| format!("{item:?} is no number"))
+    };
+    let range = || format!("{item} is out of range");
+    match kind {
+        // As option 16, one address.
+        "ipv4-address" => options::encode(16, &one),
+        "boolean" => options::encode(19, &one),
+        "fqdn" => options::encode(137, &one),
+        "uint8" => Ok(u8::try_from(number()?)
+            .map_err(|_| range())?
+            .to_be_bytes()
+            .to_vec()),
+        "uint16" => Ok(u16::try_from(number()?)
+            .map_err(|_| range())?
+            .to_be_bytes()
+            .to_vec()),
+        "uint32" => Ok(u32::try_from(number()?)
+            .map_err(|_| range())?
+            .to_be_bytes()
+            .to_vec()),
+        "int8" => Ok(i8::try_from(number()?)
+            .map_err(|_| range())?
+            .to_be_bytes()
+            .to_vec()),
+        "int16" => Ok(i16::try_from(number()?)
+            .map_err(|_| range())?
+            .to_be_bytes()
+            .to_vec()),
+        "int32" => Ok(i32::try_from(number()?)
+            .map_err(|_| range())?
+            .to_be_bytes()
+            .to_vec()),
+        "string" => Ok(item.as_bytes().to_vec()),
+        "tuple" => {
+            let len = u8::try_from(item.len()).map_err(|_| range())?;
+            Ok([&[len], item.as_bytes()].concat())
+        }
+        "binary" => octets(item),
+        "empty" => Ok(Vec::new()),
+        other => Err(format!("values of type {other:?} are not known here")),
+    }
+}

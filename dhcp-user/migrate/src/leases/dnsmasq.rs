@@ -1,0 +1,73 @@
+//! `dnsmasq.leases`: a line for each lease, `expiry hardware address host-name client-id` (dnsmasq(8), `src/lease.c`),
+//! and behind a line `duid …` those of DHCPv6.
+
+use std::io::{self, BufRead};
+
+use dhcp_common::wire::HTYPE_ETHERNET;
+use dhcp_model::{Hardware, hex::parse_hex};
+
+use super::{ForeignLease, ForeignState, hardware};
+use crate::lines::Lines;
+
+/// What stands for a name or an identifier that is not known.
+const UNKNOWN: &str = "*";
+
+pub fn read(
+    reader: impl BufRead,
+    each: &mut dyn FnMut(usize, Result<ForeignLease, String>),
+) -> io::Result<()> {
+    for line in Lines::new(reader) {
+        let (number, line) = line?;
+        match line {
+            Ok(line) if line.starts_with("duid ") => return Ok(()),
+            Ok(line) if line.is_empty() => {}
+            Ok(line) => each(number, lease(&line)),
+            Err(bad) => each(number, Err(bad.to_string())),
+        }
+    }
+    Ok(())
+}
+
+fn lease(line: &str) -> Result<ForeignLease, String> {
+    let fields: Vec<_> = line.split(' ').collect();
+    let &[expires, hardware, address, host_name, client_id] = &*fields else {
+        return Err(format!(
+            "{} fields; a lease has five: expiry, hardware address, address, host name, client identifier",
+            fields.len()
+        ));
+    };
+    let expires: u64 = expires
+        .parse()
+        .map_err(|_| format!("{expires:?} is no time in seconds since 1970"))?;
+    let client_id = match client_id {
+        UNKNOWN => None,
+        id => Some(parse_hex(id).ok_or_else(|| format!("{id:?} is no client identifier"))?),
+    };
+    Ok(ForeignLease {
+        address: address
+            .parse()
+            .map_err(|_| format!("{address:?} is no IPv4 address"))?,
+        state: ForeignState::Leased,
+        hardware: hardware_address(hardware)
+            .ok_or_else(|| format!("{hardware:?} is no hardware address"))?,
+        client_id: client_id.map(Vec::into_boxed_slice),
+        host_name: (host_name != UNKNOWN).then(|| host_name.into()),
+        relay_info: None,
+        since: None,
+        lease_secs: None,
+        // An infinite lease has the time zero.
+        expires: (expires != 0).then_some(expires),
+    })
+}
+
+/// With its type and a hyphen before it where it is not Ethernet's.
+fn hardware_address(text: &str) -> Option<Hardware> {
+    let (htype, octets) = match text.split_once('-') {
+        Some((htype, octets)) => (u8::from_str_radix(htype, 16).ok()?, octets),
+        None => (HTYPE_ETHERNET, text),
+    };
+    match octets {
+        "" => Some(Hardware::default()),
+        octets => hardware(htype, &parse_hex(octets)?),
+    }
+}

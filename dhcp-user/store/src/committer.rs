@@ -1,0 +1,411 @@
+//! Group commit: whatever has queued up while the last `fsync` ran goes into the next transaction.
+//!
+//! Tickets come in the groups in which the engine decided on them, and results go back in those in which they were
+//! committed: each group wakes the other thread once. [`Committer::submit`] never blocks the engine. At the queue's bound it refuses, at once and through
+//! the same channel as every other result: the engine then promises nothing, and the client asks
+//! again. So it is while the store fails ([`super::outage`]) or does not answer ([`super::stall`]).
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use dhcp_model::{Applied, Change, CommitError, Ticket};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{
+    Store, WallChange,
+    outage::Outage,
+    stall::Watch,
+    wall_clock::{Sample, Utc, Wall},
+};
+
+/// Changes that go into one transaction, unless a single ticket has more: some ten milliseconds of work.
+const MAX_BATCH: usize = 4096;
+/// Tickets that wait. At more, the store is seconds behind, and clients ask again anyway.
+const MAX_QUEUED: usize = 16_384;
+/// How often the wall clock is looked at while there is nothing to commit.
+const TICK: Duration = Duration::from_secs(10);
+
+const CONSEQUENCES: &str =
+    "no new leases until it is back; clients are renewed as far as is on disk";
+
+/// A ticket and its changes, to be committed together.
+pub type Work = (Ticket, Vec<Change>);
+/// A ticket and what became of its changes.
+pub type Committed = (Ticket, Result<Vec<Applied>, CommitError>);
+
+/// What the committer has done so far.
+#[derive(Debug, Default)]
+pub struct Counters {
+    pub commits: AtomicU64,
+    pub changes: AtomicU64,
+    /// Transactions that the store did not take.
+    pub failures: AtomicU64,
+    /// Tickets refused because the queue was full, or the store had failed just before.
+    pub refused: AtomicU64,
+    pub last_ns: AtomicU64,
+    pub max_ns: AtomicU64,
+    health: Mutex<Health>,
+}
+
+impl Counters {
+    pub fn health(&self) -> Health {
+        self.with_health(|health| health.clone())
+    }
+
+    fn failed(&self, at: Utc, error: &CommitError) {
+        self.with_health(|health| {
+            health.failing_since.get_or_insert(at);
+            health.last_error = Some((at, error.to_string()));
+        });
+    }
+
+    fn recovered(&self) {
+        self.with_health(|health| health.failing_since = None);
+    }
+
+    fn with_health<T>(&self, look: impl FnOnce(&mut Health) -> T) -> T {
+        look(&mut self.health.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Whether the store takes commits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Set while it does not, or has just begun to again.
+    pub failing_since: Option<Utc>,
+    /// What it said when it failed last, and when that was.
+    pub last_error: Option<(Utc, String)>,
+}
+
+/// A commit of several tickets failed: what each of them is told.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}", .0.0)]
+struct Shared(Arc<CommitError>);
+
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error("{MAX_QUEUED} commits are waiting for the disk already")]
+    QueueFull,
+    #[error("the store has failed just before, and is left alone until it is tried again")]
+    Paused,
+    #[error("the store has not answered for seconds")]
+    Stalled,
+    #[error("the committer has ended")]
+    Ended,
+}
+
+/// The thread that owns the store. Dropping this waits until all that was submitted is committed.
+#[derive(Debug)]
+pub struct Committer {
+    queue: Option<mpsc::Sender<Vec<Work>>>,
+    /// Tickets handed over and not yet looked at.
+    waiting: Arc<AtomicUsize>,
+    results: UnboundedSender<Vec<Committed>>,
+    counters: Arc<Counters>,
+    watch: Arc<Watch>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Committer {
+    /// Starts the thread. Results come in the order of the tickets, but for those that are refused.
+    ///
+    /// # Errors
+    /// The thread could not be started.
+    pub fn spawn(
+        store: Box<dyn Store>,
+        wall: Wall,
+        clock: impl FnMut() -> Sample + Send + 'static,
+        results: UnboundedSender<Vec<Committed>>,
+    ) -> io::Result<Self> {
+        let (queue, work) = mpsc::channel();
+        let waiting = Arc::<AtomicUsize>::default();
+        let counters = Arc::new(Counters::default());
+        let watch = Arc::new(Watch::new(Instant::now()));
+        let mut worker = Worker {
+            store,
+            wall,
+            clock,
+            taken: VecDeque::new(),
+            waiting: Arc::clone(&waiting),
+            results: results.clone(),
+            counters: Arc::clone(&counters),
+            watch: Arc::clone(&watch),
+            outage: None,
+        };
+        let thread = thread::Builder::new()
+            .name("committer".to_owned())
+            .spawn(move || worker.run(&work))?;
+        Ok(Self {
+            queue: Some(queue),
+            waiting,
+            results,
+            counters,
+            watch,
+            thread: Some(thread),
+        })
+    }
+
+    /// Hands over tickets, the changes of each to be committed together. The results follow on the channel.
+    pub fn submit(&self, mut work: Vec<Work>) {
+        if work.is_empty() {
+            return;
+        }
+        if self.watch.is_stalled(Instant::now()) {
+            self.tell_of_stall();
+            return self.refuse(work, Refused::Stalled);
+        }
+        let room = MAX_QUEUED.saturating_sub(self.waiting.load(Relaxed));
+        let excess = work.split_off(room.min(work.len()));
+        self.waiting.fetch_add(work.len(), Relaxed);
+        let sent = match &self.queue {
+            Some(queue) => queue.send(work).map_err(|unsent| unsent.0),
+            None => Err(work),
+        };
+        if let Err(unsent) = sent {
+            self.refuse(unsent, Refused::Ended);
+        }
+        self.refuse(excess, Refused::QueueFull);
+    }
+
+    fn refuse(&self, work: Vec<Work>, why: Refused) {
+        refuse(work, why, &self.counters, &self.results);
+    }
+
+    fn tell_of_stall(&self) {
+        if self.watch.is_to_be_told() {
+            let error = CommitError(Box::new(Refused::Stalled));
+            self.counters.failed(Sample::now().utc, &error);
+            tracing::error!(%error, "the store does not answer: {CONSEQUENCES}");
+        }
+    }
+
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the committer has panicked");
+        }
+    }
+}
+
+fn refuse(
+    work: impl IntoIterator<Item = Work>,
+    why: Refused,
+    counters: &Counters,
+    results: &UnboundedSender<Vec<Committed>>,
+) {
+    let error = Shared(Arc::new(CommitError(Box::new(why))));
+    let tickets = work.into_iter().map(|(ticket, _)| ticket);
+    let refused = failures(tickets, &error);
+    if !refused.is_empty() {
+        counters.refused.fetch_add(refused.len() as u64, Relaxed);
+        // Nobody listens for results only when the controller is going down.
+        let _ = results.send(refused);
+    }
+}
+
+fn failures(tickets: impl Iterator<Item = Ticket>, error: &Shared) -> Vec<Committed> {
+    let failed = tickets.map(|ticket| (ticket, Err(CommitError(Box::new(error.clone())))));
+    failed.collect()
+}
+
+struct Worker<C> {
+    store: Box<dyn Store>,
+    wall: Wall,
+    clock: C,
+    /// Taken from the queue, and too many for the last transaction.
+    taken: VecDeque<Work>,
+    waiting: Arc<AtomicUsize>,
+    results: UnboundedSender<Vec<Committed>>,
+    counters: Arc<Counters>,
+    watch: Arc<Watch>,
+    outage: Option<Outage>,
+}
+
+impl<C: FnMut() -> Sample> Worker<C> {
+    fn run(&mut self, queue: &mpsc::Receiver<Vec<Work>>) {
+        loop {
+            self.look_after_outage();
+            if self.taken.is_empty() {
+                let now = Instant::now();
+                let wait = self.outage.as_ref().map_or(TICK, |outage| outage.wait(now));
+                match queue.recv_timeout(wait) {
+                    Ok(work) => self.taken.extend(work),
+                    Err(RecvTimeoutError::Timeout) => self.tick(),
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            } else if self.is_paused() {
+                self.refuse_all();
+            } else {
+                self.commit_batch(queue);
+            }
+        }
+    }
+
+    fn refuse_all(&mut self) {
+        let refused = self.taken.len();
+        self.waiting.fetch_sub(refused, Relaxed);
+        let work = self.taken.drain(..);
+        refuse(work, Refused::Paused, &self.counters, &self.results);
+        if let Some(outage) = &mut self.outage {
+            outage.refused(refused);
+        }
+    }
+
+    fn commit_batch(&mut self, queue: &mpsc::Receiver<Vec<Work>>) {
+        let mut tickets = Vec::new();
+        let mut changes = Vec::new();
+        while changes.len() < MAX_BATCH {
+            let Some((ticket, of_ticket)) = self.taken.pop_front() else {
+                match queue.try_recv() {
+                    Ok(work) => self.taken.extend(work),
+                    Err(_) => break,
+                }
+                continue;
+            };
+            tickets.push((ticket, of_ticket.len()));
+            changes.extend(of_ticket.into_iter().map(|change| self.wall_change(change)));
+        }
+        self.waiting.fetch_sub(tickets.len(), Relaxed);
+        let start = Instant::now();
+        let result = self.watched(|worker| {
+            worker.keep_anchor()?;
+            worker.store.commit(&changes)
+        });
+        let results = match result {
+            Ok(applied) => {
+                self.count(changes.len(), start.elapsed());
+                self.succeeded();
+                let mut applied = applied.into_iter();
+                let result = |(ticket, len)| (ticket, Ok(applied.by_ref().take(len).collect()));
+                tickets.into_iter().map(result).collect()
+            }
+            Err(error) => {
+                self.failed(&error);
+                let tickets = tickets.into_iter().map(|(ticket, _)| ticket);
+                failures(tickets, &Shared(Arc::new(error)))
+            }
+        };
+        let _ = self.results.send(results);
+    }
+
+    fn wall_change(&self, change: Change) -> WallChange {
+        match change {
+            Change::Put(record) => WallChange::Put(Box::new(self.wall.wall_record(*record))),
+            Change::Remove { address, client } => WallChange::Remove { address, client },
+        }
+    }
+
+    /// A write, which may never come back.
+    fn watched<T>(&mut self, write: impl FnOnce(&mut Self) -> T) -> T {
+        let start = Instant::now();
+        self.watch.begin(start);
+        let result = write(self);
+        if self.watch.end() {
+            tracing::warn!(took = ?start.elapsed(), "the store has answered");
+            if self.outage.is_none() {
+                self.counters.recovered();
+            }
+        }
+        result
+    }
+
+    fn tick(&mut self) {
+        if self.is_paused() {
+            return;
+        }
+        if let Err(error) = self.watched(Self::keep_anchor) {
+            self.failed(&error);
+        }
+    }
+
+    /// A step of the wall clock must be known to the store before anything that is committed after it.
+    fn keep_anchor(&mut self) -> Result<(), CommitError> {
+        if let Some(anchor) = self.wall.drifted((self.clock)()) {
+            self.store.set_anchor(&anchor, 0)?;
+            self.wall.anchored(anchor);
+        }
+        Ok(())
+    }
+
+    fn is_paused(&self) -> bool {
+        self.outage.as_ref().is_some_and(Outage::is_paused)
+    }
+
+    /// Tries the store when its pause is over, and says so when it has recovered.
+    fn look_after_outage(&mut self) {
+        let now = Instant::now();
+        if self
+            .outage
+            .as_ref()
+            .is_some_and(|outage| outage.is_due(now))
+        {
+            let anchor = self.wall.anchor((self.clock)());
+            match self.watched(|worker| worker.store.set_anchor(&anchor, 0)) {
+                Ok(()) => {
+                    self.wall.anchored(anchor);
+                    self.succeeded();
+                }
+                Err(error) => self.failed(&error),
+            }
+        }
+        let ended = self.outage.as_ref().and_then(|outage| outage.ended(now));
+        if let Some(ended) = ended {
+            self.outage = None;
+            self.counters.recovered();
+            tracing::warn!(
+                lasted = %humantime::format_duration(Duration::from_millis(
+                    u64::try_from(ended.lasted.as_millis()).unwrap_or(u64::MAX)
+                )),
+                failures = ended.failures,
+                refused = ended.refused,
+                "the store takes commits again: all clients are served"
+            );
+        }
+    }
+
+    fn succeeded(&mut self) {
+        if let Some(outage) = &mut self.outage {
+            outage.succeeded(Instant::now());
+        }
+    }
+
+    fn failed(&mut self, error: &CommitError) {
+        let now = Instant::now();
+        let utc = (self.clock)().utc;
+        self.counters.failures.fetch_add(1, Relaxed);
+        self.counters.failed(utc, error);
+        match &mut self.outage {
+            Some(outage) => outage.failed(now),
+            None => {
+                self.outage = Some(Outage::begin(now));
+                tracing::error!(%error, "the store fails: {CONSEQUENCES}");
+            }
+        }
+    }
+
+    fn count(&self, changes: usize, took: Duration) {
+        let counters = &self.counters;
+        let ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        counters.commits.fetch_add(1, Relaxed);
+        counters.changes.fetch_add(changes as u64, Relaxed);
+        counters.last_ns.store(ns, Relaxed);
+        counters.max_ns.fetch_max(ns, Relaxed);
+    }
+}

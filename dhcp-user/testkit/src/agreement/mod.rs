@@ -1,0 +1,146 @@
+//! One request in one state, shown to both paths, and once more to a program that may answer nothing.
+
+use std::net::Ipv4Addr;
+
+use dhcp_common::{
+    abi::{Grant, META_SLOW_ONLY},
+    fingerprint::is_covered,
+    outcome::{Action, Outcome},
+    wire::option,
+};
+use dhcp_model::Nanos;
+use proptest::prelude::*;
+
+use self::{cast::World, networks::IFINDEX, sides::Sides};
+use crate::fixtures::{
+    cases::with_fast_path_off,
+    host::{HostFrame, HostTables},
+    program::{Program, XDP_REDIRECT, XDP_TX},
+    request::RequestFrame,
+    strategies::Actor,
+};
+
+pub mod cast;
+pub mod networks;
+pub mod sides;
+
+/// The request's shape in the mouth of another client: all options that the fingerprint covers.
+fn shape_of(request: &RequestFrame, pioneer: &Actor) -> Vec<u8> {
+    let covered = request
+        .options
+        .iter()
+        .filter(|(code, _)| is_covered(*code))
+        .cloned();
+    let mut asked = cast::discover(pioneer);
+    asked
+        .options
+        .retain(|(code, _)| *code != option::PARAMETER_LIST);
+    asked.options.extend(covered);
+    asked.frame()
+}
+
+/// A controller at a time, which others have asked in the way of this request before.
+pub fn informed(world: &World, now: Nanos, request: &RequestFrame) -> Sides {
+    let mut sides = world.sides(now);
+    for pioneer in &world.pioneers {
+        sides.answers_to(&shape_of(request, pioneer));
+    }
+    sides
+}
+
+/// What the fast path makes of a request at a time, which is what the controller would have made of it.
+/// `octets` are the request's frame, or what has become of it on its way.
+///
+/// # Errors
+/// The two paths disagree.
+pub fn agree(
+    world: &World,
+    now: Nanos,
+    mut program: Option<&mut Program>,
+    request: &RequestFrame,
+    octets: &[u8],
+) -> Result<Outcome, TestCaseError> {
+    let mut sides = informed(world, now, request);
+    // The engine goes first, for it publishes the answer to a new shape; all else is as it was before.
+    let mut tables = sides.tables.clone();
+    let standings = sides.standings();
+    let store = sides.store.clone();
+    let answers = sides.answers_to(octets);
+    tables.templates.clone_from(&sides.tables.templates);
+    let is_unchanged = sides.standings() == standings && sides.store == store;
+
+    let told_to_ask = tables.clone();
+    let (outcome, frame) = run(&tables, program.as_deref_mut(), octets)?;
+    ask_only(told_to_ask, program, octets, outcome)?;
+
+    match (outcome.action(), outcome) {
+        (Action::Transmit, _) => {
+            prop_assert_eq!(answers, [frame], "{:?}: fast and slow", outcome);
+            prop_assert_eq!(&sides.store, &store, "{:?}: it was durable", outcome);
+            for (key, binding) in &tables.leases {
+                let grant = tables.grants.borrow().get(&binding.slot).copied();
+                let granted = grant.and_then(|grant| grant.granted_for(binding.epoch));
+                if let Some(granted) = granted {
+                    let horizon = store[&Ipv4Addr::from(binding.address)].horizon;
+                    // A grant is noted a little later than it ends, and so is one up to the horizon.
+                    let latest =
+                        Grant::unpack(Grant::pack(horizon.0, binding.epoch), binding.epoch);
+                    prop_assert!(Some(granted) <= latest, "{:?} beyond the horizon", key);
+                }
+            }
+            return Ok(outcome);
+        }
+        (Action::Drop, Outcome::Limited | Outcome::Unserved) => {
+            return Err(TestCaseError::fail(format!("{outcome:?} in this state")));
+        }
+        (Action::Drop, _) | (Action::Pass, Outcome::BootReply) => {
+            prop_assert_eq!(answers.len(), 0, "{:?}: silence", outcome);
+            prop_assert!(is_unchanged, "{:?}: no state", outcome);
+        }
+        (Action::Pass | Action::Slow, _) => {}
+    }
+    prop_assert_eq!(frame, octets, "{:?}: untouched", outcome);
+    Ok(outcome)
+}
+
+/// The fast path on the host, and the loaded program where there is one, which must not differ.
+fn run(
+    tables: &HostTables,
+    program: Option<&mut Program>,
+    octets: &[u8],
+) -> Result<(Outcome, Vec<u8>), TestCaseError> {
+    let run = program.map(|program| {
+        program.install(tables).expect("the maps hold the tables");
+        let run = program.run(octets).expect("the kernel takes the frame");
+        program.events();
+        run
+    });
+    let mut frame = HostFrame(octets.to_vec());
+    let outcome = tables.respond(&mut frame, IFINDEX).outcome;
+    if let Some(run) = run {
+        prop_assert_eq!(run.outcome, outcome, "kernel and host");
+        prop_assert_eq!(&run.frame, &frame.0, "kernel and host, {:?}", outcome);
+        let is_sent = run.action == XDP_TX;
+        prop_assert_eq!(is_sent, outcome.action() == Action::Transmit);
+        let is_handed_on = run.action == XDP_REDIRECT;
+        prop_assert_eq!(is_handed_on, outcome.action() == Action::Slow);
+    }
+    Ok((outcome, frame.0))
+}
+
+/// With the fast path off the controller gets all but what is broken or none of ours, untouched. What it
+/// would answer is what the fast path has answered.
+fn ask_only(
+    mut tables: HostTables,
+    program: Option<&mut Program>,
+    octets: &[u8],
+    outcome: Outcome,
+) -> Result<(), TestCaseError> {
+    if let Some(meta) = &mut tables.meta {
+        meta.flags |= META_SLOW_ONLY;
+    }
+    let (asked, frame) = run(&tables, program, octets)?;
+    prop_assert_eq!(asked, with_fast_path_off(outcome), "of {:?}", outcome);
+    prop_assert_eq!(frame, octets, "{:?}: untouched", asked);
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! Time as it is, as `CLOCK_BOOTTIME` has it, and as the wall clock does.
+
+use dhcp_model::Nanos;
+use dhcp_store::wall_clock::{Sample, Utc};
+
+pub const US: u64 = 1_000;
+pub const MS: u64 = 1_000 * US;
+pub const SEC: u64 = 1_000 * MS;
+
+/// What `CLOCK_BOOTTIME` is at the first moment of a boot that anything runs.
+const FIRST_NS: u64 = 5 * SEC;
+const EPOCH_NS: i64 = 1_700_000_000 * SEC as i64;
+
+#[derive(Debug)]
+pub struct Clock {
+    /// In nanoseconds from the beginning of the world; it only goes forward.
+    pub now: u64,
+    booted: u64,
+    boots: u32,
+    /// By how much the wall clock is wrong.
+    step_ns: i64,
+    /// What of that survives a power cut.
+    kept_step_ns: i64,
+}
+
+impl Clock {
+    pub const fn new() -> Self {
+        Self {
+            now: 0,
+            booted: 0,
+            boots: 1,
+            step_ns: 0,
+            kept_step_ns: 0,
+        }
+    }
+
+    pub const fn boottime(&self) -> Nanos {
+        Nanos(self.now - self.booted + FIRST_NS)
+    }
+
+    /// When a time of this boot is.
+    pub const fn of_boottime(&self, time: Nanos) -> u64 {
+        time.0.saturating_add(self.booted).saturating_sub(FIRST_NS)
+    }
+
+    /// What a time is in this boot.
+    pub const fn to_boottime(&self, time: u64) -> u64 {
+        time - self.booted + FIRST_NS
+    }
+
+    pub const fn sample(&self) -> Sample {
+        Sample {
+            boottime: self.boottime(),
+            utc: Utc(EPOCH_NS + self.now as i64 + self.step_ns),
+        }
+    }
+
+    pub fn boot_id(&self) -> String {
+        self.boots.to_string()
+    }
+
+    pub const fn boot(&mut self) {
+        self.booted = self.now;
+        self.boots += 1;
+        self.step_ns = self.kept_step_ns;
+    }
+
+    pub const fn step_wall(&mut self, by_ns: i64) {
+        self.step_ns += by_ns;
+    }
+
+    /// The controller has taken note of where the wall clock is: a step that nobody has seen before a
+    /// power cut cannot be told from time that has passed (`store/wall.rs`), so that there is none here.
+    pub const fn keep_wall(&mut self) {
+        self.kept_step_ns = self.step_ns;
+    }
+}

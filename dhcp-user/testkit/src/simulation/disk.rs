@@ -1,0 +1,176 @@
+//! The disk, and the thread that commits to it: what has been committed is all that a power cut leaves.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    error::Error,
+    net::Ipv4Addr,
+};
+
+use dhcp_common::abi::ClientKey;
+use dhcp_model::{Applied, Change, CommitError, Record, Ticket};
+use dhcp_store::{
+    Store, WallChange, WallRecord,
+    wall_clock::{Anchor, Wall},
+};
+
+#[derive(Debug, Default)]
+pub struct Disk {
+    records: BTreeMap<Ipv4Addr, WallRecord>,
+    anchor: Option<Anchor>,
+    /// Nothing can be written before this time.
+    pub full_until: u64,
+    /// The next commit fails.
+    pub fails: bool,
+}
+
+impl Disk {
+    /// What is committed about an address, in the times of this boot.
+    pub fn record(&self, wall: &Wall, address: Ipv4Addr) -> Option<Record> {
+        let stored = self.records.get(&address)?;
+        Some(wall.record(stored.clone()))
+    }
+
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.records.values().map(|stored| &stored.record)
+    }
+
+    /// Somebody has put an empty store in its place.
+    pub fn lose_records(&mut self) {
+        self.records.clear();
+    }
+
+    fn apply(&mut self, change: &WallChange) -> Applied {
+        let (address, client) = match change {
+            WallChange::Put(put) => (put.record.address, put.record.client),
+            WallChange::Remove { address, client } => (*address, *client),
+        };
+        let is_others = |stored: &WallRecord| stored.record.client != client;
+        let stored = self.records.get(&address);
+        match change {
+            WallChange::Put(_)
+                if stored.is_some_and(|s| is_others(s) && !s.record.state.is_free()) =>
+            {
+                return Applied::Conflict;
+            }
+            WallChange::Remove { .. } if stored.is_some_and(is_others) => return Applied::Conflict,
+            WallChange::Put(put) => {
+                self.records.insert(address, (**put).clone());
+            }
+            WallChange::Remove { .. } => {
+                self.records.remove(&address);
+            }
+        }
+        Applied::Done
+    }
+}
+
+impl Store for Disk {
+    fn commit(&mut self, changes: &[WallChange]) -> Result<Vec<Applied>, CommitError> {
+        if self.fails {
+            return Err(CommitError("no space left on device".into()));
+        }
+        Ok(changes.iter().map(|change| self.apply(change)).collect())
+    }
+
+    fn load(
+        &mut self,
+        each: &mut dyn FnMut(WallRecord),
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        self.records.values().cloned().for_each(each);
+        Ok(())
+    }
+
+    fn anchor(&mut self) -> Result<Option<Anchor>, Box<dyn Error + Send + Sync>> {
+        Ok(self.anchor.clone())
+    }
+
+    fn set_anchor(&mut self, anchor: &Anchor, shift_ns: i64) -> Result<(), CommitError> {
+        if self.fails {
+            return Err(CommitError("no space left on device".into()));
+        }
+        self.anchor = Some(anchor.clone());
+        for stored in self.records.values_mut() {
+            for time in [&mut stored.since, &mut stored.expires, &mut stored.horizon] {
+                *time = time.shifted(shift_ns);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What waits for the disk, and what is being written.
+#[derive(Debug, Default)]
+pub struct Committer {
+    queue: VecDeque<(Ticket, Vec<Change>)>,
+    batch: Option<Batch>,
+}
+
+#[derive(Debug)]
+struct Batch {
+    tickets: Vec<(Ticket, usize)>,
+    changes: Vec<WallChange>,
+}
+
+/// A ticket and what became of its changes.
+pub type Committed = (Ticket, Result<Vec<Applied>, CommitError>);
+
+/// Whose an address was, of a change.
+pub type Touched = (Ipv4Addr, ClientKey);
+
+impl Committer {
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub fn submit(&mut self, ticket: Ticket, changes: Vec<Change>) {
+        self.queue.push_back((ticket, changes));
+    }
+
+    /// Begins to write all that has queued up. `false` if there is nothing, or the disk is busy.
+    pub fn begin(&mut self, wall: &Wall) -> bool {
+        if self.batch.is_some() || self.queue.is_empty() {
+            return false;
+        }
+        let mut batch = Batch {
+            tickets: Vec::new(),
+            changes: Vec::new(),
+        };
+        for (ticket, changes) in self.queue.drain(..) {
+            batch.tickets.push((ticket, changes.len()));
+            batch
+                .changes
+                .extend(changes.into_iter().map(|change| match change {
+                    Change::Put(record) => WallChange::Put(Box::new(wall.wall_record(*record))),
+                    Change::Remove { address, client } => WallChange::Remove { address, client },
+                }));
+        }
+        self.batch = Some(batch);
+        true
+    }
+
+    /// The disk is done with what it was given: the results, and which addresses they are about.
+    pub fn end(&mut self, disk: &mut Disk) -> (Vec<Committed>, Vec<Touched>) {
+        let Some(Batch { tickets, changes }) = self.batch.take() else {
+            return (Vec::new(), Vec::new());
+        };
+        let touched = changes.iter().map(|change| match change {
+            WallChange::Put(put) => (put.record.address, put.record.client),
+            WallChange::Remove { address, client } => (*address, *client),
+        });
+        let touched = touched.collect();
+        let results = match disk.commit(&changes) {
+            Ok(applied) => {
+                let mut applied = applied.into_iter();
+                let of_ticket = |(ticket, len): (Ticket, usize)| {
+                    (ticket, Ok(applied.by_ref().take(len).collect()))
+                };
+                tickets.into_iter().map(of_ticket).collect()
+            }
+            Err(_) => {
+                let of_ticket = |(ticket, _)| (ticket, Err(CommitError("no space left".into())));
+                tickets.into_iter().map(of_ticket).collect()
+            }
+        };
+        (results, touched)
+    }
+}

@@ -1,0 +1,319 @@
+//! Who may use which address: what the world has heard on the wire and found in the store, and what must
+//! hold of it after every step.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::Ipv4Addr,
+};
+
+use dhcp_common::{abi::ClientKey, wire::message_type};
+use dhcp_engine::{Probe, ProbeAnswer};
+use dhcp_model::{Record, RecordState};
+
+use super::{scene::Plan, wire::Message};
+
+/// What must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Invariant {
+    /// No address is acknowledged to two clients for overlapping times.
+    OneClientAnAddress,
+    /// No ACK promises more than the store has committed for that client.
+    DurableBeforePromised,
+    /// What has been promised is not given up in the store before its time.
+    PromisesAreKept,
+    /// What is published for a client is what the store has committed for it.
+    PublishedIsDurable,
+    /// No two published entries are for the same address, or use the same slot.
+    OneEntryAnAddress,
+    /// No slot is used again while a run may write to it for its last use.
+    SlotsAreFenced,
+    /// A lease that runs is not refused to its client while the configuration allows it.
+    LeasesAreRenewable,
+    /// A revoked lease is not acknowledged any more.
+    RevokedIsRefused,
+    /// No address that another client may be using is offered.
+    OffersAreFree,
+    /// No address is offered of which it has been heard in time that a host has it.
+    AddressesInUseAreNotOffered,
+    /// An offer is free as soon as its client has chosen another server, and the program hands such a
+    /// choice on.
+    DeclinedOffersAreFree,
+    /// What comes after a RELEASE or DECLINE is not answered from the client's former entry.
+    ClosedIsClosed,
+    /// `GRANTS` says no less than the program has acknowledged.
+    GrantsAreNoted,
+    /// The program answers only from what was published for its client, and whole.
+    AnswersArePublished,
+    /// The program answers only what the controller would answer with the same octets.
+    FastEqualsSlow,
+    /// A client whose lease runs, was deleted or was revoked is answered at once.
+    ClientsAreAnswered,
+    /// What an operator asks for is answered.
+    CommandsAreAnswered,
+    /// When everybody has gone and all time has passed every address can be had again.
+    NothingIsLost,
+    /// Nothing panics.
+    NoPanic,
+}
+
+#[derive(Clone, Debug)]
+pub struct Violation {
+    pub invariant: Invariant,
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.invariant, self.what)
+    }
+}
+
+/// A request that the controller has taken in.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    client: Option<ClientKey>,
+    at: u64,
+    arrival: u64,
+    about: Option<Ipv4Addr>,
+}
+
+/// An ACK that leaves.
+#[derive(Clone, Copy, Debug)]
+pub struct Acknowledged {
+    pub address: Ipv4Addr,
+    pub client: ClientKey,
+    pub until: u64,
+    /// Number of the frame that it answers.
+    pub arrival: u64,
+}
+
+type Use = (Ipv4Addr, ClientKey);
+
+#[derive(Debug, Default)]
+pub struct Model {
+    /// Until when each client may use an address.
+    pub promises: BTreeMap<Use, u64>,
+    /// Up to which frame a client has given up what it was promised.
+    given_up: BTreeMap<Use, u64>,
+    asked: BTreeMap<u32, Asked>,
+    pub revoked: BTreeSet<Use>,
+    /// Leases that the kernel has and the store has lost, until a process that starts has recorded them again.
+    pub unrecorded: BTreeSet<Ipv4Addr>,
+    /// The last probe of each address.
+    probes: BTreeMap<Ipv4Addr, Probe>,
+    /// Addresses that a host has, as the server has been told.
+    pub in_use: BTreeSet<Ipv4Addr>,
+    violation: Option<Violation>,
+}
+
+impl Model {
+    pub fn take_violation(&mut self) -> Option<Violation> {
+        self.violation.take()
+    }
+
+    pub const fn is_violated(&self) -> bool {
+        self.violation.is_some()
+    }
+
+    /// The first one counts.
+    pub fn violate(&mut self, invariant: Invariant, what: impl FnOnce() -> String) {
+        if self.violation.is_none() {
+            self.violation = Some(Violation {
+                invariant,
+                what: what(),
+            });
+        }
+    }
+
+    fn alive(&self, address: Ipv4Addr, now: u64) -> impl Iterator<Item = (ClientKey, u64)> {
+        let all = self.promises.iter();
+        all.filter(move |((of, _), until)| *of == address && **until > now)
+            .map(|((_, client), until)| (*client, *until))
+    }
+
+    /// Until when a client may use an address.
+    pub fn promised(&self, address: Ipv4Addr, client: ClientKey, now: u64) -> Option<u64> {
+        let until = self.promises.get(&(address, client)).copied();
+        until.filter(|until| *until > now)
+    }
+
+    /// The controller takes in a message, which came as `arrival`; the program was done with it after `last`.
+    pub fn handled(&mut self, message: &Message, at: u64, arrival: u64, last: u64) {
+        let (about, client) = (message.about(), message.client());
+        let asked = Asked {
+            client,
+            at,
+            arrival,
+            about,
+        };
+        self.asked.insert(message.xid, asked);
+        let gives_up = matches!(message.kind, message_type::RELEASE | message_type::DECLINE);
+        if let (true, Some(address), Some(client)) = (gives_up, about, client) {
+            self.give_up(address, client, last);
+        }
+    }
+
+    /// Who has sent a request that the controller has taken in, and about which address.
+    pub fn asker(&self, xid: u32) -> Option<(ClientKey, Option<Ipv4Addr>)> {
+        let asked = self.asked.get(&xid)?;
+        Some((asked.client?, asked.about))
+    }
+
+    /// A client uses an address no longer; what was acknowledged up to this frame counts for nothing.
+    pub fn give_up(&mut self, address: Ipv4Addr, client: ClientKey, last: u64) {
+        self.revoked.remove(&(address, client));
+        self.promises.remove(&(address, client));
+        let given_up = self.given_up.entry((address, client)).or_default();
+        *given_up = last.max(*given_up);
+    }
+
+    /// An ACK of the controller: it counts from when its request was taken in.
+    pub fn acknowledgement(&self, reply: &Message, client: ClientKey) -> Option<Acknowledged> {
+        let asked = self.asked.get(&reply.xid)?;
+        Some(Acknowledged {
+            address: reply.yiaddr,
+            client,
+            until: end(asked.at, reply.lease_secs()?),
+            arrival: asked.arrival,
+        })
+    }
+
+    /// An ACK leaves, by either path. `record` is what is committed about its address.
+    pub fn acknowledged(&mut self, ack: Acknowledged, record: Option<&Durable>, now: u64) {
+        use Invariant as I;
+        let Acknowledged {
+            address,
+            client,
+            until,
+            ..
+        } = ack;
+        let given_up = self.given_up.get(&(address, client));
+        if given_up.is_some_and(|given_up| ack.arrival <= *given_up) {
+            return;
+        }
+        let is_durable = record.is_some_and(|record| {
+            record.client == client && record.state == RecordState::Bound && record.horizon >= until
+        });
+        if !is_durable && !self.unrecorded.contains(&address) {
+            self.violate(I::DurableBeforePromised, || {
+                format!(
+                    "{address} is acknowledged to {client:?} until {until}, committed is {record:?}"
+                )
+            });
+        }
+        let other = self.alive(address, now).find(|(other, _)| *other != client);
+        if let Some((other, earlier)) = other {
+            self.violate(I::OneClientAnAddress, || {
+                format!(
+                    "{address} is acknowledged to {client:?}, and is {other:?}'s until {earlier}"
+                )
+            });
+        }
+        if self.revoked.contains(&(address, client)) {
+            self.violate(I::RevokedIsRefused, || {
+                format!("{address} is acknowledged to {client:?}, from whom it was taken")
+            });
+        }
+        let promise = self.promises.entry((address, client)).or_default();
+        *promise = until.max(*promise);
+    }
+
+    /// A NAK of the controller leaves, about an address that is not revoked.
+    pub fn refused(&mut self, address: Ipv4Addr, client: ClientKey, plan: &Plan, now: u64) {
+        if let Some(until) = self.promised(address, client, now)
+            && plan.allows(&client, address)
+        {
+            self.violate(Invariant::LeasesAreRenewable, || {
+                format!("{client:?} has {address} until {until}, and is refused it")
+            });
+        }
+    }
+
+    /// An OFFER of the controller leaves.
+    pub fn offered(&mut self, address: Ipv4Addr, client: ClientKey, now: u64) {
+        if self.in_use.contains(&address) {
+            self.violate(Invariant::AddressesInUseAreNotOffered, || {
+                format!("{address} is offered to {client:?}, and a host has answered for it")
+            });
+        }
+        let other = self.alive(address, now).find(|(other, _)| *other != client);
+        if let Some((other, until)) = other {
+            self.violate(Invariant::OffersAreFree, || {
+                format!("{address} is offered to {client:?}, and is {other:?}'s until {until}")
+            });
+        }
+    }
+
+    pub fn probed(&mut self, probe: Probe) {
+        self.probes.insert(probe.address, probe);
+    }
+
+    /// Whether somebody answers the last probe of an address.
+    pub fn is_answered(&self, answer: &ProbeAnswer) -> bool {
+        let probe = self.probes.get(&answer.address());
+        probe.is_some_and(|probe| probe.is_answered_by(answer))
+    }
+
+    /// Something about an address has been committed.
+    pub fn committed(&mut self, address: Ipv4Addr, record: Option<&Durable>, now: u64) {
+        if record.is_some() {
+            self.unrecorded.remove(&address);
+        } else {
+            self.in_use.remove(&address);
+        }
+        let broken = self.alive(address, now).find(|(client, until)| {
+            record.is_none_or(|record| {
+                record.client != *client || record.state.is_free() || record.horizon < *until
+            })
+        });
+        if let Some((client, until)) = broken {
+            self.violate(Invariant::PromisesAreKept, || {
+                format!("{address} is {client:?}'s until {until}, committed is {record:?}")
+            });
+        }
+    }
+
+    /// The rest is not recorded again, for its time is over.
+    pub fn end_unrecorded(&mut self) {
+        for address in std::mem::take(&mut self.unrecorded) {
+            self.not_revoked(address);
+        }
+    }
+
+    /// The kernel, which alone knew of some leases, has forgotten them.
+    pub fn forget_unrecorded(&mut self) {
+        for address in std::mem::take(&mut self.unrecorded) {
+            self.promises.retain(|(of, _), _| *of != address);
+            self.not_revoked(address);
+        }
+    }
+
+    /// The operator has taken it back, or the record is gone.
+    pub fn not_revoked(&mut self, address: Ipv4Addr) {
+        self.revoked.retain(|(of, _)| *of != address);
+    }
+}
+
+/// What the store has committed about an address, in the world's time.
+#[derive(Clone, Copy, Debug)]
+pub struct Durable {
+    pub client: ClientKey,
+    pub state: RecordState,
+    pub horizon: u64,
+}
+
+impl Durable {
+    pub const fn new(record: &Record, horizon: u64) -> Self {
+        Self {
+            client: record.client,
+            state: record.state,
+            horizon,
+        }
+    }
+}
+
+/// The end of a lease.
+pub fn end(from: u64, lease_secs: u32) -> u64 {
+    from + u64::from(lease_secs) * super::clock::SEC
+}

@@ -1,0 +1,384 @@
+//! The world: everything that happens, in one order, at times of its own.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::Ipv4Addr,
+};
+
+use dhcp_engine::{FenceId, ProbeAnswer};
+use dhcp_model::Record;
+use dhcp_store::wall_clock::Wall;
+
+use super::{
+    client::{Client, Reply},
+    clock::{Clock, SEC},
+    controller::Controller,
+    dice::Dice,
+    disk::{Committer, Disk},
+    faults::{self, Faults},
+    hostile,
+    hosts::Host,
+    kernel::Kernel,
+    model::{Durable, Model},
+    program::Run,
+    rival::Rival,
+    scene::Plan,
+};
+use crate::fixtures::request::RequestFrame;
+
+/// What is deliberately wrong, to show that it would be noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sabotage {
+    /// The fence does not wait for runs that are under way.
+    FenceAtOnce,
+    /// The engine is told that a commit is done when it has only been asked for.
+    PromiseBeforeCommit,
+    /// A controller that takes over has lost what the kernel granted.
+    ForgetGrants,
+    /// A controller that takes over throws out leases that the store does not know.
+    FreeUnrecorded,
+    /// It keeps them, but only in memory.
+    RecordNothing,
+    /// A controller that takes over does not wait for runs that began before.
+    StartAtOnce,
+    /// The engine is not told that a host has an address that is probed.
+    OfferInUse,
+    /// The program believes copies whose halves are of different entries.
+    TrustTorn,
+}
+
+impl Sabotage {
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::FenceAtOnce => "fence-at-once",
+            Self::PromiseBeforeCommit => "promise-before-commit",
+            Self::ForgetGrants => "forget-grants",
+            Self::FreeUnrecorded => "free-unrecorded",
+            Self::RecordNothing => "record-nothing",
+            Self::StartAtOnce => "start-at-once",
+            Self::OfferInUse => "offer-in-use",
+            Self::TrustTorn => "trust-torn",
+        }
+    }
+}
+
+/// Withdrawn entries on their way through the fence.
+#[derive(Debug)]
+pub struct Fencing {
+    pub life: u32,
+    pub fences: Vec<FenceId>,
+    /// Runs that were under way when it began.
+    pub waits_for: BTreeSet<u64>,
+}
+
+#[derive(Debug)]
+pub enum Event {
+    /// A frame at the server's interface.
+    Frame(Vec<u8>),
+    /// A run that was interrupted goes on.
+    Resume(u64),
+    /// A message at the other server.
+    Rival(Box<RequestFrame>),
+    Reply(usize, Reply),
+    ProbeAnswer(ProbeAnswer),
+    Wake(usize),
+    /// Of the process with this number.
+    Turn(u32),
+    Written(u32),
+    Fenced(Fencing),
+    Start,
+    /// The end of the wait for runs, up to a frame, at a start.
+    Barrier(u64),
+    /// The disk is done with what a starting process has found in the kernel's map alone.
+    Recorded(u32),
+    Crash,
+    /// As a crash, but only once.
+    Kill,
+    PowerCut,
+    WallStep,
+    /// The committer looks at the wall clock.
+    Tick,
+    Storm,
+    Operator,
+    Hostile,
+    /// A run with this frame is interrupted.
+    Coincidence(Vec<u8>),
+}
+
+impl Event {
+    const fn is_fault(&self) -> bool {
+        matches!(
+            self,
+            Self::Crash
+                | Self::Kill
+                | Self::PowerCut
+                | Self::WallStep
+                | Self::Storm
+                | Self::Operator
+                | Self::Hostile
+                | Self::Coincidence(_)
+        )
+    }
+}
+
+pub struct World {
+    pub dice: Dice,
+    pub clock: Clock,
+    pub faults: Faults,
+    pub plan: Plan,
+    pub max_leases: u32,
+    pub sabotage: Option<Sabotage>,
+    events: BTreeMap<(u64, u64), Event>,
+    last_event: u64,
+    pub kernel: Kernel,
+    pub runs: BTreeMap<u64, Run>,
+    /// Frames that have come.
+    pub arrivals: u64,
+    pub fencings: Vec<Fencing>,
+    pub disk: Disk,
+    pub committer: Committer,
+    /// The store's time in this boot, as soon as it is known.
+    pub wall: Option<Wall>,
+    pub controller: Option<Controller>,
+    /// What a process that starts is committing before it does anything else.
+    pub recording: Option<Vec<Record>>,
+    pub lives: u32,
+    pub clients: Vec<Client>,
+    pub hosts: Vec<Host>,
+    rival: Rival,
+    pub overheard: VecDeque<RequestFrame>,
+    pub model: Model,
+    /// Faults have stopped, and clients do only what they are told.
+    pub is_quiet: bool,
+    /// Replies that have come since it became quiet.
+    pub replies: Vec<Reply>,
+    pub tally: BTreeMap<&'static str, u64>,
+    /// What has happened, if anybody wants to know.
+    pub trace: Option<Vec<String>>,
+}
+
+impl World {
+    pub fn new(seed: u64, sabotage: Option<Sabotage>) -> Self {
+        let mut dice = Dice::new(seed);
+        let faults = Faults::draw(&mut dice);
+        let plan = Plan::draw(&mut dice);
+        let max_leases = *dice.pick(&[2, 4, 16, 16]);
+        let ring_room = faults.ring_room.unwrap_or(usize::MAX);
+        let mut kernel = Kernel::new(&plan.config(max_leases), ring_room);
+        kernel.trusts_torn = sabotage == Some(Sabotage::TrustTorn);
+        let clients = (1..=dice.between(2, 8) as u8)
+            .map(|n| Client::new(n, &mut dice))
+            .collect();
+        let hosts = Host::draw_all(plan.addresses(), faults.squatting, &mut dice);
+        let mut world = Self {
+            dice,
+            clock: Clock::new(),
+            faults,
+            plan,
+            max_leases,
+            sabotage,
+            events: BTreeMap::new(),
+            last_event: 0,
+            kernel,
+            runs: BTreeMap::new(),
+            arrivals: 0,
+            fencings: Vec::new(),
+            disk: Disk::default(),
+            committer: Committer::default(),
+            wall: None,
+            controller: None,
+            recording: None,
+            lives: 0,
+            clients,
+            hosts,
+            rival: Rival::default(),
+            overheard: VecDeque::new(),
+            model: Model::default(),
+            is_quiet: false,
+            replies: Vec::new(),
+            tally: BTreeMap::new(),
+            trace: None,
+        };
+        world.begin();
+        world
+    }
+
+    fn begin(&mut self) {
+        self.after(0, Event::Start);
+        self.after(10 * SEC, Event::Tick);
+        for index in 0..self.clients.len() {
+            self.at(self.clients[index].wakes_at, Event::Wake(index));
+        }
+        for event in [
+            Event::Crash,
+            Event::PowerCut,
+            Event::WallStep,
+            Event::Storm,
+            Event::Operator,
+            Event::Hostile,
+        ] {
+            self.again(event);
+        }
+    }
+
+    pub fn at(&mut self, time: u64, event: Event) {
+        self.last_event += 1;
+        self.events.insert((time, self.last_event), event);
+    }
+
+    pub fn after(&mut self, time: u64, event: Event) {
+        self.at(self.clock.now + time, event);
+    }
+
+    /// The next time of something that happens every so often.
+    fn again(&mut self, event: Event) {
+        if self.is_quiet {
+            return;
+        }
+        let secs = match event {
+            Event::Crash => self.faults.crash_secs,
+            Event::PowerCut => self.faults.power_cut_secs,
+            Event::WallStep => self.faults.wall_step_secs,
+            Event::Storm => self.faults.storm_secs,
+            Event::Operator => self.faults.operator_secs,
+            Event::Hostile => self.faults.hostile_secs,
+            _ => 0,
+        };
+        if secs > 0 {
+            let time = faults::after_about(secs, &mut self.dice);
+            self.after(time, event);
+        }
+    }
+
+    pub fn note(&mut self, line: impl FnOnce(&Self) -> String) {
+        if self.trace.is_some() {
+            let now = self.clock.now;
+            let line = format!("{:>6}.{:09} {}", now / SEC, now % SEC, line(self));
+            self.trace.get_or_insert_default().push(line);
+        }
+    }
+
+    pub fn count(&mut self, what: &'static str) {
+        *self.tally.entry(what).or_default() += 1;
+    }
+
+    /// The next event happens. `false` if there is none by `end`.
+    pub fn step(&mut self, end: u64) -> bool {
+        let is_due = |(time, _): &&(u64, u64)| *time <= end;
+        let Some(key) = self.events.keys().next().filter(is_due).copied() else {
+            return false;
+        };
+        let Some(event) = self.events.remove(&key) else {
+            return false;
+        };
+        self.clock.now = key.0;
+        self.happen(event);
+        true
+    }
+
+    fn happen(&mut self, event: Event) {
+        if self.is_quiet && event.is_fault() {
+            return;
+        }
+        match event {
+            Event::Frame(octets) => self.frame(octets),
+            Event::Resume(arrival) => {
+                if let Some(run) = self.runs.remove(&arrival) {
+                    self.run(run);
+                }
+            }
+            Event::Rival(message) => {
+                if let Some(reply) = self.rival.answer(&message, &mut self.dice) {
+                    self.send_to(message.chaddr[5], reply);
+                }
+            }
+            Event::Reply(index, reply) => {
+                if self.is_quiet {
+                    self.replies.push(reply);
+                    return;
+                }
+                let client = &mut self.clients[index];
+                let sent = client.receive(&reply, self.clock.now, &mut self.dice);
+                self.note(|world| {
+                    format!(
+                        "client {} receives {reply:?}: {:?}",
+                        index + 1,
+                        world.clients[index].held
+                    )
+                });
+                self.client_did(index, sent);
+            }
+            Event::ProbeAnswer(answer) => self.probe_answer(answer),
+            Event::Wake(index) => {
+                if self.clients[index].wakes_at == self.clock.now && !self.is_quiet {
+                    let sent = self.clients[index].wake(self.clock.now, &mut self.dice);
+                    self.client_did(index, sent);
+                }
+            }
+            Event::Turn(life) => self.turn(life),
+            Event::Written(life) => self.written(life),
+            Event::Fenced(fencing) => self.fenced(fencing),
+            Event::Start => self.start(self.arrivals),
+            Event::Barrier(arrivals) => self.start(arrivals),
+            Event::Recorded(life) => self.recorded(life),
+            Event::Crash => {
+                self.kill();
+                self.again(Event::Crash);
+            }
+            Event::Kill => self.kill(),
+            Event::PowerCut => {
+                self.power_cut();
+                self.again(Event::PowerCut);
+            }
+            // One before the first start in a boot cannot be told from the time that has passed
+            // (`store/wall.rs`).
+            Event::WallStep if self.controller.is_none() => self.again(Event::WallStep),
+            Event::WallStep => {
+                let by = self.dice.between(0, 7200 * SEC) as i64 - 3600 * SEC as i64;
+                self.note(|_| format!("the wall clock steps by {by}"));
+                self.clock.step_wall(by);
+                self.count("steps of the wall clock");
+                self.again(Event::WallStep);
+            }
+            Event::Tick => {
+                self.disk.fails = self.clock.now < self.disk.full_until;
+                self.keep_anchor();
+                if !self.is_quiet {
+                    self.after(10 * SEC, Event::Tick);
+                }
+            }
+            Event::Operator => {
+                self.operate();
+                self.again(Event::Operator);
+            }
+            Event::Storm => {
+                self.storm();
+                self.again(Event::Storm);
+            }
+            Event::Coincidence(octets) => self.coincide(octets),
+            Event::Hostile => {
+                for message in hostile::messages(&mut self.dice, &self.overheard, &self.plan) {
+                    self.transmit(message);
+                }
+                self.count("hostile messages");
+                self.again(Event::Hostile);
+            }
+        }
+    }
+
+    fn client_did(&mut self, index: usize, sent: Vec<RequestFrame>) {
+        for message in sent {
+            self.transmit(message);
+        }
+        self.at(self.clients[index].wakes_at, Event::Wake(index));
+    }
+
+    /// What the store has committed about an address.
+    pub fn durable(&self, address: Ipv4Addr) -> Option<Durable> {
+        let record = self.disk.record(self.wall.as_ref()?, address)?;
+        Some(Durable::new(
+            &record,
+            self.clock.of_boottime(record.horizon),
+        ))
+    }
+}

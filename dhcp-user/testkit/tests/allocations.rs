@@ -1,0 +1,169 @@
+//! What a frame takes of memory on its way through the controller, from the octets that came to those that leave: nothing
+//! where its client is known. A new client takes what is kept of it, and what goes to the store.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    net::Ipv4Addr,
+};
+
+use dhcp_common::abi::SLOW_FRAME_LEN;
+use dhcp_common::wire::{message_type, option};
+use dhcp_engine::{Effect, Engine, Input};
+use dhcp_frames::frame;
+use dhcp_model::{Applied, Nanos};
+use dhcp_testkit::alone::{self, IFINDEX, NoGrants, SERVER};
+use dhcp_testkit::fixtures::{fleet, request::RequestFrame};
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The system's, counting what each thread asks of it.
+struct Counting;
+
+// SAFETY: all is handed on to the system's allocator as it came; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise; it came from there.
+        unsafe { System.dealloc(memory, layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, len: usize) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promise; it came from there.
+        unsafe { System.realloc(memory, layout, len) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const AGENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+const CLIENTS: u32 = 2000;
+
+/// The controller without its kernel and its disk: commits succeed at once.
+struct Controller {
+    engine: Engine,
+    effects: Vec<Effect>,
+    frame: [u8; SLOW_FRAME_LEN as usize],
+    now: Nanos,
+}
+
+impl Controller {
+    fn new() -> Self {
+        Self {
+            engine: alone::engine(2 * CLIENTS),
+            effects: Vec::new(),
+            frame: [0; (SLOW_FRAME_LEN as usize)],
+            now: Nanos(1_000_000_000_000),
+        }
+    }
+
+    /// Takes a frame in, and writes that of the reply. How often memory was allocated meanwhile, the type of the reply, and
+    /// its `yiaddr`.
+    fn receive(&mut self, octets: &[u8]) -> (u64, u8, Ipv4Addr) {
+        self.now.0 += 1_000_000;
+        let before = ALLOCATIONS.get();
+        let Self {
+            engine,
+            effects,
+            frame,
+            now,
+        } = self;
+        let (ingress, payload) = frame::parse(octets, IFINDEX).unwrap();
+        let input = Input::Message {
+            ingress: &ingress,
+            payload: &octets[payload],
+        };
+        engine.handle(input, *now, &NoGrants, effects);
+        let mut reply = (0, Ipv4Addr::UNSPECIFIED);
+        let mut commits = Vec::new();
+        loop {
+            for effect in effects.drain(..) {
+                match effect {
+                    Effect::Commit { ticket, changes } => commits.push((ticket, changes.len())),
+                    Effect::Send { egress, payload } => {
+                        frame::build(&egress, [2; 6], &payload, frame).unwrap();
+                        let yiaddr: [u8; 4] = payload[16..20].try_into().unwrap();
+                        // It is the first option.
+                        reply = (payload[242], yiaddr.into());
+                        engine.recycle(payload);
+                    }
+                    _ => {}
+                }
+            }
+            let Some((ticket, changes)) = commits.pop() else {
+                break;
+            };
+            let result = Ok(vec![Applied::Done; changes]);
+            let committed = Input::Committed { ticket, result };
+            engine.handle(committed, *now, &NoGrants, effects);
+        }
+        (ALLOCATIONS.get() - before, reply.0, reply.1)
+    }
+}
+
+/// Of a client behind a relay agent with option 82.
+fn relayed(client: u32, message_type: u8, address: Option<Ipv4Addr>) -> Vec<u8> {
+    let mut request = RequestFrame::new(fleet::mac(client), message_type);
+    if let Some(address) = address {
+        request = request
+            .address_option(option::SERVER_ID, SERVER)
+            .address_option(option::REQUESTED_ADDRESS, address);
+    }
+    let circuit = [&[1, 4][..], &client.to_be_bytes()].concat();
+    let request = request.option(option::RELAY_INFO, &circuit);
+    let (agent_mac, server_mac) = ([2, 0, 0, 0, 0xff, 1], [2, 0, 0, 0, 0xff, 2]);
+    request
+        .relayed(AGENT, agent_mac, (server_mac, SERVER))
+        .frame()
+}
+
+#[test]
+fn a_frame_of_a_known_client_takes_no_memory() {
+    let mut controller = Controller::new();
+    let mut of_new_clients = 0;
+    let mut addresses = Vec::new();
+    for client in 0..CLIENTS {
+        let discover = relayed(client, message_type::DISCOVER, None);
+        let (offering, offer, address) = controller.receive(&discover);
+        assert_eq!(offer, message_type::OFFER);
+        let request = relayed(client, message_type::REQUEST, Some(address));
+        let (leasing, ack, leased) = controller.receive(&request);
+        assert_eq!((ack, leased), (message_type::ACK, address));
+        of_new_clients += offering + leasing;
+        addresses.push(address);
+    }
+    println!(
+        "{:.2} for a new client",
+        of_new_clients as f64 / f64::from(CLIENTS)
+    );
+
+    let mut of_known = 0;
+    for (client, address) in (0..).zip(&addresses) {
+        let discover = relayed(client, message_type::DISCOVER, None);
+        let (offering, offer, offered) = controller.receive(&discover);
+        assert_eq!((offer, offered), (message_type::OFFER, *address));
+        let request = relayed(client, message_type::REQUEST, Some(*address));
+        let (leasing, ack, leased) = controller.receive(&request);
+        assert_eq!((ack, leased), (message_type::ACK, *address));
+        of_known += offering + leasing;
+    }
+    let each = of_known as f64 / f64::from(2 * CLIENTS);
+    println!("{each:.3} for a frame of a known client");
+    // Deadlines are kept in a tree, which takes a node now and then.
+    assert!(
+        each < 0.25,
+        "{each:.3} allocations for each frame of a known client"
+    );
+    let each = of_new_clients as f64 / f64::from(CLIENTS);
+    assert!(each < 12.0, "{each:.2} allocations for each new client");
+}

@@ -1,0 +1,360 @@
+//! The commands with which one moves in and out.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use dhcp_common::defaults;
+use dhcp_config::{Config, Host, check};
+use dhcp_control::Request;
+use dhcp_migrate::{
+    Source,
+    convert::{Note, convert_file},
+    export::{self, Format, Row},
+    import::{self, Journal, Reason, Report, Terrain},
+    leases,
+};
+use dhcp_store::{
+    Store as _, WallRecord,
+    reader::Reader,
+    sqlite::SqliteStore,
+    wall_clock::{self, Sample, Wall},
+};
+use serde::Serialize;
+
+use super::{ConfigFile, Failure, Server, load, output};
+use crate::control::client::ClientError;
+
+/// `xdhcpd import`
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The server that has written the file.
+    #[arg(long, value_name = "SERVER")]
+    from: Source,
+    /// Its file of leases: `kea-leases4.csv`, `dnsmasq.leases` or `dhcpd.leases`.
+    file: PathBuf,
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Say what would be done, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Write nothing if anything of the file would be skipped.
+    #[arg(long)]
+    strict: bool,
+    /// For programs.
+    #[arg(long)]
+    json: bool,
+}
+
+/// `xdhcpd convert`
+#[derive(Debug, Args)]
+pub struct Convert {
+    /// The server that reads the file.
+    #[arg(long, value_name = "SERVER")]
+    from: Source,
+    /// Its configuration: `kea-dhcp4.conf`, `dhcpd.conf` or `dnsmasq.conf`.
+    file: PathBuf,
+    /// The result and the list as one object, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+/// `xdhcpd export`
+#[derive(Debug, Args)]
+pub struct Export {
+    /// How the leases are written.
+    #[arg(long, value_name = "FORMAT", default_value = "csv")]
+    format: Format,
+    /// The control socket of the server [default: as the configuration says].
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// The configuration, for the paths of the socket and the store and for the names of networks.
+    #[arg(long, value_name = "FILE", default_value = defaults::CONFIG)]
+    config: PathBuf,
+}
+
+impl Import {
+    pub fn execute(&self, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Failure> {
+        let config = load(&self.config.config)?;
+        let host = crate::host::probe().map_err(|error| Failure::Run(error.into()))?;
+        let mut journal = Journal::default();
+        leases::read(self.from, &self.file, &mut |entry| journal.take(entry))
+            .map_err(run_failed)?;
+        let report = if self.dry_run {
+            dry_run(&config, &host, journal)?
+        } else {
+            self.write(&config, &host, journal)?
+        };
+        let is_refused = self.strict && report.skipped_count() > 0;
+        for remark in &report.named {
+            writeln!(err, "{remark}")?;
+        }
+        for (place, address, why) in &report.moving {
+            let (file, line) = (place.file.display(), place.line);
+            writeln!(
+                err,
+                "{file}:{line}: {address}: its client gets another address when it renews: {why}"
+            )?;
+        }
+        let done = Done {
+            ok: !is_refused,
+            is_dry_run: self.dry_run,
+            report: &report,
+        };
+        if self.json {
+            output::json(&done.summary(), out)?;
+        } else {
+            done.show(&self.file, out)?;
+        }
+        if is_refused {
+            Err(Failure::Shown)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn write(&self, config: &Config, host: &Host, journal: Journal) -> Result<Report, Failure> {
+        let store = SqliteStore::open(&config.server.store).map_err(run_failed)?;
+        let mut store = store.keeping_history(config.server.history);
+        let boot_id = wall_clock::boot_id().map_err(run_failed)?;
+        let now = Sample::now();
+        let wall = Wall::resume(&mut store, &boot_id, now).map_err(unreadable)?;
+        let mut stored = Vec::new();
+        store
+            .load(&mut |record| stored.push(record))
+            .map_err(unreadable)?;
+        let plan = Terrain::new(config, host, stored, &wall, now).plan(journal);
+        if self.strict && plan.report.skipped_count() > 0 {
+            return Ok(plan.report);
+        }
+        import::commit(&mut store, plan).map_err(run_failed)
+    }
+}
+
+fn dry_run(config: &Config, host: &Host, journal: Journal) -> Result<Report, Failure> {
+    let mut stored = Vec::new();
+    if config.server.store.exists() {
+        read(&config.server.store, |record| stored.push(record))?;
+    }
+    let now = Sample::now();
+    let wall = Wall::for_display(now);
+    Ok(Terrain::new(config, host, stored, &wall, now)
+        .plan(journal)
+        .report)
+}
+
+/// Every record of a store, which stays as it is and may be in use.
+fn read(store: &Path, mut each: impl FnMut(WallRecord)) -> Result<(), Failure> {
+    let mut wrong = None;
+    let reader = Reader::open(store).map_err(run_failed)?;
+    let all = reader.records(|address, record| match record {
+        Ok(record) => each(record),
+        Err(reason) => wrong = Some((address, reason)),
+    });
+    all.map_err(run_failed)?;
+    match wrong {
+        Some((address, reason)) => Err(run_failed(anyhow::anyhow!(
+            "the record of {address} in the store: {reason}"
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn run_failed(error: impl Into<anyhow::Error>) -> Failure {
+    Failure::Run(error.into())
+}
+
+fn unreadable(error: Box<dyn std::error::Error + Send + Sync>) -> Failure {
+    Failure::Run(anyhow::Error::from_boxed(error).context("reading the store"))
+}
+
+/// How an import has ended.
+struct Done<'a> {
+    ok: bool,
+    is_dry_run: bool,
+    report: &'a Report,
+}
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    ok: bool,
+    dry_run: bool,
+    imported: u64,
+    former: u64,
+    quarantined: u64,
+    unchanged: u64,
+    nothing: u64,
+    skipped: &'a BTreeMap<Reason, u64>,
+    entries: Vec<SkippedEntry<'a>>,
+    moving: Vec<MovingEntry<'a>>,
+}
+
+#[derive(Serialize)]
+struct SkippedEntry<'a> {
+    file: String,
+    line: usize,
+    address: Option<std::net::Ipv4Addr>,
+    reason: Reason,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct MovingEntry<'a> {
+    file: String,
+    line: usize,
+    address: std::net::Ipv4Addr,
+    message: &'a str,
+}
+
+impl Done<'_> {
+    fn summary(&self) -> Summary<'_> {
+        let report = self.report;
+        let named = report.named.iter().map(|remark| SkippedEntry {
+            file: remark.place.file.display().to_string(),
+            line: remark.place.line,
+            address: remark.address,
+            reason: remark.reason,
+            message: &remark.why,
+        });
+        let moving = report
+            .moving
+            .iter()
+            .map(|(place, address, why)| MovingEntry {
+                file: place.file.display().to_string(),
+                line: place.line,
+                address: *address,
+                message: why,
+            });
+        Summary {
+            ok: self.ok,
+            dry_run: self.is_dry_run,
+            imported: report.imported,
+            former: report.former,
+            quarantined: report.quarantined,
+            unchanged: report.unchanged,
+            nothing: report.nothing,
+            skipped: &report.skipped,
+            entries: named.collect(),
+            moving: moving.collect(),
+        }
+    }
+
+    fn show(&self, file: &Path, out: &mut dyn Write) -> std::io::Result<()> {
+        let report = self.report;
+        let verdict = match (self.ok, self.is_dry_run) {
+            (false, _) => "not imported, for --strict allows nothing to be skipped",
+            (true, true) => "would be imported",
+            (true, false) => "imported",
+        };
+        writeln!(out, "{}: {verdict}", file.display())?;
+        for (count, what) in [
+            (report.imported, "leased, with the time that was left"),
+            (
+                report.former,
+                "ended; their clients get them again while they are free",
+            ),
+            (report.quarantined, "quarantined"),
+            (report.unchanged, "in the store already"),
+            (
+                report.nothing,
+                "of addresses that nobody has had, or that are free again",
+            ),
+            (
+                report.moving_count,
+                "of the leased ones whose clients get another address when they renew",
+            ),
+        ] {
+            if count > 0 {
+                writeln!(out, "{count:>8}  {what}")?;
+            }
+        }
+        for (reason, count) in &report.skipped {
+            writeln!(out, "{count:>8}  skipped: {}", reason.text())?;
+        }
+        let unnamed = report
+            .skipped_count()
+            .saturating_sub(report.named.len() as u64);
+        if unnamed > 0 {
+            writeln!(
+                out,
+                "Only the first {} that were skipped are named.",
+                report.named.len()
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct ConvertSummary<'a> {
+    ok: bool,
+    toml: &'a str,
+    notes: &'a [Note],
+}
+
+impl Convert {
+    /// The configuration to standard output, the list of what it lacks to standard error.
+    pub fn execute(&self, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Failure> {
+        let host = crate::host::probe().map_err(run_failed)?;
+        let converted = convert_file(self.from, &self.file, &host).map_err(run_failed)?;
+        if self.json {
+            let summary = ConvertSummary {
+                ok: converted.problems.is_none(),
+                toml: &converted.toml,
+                notes: &converted.notes,
+            };
+            output::json(&summary, out)?;
+        } else {
+            out.write_all(converted.toml.as_bytes())?;
+            for note in &converted.notes {
+                writeln!(err, "{note}")?;
+            }
+        }
+        converted
+            .problems
+            .map_or(Ok(()), |problems| Err(problems.into()))
+    }
+}
+
+impl Export {
+    /// From the server if one runs, or else from the store that the last one has left.
+    pub fn execute(self, out: &mut dyn Write) -> Result<(), Failure> {
+        // Names of networks are a help; a file with a mistake in it still tells where the leases are.
+        let networks = Config::load(&self.config).map(|config| {
+            let networks = config.networks.iter();
+            networks
+                .map(|network| (network.id, network.name.clone()))
+                .collect()
+        });
+        let networks: HashMap<_, _> = networks.unwrap_or_default();
+        let server = Server {
+            config: self.socket.is_none().then(|| self.config.clone()),
+            socket: self.socket,
+            json: false,
+        };
+        let mut rows = Vec::new();
+        match server.connect() {
+            Ok(mut client) => {
+                let all = Request::LeasesList {
+                    address: None,
+                    state: None,
+                };
+                client.list(&all, |lease| {
+                    rows.push(super::export::row(lease, &networks))
+                })?;
+            }
+            Err(Failure::Client(ClientError::NoServer(_))) if server.socket.is_none() => {
+                let store = check::server_of(&self.config)?.store;
+                read(&store, |record| {
+                    rows.push(Row::of_record(&record, &networks))
+                })?;
+                rows.sort_unstable_by_key(|row| row.address);
+            }
+            Err(failure) => return Err(failure),
+        }
+        Ok(export::write(rows.into_iter(), self.format, out)?)
+    }
+}

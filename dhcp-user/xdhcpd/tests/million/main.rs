@@ -1,0 +1,224 @@
+//! A controller with a million leases: how soon it answers after a start, what memory it takes, and what its clients
+//! notice when half of the leases end in one go or when very many are renewed near their horizons.
+//!
+//! `cargo test --release -p dhcp-user --test million -- --ignored --nocapture` prints the figures.
+
+#![allow(clippy::unwrap_used)]
+
+mod client;
+mod daemon;
+mod store;
+
+use std::{
+    sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use dhcp_testkit::fixtures::fleet;
+use dhcp_testkit::lab::{self, Lab};
+
+use self::{client::Wire, daemon::Daemon};
+
+const LEASES: u32 = 1_000_000;
+/// A development build is given twice as long, for it shares the machine with other tests.
+const SLOWER: u32 = if cfg!(debug_assertions) { 2 } else { 1 };
+/// Of a new client, after a start.
+const FIRST_ANSWER: Duration = Duration::from_secs(5 * SLOWER as u64);
+/// Reading pinned maps and comparing them with the store.
+const ADOPTION: Duration = Duration::from_secs(SLOWER as u64);
+/// Octets a lease, of the process and of the kernel's maps together.
+const MEMORY: u64 = 500;
+/// Others use the machine, too; the best of some is nearest to what it takes.
+const ATTEMPTS: u32 = 3;
+
+/// One at a time: each measures.
+fn alone(test: impl FnOnce(&Lab) + Send) {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    lab::run(|lab| {
+        lab.veth("srv", "cli");
+        lab::ip("address add 10.0.0.1/8 dev srv");
+        test(lab);
+    });
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_start_with_a_million_leases() {
+    alone(|lab| {
+        let mut daemon = Daemon::new(lab, "1h");
+        daemon.fill(0..LEASES, |now| {
+            (now.plus_lease(3600), now.plus_lease(3 * 3600))
+        });
+        let mut wire = Wire::open();
+
+        let (mut known, mut new, mut peak, mut resident) =
+            (Duration::MAX, Duration::MAX, u64::MAX, u64::MAX);
+        for attempt in 0..ATTEMPTS {
+            daemon.detach();
+            let began = Instant::now();
+            daemon.start();
+            assert_eq!(wire.discover(LEASES / 2), fleet::address(LEASES / 2));
+            known = known.min(began.elapsed());
+            assert!(wire.discover(LEASES + attempt) >= fleet::address(LEASES));
+            new = new.min(began.elapsed());
+            daemon.show_log();
+            peak = peak.min(daemon.memory("VmHWM:") / u64::from(LEASES));
+            resident = resident.min(daemon.memory("VmRSS:") / u64::from(LEASES));
+            daemon.kill();
+            if new <= FIRST_ANSWER {
+                break;
+            }
+        }
+        println!(
+            "{LEASES} leases, as after a reboot: a known client is answered after {known:?}, a new one after {new:?}; \
+             {resident} octets a lease with the kernel's maps, {peak} at most"
+        );
+        assert!(new <= FIRST_ANSWER, "{new:?}");
+        assert!(peak <= MEMORY, "{peak} octets a lease");
+
+        let (mut adoption, mut new) = (Duration::MAX, Duration::MAX);
+        for attempt in 0..ATTEMPTS {
+            let began = Instant::now();
+            daemon.start();
+            assert!(wire.discover(LEASES + ATTEMPTS + attempt) >= fleet::address(LEASES));
+            new = new.min(began.elapsed());
+            adoption =
+                adoption.min(daemon.logged_time("reconciled the kernel's map with the store"));
+            peak = peak.max(daemon.memory("VmHWM:") / u64::from(LEASES));
+            daemon.kill();
+            if adoption <= ADOPTION {
+                break;
+            }
+        }
+        println!(
+            "killed and started again: its maps are adopted in {adoption:?}, a new client is answered after {new:?}, \
+             {peak} octets a lease at most"
+        );
+        assert!(adoption <= ADOPTION, "{adoption:?}");
+        assert!(new <= FIRST_ANSWER, "{new:?}");
+        assert!(peak <= MEMORY, "{peak} octets a lease");
+    });
+}
+
+/// When leases end, and within which time. Until then they are written, the daemon starts, and it extends their horizons,
+/// for it does not know what these were granted.
+const ENDING_AFTER: Duration = Duration::from_secs(120);
+const ENDING_WITHIN: Duration = Duration::from_secs(10);
+/// Between two clients.
+const PAUSE: Duration = Duration::from_millis(10);
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn half_a_million_leases_end_and_no_new_client_waits_for_it() {
+    const DELAY: Duration = Duration::from_millis(50);
+    const ENDING: u32 = LEASES / 2;
+    alone(|lab| {
+        let mut daemon = Daemon::new(lab, "1h");
+        let mut written = 0;
+        daemon.fill(0..ENDING, |now| {
+            written += 1;
+            let end = now.plus(ENDING_AFTER + ENDING_WITHIN * written / ENDING);
+            (end, end)
+        });
+        daemon.start();
+        let mut wire = Wire::open();
+        let mut next = LEASES;
+        let mut lease = || {
+            next += 1;
+            let began = Instant::now();
+            wire.lease(next);
+            let took = began.elapsed();
+            thread::sleep(PAUSE);
+            took
+        };
+        lease();
+        settled(&daemon);
+        let quiet: Vec<_> = (0..500).map(|_| lease()).collect();
+        assert_eq!(daemon.count("lease_expired"), 0, "they end too early");
+        let deadline = Instant::now() + ENDING_AFTER + Duration::from_secs(120);
+        let mut busy = Vec::new();
+        loop {
+            let before = daemon.count("lease_expired");
+            let took: Vec<_> = (0..20).map(|_| lease()).collect();
+            if before > 0 {
+                busy.extend(took);
+            }
+            if before == u64::from(ENDING) {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{before} have ended");
+        }
+        let [quiet, busy] = [quiet, busy].map(|times| (times.len(), percentile_99(times)));
+        println!(
+            "{ENDING} leases end: a new client has its address after {:?} (99th percentile of {}), and after {:?} \
+             while nothing ends",
+            busy.1, busy.0, quiet.1
+        );
+        assert!(busy.1 <= quiet.1 + DELAY * SLOWER, "{busy:?} {quiet:?}");
+    });
+}
+
+fn percentile_99(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    let index = (times.len() * 99).div_ceil(100).saturating_sub(1);
+    times.get(index).copied().expect("there was a client")
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
+fn a_hundred_thousand_renewals_near_their_horizons_take_few_syncs() {
+    const RENEWED: u32 = 100_000;
+    const SYNCS: u64 = 500;
+    const LEASE_SECS: u32 = 20;
+    alone(|lab| {
+        let mut daemon = Daemon::new(lab, &format!("{LEASE_SECS}s"));
+        daemon.fill(0..RENEWED, |now| {
+            let end = now.plus_lease(2 * LEASE_SECS);
+            (end, end)
+        });
+        daemon.start();
+        let mut wire = Wire::open();
+        wire.lease(RENEWED + 1);
+        // Nobody knows what these were granted, so that a start extends all horizons.
+        let (extended, commits) = settled(&daemon);
+        println!("a start extends {extended} horizons with {commits} commits");
+        assert!(extended >= u64::from(RENEWED) && commits <= SYNCS);
+
+        // They renew by halves of their leases, until the kernel asks for more.
+        for round in 1.. {
+            assert!(round < 10, "the kernel does not ask");
+            thread::sleep(Duration::from_secs(u64::from(LEASE_SECS) / 3));
+            let began = Instant::now();
+            wire.renew(0..RENEWED);
+            let sent = began.elapsed();
+            let (now, syncs) = settled(&daemon);
+            let (extended, syncs) = (now - extended, syncs - commits);
+            if extended > 0 {
+                println!(
+                    "{RENEWED} renewals in {sent:?}: {extended} horizons are extended with {syncs} commits"
+                );
+                assert!(
+                    extended >= u64::from(RENEWED) * 9 / 10,
+                    "some wait for their next renewal"
+                );
+                assert!(syncs <= SYNCS, "{syncs}");
+                break;
+            }
+        }
+    });
+}
+
+/// How many horizons have been extended, and how many commits there were, when neither grows any more.
+fn settled(daemon: &Daemon) -> (u64, u64) {
+    let mut before = (0, 0);
+    loop {
+        let now = (daemon.count("horizon_extended"), daemon.commits());
+        if now == before {
+            return now;
+        }
+        before = now;
+        thread::sleep(Duration::from_millis(500));
+    }
+}
