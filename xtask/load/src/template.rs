@@ -48,7 +48,7 @@ pub struct Server {
     pub identifier: Ipv4Addr,
 }
 
-/// Marks that fill the gaps while a frame is built, by which they are found.
+/// Patterns that fill the gaps while a frame is built, by which they are found.
 const NUMBER: [u8; 4] = [0xe1, 0xd2, 0xc3, 0xb4];
 const XID: [u8; 4] = [0xa7, 0x98, 0x89, 0x7a];
 const ADDRESS: [u8; 4] = [0xf6, 0xe5, 0xd4, 0xc3];

@@ -11,7 +11,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::measure::{Beside, Measure, Measures};
 
-/// The bench that every bench program contains; see `benches/calibration.rs`.
+/// The bench that every bench program contains; see `benches/src/calibration.rs`.
 pub const CALIBRATION: &str = "calibration";
 
 /// Of many short measurements a low percentile counts: other load on the machine can only add to

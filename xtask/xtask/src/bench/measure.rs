@@ -17,7 +17,7 @@ const LEAST_NS: f64 = 0.5;
 pub enum Beside {
     /// A program that only passes the frame, which is a part of what was measured.
     Pass,
-    /// The fixed work of `benches/calibration.rs`.
+    /// The fixed work of `benches/src/calibration.rs`.
     Calibration,
 }
 
