@@ -41,6 +41,7 @@ pub struct Options {
     /// more.
     #[arg(long, default_value = "60s", value_parser = humantime::parse_duration)]
     time: Duration,
+    /// Number of clients.
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(100..=20_000))]
     clients: u32,
     /// Repeats the events of an earlier run [default: random].

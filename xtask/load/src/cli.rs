@@ -36,7 +36,7 @@ pub struct Options {
     #[arg(long)]
     exchanges: Option<u64>,
 
-    /// How long new exchanges begin, such as `10s`.
+    /// Time during which exchanges begin, such as `10s`.
     #[arg(long = "for", value_parser = humantime::parse_duration)]
     time: Option<Duration>,
 
