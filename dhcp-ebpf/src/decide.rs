@@ -6,7 +6,7 @@ use dhcp_common::{
         Binding, BindingState, ClientDigest, ClientKey, Event, EventKind, FOREVER_NS, Grant, Meta,
         NS_PER_SEC, Template, TemplateKey,
     },
-    outcome::Outcome,
+    outcome::{Answer, Silence},
     wire::{Be32, INFINITE_SECS, message_type},
 };
 
@@ -14,8 +14,8 @@ use crate::{ingress::Ingress, origin, parse::Scratch, tables::Tables};
 
 /// An answer, checked in all but its length.
 #[derive(Clone, Copy, Debug)]
-pub struct Answer<'a> {
-    pub outcome: Outcome,
+pub struct Decision<'a> {
+    pub answer: Answer,
     pub template: &'a Template,
     /// `ciaddr` of the reply.
     pub ciaddr: Be32,
@@ -25,10 +25,10 @@ pub struct Answer<'a> {
     pub promise: Option<Promise>,
 }
 
-impl Answer<'_> {
+impl Decision<'_> {
     #[inline(always)]
     pub fn is_nak(&self) -> bool {
-        matches!(self.outcome, Outcome::Naked)
+        matches!(self.answer, Answer::Naked)
     }
 }
 
@@ -61,12 +61,12 @@ pub fn decide<'a, T: Tables>(
     meta: &Meta,
     scratch: &mut Scratch,
     tables: &'a T,
-) -> Result<Answer<'a>, Outcome> {
+) -> Result<Decision<'a>, Silence> {
     if !matches!(message, message_type::DISCOVER | message_type::REQUEST) {
-        return Err(Outcome::MessageType);
+        return Err(Silence::MessageType);
     }
     let binding = binding(&scratch.client, meta, tables)?;
-    let state = BindingState::from_raw(binding.state).ok_or(Outcome::Torn)?;
+    let state = BindingState::from_raw(binding.state).ok_or(Silence::Torn)?;
     origin::check(&binding, meta, scratch)?;
     if message == message_type::DISCOVER {
         return discover(scratch, &binding, state, tables);
@@ -76,25 +76,25 @@ pub fn decide<'a, T: Tables>(
     if claim == Claim::Selecting && !names_us(ingress, scratch, tables) {
         // The offer of another server was taken. Only the controller can free a pending one of ours.
         return Err(match state {
-            BindingState::Offered => Outcome::OfferPending,
-            BindingState::Bound | BindingState::Revoked => Outcome::NotSelected,
+            BindingState::Offered => Silence::OfferPending,
+            BindingState::Bound | BindingState::Revoked => Silence::NotSelected,
         });
     }
     if address != binding.address {
-        return Err(Outcome::AddressMismatch);
+        return Err(Silence::AddressMismatch);
     }
     match state {
-        BindingState::Offered => Err(Outcome::OfferPending),
+        BindingState::Offered => Err(Silence::OfferPending),
         BindingState::Revoked => nak(&binding, tables),
         BindingState::Bound => {
             let template = template(scratch, &binding, message_type::ACK, tables)?;
             let promise = promise(&binding, template, tables)?;
-            Ok(Answer {
-                outcome: match claim {
-                    Claim::Selecting => Outcome::AckedSelecting,
-                    Claim::Rebooting => Outcome::AckedRebooting,
-                    Claim::Renewing => Outcome::AckedRenewing,
-                    Claim::Rebinding => Outcome::AckedRebinding,
+            Ok(Decision {
+                answer: match claim {
+                    Claim::Selecting => Answer::AckedSelecting,
+                    Claim::Rebooting => Answer::AckedRebooting,
+                    Claim::Renewing => Answer::AckedRenewing,
+                    Claim::Rebinding => Answer::AckedRebinding,
                 },
                 template,
                 ciaddr: scratch.packet.head.bootp.ciaddr,
@@ -108,18 +108,18 @@ pub fn decide<'a, T: Tables>(
 /// Whether something is published for a client.
 #[inline(always)]
 pub fn is_known<T: Tables>(client: &ClientKey, meta: &Meta, tables: &T) -> bool {
-    !matches!(binding(client, meta, tables), Err(Outcome::UnknownClient))
+    !matches!(binding(client, meta, tables), Err(Silence::UnknownClient))
 }
 
 /// What is published for a client, copied and found whole.
 #[inline(always)]
-fn binding<T: Tables>(client: &ClientKey, meta: &Meta, tables: &T) -> Result<Binding, Outcome> {
+fn binding<T: Tables>(client: &ClientKey, meta: &Meta, tables: &T) -> Result<Binding, Silence> {
     let digest = ClientDigest::new(client, &meta.fingerprint_key);
     let binding = tables
         .binding(client, digest, meta)
-        .ok_or(Outcome::UnknownClient)?;
+        .ok_or(Silence::UnknownClient)?;
     if !binding.is_sealed_for(digest) {
-        return Err(Outcome::Torn);
+        return Err(Silence::Torn);
     }
     Ok(binding)
 }
@@ -132,16 +132,16 @@ fn discover<'a, T: Tables>(
     binding: &Binding,
     state: BindingState,
     tables: &'a T,
-) -> Result<Answer<'a>, Outcome> {
+) -> Result<Decision<'a>, Silence> {
     let template = match state {
-        BindingState::Revoked => return Err(Outcome::RevokedClient),
+        BindingState::Revoked => return Err(Silence::RevokedClient),
         BindingState::Offered => {
-            let grant = tables.grant(binding.slot).ok_or(Outcome::Torn)?;
+            let grant = tables.grant(binding.slot).ok_or(Silence::Torn)?;
             if grant.is_closed(binding.epoch) {
-                return Err(Outcome::Closed);
+                return Err(Silence::Closed);
             }
             if binding.expires_ns <= tables.now_ns() {
-                return Err(Outcome::Expired);
+                return Err(Silence::Expired);
             }
             template(scratch, binding, message_type::OFFER, tables)?
         }
@@ -151,8 +151,8 @@ fn discover<'a, T: Tables>(
             template
         }
     };
-    Ok(Answer {
-        outcome: Outcome::Offered,
+    Ok(Decision {
+        answer: Answer::Offered,
         template,
         ciaddr: Be32::new(0),
         yiaddr: binding.address,
@@ -162,16 +162,16 @@ fn discover<'a, T: Tables>(
 
 /// Which state a REQUEST tells of, and the address that it asks for.
 #[inline(always)]
-fn claim(scratch: &Scratch) -> Result<(Claim, Be32), Outcome> {
+fn claim(scratch: &Scratch) -> Result<(Claim, Be32), Silence> {
     let walk = &scratch.walk;
     let bootp = &scratch.packet.head.bootp;
     let has_ciaddr = !bootp.ciaddr.is_zero();
     match (walk.server_id, walk.requested) {
         (Some(_), Some(requested)) if !has_ciaddr => Ok((Claim::Selecting, requested)),
-        (Some(_), _) => Err(Outcome::OddRequest),
+        (Some(_), _) => Err(Silence::OddRequest),
         (None, Some(requested)) if !has_ciaddr => Ok((Claim::Rebooting, requested)),
-        (None, Some(_)) => Err(Outcome::OddRequest),
-        (None, None) if !has_ciaddr => Err(Outcome::OddRequest),
+        (None, Some(_)) => Err(Silence::OddRequest),
+        (None, None) if !has_ciaddr => Err(Silence::OddRequest),
         // What a relay agent passes on, the client has broadcast.
         (None, None) if scratch.packet.head.ip.is_broadcast() || !bootp.giaddr.is_zero() => {
             Ok((Claim::Rebinding, bootp.ciaddr))
@@ -195,17 +195,17 @@ fn template<'a, T: Tables>(
     binding: &Binding,
     reply: u8,
     tables: &'a T,
-) -> Result<&'a Template, Outcome> {
+) -> Result<&'a Template, Silence> {
     let key = TemplateKey::new(scratch.walk.fingerprint(), binding.profile, reply);
-    tables.template(&key).ok_or(Outcome::NoTemplate)
+    tables.template(&key).ok_or(Silence::NoTemplate)
 }
 
 #[inline(always)]
-fn nak<'a, T: Tables>(binding: &Binding, tables: &'a T) -> Result<Answer<'a>, Outcome> {
+fn nak<'a, T: Tables>(binding: &Binding, tables: &'a T) -> Result<Decision<'a>, Silence> {
     let key = TemplateKey::new([0; 2], binding.profile, message_type::NAK);
-    Ok(Answer {
-        outcome: Outcome::Naked,
-        template: tables.template(&key).ok_or(Outcome::NoTemplate)?,
+    Ok(Decision {
+        answer: Answer::Naked,
+        template: tables.template(&key).ok_or(Silence::NoTemplate)?,
         ciaddr: Be32::new(0),
         yiaddr: Be32::new(0),
         promise: None,
@@ -218,15 +218,15 @@ fn promise<T: Tables>(
     binding: &Binding,
     template: &Template,
     tables: &T,
-) -> Result<Promise, Outcome> {
-    let grant = tables.grant(binding.slot).ok_or(Outcome::Torn)?;
+) -> Result<Promise, Silence> {
+    let grant = tables.grant(binding.slot).ok_or(Silence::Torn)?;
     if grant.is_closed(binding.epoch) {
-        return Err(Outcome::Closed);
+        return Err(Silence::Closed);
     }
     let granted = grant.granted_for(binding.epoch).unwrap_or(0);
     let now_ns = tables.now_ns();
     if binding.expires_ns.max(granted) <= now_ns {
-        return Err(Outcome::Expired);
+        return Err(Silence::Expired);
     }
     let (lease_ns, until_ns) = if template.lease_secs == INFINITE_SECS {
         (FOREVER_NS, FOREVER_NS)
@@ -235,7 +235,7 @@ fn promise<T: Tables>(
         (lease_ns, now_ns.saturating_add(lease_ns))
     };
     if until_ns > binding.durable_until_ns {
-        return Err(Outcome::BeyondHorizon);
+        return Err(Silence::BeyondHorizon);
     }
     Ok(Promise {
         slot: binding.slot,
@@ -253,8 +253,8 @@ impl Promise {
     /// # Errors
     /// It was not noted, and must not be promised.
     #[inline(always)]
-    pub fn keep<T: Tables>(&self, tables: &T) -> Result<(), Outcome> {
-        let grant = self.note(tables).ok_or(Outcome::WriteFailed)?;
+    pub fn keep<T: Tables>(&self, tables: &T) -> Result<(), Silence> {
+        let grant = self.note(tables).ok_or(Silence::WriteFailed)?;
         let is_near = self.durable_until_ns - self.until_ns < self.lease_ns;
         let asked = Grant::pack(self.durable_until_ns, self.epoch);
         let is_asked = grant.asked == asked || grant.is_closed(self.epoch);

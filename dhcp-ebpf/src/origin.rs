@@ -7,7 +7,7 @@
 use dhcp_common::{
     abi::{BINDING_CHECKS_HARDWARE, BINDING_CHECKS_RELAY_INFO, Binding, Meta},
     fingerprint::{self, Fingerprint, KEY_WORDS, MAX_WORDS},
-    outcome::Outcome,
+    outcome::Silence,
 };
 
 use crate::{
@@ -22,14 +22,14 @@ const STEPS: usize = 8;
 const MAX_ROUNDS: u32 = (fingerprint::words_of(u8::MAX as usize)).div_ceil(STEPS) as u32;
 
 #[inline(always)]
-pub fn check(binding: &Binding, meta: &Meta, scratch: &mut Scratch) -> Result<(), Outcome> {
+pub fn check(binding: &Binding, meta: &Meta, scratch: &mut Scratch) -> Result<(), Silence> {
     let key = &meta.fingerprint_key;
     if binding.flags & BINDING_CHECKS_HARDWARE != 0 {
         let bootp = &scratch.packet.head.bootp;
         let chaddr = chaddr_words(bootp);
         let found = fingerprint::of_hardware(bootp.htype, bootp.hlen, chaddr, key);
         if found != binding.hardware {
-            return Err(Outcome::OtherOrigin);
+            return Err(Silence::OtherOrigin);
         }
     }
     if binding.flags & BINDING_CHECKS_RELAY_INFO != 0 {
@@ -42,7 +42,7 @@ pub fn check(binding: &Binding, meta: &Meta, scratch: &mut Scratch) -> Result<()
             0
         };
         if found != binding.relay_info {
-            return Err(Outcome::OtherOrigin);
+            return Err(Silence::OtherOrigin);
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use dhcp_common::{
     },
     checksum,
     fingerprint::{self, Fingerprint, MAX_WORDS},
-    outcome::Outcome,
+    outcome::Silence,
     wire::{
         BOOTREPLY, BOOTREQUEST, Be32, ETHERNET_MTU, IPV4_LEN, MAGIC_COOKIE, MAX_HLEN, message_type,
         option, relay_suboption,
@@ -59,9 +59,9 @@ pub struct Walk {
     fingerprint: Fingerprint,
     /// What is wrong with an option of those that came whole. Another instance may yet complete it
     /// (RFC 3396 §7), so that it counts only when no more options follow.
-    flaw: Option<Outcome>,
+    flaw: Option<Silence>,
     /// How the walk ended; `None` while it goes on, or when it ran out of rounds.
-    ended: Option<Result<(), Outcome>>,
+    ended: Option<Result<(), Silence>>,
     pub message_type: Option<u8>,
     pub requested: Option<Be32>,
     pub server_id: Option<Be32>,
@@ -76,7 +76,7 @@ impl Walk {
     }
 
     #[inline(always)]
-    fn demand(&mut self, is_right: bool, flaw: Outcome) {
+    fn demand(&mut self, is_right: bool, flaw: Silence) {
         if !is_right {
             self.flaw = Some(flaw);
         }
@@ -102,19 +102,19 @@ pub fn load(
     frame: &impl Frame,
     ingress: &Ingress<'_>,
     scratch: &mut Scratch,
-) -> Result<(), Outcome> {
+) -> Result<(), Silence> {
     let ip_len = frame
         .be16_at(ingress.network_offset + 2)
-        .ok_or(Outcome::Truncated)?;
+        .ok_or(Silence::Truncated)?;
     let ip_len = usize::from(ip_len);
     if frame.len() < ingress.network_offset + ip_len {
-        return Err(Outcome::Truncated);
+        return Err(Silence::Truncated);
     }
     if ip_len < IPV4_LEN + FIXED_UDP_LEN {
-        return Err(Outcome::Truncated);
+        return Err(Silence::Truncated);
     }
     if ip_len > IPV4_LEN + MAX_UDP_LEN {
-        return Err(Outcome::Oversized);
+        return Err(Silence::Oversized);
     }
     // Checked before the copy, which has room for no more; the headers' own errors come first.
     let options_len = ip_len - IPV4_LEN - FIXED_UDP_LEN;
@@ -122,18 +122,18 @@ pub fn load(
     let copied = if fits { options_len } else { 0 };
     frame
         .load(ingress.network_offset, copied, &mut scratch.packet)
-        .ok_or(Outcome::Truncated)?;
+        .ok_or(Silence::Truncated)?;
 
     let udp_len = ip_len - IPV4_LEN;
     let head = &scratch.packet.head;
     if usize::from(head.udp.len.get()) != udp_len {
-        return Err(Outcome::LengthMismatch);
+        return Err(Silence::LengthMismatch);
     }
     if checksum::fold(ip_sum(&scratch.packet)) != 0xffff {
-        return Err(Outcome::BadIpChecksum);
+        return Err(Silence::BadIpChecksum);
     }
     if !fits {
-        return Err(Outcome::ManyOptions);
+        return Err(Silence::ManyOptions);
     }
     check_udp(frame, ingress.network_offset, &mut scratch.packet, udp_len)?;
     check_bootp(&scratch.packet)?;
@@ -155,7 +155,7 @@ fn check_udp(
     network_offset: usize,
     packet: &mut Packet,
     len: usize,
-) -> Result<(), Outcome> {
+) -> Result<(), Silence> {
     let head = &packet.head;
     if head.udp.checksum == 0 {
         return Ok(());
@@ -168,9 +168,9 @@ fn check_udp(
     packet.options.clear_after(options_len);
     let datagram = frame
         .sum_datagram(network_offset, options_len, packet)
-        .ok_or(Outcome::Truncated)?;
+        .ok_or(Silence::Truncated)?;
     if checksum::fold(pseudo + datagram) != 0xffff {
-        return Err(Outcome::BadUdpChecksum);
+        return Err(Silence::BadUdpChecksum);
     }
     Ok(())
 }
@@ -185,18 +185,18 @@ pub fn pseudo_header_sum(source: Be32, destination: Be32, udp_len: u16) -> u64 {
 }
 
 #[inline(always)]
-fn check_bootp(packet: &Packet) -> Result<(), Outcome> {
+fn check_bootp(packet: &Packet) -> Result<(), Silence> {
     let bootp = &packet.head.bootp;
     match bootp.op {
         BOOTREQUEST => {}
-        BOOTREPLY => return Err(Outcome::BootReply),
-        _ => return Err(Outcome::BadOp),
+        BOOTREPLY => return Err(Silence::BootReply),
+        _ => return Err(Silence::BadOp),
     }
     if bootp.hlen > MAX_HLEN {
-        return Err(Outcome::BadHlen);
+        return Err(Silence::BadHlen);
     }
     if packet.cookie != MAGIC_COOKIE {
-        return Err(Outcome::BadCookie);
+        return Err(Silence::BadCookie);
     }
     Ok(())
 }
@@ -208,7 +208,7 @@ pub fn parse<T: Tables>(
     meta: &Meta,
     tables: &T,
     scratch: &mut Scratch,
-) -> Result<u8, Outcome> {
+) -> Result<u8, Silence> {
     scratch.walk = Walk {
         end: scratch.walk.end,
         ..Walk::default()
@@ -223,7 +223,7 @@ pub fn parse<T: Tables>(
     );
     match scratch.walk.ended {
         Some(ended) => ended?,
-        None => return Err(Outcome::ManyOptions),
+        None => return Err(Silence::ManyOptions),
     }
     let message_type = check_message_type(scratch.walk.message_type)?;
     check_relay_info(ingress.link, scratch)?;
@@ -234,14 +234,14 @@ pub fn parse<T: Tables>(
 
 /// RFC 2132 §9.6; RFC 1534 for a message without the option.
 #[inline(always)]
-fn check_message_type(received: Option<u8>) -> Result<u8, Outcome> {
+fn check_message_type(received: Option<u8>) -> Result<u8, Silence> {
     match received {
-        None => Err(Outcome::Bootp),
+        None => Err(Silence::Bootp),
         Some(message_type::OFFER | message_type::ACK | message_type::NAK) => {
-            Err(Outcome::BadMessageType)
+            Err(Silence::BadMessageType)
         }
         Some(known @ message_type::DISCOVER..=message_type::LAST_ASSIGNED) => Ok(known),
-        Some(_) => Err(Outcome::BadMessageType),
+        Some(_) => Err(Silence::BadMessageType),
     }
 }
 
@@ -252,10 +252,10 @@ fn network<T: Tables>(
     ingress: &Ingress<'_>,
     tables: &T,
     packet: &Packet,
-) -> Result<NetworkRef, Outcome> {
+) -> Result<NetworkRef, Silence> {
     let bootp = &packet.head.bootp;
     if !bootp.giaddr.is_zero() {
-        return tables.network_of(bootp.giaddr).ok_or(Outcome::UnknownRelay);
+        return tables.network_of(bootp.giaddr).ok_or(Silence::UnknownRelay);
     }
     if !bootp.ciaddr.is_zero()
         && !packet.head.ip.is_broadcast()
@@ -264,21 +264,21 @@ fn network<T: Tables>(
         return Ok(network);
     }
     if ingress.link.network.id == 0 {
-        return Err(Outcome::UnknownNetwork);
+        return Err(Silence::UnknownNetwork);
     }
     Ok(ingress.link.network)
 }
 
 /// RFC 2131 §4.2: option 61 alone where it came and is looked at, else `htype` and `chaddr`.
 #[inline(always)]
-fn client_key(network: NetworkRef, scratch: &Scratch) -> Result<ClientKey, Outcome> {
+fn client_key(network: NetworkRef, scratch: &Scratch) -> Result<ClientKey, Silence> {
     let ignores_client_id = network.flags & NETWORK_IGNORES_CLIENT_ID != 0;
     let network = network.id;
     let span = scratch.walk.client_id;
     if span.is_present() && !ignores_client_id {
         let len = span.len - 2;
         if len > MAX_CLIENT_ID {
-            return Err(Outcome::LongClientId);
+            return Err(Silence::LongClientId);
         }
         let options = &scratch.packet.options;
         // Most are a hardware type and a MAC address.
@@ -320,13 +320,13 @@ pub fn chaddr_words(bootp: &BootpHead) -> [u64; 2] {
 }
 
 #[inline(always)]
-fn check_relay_info(link: &Link, scratch: &mut Scratch) -> Result<(), Outcome> {
+fn check_relay_info(link: &Link, scratch: &mut Scratch) -> Result<(), Silence> {
     let span = scratch.walk.relay_info;
     if !span.is_present() {
         return Ok(());
     }
     if scratch.packet.head.bootp.giaddr.is_zero() && link.flags & LINK_TRUSTS_RELAY_INFO == 0 {
-        return Err(Outcome::UntrustedRelayInfo);
+        return Err(Silence::UntrustedRelayInfo);
     }
     scratch.walk.offset = span.offset + 2;
     scratch.walk.end = span.offset + span.len;
@@ -338,7 +338,7 @@ fn check_relay_info(link: &Link, scratch: &mut Scratch) -> Result<(), Outcome> {
             walk: &mut scratch.walk,
         },
     );
-    scratch.walk.ended.unwrap_or(Err(Outcome::RelaySuboption))
+    scratch.walk.ended.unwrap_or(Err(Silence::RelaySuboption))
 }
 
 /// One option a step (RFC 2132 §2), or one more word of a long one.
@@ -369,14 +369,14 @@ impl Rounds for OptionWalk<'_> {
 impl OptionWalk<'_> {
     /// Where the next option begins, if one follows the one at this offset.
     #[inline(always)]
-    fn step(&mut self, offset: usize) -> Result<Option<usize>, Outcome> {
+    fn step(&mut self, offset: usize) -> Result<Option<usize>, Silence> {
         let walk = &mut *self.walk;
         if walk.unmixed != 0 {
             self.mix(offset);
             return Ok(Some(offset));
         }
         if offset >= walk.end {
-            return Err(Outcome::NoEnd);
+            return Err(Silence::NoEnd);
         }
         let [code, value_len] = self.options.pair(offset);
         if code == option::PAD {
@@ -391,7 +391,7 @@ impl OptionWalk<'_> {
         let value_len = usize::from(value_len);
         let next = offset + 2 + value_len;
         if next > walk.end {
-            return Err(Outcome::OptionOverrun);
+            return Err(Silence::OptionOverrun);
         }
         let span = Span {
             offset,
@@ -400,7 +400,7 @@ impl OptionWalk<'_> {
         self.note(code, span)?;
         if fingerprint::is_covered(code) {
             if self.walk.position + fingerprint::words_of(value_len) > MAX_WORDS {
-                return Err(Outcome::ManyOptions);
+                return Err(Silence::ManyOptions);
             }
             self.walk.unmixed = span.len;
             self.mix(next);
@@ -414,31 +414,31 @@ impl OptionWalk<'_> {
 
     /// Keeps what is looked at later.
     #[inline(always)]
-    fn note(&mut self, code: u8, span: Span) -> Result<(), Outcome> {
+    fn note(&mut self, code: u8, span: Span) -> Result<(), Silence> {
         let walk = &mut *self.walk;
         match code {
             option::MESSAGE_TYPE => {
-                walk.demand(span.len == 2 + 1, Outcome::BadMessageType);
+                walk.demand(span.len == 2 + 1, Silence::BadMessageType);
                 let value = self.options.word(span.offset, 2, 1) as u8;
                 once(&mut walk.message_type, value)
             }
             option::REQUESTED_ADDRESS => {
-                walk.demand(span.len == 2 + 4, Outcome::BadOptionLength);
+                walk.demand(span.len == 2 + 4, Silence::BadOptionLength);
                 once(&mut walk.requested, self.options.address(span.offset))
             }
             option::SERVER_ID => {
-                walk.demand(span.len == 2 + 4, Outcome::BadOptionLength);
+                walk.demand(span.len == 2 + 4, Silence::BadOptionLength);
                 once(&mut walk.server_id, self.options.address(span.offset))
             }
             option::CLIENT_ID => {
                 // RFC 2132 §9.14.
-                walk.demand(span.len >= 2 + 2, Outcome::BadOptionLength);
+                walk.demand(span.len >= 2 + 2, Silence::BadOptionLength);
                 once_span(&mut walk.client_id, span)
             }
             option::FQDN => once_span(&mut walk.fqdn, span),
             option::RELAY_INFO => once_span(&mut walk.relay_info, span),
-            option::OVERLOAD => Err(Outcome::Overload),
-            option::SUBNET_SELECTION => Err(Outcome::SubnetSelection),
+            option::OVERLOAD => Err(Silence::Overload),
+            option::SUBNET_SELECTION => Err(Silence::SubnetSelection),
             _ => Ok(()),
         }
     }
@@ -459,18 +459,18 @@ impl OptionWalk<'_> {
 
 /// RFC 3396 would have repeated options joined; the controller does.
 #[inline(always)]
-fn once<V>(slot: &mut Option<V>, value: V) -> Result<(), Outcome> {
+fn once<V>(slot: &mut Option<V>, value: V) -> Result<(), Silence> {
     if slot.is_some() {
-        return Err(Outcome::SplitOption);
+        return Err(Silence::SplitOption);
     }
     *slot = Some(value);
     Ok(())
 }
 
 #[inline(always)]
-fn once_span(slot: &mut Span, span: Span) -> Result<(), Outcome> {
+fn once_span(slot: &mut Span, span: Span) -> Result<(), Silence> {
     if slot.is_present() {
-        return Err(Outcome::SplitOption);
+        return Err(Silence::SplitOption);
     }
     *slot = span;
     Ok(())
@@ -500,7 +500,7 @@ impl Rounds for SuboptionWalk<'_> {
                 | relay_suboption::SOURCE_PORT
         );
         if changes_the_answer || next > walk.end {
-            walk.ended = Some(Err(Outcome::RelaySuboption));
+            walk.ended = Some(Err(Silence::RelaySuboption));
             return false;
         }
         walk.offset = next;

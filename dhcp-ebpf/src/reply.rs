@@ -6,7 +6,7 @@
 use dhcp_common::{
     abi::{IMAGE_LEN, Identity},
     checksum, fqdn,
-    outcome::Outcome,
+    outcome::Silence,
     wire::{
         BOOTP_HEAD_LEN, BOOTP_MIN_LEN, BOOTREPLY, Be16, Be32, CLIENT_PORT, FLAG_BROADCAST,
         HTYPE_ETHERNET, IPV4_BROADCAST, IPV4_DONT_FRAGMENT, IPV4_LEN, IPV4_PROTOCOL_UDP,
@@ -15,7 +15,7 @@ use dhcp_common::{
 };
 
 use crate::{
-    decide::Answer,
+    decide::Decision,
     frame::Frame,
     ingress::Ingress,
     packet::{BootpHead, HEAD_LEN, Ipv4, MIN_IMAGE_LEN, Mac, Packet, Udp, forgotten},
@@ -35,8 +35,8 @@ struct Destination {
 fn destination(
     ingress: &Ingress<'_>,
     request: &BootpHead,
-    answer: &Answer<'_>,
-) -> Result<Destination, Outcome> {
+    decision: &Decision<'_>,
+) -> Result<Destination, Silence> {
     let flags = request.flags.get() & FLAG_BROADCAST;
     if !request.giaddr.is_zero() {
         return Ok(Destination {
@@ -44,23 +44,23 @@ fn destination(
             address: request.giaddr,
             port: SERVER_PORT,
             // The relay agent shall broadcast a NAK (RFC 2131 §4.3.2).
-            flags: if answer.is_nak() {
+            flags: if decision.is_nak() {
                 FLAG_BROADCAST
             } else {
                 flags
             },
         });
     }
-    let (mac, address) = if answer.is_nak() {
+    let (mac, address) = if decision.is_nak() {
         (Mac::BROADCAST, IPV4_BROADCAST)
     } else if !request.ciaddr.is_zero() {
         (ingress.source_mac, request.ciaddr)
     } else if flags != 0 {
         (Mac::BROADCAST, IPV4_BROADCAST)
     } else if request.htype == HTYPE_ETHERNET && request.hlen == 6 {
-        (request.ethernet(), answer.yiaddr)
+        (request.ethernet(), decision.yiaddr)
     } else {
-        return Err(Outcome::Hardware);
+        return Err(Silence::Hardware);
     };
     Ok(Destination {
         mac,
@@ -75,14 +75,14 @@ pub fn reply<F: Frame, T: Tables>(
     frame: &mut F,
     ingress: &Ingress<'_>,
     scratch: &mut Scratch,
-    answer: &Answer<'_>,
+    decision: &Decision<'_>,
     tables: &T,
-) -> Result<(), Outcome> {
-    let template = answer.template;
-    let mut fqdn = fqdn_of(scratch, answer);
+) -> Result<(), Silence> {
+    let template = decision.template;
+    let mut fqdn = fqdn_of(scratch, decision);
     let client_id = scratch.walk.client_id;
     let relay_info = scratch.walk.relay_info;
-    let destination = destination(ingress, &scratch.packet.head.bootp, answer)?;
+    let destination = destination(ingress, &scratch.packet.head.bootp, decision)?;
 
     let image_len = usize::from(template.len);
     let padded_len = usize::from(template.padded_len);
@@ -90,7 +90,7 @@ pub fn reply<F: Frame, T: Tables>(
     let bootp_len = (end + 1).max(BOOTP_MIN_LEN);
     if end + 1 > usize::from(template.max_len) || !(MIN_IMAGE_LEN..=IMAGE_LEN).contains(&padded_len)
     {
-        return Err(Outcome::ReplyTooLarge);
+        return Err(Silence::ReplyTooLarge);
     }
 
     let udp_len = UDP_LEN + bootp_len;
@@ -98,7 +98,7 @@ pub fn reply<F: Frame, T: Tables>(
     let image = network + HEAD_LEN;
     let len = network + IPV4_LEN + udp_len;
     if frame.len() != len {
-        frame.resize(len).ok_or(Outcome::ReplyTooLarge)?;
+        frame.resize(len).ok_or(Silence::ReplyTooLarge)?;
     }
 
     let mut sum = u64::from(template.sum);
@@ -140,8 +140,8 @@ pub fn reply<F: Frame, T: Tables>(
     head.bootp.hops = 0;
     head.bootp.secs = Be16::new(0);
     head.bootp.flags = Be16::new(destination.flags);
-    head.bootp.ciaddr = answer.ciaddr;
-    head.bootp.yiaddr = answer.yiaddr;
+    head.bootp.ciaddr = decision.ciaddr;
+    head.bootp.yiaddr = decision.yiaddr;
     head.bootp.siaddr = template.siaddr;
 
     let ip: &[u32; IPV4_LEN / 4] = bytemuck::must_cast_ref(&head.ip);
@@ -179,15 +179,15 @@ pub fn reply<F: Frame, T: Tables>(
         }
         Some(())
     })();
-    written.ok_or(Outcome::WriteFailed)
+    written.ok_or(Silence::WriteFailed)
 }
 
 /// Option 81 where it is answered. A NAK says nothing of it (RFC 2131 table 3), and one that is shorter than
 /// its fixed part says nothing itself.
 #[inline(always)]
-fn fqdn_of(scratch: &Scratch, answer: &Answer<'_>) -> Span {
+fn fqdn_of(scratch: &Scratch, decision: &Decision<'_>) -> Span {
     let mut span = scratch.walk.fqdn;
-    if span.len < 2 + fqdn::HEAD_LEN || answer.is_nak() {
+    if span.len < 2 + fqdn::HEAD_LEN || decision.is_nak() {
         span.len = 0;
     }
     span
