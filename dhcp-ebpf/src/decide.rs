@@ -10,7 +10,7 @@ use dhcp_common::{
     wire::{Be32, INFINITE_SECS, message_type},
 };
 
-use crate::{ingress::Ingress, origin, parse::Scratch, tables::Tables};
+use crate::{ingress::Ingress, origin, scratch::Scratch, tables::Tables};
 
 /// An answer, checked in all but its length.
 #[derive(Clone, Copy, Debug)]

@@ -1,11 +1,11 @@
 //! The fast path's traits over the kernel: frame, maps and helpers. All of the program's unsafe code.
 
-use core::{arch::asm, ffi::c_void, ptr};
+use core::{arch::asm, ptr};
 
 use aya_ebpf::{
     bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG},
     helpers::{
-        bpf_csum_diff, bpf_jiffies64, bpf_ktime_get_boot_ns, bpf_loop, bpf_xdp_adjust_head,
+        bpf_csum_diff, bpf_jiffies64, bpf_ktime_get_boot_ns, bpf_xdp_adjust_head,
         bpf_xdp_adjust_tail, bpf_xdp_load_bytes, bpf_xdp_store_bytes,
     },
     macros::map,
@@ -26,10 +26,10 @@ use dhcp_common::{
 
 use crate::{
     frame::Frame,
-    opaque::opaque,
     packet::{FIXED_UDP_LEN, Fixed, Head, MIN_IMAGE_LEN, MIN_OPTIONS_LEN, Mac, Options, Packet},
-    parse::Scratch,
-    tables::{Rounds, Tables},
+    scratch::Scratch,
+    tables::Tables,
+    verifier::{Rounds, opaque, repeat},
 };
 
 #[map]
@@ -567,38 +567,6 @@ pub fn count(outcome: Outcome) {
 #[inline(always)]
 pub fn redirect(slow_index: u32) -> Option<u32> {
     SLOW.redirect(slow_index, 0).ok()
-}
-
-/// See [`crate::tables::repeat`].
-#[inline(always)]
-pub fn repeat<R: Rounds>(limit: u32, rounds: &mut R) {
-    unsafe extern "C" fn body<R: Rounds>(_round: u64, rounds: *mut c_void) -> i64 {
-        // SAFETY: `bpf_loop` hands on the pointer that it was given below.
-        let rounds = unsafe { &mut *rounds.cast::<R>() };
-        i64::from(!rounds.round())
-    }
-    // SAFETY: `rounds` outlives the call, and `body` is its only user meanwhile.
-    unsafe {
-        bpf_loop(
-            limit,
-            body::<R> as *mut c_void,
-            ptr::from_mut(rounds).cast(),
-            0,
-        )
-    };
-}
-
-/// A number of which the verifier knows nothing. What follows is then verified once, and not anew for each
-/// of the numbers that it may be. The slot must be in a map.
-#[inline(always)]
-pub fn forgotten(slot: &mut usize, number: usize) -> usize {
-    let slot = ptr::from_mut(slot);
-    // SAFETY: both for a reference. Volatile: the number goes through memory, of which the verifier keeps
-    // no account.
-    unsafe {
-        slot.write_volatile(number);
-        slot.read_volatile()
-    }
 }
 
 /// Writes a word of a map unless it is no longer `before`. The target's `core` has no such operation, but

@@ -22,7 +22,9 @@ pub mod packet;
 pub mod parse;
 pub mod reply;
 pub mod respond;
+pub mod scratch;
 pub mod tables;
+pub mod verifier;
 
 #[cfg(target_arch = "bpf")]
 pub mod kernel;

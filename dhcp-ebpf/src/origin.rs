@@ -6,14 +6,14 @@
 
 use dhcp_common::{
     abi::{BINDING_CHECKS_HARDWARE, BINDING_CHECKS_RELAY_INFO, Binding, Meta},
-    fingerprint::{self, Fingerprint, KEY_WORDS, MAX_WORDS},
+    fingerprint::{self, KEY_WORDS, MAX_WORDS},
     outcome::Silence,
 };
 
 use crate::{
-    packet::{Options, Packet, opaque},
-    parse::{Scratch, Span, chaddr_words},
-    tables::{Rounds, repeat},
+    packet::{Options, Packet},
+    scratch::{Digest, Scratch, Span},
+    verifier::{Rounds, opaque, repeat},
 };
 
 /// Words a round.
@@ -26,7 +26,7 @@ pub fn check(binding: &Binding, meta: &Meta, scratch: &mut Scratch) -> Result<()
     let key = &meta.fingerprint_key;
     if binding.flags & BINDING_CHECKS_HARDWARE != 0 {
         let bootp = &scratch.packet.head.bootp;
-        let chaddr = chaddr_words(bootp);
+        let chaddr = bootp.chaddr_words();
         let found = fingerprint::of_hardware(bootp.htype, bootp.hlen, chaddr, key);
         if found != binding.hardware {
             return Err(Silence::OtherOrigin);
@@ -71,16 +71,6 @@ fn digest(span: Span, key: &[u64; KEY_WORDS], scratch: &mut Scratch) -> u64 {
         },
     );
     scratch.digest.fingerprint.digest()
-}
-
-/// A digest under way.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Digest {
-    offset: usize,
-    left: usize,
-    /// Position of the next word.
-    position: usize,
-    fingerprint: Fingerprint,
 }
 
 struct DigestWalk<'a> {

@@ -8,9 +8,11 @@ use dhcp_common::{
     abi::IMAGE_LEN,
     wire::{
         BOOTP_FIXED_LEN, BOOTP_HEAD_LEN, BOOTP_MIN_LEN, Be16, Be32, FILE_LEN, IPV4_BROADCAST,
-        IPV4_LEN, MAC_BROADCAST, SNAME_LEN, UDP_LEN,
+        IPV4_LEN, IPV4_PROTOCOL_UDP, MAC_BROADCAST, SNAME_LEN, UDP_LEN,
     },
 };
+
+use crate::verifier::opaque;
 
 /// Octets of options that are looked at; a request with more goes the slow way.
 pub const MAX_OPTIONS_LEN: usize = 1024;
@@ -101,6 +103,17 @@ pub struct BootpHead {
 }
 
 impl BootpHead {
+    /// Returns the octets of `chaddr` in use, the rest zero, in little-endian order.
+    #[inline(always)]
+    pub fn chaddr_words(&self) -> [u64; 2] {
+        let hlen = usize::from(self.hlen);
+        let chaddr = self.chaddr.map(|word| u64::from(u32::from_le(word)));
+        [
+            first_octets(chaddr[0] | chaddr[1] << 32, hlen),
+            first_octets(chaddr[2] | chaddr[3] << 32, hlen.saturating_sub(8)),
+        ]
+    }
+
     /// The first six octets of `chaddr`.
     #[inline(always)]
     pub fn ethernet(&self) -> Mac {
@@ -108,6 +121,15 @@ impl BootpHead {
             [self.chaddr[0], self.chaddr[1]].map(|word| u64::from(u32::from_le(word)));
         Mac(low | (high & 0xffff) << 32)
     }
+}
+
+/// Returns the sum of the pseudo-header of RFC 768.
+#[inline(always)]
+pub fn pseudo_header_sum(source: Be32, destination: Be32, udp_len: u16) -> u64 {
+    u64::from(source.raw())
+        + u64::from(destination.raw())
+        + u64::from(u16::from(IPV4_PROTOCOL_UDP).to_be())
+        + u64::from(udp_len.to_be())
 }
 
 /// IP header to `chaddr`.
@@ -233,19 +255,4 @@ pub const fn first_octets(word: u64, len: usize) -> u64 {
 #[inline(always)]
 fn masked(offset: usize) -> usize {
     opaque(offset) & (MAX_OPTIONS_LEN - 1)
-}
-
-#[cfg(target_arch = "bpf")]
-pub use crate::{kernel::forgotten, opaque::opaque};
-
-/// See the kernel's.
-#[cfg(not(target_arch = "bpf"))]
-pub const fn forgotten(_slot: &mut usize, number: usize) -> usize {
-    number
-}
-
-/// See the kernel's.
-#[cfg(not(target_arch = "bpf"))]
-pub const fn opaque(number: usize) -> usize {
-    number
 }

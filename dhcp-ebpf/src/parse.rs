@@ -6,10 +6,10 @@ use dhcp_common::{
         NETWORK_IGNORES_CLIENT_ID, NetworkRef,
     },
     checksum,
-    fingerprint::{self, Fingerprint, MAX_WORDS},
+    fingerprint::{self, MAX_WORDS},
     outcome::Silence,
     wire::{
-        BOOTREPLY, BOOTREQUEST, Be32, ETHERNET_MTU, IPV4_LEN, MAGIC_COOKIE, MAX_HLEN, message_type,
+        BOOTREPLY, BOOTREQUEST, ETHERNET_MTU, IPV4_LEN, MAGIC_COOKIE, MAX_HLEN, message_type,
         option, relay_suboption,
     },
 };
@@ -17,9 +17,10 @@ use dhcp_common::{
 use crate::{
     frame::Frame,
     ingress::Ingress,
-    origin::Digest,
-    packet::{BootpHead, FIXED_UDP_LEN, Options, Packet, first_octets, opaque},
-    tables::{Rounds, Tables, repeat},
+    packet::{FIXED_UDP_LEN, Options, Packet, pseudo_header_sum},
+    scratch::{Scratch, Span, Walk},
+    tables::Tables,
+    verifier::{Rounds, opaque, repeat},
 };
 
 /// Options and paddings that the walk takes, and words of the fingerprint, [`STEPS`] a round.
@@ -30,71 +31,6 @@ const STEPS: u32 = 8;
 /// Sub-options of option 82 that the walk takes.
 const MAX_SUBOPTIONS: u32 = 16;
 const MAX_UDP_LEN: usize = ETHERNET_MTU - IPV4_LEN;
-
-/// An option as it came: where it begins in the options field, and its length with code and length
-/// octets. Zero length: it did not come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Span {
-    pub offset: usize,
-    pub len: usize,
-}
-
-impl Span {
-    #[inline(always)]
-    pub const fn is_present(&self) -> bool {
-        self.len != 0
-    }
-}
-
-/// What the walk finds. It lives beside the packet in memory that the verifier does not track, so that
-/// the walk's rounds all look the same to it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Walk {
-    offset: usize,
-    end: usize,
-    /// What is still to be mixed of the option that ends at `offset`.
-    unmixed: usize,
-    /// Position of the next word of the fingerprint.
-    position: usize,
-    fingerprint: Fingerprint,
-    /// What is wrong with an option of those that came whole. Another instance may yet complete it
-    /// (RFC 3396 §7), so that it counts only when no more options follow.
-    flaw: Option<Silence>,
-    /// How the walk ended; `None` while it goes on, or when it ran out of rounds.
-    ended: Option<Result<(), Silence>>,
-    pub message_type: Option<u8>,
-    pub requested: Option<Be32>,
-    pub server_id: Option<Be32>,
-    pub client_id: Span,
-    pub fqdn: Span,
-    pub relay_info: Span,
-}
-
-impl Walk {
-    pub fn fingerprint(&self) -> [u64; 2] {
-        self.fingerprint.finish()
-    }
-
-    #[inline(always)]
-    fn demand(&mut self, is_right: bool, flaw: Silence) {
-        if !is_right {
-            self.flaw = Some(flaw);
-        }
-    }
-}
-
-/// Memory of one run, for which the kernel's stack of 512 octets is too small.
-#[derive(Clone, Copy, Debug)]
-pub struct Scratch {
-    pub packet: Packet,
-    pub walk: Walk,
-    /// For [`crate::packet::forgotten`].
-    pub number: usize,
-    /// For [`crate::origin`].
-    pub digest: Digest,
-    /// Who asks, once that is known.
-    pub client: ClientKey,
-}
 
 /// Copies the frame and checks its headers.
 #[inline(always)]
@@ -173,15 +109,6 @@ fn check_udp(
         return Err(Silence::BadUdpChecksum);
     }
     Ok(())
-}
-
-/// The pseudo-header of RFC 768.
-#[inline(always)]
-pub fn pseudo_header_sum(source: Be32, destination: Be32, udp_len: u16) -> u64 {
-    u64::from(source.raw())
-        + u64::from(destination.raw())
-        + u64::from(u16::from(dhcp_common::wire::IPV4_PROTOCOL_UDP).to_be())
-        + u64::from(udp_len.to_be())
 }
 
 #[inline(always)]
@@ -302,21 +229,10 @@ fn client_key(network: NetworkRef, scratch: &Scratch) -> Result<ClientKey, Silen
         return Ok(key);
     }
     let bootp = &scratch.packet.head.bootp;
-    let [low, high] = chaddr_words(bootp);
+    let [low, high] = bootp.chaddr_words();
     let id = [low, high, 0, 0];
     let key = ClientKey::from_words(network, Identity::Hardware, bootp.htype, bootp.hlen, id);
     Ok(key)
-}
-
-/// The octets of `chaddr` in use, the rest zero, in little-endian order.
-#[inline(always)]
-pub fn chaddr_words(bootp: &BootpHead) -> [u64; 2] {
-    let hlen = usize::from(bootp.hlen);
-    let chaddr = bootp.chaddr.map(|word| u64::from(u32::from_le(word)));
-    [
-        first_octets(chaddr[0] | chaddr[1] << 32, hlen),
-        first_octets(chaddr[2] | chaddr[3] << 32, hlen.saturating_sub(8)),
-    ]
 }
 
 #[inline(always)]

@@ -18,9 +18,10 @@ use crate::{
     decide::Decision,
     frame::Frame,
     ingress::Ingress,
-    packet::{BootpHead, HEAD_LEN, Ipv4, MIN_IMAGE_LEN, Mac, Packet, Udp, forgotten},
-    parse::{Scratch, Span, pseudo_header_sum},
+    packet::{BootpHead, HEAD_LEN, Ipv4, MIN_IMAGE_LEN, Mac, Packet, Udp, pseudo_header_sum},
+    scratch::{Scratch, Span},
     tables::Tables,
+    verifier::forgotten,
 };
 
 /// Where a reply goes, RFC 2131 §4.1.

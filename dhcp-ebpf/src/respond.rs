@@ -9,11 +9,10 @@ use crate::{
     decide,
     frame::Frame,
     ingress::{Ingress, NETWORK_OFFSET_MASK, ingress},
-    limit,
-    packet::forgotten,
-    parse::{self, Scratch},
-    reply,
+    limit, parse, reply,
+    scratch::Scratch,
     tables::Tables,
+    verifier::forgotten,
 };
 
 /// The end of a run.

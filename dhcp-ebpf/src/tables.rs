@@ -54,7 +54,7 @@ pub trait Tables {
     /// Writes [`Grant::asked`] of a slot, whatever it is.
     fn set_asked(&self, slot: u32, word: u64);
 
-    /// The bucket of a source, see [`crate::limit`].
+    /// The bucket of a source, see `limit.rs`.
     fn bucket(&self, source: u64) -> Option<u64>;
     fn set_bucket(&self, source: u64, bucket: u64);
 
@@ -69,22 +69,3 @@ pub trait Tables {
     /// `offset` of the options.
     fn sum_options(&self, packet: &Packet, offset: usize, len: usize) -> u64;
 }
-
-/// A bounded loop. The kernel verifies the body once, instead of each round.
-pub trait Rounds {
-    /// Whether to go on.
-    fn round(&mut self) -> bool;
-}
-
-/// Runs up to `limit` rounds.
-#[cfg(not(target_arch = "bpf"))]
-pub fn repeat<R: Rounds>(limit: u32, rounds: &mut R) {
-    for _ in 0..limit {
-        if !rounds.round() {
-            break;
-        }
-    }
-}
-
-#[cfg(target_arch = "bpf")]
-pub use crate::kernel::repeat;

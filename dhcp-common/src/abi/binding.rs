@@ -1,8 +1,6 @@
 //! What is published for a client, and what the program grants from it.
 
-use super::{ClientDigest, FOREVER_NS};
-#[cfg(doc)]
-use super::{TemplateKey, WAYS};
+use super::{digest::ClientDigest, time::FOREVER_NS};
 #[cfg(doc)]
 use crate::fingerprint;
 use crate::wire::Be32;
@@ -45,9 +43,10 @@ pub struct Binding {
     /// program may be reading, and in no set order; a copy whose seal does not fit was torn.
     pub seal: u64,
     pub address: Be32,
-    /// Where it stands, in `GRANTS` as well: the bucket's index times [`WAYS`], and the place in it.
+    /// The cell, which is also the index into `GRANTS`: the bucket's index times `WAYS`, plus the
+    /// cell's index in it.
     pub slot: u32,
-    /// Which rendered answers are this client's, see [`TemplateKey`].
+    /// The profile of this client's rendered answers, see `TemplateKey`.
     pub profile: u64,
     /// [`BindingState`].
     pub state: u8,
@@ -119,14 +118,6 @@ const SEAL_FACTORS: [u64; 8] = {
     factors
 };
 
-/// By how much the program's time may be ahead, and never behind, so that it extends no lease that has
-/// ended, and notes none to end before it does.
-///
-/// It reads the clock once in a tick of the kernel's timer. A tick takes up to 10 ms (`CONFIG_HZ`), and
-/// another CPU takes over when the one that counts them has missed five (`MAX_STALLED_JIFFIES` in
-/// kernel/time/tick-sched.c).
-pub const CLOCK_LEAD_NS: u64 = 100_000_000;
-
 /// Value of `GRANTS`: what the program tells the controller about one slot.
 ///
 /// Each word holds a time, rounded up to 2^16 ns, and in its low 16 bits the epoch of the binding for
@@ -182,7 +173,7 @@ impl Grant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abi::ClientKey;
+    use crate::abi::client::ClientKey;
 
     fn client(network: u32) -> ClientDigest {
         let client = ClientKey::client_id(network, &[1, 2, 3, 4, 5, 6, 7, 8, 9]);

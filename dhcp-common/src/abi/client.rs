@@ -23,9 +23,9 @@ pub enum Identity {
 #[repr(C)]
 pub struct ClientKey {
     /// Network, [`Identity`], `htype` and length, so that keys of different kinds never meet.
-    pub(super) scope: u64,
+    scope: u64,
     /// The identifier's octets, the rest zero. Words, so that the program copies no single octets.
-    pub(super) id: [u64; CLIENT_ID_WORDS],
+    id: [u64; CLIENT_ID_WORDS],
 }
 
 impl ClientKey {
@@ -75,6 +75,7 @@ impl ClientKey {
     }
 
     /// All that is not the identifier; [`ClientKey::from_scope`] is the way back.
+    #[inline(always)]
     pub const fn scope(&self) -> u64 {
         self.scope
     }

@@ -1,6 +1,6 @@
 //! Where requests come from.
 
-use super::{MAX_LINK_ADDRESSES, MAX_LINKS, MAX_RELAYS, MAX_SUBNETS};
+use super::capacity::{MAX_LINK_ADDRESSES, MAX_LINKS, MAX_RELAYS, MAX_SUBNETS};
 use crate::wire::Be32;
 
 /// Key of `LINKS`: where a frame came from.

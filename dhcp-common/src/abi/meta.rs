@@ -1,9 +1,16 @@
 //! What holds for all maps, and what may reach the controller.
 
-use super::NS_PER_SEC;
-#[cfg(doc)]
-use super::{ABI_VERSION, lease_homes};
+use super::time::NS_PER_SEC;
 use crate::fingerprint;
+
+/// Version of everything in the maps: layouts, and the meaning of each field.
+pub const ABI_VERSION: u32 = 4;
+
+/// Index of the one entry of `META`.
+pub const META_INDEX: u32 = 0;
+
+/// In [`Meta::flags`]: the program answers nothing and hands every request to the controller.
+pub const META_SLOW_ONLY: u32 = 1;
 
 /// The one entry of `META`: what holds for all maps beside it. Written by the controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +22,7 @@ pub struct Meta {
     pub flags: u32,
     /// How many leases the maps are made for.
     pub max_leases: u32,
-    /// [`lease_homes`] of them.
+    /// `lease_homes` of them.
     pub lease_homes: u32,
     /// Key of the digests in `LEASES` and of the fingerprints in `TEMPLATES`, drawn when the maps were made.
     pub fingerprint_key: [u64; fingerprint::KEY_WORDS],

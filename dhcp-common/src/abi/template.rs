@@ -1,6 +1,6 @@
 //! Rendered answers, and where they are found.
 
-use super::{TEMPLATE_CELLS, TEMPLATE_WAYS};
+use super::capacity::{TEMPLATE_CELLS, TEMPLATE_WAYS};
 use crate::wire::{Be32, message_type};
 
 /// What a template is for.
