@@ -28,5 +28,3 @@ pub mod verifier;
 
 #[cfg(target_arch = "bpf")]
 pub mod kernel;
-#[cfg(target_arch = "bpf")]
-pub mod opaque;

@@ -3,9 +3,7 @@
 //! On the host, where tests run, there is no verifier, and these are the plain operations.
 
 #[cfg(target_arch = "bpf")]
-pub use self::kernel::{forgotten, repeat};
-#[cfg(target_arch = "bpf")]
-pub use crate::opaque::opaque;
+pub use self::kernel::{forgotten, opaque, repeat};
 
 /// The body of a bounded loop. The kernel verifies it once, not for each round.
 pub trait Rounds {
@@ -37,7 +35,7 @@ pub const fn opaque(number: usize) -> usize {
 
 #[cfg(target_arch = "bpf")]
 mod kernel {
-    use core::{ffi::c_void, ptr};
+    use core::{arch::asm, ffi::c_void, ptr};
 
     use aya_ebpf::helpers::bpf_loop;
 
@@ -73,5 +71,23 @@ mod kernel {
             slot.write_volatile(number);
             slot.read_volatile()
         }
+    }
+
+    /// Returns a number of which LLVM knows nothing, so it drops no check of it that it could prove
+    /// needless and the verifier could not. Unlike with `black_box` the number stays in a register.
+    /// There must be an instruction: the kernel does not accept two lines of source for one.
+    #[inline(always)]
+    pub fn opaque(number: usize) -> usize {
+        let same;
+        // SAFETY: the instruction copies one register to another.
+        unsafe {
+            asm!(
+                "{1} = {0}",
+                in(reg) number,
+                lateout(reg) same,
+                options(pure, nomem, nostack, preserves_flags),
+            );
+        }
+        same
     }
 }
