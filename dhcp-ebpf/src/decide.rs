@@ -1,5 +1,6 @@
-//! What to answer: only what the published binding says, for the client, the address, the time and the
-//! shape of the request that it binds. One match over message type and state of RFC 2131 §4.3.
+//! Decides what to answer: only what the published binding says, for the client, the address, the
+//! time and the shape of request that it covers. One match over message type and state of RFC 2131
+//! §4.3.
 
 use dhcp_common::{
     abi::{
@@ -12,7 +13,7 @@ use dhcp_common::{
 
 use crate::{ingress::Ingress, origin, scratch::Scratch, tables::Tables};
 
-/// An answer, checked in all but its length.
+/// A reply to be written; everything except its length has been checked.
 #[derive(Clone, Copy, Debug)]
 pub struct Decision<'a> {
     pub answer: Answer,
@@ -21,7 +22,7 @@ pub struct Decision<'a> {
     pub ciaddr: Be32,
     /// `yiaddr` of the reply.
     pub yiaddr: Be32,
-    /// The promise that goes with an ACK.
+    /// The lease time that an ACK promises.
     pub promise: Option<Promise>,
 }
 
@@ -32,7 +33,7 @@ impl Decision<'_> {
     }
 }
 
-/// Time granted to a client.
+/// The time that an ACK grants to a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Promise {
     slot: u32,
@@ -42,18 +43,22 @@ pub struct Promise {
     durable_until_ns: u64,
 }
 
-/// How often a run tries to note what it grants; each time it fails another one has just done so.
+/// Attempts of a run to record what it grants. Each one fails only because another CPU succeeded.
 const MAX_SWAPS: usize = 4;
 
-/// The client's claim that a REQUEST makes, RFC 2131 §4.3.2 table 4.
+/// The client state that a REQUEST implies (RFC 2131 §4.3.2, table 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Claim {
     Selecting,
-    Rebooting,
+    InitReboot,
     Renewing,
     Rebinding,
 }
 
+/// Decides about a DISCOVER or REQUEST.
+///
+/// # Errors
+/// Nothing that is published answers it.
 #[inline(always)]
 pub fn decide<'a, T: Tables>(
     ingress: &Ingress<'_>,
@@ -74,7 +79,8 @@ pub fn decide<'a, T: Tables>(
 
     let (claim, address) = claim(scratch)?;
     if claim == Claim::Selecting && !names_us(ingress, scratch, tables) {
-        // The offer of another server was taken. Only the controller can free a pending one of ours.
+        // The client took another server's offer. Only the controller can free a pending offer
+        // here.
         return Err(match state {
             BindingState::Offered => Silence::OfferPending,
             BindingState::Bound | BindingState::Revoked => Silence::NotSelected,
@@ -92,7 +98,7 @@ pub fn decide<'a, T: Tables>(
             Ok(Decision {
                 answer: match claim {
                     Claim::Selecting => Answer::AckedSelecting,
-                    Claim::Rebooting => Answer::AckedRebooting,
+                    Claim::InitReboot => Answer::AckedRebooting,
                     Claim::Renewing => Answer::AckedRenewing,
                     Claim::Rebinding => Answer::AckedRebinding,
                 },
@@ -105,13 +111,13 @@ pub fn decide<'a, T: Tables>(
     }
 }
 
-/// Whether something is published for a client.
+/// Returns whether something is published for a client.
 #[inline(always)]
 pub fn is_known<T: Tables>(client: &ClientKey, meta: &Meta, tables: &T) -> bool {
     !matches!(binding(client, meta, tables), Err(Silence::UnknownClient))
 }
 
-/// What is published for a client, copied and found whole.
+/// Returns a copy of what is published for a client, whose seal is right.
 #[inline(always)]
 fn binding<T: Tables>(client: &ClientKey, meta: &Meta, tables: &T) -> Result<Binding, Silence> {
     let digest = ClientDigest::new(client, &meta.fingerprint_key);
@@ -124,8 +130,8 @@ fn binding<T: Tables>(client: &ClientKey, meta: &Meta, tables: &T) -> Result<Bin
     Ok(binding)
 }
 
-/// RFC 2131 §4.3.1. An offer is repeated while it is held; a lease is offered to its client as it is,
-/// whatever address the client would rather have.
+/// Answers a DISCOVER (RFC 2131 §4.3.1). An offer is repeated while it is held; a client with a
+/// lease is offered its address, even if it requests another one.
 #[inline(always)]
 fn discover<'a, T: Tables>(
     scratch: &Scratch,
@@ -160,7 +166,7 @@ fn discover<'a, T: Tables>(
     })
 }
 
-/// Which state a REQUEST tells of, and the address that it asks for.
+/// Returns the client state that a REQUEST implies, and the address that it requests.
 #[inline(always)]
 fn claim(scratch: &Scratch) -> Result<(Claim, Be32), Silence> {
     let walk = &scratch.walk;
@@ -169,10 +175,10 @@ fn claim(scratch: &Scratch) -> Result<(Claim, Be32), Silence> {
     match (walk.server_id, walk.requested) {
         (Some(_), Some(requested)) if !has_ciaddr => Ok((Claim::Selecting, requested)),
         (Some(_), _) => Err(Silence::OddRequest),
-        (None, Some(requested)) if !has_ciaddr => Ok((Claim::Rebooting, requested)),
+        (None, Some(requested)) if !has_ciaddr => Ok((Claim::InitReboot, requested)),
         (None, Some(_)) => Err(Silence::OddRequest),
         (None, None) if !has_ciaddr => Err(Silence::OddRequest),
-        // What a relay agent passes on, the client has broadcast.
+        // A request that a relay agent forwards was broadcast by the client.
         (None, None) if scratch.packet.head.ip.is_broadcast() || !bootp.giaddr.is_zero() => {
             Ok((Claim::Rebinding, bootp.ciaddr))
         }
@@ -180,7 +186,7 @@ fn claim(scratch: &Scratch) -> Result<(Claim, Be32), Silence> {
     }
 }
 
-/// Whether option 54 names one of our addresses.
+/// Returns whether option 54 names an address of this server.
 #[inline(always)]
 fn names_us<T: Tables>(ingress: &Ingress<'_>, scratch: &Scratch, tables: &T) -> bool {
     scratch
@@ -212,7 +218,8 @@ fn nak<'a, T: Tables>(binding: &Binding, tables: &'a T) -> Result<Decision<'a>, 
     })
 }
 
-/// A full lease from now, if the lease still runs and the full time is durable.
+/// Returns the promise of a full lease from now, if the lease is active and the full time is
+/// durable.
 #[inline(always)]
 fn promise<T: Tables>(
     binding: &Binding,
@@ -247,14 +254,14 @@ fn promise<T: Tables>(
 }
 
 impl Promise {
-    /// Notes the time granted, for the controller to read after a fence or when the lease is due, and
-    /// asks once for each horizon that comes near to be extended.
+    /// Records the granted time, which the controller reads after a fence or when the lease is due,
+    /// and asks once for each horizon that is near to be extended.
     ///
     /// # Errors
-    /// It was not noted, and must not be promised.
+    /// The time was not recorded, so it must not be promised.
     #[inline(always)]
     pub fn keep<T: Tables>(&self, tables: &T) -> Result<(), Silence> {
-        let grant = self.note(tables).ok_or(Silence::WriteFailed)?;
+        let grant = self.record(tables).ok_or(Silence::WriteFailed)?;
         let is_near = self.durable_until_ns - self.until_ns < self.lease_ns;
         let asked = Grant::pack(self.durable_until_ns, self.epoch);
         let is_asked = grant.asked == asked || grant.is_closed(self.epoch);
@@ -269,19 +276,19 @@ impl Promise {
             granted_ns: self.until_ns,
             durable_until_ns: self.durable_until_ns,
         };
-        // Where the ring is full, the next renewal asks again.
+        // If the ring is full, the next renewal asks again.
         if tables.notify(&event) {
-            // The client may have released meanwhile: that stays.
+            // A release on another CPU in the meantime is kept.
             tables.swap_asked(self.slot, grant.asked, asked);
         }
         Ok(())
     }
 
-    /// Raises the time noted, unless it is later already: another CPU may be serving the same client, and a
-    /// run that takes longer must not take back what that one has promised. As the slot was found; `None`
-    /// where others were faster each time.
+    /// Raises the recorded time, unless it is later already: another CPU may serve the same client,
+    /// and a slower run must not take back what the faster one has promised. Returns the grant as
+    /// it was before, or `None` if other CPUs were faster each time.
     #[inline(always)]
-    fn note<T: Tables>(&self, tables: &T) -> Option<Grant> {
+    fn record<T: Tables>(&self, tables: &T) -> Option<Grant> {
         let word = Grant::pack(self.until_ns, self.epoch);
         for _ in 0..MAX_SWAPS {
             let grant = tables.grant(self.slot)?;
@@ -294,9 +301,9 @@ impl Promise {
     }
 }
 
-/// Stops answering from the entry of a client that releases or declines its address, before the
-/// controller has heard of it: no later packet of the client may be answered from it
-/// (RFC 2131 §4.3.3, §4.3.4).
+/// Closes the entry of a client that releases or declines its address, before the controller
+/// receives the message: no later packet of the client may be answered from it (RFC 2131 §4.3.3,
+/// §4.3.4).
 #[inline(always)]
 pub fn close<T: Tables>(
     ingress: &Ingress<'_>,

@@ -1,4 +1,5 @@
-//! Whether a frame is DHCP for us, and from which link: the part that all traffic of the host pays for.
+//! Whether a frame is DHCP for this server, and from which link. All traffic of the host passes
+//! here.
 
 use dhcp_common::{
     abi::{Link, LinkKey},
@@ -19,11 +20,11 @@ mod ipv4 {
     pub const DESTINATION: usize = 16;
 }
 
-/// Bits that the place of an IP header has.
+/// Bits of an IP header's offset.
 pub const NETWORK_OFFSET_MASK: usize = 0x1f;
 const _: () = assert!(ETHERNET_LEN + MAX_VLAN_TAGS * VLAN_TAG_LEN <= NETWORK_OFFSET_MASK);
 
-/// A DHCP datagram for us.
+/// Where a DHCP datagram for this server came from.
 #[derive(Clone, Copy, Debug)]
 pub struct Ingress<'a> {
     /// Octets before the IP header.
@@ -32,7 +33,10 @@ pub struct Ingress<'a> {
     pub source_mac: Mac,
 }
 
-/// Tells DHCP for us from everything else, which is passed or, where it is ours but not whole, dropped.
+/// Tells DHCP for this server from other traffic.
+///
+/// # Errors
+/// The frame is other traffic, which is passed, or a fragment or has IP options, and is dropped.
 #[inline(always)]
 pub fn ingress<'a, T: Tables>(
     frame: &impl Frame,
@@ -40,7 +44,7 @@ pub fn ingress<'a, T: Tables>(
     tables: &'a T,
 ) -> Result<Ingress<'a>, Silence> {
     let (network_offset, vlans) = network_offset(frame).ok_or(Silence::NotDhcp)?;
-    // One after the other, so that most traffic costs a look or two.
+    // One after the other, so most traffic costs one or two comparisons.
     let protocol = frame.octet_at(network_offset + ipv4::PROTOCOL);
     if protocol != Some(IPV4_PROTOCOL_UDP) {
         return Err(Silence::NotDhcp);
@@ -53,7 +57,7 @@ pub fn ingress<'a, T: Tables>(
     if frame.be16_at(network_offset + header_len + 2) != Some(SERVER_PORT) {
         return Err(Silence::NotDhcp);
     }
-    // Only the first fragment has ports; the others cannot be told from other traffic.
+    // Only the first fragment has ports; the others look like any other traffic.
     let fragment = frame
         .be16_at(network_offset + ipv4::FRAGMENT)
         .filter(|fragment| fragment & 0x1fff == 0)
@@ -88,7 +92,7 @@ pub fn ingress<'a, T: Tables>(
     })
 }
 
-/// Where the IP header begins, and the ids of the VLAN tags before it.
+/// Returns the offset of the IP header and the ids of the VLAN tags before it.
 #[inline(always)]
 fn network_offset(frame: &impl Frame) -> Option<(usize, [u16; 2])> {
     const OUTER: usize = ETHERNET_LEN;

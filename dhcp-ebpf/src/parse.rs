@@ -1,4 +1,4 @@
-//! A request, from the frame to what decides about its answer, in one walk over the options.
+//! Reads a request: headers, options in one walk, and from them the client and its network.
 
 use dhcp_common::{
     abi::{
@@ -23,16 +23,20 @@ use crate::{
     verifier::{Rounds, opaque, repeat},
 };
 
-/// Options and paddings that the walk takes, and words of the fingerprint, [`STEPS`] a round.
+/// Rounds of the walk, of [`STEPS`] steps each: one step for an option, a padding octet or a
+/// further word of the fingerprint.
 const MAX_ROUNDS: u32 = (96 + MAX_WORDS as u32) / STEPS;
-/// A round keeps the offset in a register, and not in memory as it must between rounds. The verifier
-/// looks at each of its steps.
+/// Steps in a round. A round keeps the offset in a register, while between rounds it must be in
+/// memory. The verifier looks at each step of a round.
 const STEPS: u32 = 8;
-/// Sub-options of option 82 that the walk takes.
+/// Sub-options of option 82 that the walk takes; a request with more goes to the controller.
 const MAX_SUBOPTIONS: u32 = 16;
 const MAX_UDP_LEN: usize = ETHERNET_MTU - IPV4_LEN;
 
 /// Copies the frame and checks its headers.
+///
+/// # Errors
+/// The frame is malformed, a reply, or too long for the fast path.
 #[inline(always)]
 pub fn load(
     frame: &impl Frame,
@@ -52,7 +56,8 @@ pub fn load(
     if ip_len > IPV4_LEN + MAX_UDP_LEN {
         return Err(Silence::Oversized);
     }
-    // Checked before the copy, which has room for no more; the headers' own errors come first.
+    // Checked before the copy, which has room for no more; but errors of the headers take
+    // precedence.
     let options_len = ip_len - IPV4_LEN - FIXED_UDP_LEN;
     let fits = options_len < Options::CAPACITY;
     let copied = if fits { options_len } else { 0 };
@@ -83,8 +88,8 @@ fn ip_sum(packet: &Packet) -> u64 {
     words.iter().map(|&word| u64::from(word)).sum()
 }
 
-/// RFC 1122 §4.1.3.4. Zero stands for a sum that was not computed, and the mere sum of the
-/// pseudo-header for one that was left to hardware which a virtual link does not have.
+/// Verifies the UDP checksum (RFC 1122 §4.1.3.4). Zero means that none was computed; the bare sum
+/// of the pseudo-header means that it was left to hardware, which a virtual link does not have.
 #[inline(always)]
 fn check_udp(
     frame: &impl Frame,
@@ -128,7 +133,10 @@ fn check_bootp(packet: &Packet) -> Result<(), Silence> {
     Ok(())
 }
 
-/// Walks the options and works out who asks, and from which network. Returns the message type.
+/// Walks the options and determines the client and its network. Returns the message type.
+///
+/// # Errors
+/// The options are malformed, or the controller has to read them.
 #[inline(always)]
 pub fn parse<T: Tables>(
     ingress: &Ingress<'_>,
@@ -159,7 +167,7 @@ pub fn parse<T: Tables>(
     Ok(message_type)
 }
 
-/// RFC 2132 §9.6; RFC 1534 for a message without the option.
+/// Checks option 53 (RFC 2132 §9.6); a message without it is BOOTP (RFC 1534).
 #[inline(always)]
 fn check_message_type(received: Option<u8>) -> Result<u8, Silence> {
     match received {
@@ -172,8 +180,8 @@ fn check_message_type(received: Option<u8>) -> Result<u8, Silence> {
     }
 }
 
-/// The network of the subnet that the relay agent or, in a unicast renewal, the client is in; or that
-/// of the link (RFC 2131 §4.3.1, §4.3.2).
+/// Returns the network of the relay agent's subnet or, in a unicast renewal, of the client's, or
+/// else that of the link (RFC 2131 §4.3.1, §4.3.2).
 #[inline(always)]
 fn network<T: Tables>(
     ingress: &Ingress<'_>,
@@ -196,7 +204,8 @@ fn network<T: Tables>(
     Ok(ingress.link.network)
 }
 
-/// RFC 2131 §4.2: option 61 alone where it came and is looked at, else `htype` and `chaddr`.
+/// Returns the key of the client: option 61 alone where it was sent and counts, else `htype` and
+/// `chaddr` (RFC 2131 §4.2).
 #[inline(always)]
 fn client_key(network: NetworkRef, scratch: &Scratch) -> Result<ClientKey, Silence> {
     let ignores_client_id = network.flags & NETWORK_IGNORES_CLIENT_ID != 0;
@@ -208,7 +217,7 @@ fn client_key(network: NetworkRef, scratch: &Scratch) -> Result<ClientKey, Silen
             return Err(Silence::LongClientId);
         }
         let options = &scratch.packet.options;
-        // Most are a hardware type and a MAC address.
+        // Most identifiers are a hardware type and a MAC address.
         if len <= 8 {
             let id = [options.word(span.offset, 2, len), 0, 0, 0];
             return Ok(ClientKey::from_words(
@@ -257,7 +266,7 @@ fn check_relay_info(link: &Link, scratch: &mut Scratch) -> Result<(), Silence> {
     scratch.walk.ended.unwrap_or(Err(Silence::RelaySuboption))
 }
 
-/// One option a step (RFC 2132 §2), or one more word of a long one.
+/// The walk over the options: one option a step (RFC 2132 §2), or one more word of a long one.
 struct OptionWalk<'a> {
     options: &'a Options,
     key: &'a [u64; fingerprint::KEY_WORDS],
@@ -283,7 +292,7 @@ impl Rounds for OptionWalk<'_> {
 }
 
 impl OptionWalk<'_> {
-    /// Where the next option begins, if one follows the one at this offset.
+    /// Reads the option at an offset. Returns the offset of the next one, or `None` at END.
     #[inline(always)]
     fn step(&mut self, offset: usize) -> Result<Option<usize>, Silence> {
         let walk = &mut *self.walk;
@@ -320,7 +329,7 @@ impl OptionWalk<'_> {
             }
             self.walk.unmixed = span.len;
             self.mix(next);
-            // A second word as well, for a step of its own takes longer than the word.
+            // The second word as well, because a further step takes longer than the word.
             if self.walk.unmixed != 0 {
                 self.mix(next);
             }
@@ -328,7 +337,7 @@ impl OptionWalk<'_> {
         Ok(Some(next))
     }
 
-    /// Keeps what is looked at later.
+    /// Stores an option that is used later.
     #[inline(always)]
     fn note(&mut self, code: u8, span: Span) -> Result<(), Silence> {
         let walk = &mut *self.walk;
@@ -359,7 +368,7 @@ impl OptionWalk<'_> {
         }
     }
 
-    /// Mixes the next word of the option that ends at an offset.
+    /// Mixes the next word of the option that ends at an offset into the fingerprint.
     #[inline(always)]
     fn mix(&mut self, end: usize) {
         const { assert!(MAX_WORDS.is_power_of_two()) };
@@ -373,7 +382,8 @@ impl OptionWalk<'_> {
     }
 }
 
-/// RFC 3396 would have repeated options joined; the controller does.
+/// Stores an option that must occur once. Repeated options are to be joined (RFC 3396), which the
+/// controller does.
 #[inline(always)]
 fn once<V>(slot: &mut Option<V>, value: V) -> Result<(), Silence> {
     if slot.is_some() {
@@ -392,7 +402,7 @@ fn once_span(slot: &mut Span, span: Span) -> Result<(), Silence> {
     Ok(())
 }
 
-/// One sub-option of option 82 a round (RFC 3046 §2.0).
+/// The walk over option 82: one sub-option a round (RFC 3046 §2.0).
 struct SuboptionWalk<'a> {
     options: &'a Options,
     walk: &'a mut Walk,

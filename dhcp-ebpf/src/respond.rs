@@ -1,4 +1,6 @@
 //! The life of a frame, from its arrival to its one outcome.
+//!
+//! Continue with the controller, `dhcp-user/xdhcpd/src/run/mod.rs`.
 
 use dhcp_common::{
     abi::{ABI_VERSION, META_SLOW_ONLY, Meta},
