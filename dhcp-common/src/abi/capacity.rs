@@ -29,8 +29,8 @@ pub const MAX_SLOW_SOCKETS: u32 = MAX_QUEUES * MAX_INTERFACES;
 pub const SLOW_RX_FRAMES: u32 = 1024;
 /// Transmit frames of one slow-path socket.
 pub const SLOW_TX_FRAMES: u32 = 512;
-/// Receive frames of all sockets of an interface with few queues: as many clients may arrive at once
-/// as on an interface with many.
+/// Receive frames of all sockets of an interface with few queues: as many clients may arrive at
+/// once as on an interface with many.
 pub const SLOW_RX_FRAMES_IN_ALL: u32 = 8 * SLOW_RX_FRAMES;
 /// Octets of one frame of a slow-path socket.
 pub const SLOW_FRAME_LEN: u32 = 2048;

@@ -22,7 +22,8 @@ macro_rules! layout {
         mod pod {
             use super::*;
             // SAFETY: each is `repr(C)` or `repr(transparent)`, holds integers only, and its size,
-            // asserted above, is the sum of its fields: no padding, and every bit pattern is a value.
+            // asserted above, is the sum of its fields: no padding, and every bit pattern is a
+            // value.
             $(unsafe impl aya::Pod for $type {})+
         }
     };

@@ -1,9 +1,10 @@
 //! Where a client's binding is in `LEASES`.
 //!
 //! The map is an array, and a hash table only by convention: a client's keyed digest names the
-//! bucket where the search begins, and the next buckets follow. A slot is an index into the cells of
-//! that array and, with the same number, into `GRANTS`, so both can be fetched from memory at once.
-//! A lookup in a hash map of the kernel waits for memory four or five times, one after the other.
+//! bucket where the search begins, and the next buckets follow. A slot is an index into the cells
+//! of that array and, with the same number, into `GRANTS`, so both can be fetched from memory at
+//! once. A lookup in a hash map of the kernel waits for memory four or five times, one after the
+//! other.
 
 use core::ops::Range;
 

@@ -1,8 +1,8 @@
 //! The maps that the XDP program and the controller share.
 //!
 //! Layouts are `repr(C)` without padding; `layout.rs` asserts their sizes. A change to any of them,
-//! or to the meaning of a field, raises [`ABI_VERSION`]: the loader refuses to adopt maps of another
-//! version.
+//! or to the meaning of a field, raises [`ABI_VERSION`]: the loader refuses to adopt maps of
+//! another version.
 //!
 //! Times are nanoseconds of `CLOCK_BOOTTIME`; [`FOREVER_NS`] means never.
 //!
