@@ -1,5 +1,5 @@
-//! Plays a workload with clients in the kernel: builds and loads `xtask/load-ebpf`, tells it what to do, and reads
-//! what it has counted.
+//! Runs a workload with clients in the kernel: builds and loads `xtask/load-ebpf`, sets its
+//! parameters and reads its counters.
 
 use std::{
     io,
@@ -43,18 +43,19 @@ use super::{
     template::Server,
 };
 
-/// The program's file, below the folder that cargo builds in.
+/// The object, relative to cargo's target folder.
 const OBJECT: &str = "load/bpfel-unknown-none/release/xdhcpd-load";
-/// Frames that are handed to a veth in one go; it has room for 256.
+/// Frames passed to a veth at once; it has room for 256.
 const BATCH: u32 = 64;
-/// How often counters are looked at.
+/// Interval at which counters are read.
 const TICK: Duration = Duration::from_millis(20);
-/// What has not been answered in this time is lost: nothing is sent again.
+/// An answer that takes longer is lost; nothing is retransmitted.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Sent to the thread that emits, so that it comes back.
+/// Signal that makes the emitting thread return.
 const INTERRUPT: Signal = Signal::SIGUSR1;
 
-/// How the program is built: by the pinned toolchain, allowed to build `core` for this one crate, as for the server's.
+/// Returns the command that builds the program with the pinned toolchain, which may build `core`
+/// for this crate as for the server's program.
 ///
 /// # Errors
 /// The workspace cannot be read.
@@ -92,15 +93,17 @@ fn object() -> Result<Vec<u8>> {
     })
 }
 
-/// Plays a workload at an interface of the namespace that the thread is in, on which no XDP program may be.
+/// Runs a workload at an interface of the thread's namespace, which must have no XDP program.
 ///
 /// # Errors
-/// The program is not built, does not load, or is not alone; no server answers; or the kernel refused.
+/// The program is not built or does not load, the interface has another program, no server answers,
+/// or the kernel refused.
 pub fn play(workload: &Workload, interface: &str, progress: &mut Progress) -> Result<Report> {
     play_and_tell(workload, interface, progress, || ())
 }
 
-/// The same, and says when the first frame is about to leave: others play then as well.
+/// As [`play`], and calls `begins` before the first frame is sent, so that other workloads can
+/// start.
 ///
 /// # Errors
 /// As [`play`].
@@ -112,23 +115,23 @@ pub fn play_and_tell(
 ) -> Result<Report> {
     check_free(interface)?;
     let mut programs = Programs::load(&object()?, workload)?;
-    // Before anything is asked: a veth gives what its peer sends from XDP only to an XDP program.
+    // Attached first: a veth delivers what its peer sends from XDP only to an XDP program.
     programs.attach(interface)?;
-    let mut port = PacketSocket::open(interface)?;
-    let mut run = Run::new(workload, &mut port)?;
+    let mut socket = PacketSocket::open(interface)?;
+    let mut run = Run::new(workload, &mut socket)?;
     if workload.exchange == Exchange::Renewals {
         run.prepare(progress)?;
     }
     let (acquaintance, addresses) = run.into_parts();
-    drop(port);
+    drop(socket);
     programs.prepare(workload, &acquaintance, &addresses)?;
     begins();
     programs.play(workload, interface, progress)?;
     programs.report(workload, acquaintance.server.identifier)
 }
 
-/// Plays renewals at an interface of the namespace that the thread is in, which all come back as they are:
-/// [`Reflector`] is at the other end, and has this hardware address.
+/// Runs renewals at an interface of the thread's namespace whose peer has a [`Reflector`] and this
+/// hardware address.
 ///
 /// # Errors
 /// As [`play`], or the workload is of another kind.
@@ -141,7 +144,7 @@ pub fn play_reflected(
     workload.check()?;
     ensure!(
         workload.exchange == Exchange::Renewals && workload.relay.is_none(),
-        "what is sent back is an answer to renewals only, on the link: {workload:?}"
+        "a reflector can only answer renewals on the link: {workload:?}"
     );
     check_free(interface)?;
     let mut programs = Programs::load(&object()?, workload)?;
@@ -163,18 +166,18 @@ pub fn play_reflected(
     programs.report(workload, server.identifier)
 }
 
-/// The address of the first client that talks to a reflector, counted from the network's.
+/// Host number of the first client that talks to a reflector.
 const FIRST_REFLECTED: u32 = 256;
 
-/// A program that sends back whatever an interface receives, for as long as this is there.
+/// A program that returns every frame that an interface receives, as long as this exists.
 #[derive(Debug)]
-pub struct Reflector(#[expect(dead_code, reason = "its programs go with it")] Ebpf);
+pub struct Reflector(#[expect(dead_code, reason = "dropping it detaches its programs")] Ebpf);
 
 impl Reflector {
-    /// On an interface of the namespace that the thread is in.
+    /// Attaches the program to an interface of the thread's namespace.
     ///
     /// # Errors
-    /// The program is not built, does not load, or is not alone.
+    /// The program is not built or does not load, or the interface has another program.
     pub fn start(interface: &str) -> Result<Self> {
         check_free(interface)?;
         let mut ebpf = Ebpf::load(&object()?).context("cannot load the generator's object")?;
@@ -197,14 +200,14 @@ struct Programs {
     next: Array<MapData, u64>,
     counts: PerCpuArray<MapData, u64>,
     latencies: PerCpuArray<MapData, u64>,
-    /// A frame as long as any of the clients', for the runs to begin with.
+    /// An initial frame, as long as any of the clients'.
     frame: Vec<u8>,
 }
 
 impl Programs {
-    /// With room for all clients, and without a plan.
+    /// Loads the programs with room for all clients, without a plan.
     fn load(object: &[u8], workload: &Workload) -> Result<Self> {
-        // One more than clients have: for a flood.
+        // One more template than clients have, for a flood.
         let templates = usize::from(workload.shapes) * ASKS + 1;
         let addresses = u32::from(workload.range.hostmask()).saturating_add(1);
         let mut ebpf = EbpfLoader::new()
@@ -231,7 +234,7 @@ impl Programs {
         })
     }
 
-    /// Tells the programs what to send and to whom. From here on user space hears no answers.
+    /// Tells the programs what to send and to whom. From now on user space receives no answers.
     fn prepare(
         &mut self,
         workload: &Workload,
@@ -253,24 +256,25 @@ impl Programs {
             self.clients.set(index, client, 0)?;
         }
         let [first, ..] = templates else {
-            bail!("there is no frame to be sent");
+            bail!("there is no frame to send");
         };
         let frame = first.octets.get(..usize::from(first.len));
-        self.frame = frame.context("a frame is longer than it may be")?.to_vec();
+        self.frame = frame
+            .context("a frame exceeds the maximum length")?
+            .to_vec();
         self.plan = plan(workload, acquaintance)?;
         self.set(|_| ())
     }
 
-    /// Never in another program's place.
+    /// Attaches the program, never in place of another.
     fn attach(&mut self, interface: &str) -> Result<()> {
         let follow = program(&mut self.ebpf, FOLLOW)?;
-        follow
-            .attach(interface, XdpMode::Driver)
-            .with_context(|| {
-                format!(
-                    "cannot attach to {interface}: its driver must know XDP, and no other program may be there"
-                )
-            })?;
+        follow.attach(interface, XdpMode::Driver).with_context(|| {
+            format!(
+                "cannot attach to {interface}: its driver must support XDP, and there must \
+                     be no other program"
+            )
+        })?;
         Ok(())
     }
 
@@ -312,7 +316,7 @@ impl Programs {
             }
             Drive::Open | Drive::Storm => self.flood(workload, &source, progress)?,
         }
-        // Nothing begins any more.
+        // No more exchanges begin.
         self.set(|plan| plan.limit = 0)?;
         self.settle()
     }
@@ -321,11 +325,11 @@ impl Programs {
         let emit = self
             .ebpf
             .program(EMIT)
-            .context("there is no such program")?;
+            .context("the object has no such program")?;
         Ok(emit.try_into()?)
     }
 
-    /// The first frames come from here; all others from the answers to them.
+    /// The first frames are sent from here, all others in response to answers.
     fn close_loop(
         &self,
         workload: &Workload,
@@ -352,17 +356,18 @@ impl Programs {
                 if counts.begun >= self.plan.limit {
                     return Ok(());
                 }
-                // All that was under way is lost.
+                // All exchanges in flight are lost.
                 source.emit(emit, in_flight)?;
                 since = Instant::now();
             }
         }
     }
 
-    /// All frames come from one long call, which takes 25 ms to begin.
+    /// All frames are sent by one long system call, which takes 25 ms to begin.
     fn flood(&self, workload: &Workload, source: &Source, progress: &mut Progress) -> Result<()> {
         let emit = self.emitter()?;
-        // Without pace each run makes a frame, with it some only find out that it is too early.
+        // Without an interval each run sends a frame; with one, some runs only find that it is too
+        // early.
         let runs = if self.plan.interval_ns == 0 {
             u32::try_from(self.plan.limit).unwrap_or(u32::MAX)
         } else {
@@ -382,7 +387,7 @@ impl Programs {
                 thread::sleep(TICK / 10);
             }
             let Ok(sent) = sender.join() else {
-                bail!("the thread that emits has panicked");
+                bail!("the emitting thread panicked");
             };
             watched.and(sent)
         })
@@ -420,7 +425,7 @@ impl Programs {
         Ok(())
     }
 
-    /// Since the first exchange began.
+    /// Returns the time since the first exchange began.
     fn elapsed_ns(&self) -> Result<u64> {
         let first_ns = self.next.get(&word::FIRST_NS, 0)?;
         let now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
@@ -457,7 +462,7 @@ impl Programs {
             ..Counts::default()
         };
         if self.plan.follow == 0 && self.plan.begin == Ask::Discover as u32 {
-            // An OFFER is all that is asked for.
+            // The exchange ends with the OFFER.
             counts.completed = counts.offers;
         }
         counts.unfinished = counts.begun.saturating_sub(counts.ended());
@@ -479,15 +484,15 @@ impl Programs {
     }
 }
 
-/// Frames that come from nowhere, as if an interface had received them.
+/// Emits frames as if an interface had received them.
 struct Source {
-    /// As long as any of the clients' frames may be: each run makes it its own.
+    /// As long as any of the clients' frames; each run overwrites it.
     frame: Vec<u8>,
     ifindex: u32,
 }
 
 impl Source {
-    /// Runs the program so often, or until a signal comes.
+    /// Runs the program a number of times, or until a signal arrives.
     fn emit(&self, emit: &Xdp, runs: u32) -> Result<()> {
         let context = XdpMd {
             data_end: u32::try_from(self.frame.len())?,
@@ -508,7 +513,9 @@ impl Source {
             {
                 Ok(())
             }
-            Err(error) => Err(error).context("the kernel runs no program over live frames"),
+            Err(error) => {
+                Err(error).context("the kernel does not support running a program over live frames")
+            }
         }
     }
 }
@@ -533,7 +540,7 @@ fn is_over(workload: &Workload, elapsed_ns: u64) -> bool {
 fn plan(workload: &Workload, acquaintance: &Acquaintance) -> Result<Plan> {
     let population = acquaintance.population;
     let Some([template, ..]) = acquaintance.templates.first() else {
-        bail!("there is no frame to be sent");
+        bail!("there is no frame to send");
     };
     let range: Ipv4Net = workload.range;
     let rate = workload.limits.per_second;
@@ -575,10 +582,10 @@ fn take<T: TryFrom<Map, Error = MapError>>(ebpf: &mut Ebpf, name: &str) -> Resul
     let map = ebpf
         .take_map(name)
         .with_context(|| format!("the generator's object has no map {name}"))?;
-    T::try_from(map).with_context(|| format!("the map {name} is of another kind"))
+    T::try_from(map).with_context(|| format!("the map {name} has another type"))
 }
 
-/// Has [`INTERRUPT`] end a call, and nothing else.
+/// Makes [`INTERRUPT`] end a system call and have no other effect.
 fn interruptible() -> Result<()> {
     extern "C" fn nothing(_signal: libc::c_int) {}
     let action = SigAction::new(
@@ -586,14 +593,14 @@ fn interruptible() -> Result<()> {
         SaFlags::empty(),
         SigSet::empty(),
     );
-    // SAFETY: the handler does nothing, which may be done at any time.
+    // SAFETY: the handler does nothing, which is safe at any time.
     unsafe { sigaction(INTERRUPT, &action) }.context("cannot handle a signal")?;
     Ok(())
 }
 
 /// Sends [`INTERRUPT`] to a thread of this process.
 fn interrupt(thread: Pid) -> Result<()> {
-    // SAFETY: numbers only; to send a signal that is handled by doing nothing harms no thread.
+    // SAFETY: all arguments are numbers, and a signal whose handler does nothing harms no thread.
     let result = unsafe {
         libc::syscall(
             libc::SYS_tgkill,
@@ -603,21 +610,23 @@ fn interrupt(thread: Pid) -> Result<()> {
         )
     };
     match Errno::result(result) {
-        // It has come back meanwhile.
+        // The thread has returned meanwhile.
         Ok(_) | Err(Errno::ESRCH) => Ok(()),
-        Err(error) => Err(error).context("cannot interrupt the thread that emits"),
+        Err(error) => Err(error).context("cannot interrupt the emitting thread"),
     }
 }
 
+/// Checks that an interface has no XDP program.
+///
 /// # Errors
-/// There is a program already, which nobody here has put there.
+/// It has one, which was not attached here.
 fn check_free(interface: &str) -> Result<()> {
     let arguments = ["-json", "link", "show", "dev", interface];
     let json = command::read(&mut command("ip", arguments))?;
     let links: serde_json::Value = serde_json::from_str(&json)?;
     ensure!(
         links.get(0).is_none_or(|link| link.get("xdp").is_none()),
-        "--kernel: there is an XDP program on {interface} already, and it stays there; leave out --kernel"
+        "--kernel: {interface} has an XDP program, which is left in place; leave out --kernel"
     );
     Ok(())
 }

@@ -13,8 +13,8 @@ use super::tree;
 /// What the tools may import of the product: what both speak, and never what decides.
 const SPOKEN: [&str; 4] = ["dhcp-common", "dhcp-model", "dhcp-config", "dhcp-control"];
 
-/// Each crate, and the crates of the workspace that it may import outside of its tests. The tools, whose
-/// names begin with `xtask`, may import each other and [`SPOKEN`].
+/// Each crate, and the crates of the workspace that it may import outside of its tests. The tools,
+/// whose names begin with `xtask`, may import each other and [`SPOKEN`].
 const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("dhcp-common", &[]),
     ("dhcp-ebpf", &["dhcp-common"]),
@@ -235,7 +235,8 @@ impl Workspace {
             .filter(|(name, _)| self.packages.contains_key(*name))
     }
 
-    /// Returns the crates that one is built from, itself among them; with its own tests, if asked for.
+    /// Returns the crates that one is built from, itself among them; with its own tests, if asked
+    /// for.
     fn closure<'a>(&'a self, name: &'a str, with_tests: bool) -> BTreeSet<&'a str> {
         let mut found = BTreeSet::from([name]);
         let mut open = vec![(name, with_tests)];

@@ -1,12 +1,12 @@
-//! INIT-REBOOT: a client comes back with an address.
+//! INIT-REBOOT: a client returns with an address.
 
 use std::net::Ipv4Addr;
 
 use anyhow::Result;
 use dhcp_common::wire::{message_type::REQUEST, option};
-use xtask_lab::raw::Path;
+use xtask_lab::wire::Path;
 
-use super::{Case, tell, tell_only};
+use super::case::{Case, tell, tell_only};
 use crate::answers::{
     plan::{BEHIND, ELSEWHERE, LAN, Setting},
     player::Player,
@@ -41,7 +41,8 @@ pub(super) const CASES: &[Case] = &[
         setting: Setting::Plain,
         play: elsewhere,
         reason: Some(
-            "Silence is for addresses of the right network; that this one cannot be used there is plain whoever leased it (RFC 2131 §4.3.2: SHOULD send NAK).",
+            "Silence is for addresses of the right network; that this one cannot be used there \
+             is known whoever leased it (RFC 2131 §4.3.2: SHOULD send NAK).",
         ),
     },
     Case {
@@ -87,7 +88,7 @@ fn elsewhere_relayed(player: &mut Player) -> Result<String> {
         vec![
             answer.flags(),
             answer.echo(option::RELAY_INFO),
-            answer.place(option::RELAY_INFO),
+            answer.position(option::RELAY_INFO),
         ]
     }))
 }

@@ -1,4 +1,4 @@
-//! The servers that one moves in from, each with its own configuration and file of leases.
+//! DHCP servers to migrate from, each with its own configuration and lease file.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -14,7 +14,7 @@ use super::{
 const LONGEST_START: Duration = Duration::from_secs(10);
 const LONGEST_STOP: Duration = Duration::from_secs(10);
 
-/// Which server.
+/// A kind of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Dnsmasq,
@@ -31,7 +31,7 @@ impl Kind {
         }
     }
 
-    /// What `xdhcpd import` and `convert` call it.
+    /// Returns the name that `xdhcpd import` and `convert` use.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Dnsmasq => "dnsmasq",
@@ -41,17 +41,17 @@ impl Kind {
     }
 }
 
-/// A server that runs, serving 10.77.0.100 to 10.77.0.199.
+/// A running server that serves 10.77.0.100 to 10.77.0.199.
 #[derive(Debug)]
-pub struct Former {
+pub struct MigrationSource {
     kind: Kind,
     process: Process,
     pub config: PathBuf,
     pub leases: PathBuf,
 }
 
-impl Former {
-    /// Writes its configuration, starts it, and waits until it is serving.
+impl MigrationSource {
+    /// Writes the server's configuration, starts it, and waits until it serves.
     ///
     /// # Errors
     /// It ended, or is not ready in time.
@@ -134,7 +134,7 @@ impl Former {
         })
     }
 
-    /// Ends it as a service is ended.
+    /// Stops the server as an init system does.
     ///
     /// # Errors
     /// It does not end.

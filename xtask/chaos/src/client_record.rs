@@ -1,4 +1,4 @@
-//! What a client has done and been told, and until when its address must be on disk.
+//! What a client has sent and received, and until when its lease must be on disk.
 
 use std::{collections::VecDeque, fmt::Write as _, net::Ipv4Addr, time::Duration};
 
@@ -9,10 +9,10 @@ use super::{
     exchange::Claim,
 };
 
-/// What the controller has at most to commit a horizon that the kernel has asked for.
+/// Longest time in which the controller commits a horizon that the kernel has asked for.
 const EXTENSION: Duration = Duration::from_secs(1);
 
-/// Messages of one client that are told with a violation.
+/// Messages of a client that a violation reports.
 const MAX_REMEMBERED: usize = 12;
 
 /// A message that passed.
@@ -24,24 +24,24 @@ struct Note {
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct Standing {
-    /// When it last gave an address up.
+pub struct ClientRecord {
+    /// When the client last gave an address up.
     given_up: Option<Moment>,
-    /// When it was last acknowledged a lease that it could use.
+    /// When the client was last acknowledged a usable lease.
     acknowledged: Option<Moment>,
-    /// Whether the server may know of a lease of it.
+    /// Whether the server may know of a lease of this client.
     is_known: bool,
-    /// Its first REQUEST since the server has known nothing of it.
+    /// The client's first REQUEST since the server has known nothing of it.
     unknown_since: Option<Moment>,
-    /// Until when its address is on disk, at least.
+    /// Until when the client's lease is on disk, at least.
     horizon: Moment,
-    /// When an ACK came, and the horizon that follows if nothing happened to the server just then.
+    /// Time of each ACK, and the horizon that follows from it if there was no fault then.
     extensions: Vec<(Moment, Moment)>,
     last: VecDeque<Note>,
 }
 
-impl Standing {
-    /// A message of it, or to it, passes.
+impl ClientRecord {
+    /// Records a message from or to the client.
     pub fn note(&mut self, message: &Message, kind: MessageType, at: Moment) {
         if self.last.len() == MAX_REMEMBERED {
             self.last.pop_front();
@@ -53,7 +53,7 @@ impl Standing {
         self.last.push_back(Note { at, kind, address });
     }
 
-    /// What passed last, in seconds before a time.
+    /// Describes the last messages, in seconds before a time.
     pub fn history(&self, at: Moment) -> String {
         let mut text = String::new();
         for note in &self.last {
@@ -67,7 +67,7 @@ impl Standing {
         text
     }
 
-    /// It sends a REQUEST, or a DISCOVER. Until when its address is on disk, at least.
+    /// Records a DISCOVER or REQUEST. Returns until when the client's lease is on disk, at least.
     pub fn asks(&mut self, is_discover: bool, at: Moment, conditions: &Conditions) -> Moment {
         self.promote(at, conditions);
         if !is_discover && !self.is_known {
@@ -76,8 +76,8 @@ impl Standing {
         self.horizon
     }
 
-    /// It is acknowledged a lease until a time; one that is new, and not only to the client, is on disk for so
-    /// many lease times more (`horizon-leases`) before it is told.
+    /// Records an ACK for a lease until `until`. A lease that is new to the server, and not only to
+    /// the client, is committed for `horizon-leases` more lease times before the ACK is sent.
     pub fn is_acknowledged(
         &mut self,
         at: Moment,
@@ -92,11 +92,12 @@ impl Standing {
         }
         self.is_known = true;
         self.acknowledged = Some(at);
-        // Whatever is granted, one lease time more is on disk, or soon will be.
+        // Whatever is granted, one more lease time is on disk or will be soon.
         self.extensions.push((at, until + lease_time));
     }
 
-    /// It gives its address up. Where nobody hears that the lease goes on as it was.
+    /// Records that the client gives its address up. If the server does not receive this, the lease
+    /// remains.
     pub fn gives_up(&mut self, at: Moment, conditions: &Conditions) {
         *self = Self {
             given_up: Some(at),
@@ -115,7 +116,7 @@ impl Standing {
         self.acknowledged.is_some_and(|ack| ack >= at)
     }
 
-    /// Takes over what horizons have been extended by now.
+    /// Applies the extensions of the horizon that are committed by now.
     fn promote(&mut self, now: Moment, conditions: &Conditions) {
         let Self {
             extensions,
