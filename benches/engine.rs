@@ -33,7 +33,8 @@ impl Bench {
         bench
     }
 
-    /// DISCOVER, OFFER, REQUEST, commit, ACK. Returns the address.
+    /// Leases an address to a new client: DISCOVER, OFFER, REQUEST, commit, ACK. Returns the
+    /// address.
     fn new_client(&mut self) -> Ipv4Addr {
         let n = self.next_client;
         self.next_client += 1;
@@ -47,7 +48,7 @@ impl Bench {
         leased
     }
 
-    /// Carries a message through, and returns `yiaddr` of the reply.
+    /// Handles a message with all its effects. Returns `yiaddr` of the reply.
     fn message(&mut self, request: &RequestFrame) -> Option<Ipv4Addr> {
         let now = Nanos(1_000_000_000_000);
         let ingress = Ingress {
@@ -107,7 +108,7 @@ fn engine(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("renewal", leases), |bencher| {
             bencher.iter(|| {
                 n = (n + 7919) % leases;
-                // Addresses are given out in ascending order.
+                // Addresses are leased in ascending order.
                 let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 1, 0, 0)) + n);
                 let renewal = RequestFrame::new(fleet::mac(n), message_type::REQUEST).with(|r| {
                     r.ciaddr = address;
@@ -122,7 +123,7 @@ fn engine(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Taking an address and giving it back costs the same at any fill.
+/// Measures taking an address and giving it back, which takes the same time at any fill.
 fn pool(criterion: &mut Criterion) {
     const SIZE: u32 = 1 << 20;
     let first = u32::from(Ipv4Addr::new(10, 16, 0, 0));

@@ -220,7 +220,7 @@ fn short(file: &str) -> String {
     let file = file.strip_suffix(".rs").unwrap_or(file);
     let parts = file.strip_suffix("/mod").unwrap_or(file).split('/').skip(1);
     let mut parts: Vec<_> = parts
-        .filter(|part| !matches!(*part, "src" | "tests" | "fixtures" | "xtask"))
+        .filter(|part| !matches!(*part, "src" | "tests" | "testkit" | "fixtures" | "xtask"))
         .collect();
     parts.dedup();
     parts.join("/")

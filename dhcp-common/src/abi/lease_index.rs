@@ -1,108 +1,84 @@
-//! Where a client's binding stands in `LEASES`.
+//! Where a client's binding is in `LEASES`.
 //!
-//! The map is an array, and a hash table only by what its two sides agree on here: a client's keyed digest
-//! says in which bucket its binding is looked for first, and the next ones follow. A slot is a place in that
-//! array, and the same place in `GRANTS`; so that whoever has the digest asks memory for both at once, and
-//! waits once. A hash map of the kernel takes four or five waits, one after the other.
+//! The map is an array, and a hash table only by convention: a client's keyed digest names the
+//! bucket where the search begins, and the next buckets follow. A slot is an index into the cells
+//! of that array and, with the same number, into `GRANTS`, so both can be fetched from memory at
+//! once. A lookup in a hash map of the kernel waits for memory four or five times, one after the
+//! other.
 
 use core::ops::Range;
 
-use super::{Binding, ClientKey};
-use crate::fingerprint::{Fingerprint, KEY_WORDS};
+use super::{binding::Binding, digest::ClientDigest};
 
 /// Bindings in a bucket.
 pub const WAYS: u32 = 4;
 
-/// Buckets that a binding may stand in, from its home on. Of a table in which all leases are in use nine
-/// in ten are in the first, and none in a million beyond this many.
+/// Buckets where a binding may be, from its home on. In a table whose leases are all in use nine in
+/// ten bindings are in the first one, and not one in a million is beyond the last.
 pub const PROBES: u32 = 32;
 
-/// Buckets that are the home of some client, for so many leases: three places for every two of them.
+/// Returns the number of home buckets for `max_leases` leases: three cells for every two leases.
 pub const fn lease_homes(max_leases: u32) -> u32 {
-    let places = max_leases as u64 * 3 / 2;
-    let homes = places.div_ceil(WAYS as u64);
+    let cells = max_leases as u64 * 3 / 2;
+    let homes = cells.div_ceil(WAYS as u64);
     if homes == 0 { 1 } else { homes as u32 }
 }
 
-/// Entries of `LEASES` for so many leases. Those behind the last home take what it has no room for.
+/// Returns the entries of `LEASES` for `max_leases` leases. Those after the last home bucket take
+/// what that has no room for.
 pub const fn lease_buckets(max_leases: u32) -> u32 {
     lease_homes(max_leases) + PROBES - 1
 }
 
-/// Entries of `GRANTS` and of `CLIENTS` for so many leases.
+/// Returns the entries of `GRANTS` and of `CLIENTS` for `max_leases` leases.
 pub const fn lease_slots(max_leases: u32) -> u32 {
     lease_buckets(max_leases) * WAYS
 }
 
-/// A client's key, hashed with the key of the fingerprints. Two clients have the same one with a probability
-/// of about 2^-62, see [`crate::fingerprint`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClientDigest {
-    lanes: [u64; 2],
-}
-
 impl ClientDigest {
-    #[inline(always)]
-    pub fn new(client: &ClientKey, key: &[u64; KEY_WORDS]) -> Self {
-        let mut fingerprint = Fingerprint::default();
-        fingerprint.mix(client.scope, [key[0], key[1]]);
-        fingerprint.mix(client.id[0], [key[1], key[2]]);
-        // Most are known by so few octets that the other words, which are zero, need not be looked at.
-        if client.id_len() > 8 {
-            fingerprint.mix(client.id[1], [key[2], key[3]]);
-            fingerprint.mix(client.id[2], [key[3], key[4]]);
-            fingerprint.mix(client.id[3], [key[4], key[5]]);
-        }
-        Self {
-            lanes: fingerprint.finish(),
-        }
-    }
-
-    /// Of [`Cell::tag`].
+    /// Returns the tag of the client's cell, see [`Cell::tag`].
     #[inline(always)]
     pub const fn tag(self) -> u64 {
-        (self.lanes[1] & !Cell::PASSED) | Cell::IN_USE
+        (self.lanes()[1] & !Cell::PASSED) | Cell::IN_USE
     }
 
-    /// The first bucket to look into.
+    /// Returns the bucket where the search begins.
     #[inline(always)]
     pub const fn home(self, homes: u32) -> u32 {
         const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mixed = (self.lanes[0] ^ self.lanes[0] >> 32).wrapping_mul(ODD);
+        let mixed = (self.lanes()[0] ^ self.lanes()[0] >> 32).wrapping_mul(ODD);
         (((mixed >> 32) * homes as u64) >> 32) as u32
     }
 
-    /// The slots that the client's binding may have; of those that are free the first one is to be taken.
+    /// Returns the slots that the client's binding may have. The first free one is to be taken.
     pub const fn slots(self, homes: u32) -> Range<u32> {
         let first = self.home(homes) * WAYS;
         first..first + PROBES * WAYS
     }
-
-    pub(super) const fn lanes(self) -> [u64; 2] {
-        self.lanes
-    }
 }
 
-/// One place of a bucket: a binding, and whose it is. It fills a cache line.
+/// A slot of a bucket: a binding and the tag of its client. It fills a cache line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Cell {
-    /// [`ClientDigest::tag`], or zero where there is none; the first one of a bucket has
+    /// [`ClientDigest::tag`], or zero in a free cell. The first one of a bucket may have
     /// [`Cell::PASSED`] as well.
     pub tag: u64,
     pub binding: Binding,
 }
 
 impl Cell {
-    /// In the first tag of a bucket: clients that found it full have looked further.
+    /// Set in the first tag of a bucket that was full, so that searches continue with the next.
     pub const PASSED: u64 = 1;
     const IN_USE: u64 = 2;
 
+    /// Returns whether a tag is that of a client.
     #[inline(always)]
     pub const fn is_of(tag: u64, digest: ClientDigest) -> bool {
         tag & !Self::PASSED == digest.tag()
     }
 
+    /// Returns whether the cell holds a binding.
     pub const fn is_in_use(&self) -> bool {
         self.tag & Self::IN_USE != 0
     }
@@ -122,6 +98,7 @@ mod tests {
     use std::{vec, vec::Vec};
 
     use super::*;
+    use crate::{abi::client::ClientKey, fingerprint::KEY_WORDS};
 
     fn key() -> [u64; KEY_WORDS] {
         core::array::from_fn(|i| {
