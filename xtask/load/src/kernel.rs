@@ -1,5 +1,6 @@
-//! Runs a workload with clients in the kernel: builds `xtask/load-ebpf`, finds the server and sets the
-//! clients up. [`programs`] loads the programs and reads their counters, [`emitter`] runs one of them.
+//! Runs a workload with clients in the kernel: builds `xtask/load-ebpf`, finds the server and sets
+//! the clients up. [`programs`] loads the programs and reads their counters, [`emitter`] runs one
+//! of them.
 
 use std::{net::Ipv4Addr, path::PathBuf, process::Command};
 
