@@ -2,6 +2,8 @@
 //!
 //! [`run`] is the wiring; [`controller`] is the loop in which the controller spends its life. Everything
 //! that may refuse is asked before anything changes for a program that is answering already.
+//!
+//! To read on: `dhcp-user/engine/src/policy/protocol.rs`, the one dispatch over message and state.
 
 mod controller;
 pub mod links;

@@ -1,7 +1,7 @@
 //! A controller with a million leases: how soon it answers after a start, what memory it takes, and what its clients
 //! notice when half of the leases end in one go or when very many are renewed near their horizons.
 //!
-//! `cargo test --release -p dhcp-user --test million -- --ignored --nocapture` prints the figures.
+//! `cargo test --release -p xdhcpd --test million -- --ignored --nocapture` prints the figures.
 
 #![allow(clippy::unwrap_used)]
 
