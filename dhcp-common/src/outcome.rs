@@ -136,7 +136,7 @@ outcomes! {
         /// ACK in REBINDING.
         AckedRebinding = "acked_rebinding";
         /// NAK to a client whose lease was revoked.
-        NakSent = "naked";
+        NakSent = "nak";
     }
     Slow {
         /// The fast path is switched off.
