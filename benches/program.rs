@@ -117,7 +117,7 @@ const CASES: &[Case] = &[
     ),
     Case {
         state: BindingState::Revoked,
-        ..case("nak", renewal, Outcome::Naked)
+        ..case("nak", renewal, Outcome::NakSent)
     },
     case("slow", stranger, Outcome::UnknownClient),
     case("dropped", without_cookie, Outcome::BadCookie),

@@ -136,7 +136,7 @@ outcomes! {
         /// ACK in REBINDING.
         AckedRebinding = "acked_rebinding";
         /// NAK to a client whose lease was revoked.
-        Naked = "naked";
+        NakSent = "nak";
     }
     Slow {
         /// The fast path is switched off.
@@ -266,7 +266,7 @@ mod tests {
         for (outcome, number) in [
             (Outcome::NotDhcp, 0),
             (Outcome::Offered, 3),
-            (Outcome::Naked, 8),
+            (Outcome::NakSent, 8),
             (Outcome::SlowOnly, 9),
             (Outcome::Torn, 32),
             (Outcome::Truncated, 33),
@@ -278,8 +278,8 @@ mod tests {
 
     #[test]
     fn answers_and_silences_count_as_the_outcome_of_their_name() {
-        assert_eq!(Outcome::from(Answer::Naked), Outcome::Naked);
-        assert_eq!(Answer::Naked as u32, Outcome::Naked as u32);
+        assert_eq!(Outcome::from(Answer::NakSent), Outcome::NakSent);
+        assert_eq!(Answer::NakSent as u32, Outcome::NakSent as u32);
         for silence in [Silence::BootReply, Silence::Torn, Silence::BadMeta] {
             let outcome = Outcome::from(silence);
             assert_eq!(silence as u32, outcome as u32, "{silence:?}");

@@ -29,7 +29,7 @@ pub struct Decision<'a> {
 impl Decision<'_> {
     #[inline(always)]
     pub fn is_nak(&self) -> bool {
-        matches!(self.answer, Answer::Naked)
+        matches!(self.answer, Answer::NakSent)
     }
 }
 
@@ -210,7 +210,7 @@ fn template<'a, T: Tables>(
 fn nak<'a, T: Tables>(binding: &Binding, tables: &'a T) -> Result<Decision<'a>, Silence> {
     let key = TemplateKey::new([0; 2], binding.profile, message_type::NAK);
     Ok(Decision {
-        answer: Answer::Naked,
+        answer: Answer::NakSent,
         template: tables.template(&key).ok_or(Silence::NoTemplate)?,
         ciaddr: Be32::new(0),
         yiaddr: Be32::new(0),

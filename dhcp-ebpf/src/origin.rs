@@ -12,7 +12,7 @@ use dhcp_common::{
 
 use crate::{
     packet::{Options, Packet},
-    scratch::{Digest, Scratch, Span},
+    scratch::{OptionDigest, Scratch, Span},
     verifier::{Rounds, opaque, repeat},
 };
 
@@ -62,10 +62,10 @@ fn has_gone_past_the_relay(packet: &Packet) -> bool {
 /// Returns the digest of an option, as [`fingerprint::of_option`] does.
 #[inline(always)]
 fn digest(span: Span, key: &[u64; KEY_WORDS], scratch: &mut Scratch) -> u64 {
-    scratch.digest = Digest {
+    scratch.digest = OptionDigest {
         offset: span.offset,
         left: span.len,
-        ..Digest::default()
+        ..OptionDigest::default()
     };
     repeat(
         MAX_ROUNDS,
@@ -81,7 +81,7 @@ fn digest(span: Span, key: &[u64; KEY_WORDS], scratch: &mut Scratch) -> u64 {
 struct DigestWalk<'a> {
     options: &'a Options,
     key: &'a [u64; KEY_WORDS],
-    digest: &'a mut Digest,
+    digest: &'a mut OptionDigest,
 }
 
 impl Rounds for DigestWalk<'_> {

@@ -16,7 +16,7 @@ pub struct Scratch {
     /// Memory for `verifier::forgotten`.
     pub number: usize,
     /// Memory for the digest of option 82.
-    pub digest: Digest,
+    pub digest: OptionDigest,
     /// The client that sent the request, once it is known.
     pub client: ClientKey,
 }
@@ -75,7 +75,7 @@ impl Walk {
 
 /// A digest of one option that is being computed.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Digest {
+pub struct OptionDigest {
     pub(crate) offset: usize,
     pub(crate) left: usize,
     /// Position of the next word.
