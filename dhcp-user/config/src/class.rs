@@ -17,8 +17,8 @@ use super::{
 const MAX_CLASSES: usize = Classes::BITS as usize;
 /// Conditions inside conditions.
 const MAX_DEPTH: u32 = 8;
-/// Conditions on where a request comes from, in all classes: as many as bits in a
-/// [`Marks`](super::Classes).
+/// Conditions on where a request comes from, in all classes: the bits of the engine's
+/// `OriginMatches`.
 const MAX_OF_ORIGIN: usize = u64::BITS as usize;
 
 /// The classes of a file, and which bit each name has.

@@ -64,11 +64,11 @@ pub fn agree(
     let mut sides = informed(world, now, request);
     // The engine goes first, for it publishes the answer to a new shape; all else is as it was before.
     let mut tables = sides.tables.clone();
-    let standings = sides.standings();
+    let lease_views = sides.lease_views();
     let store = sides.store.clone();
     let answers = sides.answers_to(octets);
     tables.templates.clone_from(&sides.tables.templates);
-    let is_unchanged = sides.standings() == standings && sides.store == store;
+    let is_unchanged = sides.lease_views() == lease_views && sides.store == store;
 
     let told_to_ask = tables.clone();
     let (outcome, frame) = run(&mut tables, program.as_deref_mut(), octets)?;

@@ -49,7 +49,7 @@ pub struct Snapshot {
 }
 
 /// A lease, as far as an answer may depend on it.
-pub type Standing = (Ipv4Addr, ClientKey, LeaseState, Nanos, Nanos);
+pub type LeaseView = (Ipv4Addr, ClientKey, LeaseState, Nanos, Nanos);
 
 struct KernelSide<'a>(&'a HostTables);
 
@@ -251,8 +251,8 @@ impl Sides {
     }
 
     /// All that the engine holds, in order.
-    pub fn standings(&self) -> Vec<Standing> {
-        let mut standings: Vec<_> = self
+    pub fn lease_views(&self) -> Vec<LeaseView> {
+        let mut lease_views: Vec<_> = self
             .leases
             .iter()
             .map(|lease| {
@@ -266,8 +266,8 @@ impl Sides {
                 )
             })
             .collect();
-        standings.sort_unstable_by_key(|(address, ..)| *address);
-        standings
+        lease_views.sort_unstable_by_key(|(address, ..)| *address);
+        lease_views
     }
 
     pub fn state(&self, address: Ipv4Addr) -> Option<LeaseState> {
