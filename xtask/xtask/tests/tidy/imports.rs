@@ -148,7 +148,8 @@ struct Package {
 }
 
 impl Package {
-    /// Returns whether one of these features, or one behind them, switches an optional dependency on.
+    /// Returns whether one of these features, or one behind them, switches an optional dependency
+    /// on.
     fn activates(&self, dependency: &str, features: &BTreeSet<&str>) -> bool {
         let mut open: Vec<&str> = features.iter().copied().collect();
         let mut seen = BTreeSet::new();
