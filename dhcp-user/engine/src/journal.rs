@@ -49,6 +49,8 @@ pub enum Purpose {
     Command {
         id: CommandId,
         was: LeaseState,
+        /// Whether the store may have it from an earlier commit.
+        is_in_doubt: bool,
         horizon: Nanos,
     },
 }

@@ -1,6 +1,6 @@
 //! Commands of an operator: those about one address are carried out one after the other.
 
-use super::{Context, Engine};
+use super::{Context, Engine, commands::Waiting};
 use crate::{
     effect::{Command, CommandId, CommandOutcome},
     policy::commands,
@@ -19,7 +19,12 @@ impl Engine {
             let address = command.address();
             match commands::decide(self.view(cx), command, address) {
                 Some((event, was)) => {
-                    self.commands.wait(address, id, was);
+                    let waiting = Waiting {
+                        id,
+                        was,
+                        is_in_doubt: false,
+                    };
+                    self.commands.wait(address, waiting);
                     self.step(address, event, cx);
                 }
                 None => {

@@ -16,11 +16,20 @@ use crate::{
 pub struct Commands {
     /// Addresses with a command in progress, and the commands that wait for its end.
     queues: HashMap<Ipv4Addr, VecDeque<(CommandId, Command)>>,
-    /// Commands that wait for a fence or a commit, and the state that one which fails leads back
-    /// to.
-    waiting: HashMap<Ipv4Addr, (CommandId, LeaseState)>,
+    /// Commands that wait for a fence or a commit.
+    waiting: HashMap<Ipv4Addr, Waiting>,
     /// Commands whose turn has come.
     ready: VecDeque<(CommandId, Command)>,
+}
+
+/// A command that waits for a fence or a commit.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiting {
+    pub id: CommandId,
+    /// The state that a commit which fails leads back to.
+    pub was: LeaseState,
+    /// Whether the store may have it from an earlier commit, so that nothing leads back any more.
+    pub is_in_doubt: bool,
 }
 
 impl Commands {
@@ -38,9 +47,9 @@ impl Commands {
 
     /// Notes that a command waits for a fence or a commit; later ones about its address wait for
     /// it.
-    pub fn wait(&mut self, address: Ipv4Addr, id: CommandId, was: LeaseState) {
+    pub fn wait(&mut self, address: Ipv4Addr, command: Waiting) {
         self.queues.entry(address).or_default();
-        self.waiting.insert(address, (id, was));
+        self.waiting.insert(address, command);
     }
 
     pub fn is_waiting(&self, address: Ipv4Addr) -> bool {
@@ -48,7 +57,7 @@ impl Commands {
     }
 
     /// Removes and returns the command that waits.
-    pub fn take(&mut self, address: Ipv4Addr) -> Option<(CommandId, LeaseState)> {
+    pub fn take(&mut self, address: Ipv4Addr) -> Option<Waiting> {
         self.waiting.remove(&address)
     }
 

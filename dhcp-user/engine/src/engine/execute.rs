@@ -6,7 +6,7 @@ use dhcp_common::abi::{BindingState, ClientKey};
 use dhcp_model::{Change, Record, RecordState};
 use smallvec::smallvec;
 
-use super::{Context, Engine};
+use super::{Context, Engine, commands::Waiting};
 use crate::{
     counters::Counter,
     effect::{CommandOutcome, Effect},
@@ -218,12 +218,22 @@ impl Engine {
             LeaseState::Revoked => RecordState::Revoked,
             _ => return,
         };
-        let Some((id, was)) = self.commands.take(address) else {
+        let Some(command) = self.commands.take(address) else {
             // An entry of an earlier run, or one that was closed: nothing has changed but the map.
             return self.publish(address, cx);
         };
         let horizon = held.expires;
-        let purpose = Purpose::Command { id, was, horizon };
+        let Waiting {
+            id,
+            was,
+            is_in_doubt,
+        } = command;
+        let purpose = Purpose::Command {
+            id,
+            was,
+            is_in_doubt,
+            horizon,
+        };
         if let Some(record) = self.table.record(address, state, horizon, horizon) {
             self.commit_one(address, put(record), purpose, cx);
         }
@@ -306,8 +316,8 @@ impl Engine {
         outcome: CommandOutcome,
         cx: &mut Context<'_>,
     ) {
-        if let Some((id, _)) = self.commands.take(address) {
-            self.answer_operator(id, outcome, cx);
+        if let Some(command) = self.commands.take(address) {
+            self.answer_operator(command.id, outcome, cx);
             self.commands.finish(address);
         }
     }

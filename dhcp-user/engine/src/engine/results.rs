@@ -4,10 +4,10 @@ use std::net::Ipv4Addr;
 
 use dhcp_model::{Applied, CommitError, Nanos, Ticket};
 
-use super::{Context, Engine};
+use super::{Context, Engine, commands::Waiting};
 use crate::{
     counters::Counter,
-    effect::{CommandId, CommandOutcome, FenceId},
+    effect::{CommandOutcome, FenceId},
     journal::{Item, Purpose, Verdict},
     lease_table::{EndReason, Event, LeaseState},
     policy::Requester,
@@ -66,12 +66,29 @@ impl Engine {
         use Verdict as V;
         let address = item.address;
         match (item.purpose, verdict) {
-            (Purpose::Command { id, was, horizon }, _) => {
+            (
+                Purpose::Command {
+                    id,
+                    was,
+                    is_in_doubt,
+                    horizon,
+                },
+                _,
+            ) => {
                 if verdict == V::Done {
                     // It is on disk even if something else has been asked for since.
                     self.table.set_horizon(address, horizon);
                 }
-                let command = (id, was);
+                // What the store may have from an earlier commit it still may have when a later one fails.
+                let verdict = match verdict {
+                    V::Failed if is_in_doubt => V::Unknown,
+                    verdict => verdict,
+                };
+                let command = Waiting {
+                    id,
+                    was,
+                    is_in_doubt: is_in_doubt || verdict == V::Unknown,
+                };
                 self.command_committed(address, command, verdict, is_current, cx);
             }
             _ if !is_current => {}
@@ -182,12 +199,12 @@ impl Engine {
     fn command_committed(
         &mut self,
         address: Ipv4Addr,
-        (id, was): (CommandId, LeaseState),
+        command: Waiting,
         verdict: Verdict,
         is_current: bool,
         cx: &mut Context<'_>,
     ) {
-        self.commands.wait(address, id, was);
+        self.commands.wait(address, command);
         let outcome = match verdict {
             Verdict::Done => CommandOutcome::Done,
             Verdict::Failed | Verdict::Conflict | Verdict::Unknown => CommandOutcome::StoreFailed,
@@ -195,7 +212,7 @@ impl Engine {
         if is_current {
             let event = match verdict {
                 Verdict::Done => Event::Ordered,
-                Verdict::Failed | Verdict::Conflict => Event::NotOrdered(was),
+                Verdict::Failed | Verdict::Conflict => Event::NotOrdered(command.was),
                 Verdict::Unknown => {
                     self.step(address, Event::MaybeOrdered, cx);
                     return;

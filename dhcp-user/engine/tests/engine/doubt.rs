@@ -116,6 +116,23 @@ fn c120_a_command_in_doubt_is_in_force_and_answered_when_its_result_is_known() {
 }
 
 #[test]
+fn c120_a_command_in_doubt_stays_in_doubt_while_the_store_fails() {
+    let mut world = World::new();
+    world.lease(1);
+    world.store_doubts = Some(true);
+    world.command(1, Command::Delete(ip(10)));
+    world.settle();
+    world.store_doubts = None;
+    world.store_fails = true;
+    world.pass(secs(10));
+    assert_eq!(world.state(ip(10)), Some(LeaseState::Deleted));
+    assert_eq!((world.published(1), world.answers.len()), (None, 0));
+    world.store_fails = false;
+    world.pass(secs(1));
+    assert_eq!(world.answers, [(CommandId(1), CommandOutcome::Done)]);
+}
+
+#[test]
 fn c120_a_command_in_doubt_whose_client_asks_again_is_done() {
     let mut world = World::new();
     world.lease(1);
