@@ -7,7 +7,6 @@ use std::{hint::black_box, net::Ipv4Addr};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use dhcp_benches::calibration::calibration;
 use dhcp_common::wire::{CLIENT_PORT, MAC_BROADCAST, message_type, option};
-use dhcp_config::Pool as Range;
 use dhcp_engine::{Effect, Engine, Ingress, Input, pool::Pool};
 use dhcp_model::{Applied, Nanos};
 use dhcp_testkit::alone::{self, IFINDEX, NoGrants, SERVER};
@@ -127,10 +126,10 @@ fn engine(criterion: &mut Criterion) {
 fn pool(criterion: &mut Criterion) {
     const SIZE: u32 = 1 << 20;
     let first = u32::from(Ipv4Addr::new(10, 16, 0, 0));
-    let ranges = [Range::new(first.into(), (first + SIZE - 1).into())];
+    let range = (first.into(), (first + SIZE - 1).into());
     let mut group = criterion.benchmark_group("pool, take and give back");
     for percent in [0, 50, 99] {
-        let mut pool = Pool::new(&ranges, []);
+        let mut pool = Pool::<Ipv4Addr>::new([range], []);
         for _ in 0..SIZE / 100 * percent {
             pool.take_any().expect("the pool is not empty yet");
         }

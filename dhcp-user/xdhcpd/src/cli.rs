@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 use dhcp_common::defaults;
 use dhcp_config::{Config, Problem, Problems, check};
 use dhcp_control::Request;
-use dhcp_engine::live::LeaseState;
+use dhcp_engine::lease_table::LeaseState;
 
 use crate::control::client::{Client, ClientError};
 
@@ -161,7 +161,7 @@ fn listed_states() -> [&'static str; 6] {
     [
         LeaseState::Committing,
         LeaseState::Bound,
-        LeaseState::Forgotten,
+        LeaseState::Deleted,
         LeaseState::Revoked,
         LeaseState::Quarantined,
         LeaseState::Withdrawn,

@@ -7,7 +7,7 @@ use dhcp_common::{
     outcome::{Action, Outcome},
     wire::{message_type, option},
 };
-use dhcp_engine::{Command, CommandOutcome, live::LeaseState};
+use dhcp_engine::{Command, CommandOutcome, lease_table::LeaseState};
 use dhcp_model::Nanos;
 use dhcp_store::wall_clock::boottime;
 use dhcp_testkit::agreement::{

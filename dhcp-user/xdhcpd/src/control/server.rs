@@ -1,6 +1,6 @@
 //! The controller's end of the control socket.
 //!
-//! Lists are read from the live table, a few leases at a time, while the engine goes on; what changes
+//! Lists are read from the lease table, a few leases at a time, while the engine goes on; what changes
 //! something goes to the engine and is answered when the kernel can no longer act against it.
 
 use std::{
@@ -19,7 +19,7 @@ use std::{
 use dhcp_control::{ErrorKind, LeaseRow, MAX_REQUEST, Request, Response, Stats};
 use dhcp_engine::{
     Command, CommandOutcome, Preview,
-    live::{Lease, LeaseState, Live},
+    lease_table::{Lease, LeaseState, Leases},
 };
 use dhcp_model::Nanos;
 use dhcp_model::hex::with_colons;
@@ -64,7 +64,7 @@ pub struct Reload {
 
 /// What the control socket shows and moves.
 pub struct Control {
-    pub live: Arc<Live>,
+    pub leases: Arc<Leases>,
     pub commands: Commands,
     pub reloads: mpsc::Sender<Reload>,
     /// What the kernel has granted to this slot and epoch.
@@ -75,7 +75,7 @@ pub struct Control {
 impl std::fmt::Debug for Control {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Control")
-            .field("leases", &self.live.len())
+            .field("leases", &self.leases.len())
             .finish_non_exhaustive()
     }
 }
@@ -284,7 +284,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let wanted = Arc::new(wanted);
         let (table, filter) = (Arc::clone(control), Arc::clone(&wanted));
         // A million leases take long enough to look through that packets would wait.
-        let scan = tokio::task::spawn_blocking(move || filter.addresses(&table.live));
+        let scan = tokio::task::spawn_blocking(move || filter.addresses(&table.leases));
         let addresses = scan.await.map_err(io::Error::other)?;
         let mut count = 0;
         for chunk in addresses.chunks(CHUNK) {
@@ -293,7 +293,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             let mut lines = Vec::new();
             for &address in chunk {
                 // No lock of the table is held over a write: the engine must never wait for a client.
-                let lease = control.live.get(&address).map(|lease| lease.clone());
+                let lease = control.leases.get(&address).map(|lease| lease.clone());
                 if let Some(lease) = lease.filter(|lease| wanted.covers(address, lease)) {
                     count += 1;
                     let row = row(address, &lease, control, now.boottime, &wall);
@@ -337,7 +337,7 @@ impl Wanted {
         }
     }
 
-    fn addresses(&self, live: &Live) -> Vec<Ipv4Addr> {
+    fn addresses(&self, leases: &Leases) -> Vec<Ipv4Addr> {
         if let Self::Leases {
             address: Some(address),
             ..
@@ -345,7 +345,9 @@ impl Wanted {
         {
             return vec![*address];
         }
-        let covered = live.iter().filter(|entry| self.covers(*entry.key(), entry));
+        let covered = leases
+            .iter()
+            .filter(|entry| self.covers(*entry.key(), entry));
         let mut addresses: Vec<_> = covered.map(|entry| *entry.key()).collect();
         addresses.sort_unstable();
         addresses
@@ -409,7 +411,7 @@ async fn reload(control: &Control, is_preview: bool) -> Response {
 
 fn row(address: Ipv4Addr, lease: &Lease, control: &Control, now: Nanos, wall: &Wall) -> LeaseRow {
     let granted = match lease.state {
-        LeaseState::Bound | LeaseState::Forgotten => (control.granted)(lease.slot, lease.epoch),
+        LeaseState::Bound | LeaseState::Deleted => (control.granted)(lease.slot, lease.epoch),
         _ => None,
     };
     let expires = granted.map_or(lease.expires, |granted| granted.max(lease.expires));

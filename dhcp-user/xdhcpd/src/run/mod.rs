@@ -24,7 +24,7 @@ use anyhow::Context as _;
 use dhcp_common::abi;
 use dhcp_config::Config;
 use dhcp_datapath::{Datapath, Options, fence::Fence, xsk::XskSocket};
-use dhcp_engine::{Engine, Grants as _, Setup, live::Live};
+use dhcp_engine::{Engine, Grants as _, Setup};
 use dhcp_model::Nanos;
 use dhcp_store::{
     committer::Committer,
@@ -88,14 +88,13 @@ async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
     })?;
 
     let link_table = links::table(&ports);
-    let live = Arc::new(Live::default());
     let mut engine = Engine::new(Setup {
         config: Arc::clone(&config),
-        live: Arc::clone(&live),
         fingerprint_key: datapath.fingerprint_key,
         links: link_table.clone(),
         max_slots: config.server.max_leases,
     });
+    let leases = Arc::clone(engine.leases());
     let effects = takeover::take_over(&mut engine, &mut store, &wall, &mut datapath).await?;
     datapath
         .maps
@@ -155,7 +154,7 @@ async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
     tokio::spawn(reloader.serve(requested));
     tokio::spawn(reload_on_hangup(reloads.clone())?);
     let control = Arc::new(Control {
-        live: Arc::clone(&live),
+        leases: Arc::clone(&leases),
         commands,
         reloads,
         granted: Box::new(move |slot, epoch| granted.grant(slot).granted_for(epoch).map(Nanos)),
@@ -163,7 +162,7 @@ async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
             StatsSource {
                 started,
                 serving,
-                live,
+                leases,
                 outcomes,
                 engine: controller.counters(),
                 store: store_counters,

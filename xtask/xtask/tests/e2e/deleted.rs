@@ -195,7 +195,7 @@ fn c060_a_revoked_lease_is_refused_and_its_client_starts_afresh() -> Result<()> 
         client.wait_lost(1)?;
         client.wait_bound()?;
         let counted = server.stats()?.since(&revoked);
-        let refused = counted.of(Outcome::Naked) + server.stats()?.engine("naked");
+        let refused = counted.of(Outcome::Naked) + server.stats()?.engine("nak");
         assert_eq!(refused, 1, "{counted}");
         Ok(())
     })

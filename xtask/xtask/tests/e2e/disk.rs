@@ -110,7 +110,7 @@ fn c120_a_full_disk_stops_new_promises_and_nothing_else() -> Result<()> {
         assert_eq!(counted.of(Outcome::AckedRenewing), renewals, "{counted}");
         assert!(during.store.failing_since.is_some(), "{during:?}");
         assert!(during.engine("store_failing") >= 1, "{during:?}");
-        assert_eq!(during.engine("naked"), 0, "{during:?}");
+        assert_eq!(during.engine("nak"), 0, "{during:?}");
         assert_eq!(during.engine("horizon_extended"), 0, "{during:?}");
         // Several attempts in four seconds, not one for each request.
         assert!((2..=8).contains(&during.store.failures), "{during:?}");
@@ -180,7 +180,7 @@ fn c120_a_server_killed_and_started_on_a_full_disk_keeps_what_it_promised() -> R
         wait_horizons(&server)?;
         fleet.renew()?;
         let stats = server.stats()?;
-        assert_eq!(stats.engine("naked"), 0, "{stats:?}");
+        assert_eq!(stats.engine("nak"), 0, "{stats:?}");
         let known = fleet.known.iter().map(|(_, address)| *address);
         let leases = server.leases()?;
         let kept = leases.iter().map(|lease| lease.address);

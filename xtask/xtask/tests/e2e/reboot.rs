@@ -76,7 +76,7 @@ fn c050_a_client_unknown_here_hears_nothing_and_starts_afresh() -> Result<()> {
         client.wait_bound()?;
         let stats = server.stats()?;
         assert!(stats.engine("unknown_client") >= 1, "{stats:?}");
-        assert_eq!(stats.engine("naked"), 0, "{stats:?}");
+        assert_eq!(stats.engine("nak"), 0, "{stats:?}");
         assert_eq!(stats.engine("offered"), 1, "the client did not start again");
         Ok(())
     })
@@ -100,7 +100,7 @@ fn c051_a_client_whose_address_is_not_to_be_had_is_told_so_and_starts_afresh() -
     unknown(IN_NO_POOL, AUTHORITATIVE, |server, client| {
         assert_ne!(client.wait_bound()?, IN_NO_POOL);
         let stats = server.stats()?;
-        assert_eq!(stats.engine("naked"), 1, "{stats:?}");
+        assert_eq!(stats.engine("nak"), 1, "{stats:?}");
         assert_eq!(stats.engine("offered"), 1, "{stats:?}");
         assert!(!client.events()?.contains(&Event::Bound(IN_NO_POOL)));
         Ok(())
