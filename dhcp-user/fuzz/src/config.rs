@@ -6,7 +6,7 @@ use dhcp_common::{
     abi::{Grant, NS_PER_SEC},
     wire::{message_type, option},
 };
-use dhcp_config::{Config, check};
+use dhcp_config::{Config, file};
 use dhcp_datapath::host::Interface;
 use dhcp_engine::{Effect, Engine, Grants, Input, Setup};
 use dhcp_model::{Applied, Nanos};
@@ -37,12 +37,12 @@ const MOST: usize = 4;
 /// Something did not hold.
 pub fn config(octets: &[u8]) {
     let text = String::from_utf8_lossy(octets);
-    match check::parse(Path::new("xdhcpd.toml"), &text, None) {
+    match file::parse(Path::new("xdhcpd.toml"), &text, None) {
         Err(problems) => {
             assert!(!problems.0.is_empty(), "a file is refused for a reason");
             let lines = text.lines().count().max(1);
             for problem in &problems.0 {
-                let (line, _) = problem.place.expect("each is somewhere in the text");
+                let (line, _) = problem.position.expect("each is somewhere in the text");
                 assert!((1..=lines + 1).contains(&line), "line {line} of {lines}");
                 assert!(!problem.message.is_empty());
             }

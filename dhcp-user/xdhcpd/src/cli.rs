@@ -13,7 +13,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 use dhcp_common::defaults;
-use dhcp_config::{Config, Problem, Problems, check};
+use dhcp_config::{Config, Problem, Problems, file};
 use dhcp_control::Request;
 use dhcp_engine::live::LeaseState;
 
@@ -319,7 +319,7 @@ fn load(path: &Path) -> Result<Config, Problems> {
     let host = crate::host::probe().map_err(|error| {
         Problems(vec![Problem {
             file: path.into(),
-            place: None,
+            position: None,
             field: String::new(),
             value: None,
             message: format!("cannot be checked against this host's interfaces: {error}"),
@@ -345,7 +345,7 @@ fn refuse(problems: Problems, json: bool, out: &mut dyn Write) -> Result<(), Fai
 }
 
 fn detach(path: &Path, out: &mut dyn Write) -> Result<(), Failure> {
-    let pin_dir = check::server_of(path)?.pin_dir;
+    let pin_dir = file::server_of(path)?.pin_dir;
     let interfaces =
         dhcp_datapath::detach_all(&pin_dir).map_err(|error| Failure::Run(error.into()))?;
     let noun = if interfaces == 1 {
@@ -364,9 +364,9 @@ impl Server {
     fn connect(&self) -> Result<Client, Failure> {
         let path = match (&self.socket, &self.config) {
             (Some(socket), _) => socket.clone(),
-            (None, Some(config)) => check::server_of(config)?.control_socket,
+            (None, Some(config)) => file::server_of(config)?.control_socket,
             (None, None) if Path::new(defaults::CONFIG).exists() => {
-                check::server_of(Path::new(defaults::CONFIG))?.control_socket
+                file::server_of(Path::new(defaults::CONFIG))?.control_socket
             }
             (None, None) => defaults::CONTROL_SOCKET.into(),
         };

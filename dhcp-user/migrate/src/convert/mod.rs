@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use dhcp_config::{Host, Problems, check};
+use dhcp_config::{Host, Problems, file};
 
 use super::{
     Source,
@@ -147,7 +147,7 @@ pub fn convert(
     let mut notes = notes.notes;
     notes.sort_by_key(|note| note.line);
     Ok(Converted {
-        problems: check::parse(Path::new("the result"), &toml, None).err(),
+        problems: file::parse(Path::new("the result"), &toml, None).err(),
         toml,
         notes,
     })

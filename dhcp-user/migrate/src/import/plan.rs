@@ -305,7 +305,7 @@ impl<'a> Terrain<'a> {
             (Some(own), _) => Some(format!("{own} is reserved for its client")),
             (None, Some(Owner::Client(_))) => Some("it is reserved for another client".to_owned()),
             // Where the client is comes with its next request.
-            (None, Some(Owner::Port(_))) => None,
+            (None, Some(Owner::RelayPort(_))) => None,
             (None, None) => {
                 let mut pools = subnet.pools.iter();
                 let is_in_pool =

@@ -3,7 +3,7 @@
 
 use std::{net::Ipv4Addr, path::Path};
 
-use dhcp_config::{Config, Host, check};
+use dhcp_config::{Config, Host, file};
 use dhcp_migrate::{
     Source,
     convert::{Converted, convert},
@@ -42,7 +42,7 @@ fn converted(source: Source, text: &str) -> Converted {
 
 fn parsed(source: Source, text: &str) -> Config {
     let toml = converted(source, text).toml;
-    check::parse(Path::new("x.toml"), &toml, Some(&host())).unwrap()
+    file::parse(Path::new("x.toml"), &toml, Some(&host())).unwrap()
 }
 
 fn refusal(source: Source, octets: &[u8]) -> String {
@@ -75,7 +75,7 @@ fn configurations_of_each_server_become_ours_with_a_list_of_what_they_lack() {
             "{name}"
         );
         assert_eq!(converted.problems, None);
-        let config = check::parse(Path::new("x.toml"), &converted.toml, Some(&host()));
+        let config = file::parse(Path::new("x.toml"), &converted.toml, Some(&host()));
         assert!(config.is_ok(), "{name}: {config:?}");
     }
 }

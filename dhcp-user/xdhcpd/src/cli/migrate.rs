@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use dhcp_common::defaults;
-use dhcp_config::{Config, Host, check};
+use dhcp_config::{Config, Host, file};
 use dhcp_control::Request;
 use dhcp_migrate::{
     Source,
@@ -347,7 +347,7 @@ impl Export {
                 })?;
             }
             Err(Failure::Client(ClientError::NoServer(_))) if server.socket.is_none() => {
-                let store = check::server_of(&self.config)?.store;
+                let store = file::server_of(&self.config)?.store;
                 read(&store, |record| {
                     rows.push(Row::of_record(&record, &networks))
                 })?;

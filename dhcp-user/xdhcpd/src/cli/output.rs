@@ -262,8 +262,8 @@ impl Refusal {
     pub fn of(problems: &Problems) -> Self {
         let rows = problems.0.iter().map(|problem| ProblemRow {
             file: problem.file.display().to_string(),
-            line: problem.place.map(|(line, _)| line),
-            column: problem.place.map(|(_, column)| column),
+            line: problem.position.map(|(line, _)| line),
+            column: problem.position.map(|(_, column)| column),
             field: problem.field.clone(),
             value: problem.value.clone(),
             message: problem.message.clone(),

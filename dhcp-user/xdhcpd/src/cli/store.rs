@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use dhcp_common::defaults;
-use dhcp_config::{Config, check};
+use dhcp_config::{Config, file};
 use dhcp_model::hex::with_colons;
 use dhcp_store::{
     backup,
@@ -39,7 +39,7 @@ impl StoreFile {
     fn path(&self) -> Result<PathBuf, Failure> {
         match &self.store {
             Some(store) => Ok(store.clone()),
-            None => Ok(check::server_of(&self.config)?.store),
+            None => Ok(file::server_of(&self.config)?.store),
         }
     }
 }

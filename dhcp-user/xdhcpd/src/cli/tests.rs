@@ -93,7 +93,7 @@ fn check_and_run_refuse_alike_and_name_every_problem() {
         "{path}:2:8: interface[0].name = 'nosuch0': this host has no such interface; it has: "
     )));
     assert!(lines[1].starts_with(&format!(
-        "{path}:9:10: subnet[0].pools[0] = '10.0.0.100-10.0.0.999': not a pool"
+        "{path}:9:10: subnet[0].pools[0] = '10.0.0.100-10.0.0.999': not an address range"
     )));
     let run = xdhcpd(&["run", "--config", &path]);
     assert_eq!((run.code, run.err), (1, check.err));

@@ -110,13 +110,13 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use dhcp_config::check;
+    use dhcp_config::file;
 
     fn server(lines: &str) -> Server {
         let text = format!(
             "[server]\n{lines}\n[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'\n"
         );
-        let config = check::parse(Path::new("x.toml"), &text, None);
+        let config = file::parse(Path::new("x.toml"), &text, None);
         config.expect("a good file").server
     }
 

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use dhcp_common::abi::ClientKey;
-use dhcp_config::check;
+use dhcp_config::file;
 use dhcp_model::Record;
 use dhcp_testkit::stores::{
     NOW, SEC, address, at_now, client, commit, contents, end, history_store, lease,
@@ -29,7 +29,7 @@ pools = ['10.1.0.1-10.1.0.99']
 ";
 
 fn config() -> Config {
-    check::parse(Path::new("x.toml"), CONFIG, None).unwrap()
+    file::parse(Path::new("x.toml"), CONFIG, None).unwrap()
 }
 
 /// On the network `lan`.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use dhcp_config::check;
+use dhcp_config::file;
 use dhcp_model::Nanos;
 use dhcp_testkit::lab::Lab;
 use serde_json::Value;
@@ -57,7 +57,7 @@ impl Daemon {
     /// See [`store::fill`].
     pub fn fill(&self, clients: Range<u32>, times: impl FnMut(Nanos) -> (Nanos, Nanos)) {
         let text = fs::read_to_string(&self.config).expect("just written");
-        let checked = check::parse(&self.config, &text, None).expect("a good configuration");
+        let checked = file::parse(&self.config, &text, None).expect("a good configuration");
         let network = checked.networks[0].id;
         store::fill(&checked.server.store, network, clients, times);
     }

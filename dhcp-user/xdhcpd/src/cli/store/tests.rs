@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use dhcp_config::check;
+use dhcp_config::file;
 use dhcp_model::RecordState;
 use dhcp_store::{
     Store as _, WallChange, WallRecord,
@@ -23,7 +23,7 @@ struct Host {
 const HOUR: i64 = 3600 * 1_000_000_000;
 
 fn lease(state: RecordState) -> WallRecord {
-    let config = check::parse(std::path::Path::new("x.toml"), GOOD, None).unwrap();
+    let config = file::parse(std::path::Path::new("x.toml"), GOOD, None).unwrap();
     let client =
         dhcp_common::abi::ClientKey::hardware(config.networks[0].id, 1, &[2, 0, 0, 0, 0, 1]);
     let now = Sample::now().utc;
