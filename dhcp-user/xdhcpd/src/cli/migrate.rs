@@ -14,7 +14,7 @@ use dhcp_migrate::{
     Source,
     convert::{Note, convert_file},
     export::{self, Format, Row},
-    import::{self, Journal, Reason, Report, Terrain},
+    import::{self, Journal, Reason, Report, Destination},
     leases,
 };
 use dhcp_store::{
@@ -92,8 +92,8 @@ impl Import {
         for remark in &report.named {
             writeln!(err, "{remark}")?;
         }
-        for (place, address, why) in &report.moving {
-            let (file, line) = (place.file.display(), place.line);
+        for (position, address, why) in &report.moving {
+            let (file, line) = (position.file.display(), position.line);
             writeln!(
                 err,
                 "{file}:{line}: {address}: its client gets another address when it renews: {why}"
@@ -126,7 +126,7 @@ impl Import {
         store
             .load(&mut |record| stored.push(record))
             .map_err(unreadable)?;
-        let plan = Terrain::new(config, host, stored, &wall, now).plan(journal);
+        let plan = Destination::new(config, host, stored, &wall, now).plan(journal);
         if self.strict && plan.report.skipped_count() > 0 {
             return Ok(plan.report);
         }
@@ -141,7 +141,7 @@ fn dry_run(config: &Config, host: &Host, journal: Journal) -> Result<Report, Fai
     }
     let now = Sample::now();
     let wall = Wall::for_display(now);
-    Ok(Terrain::new(config, host, stored, &wall, now)
+    Ok(Destination::new(config, host, stored, &wall, now)
         .plan(journal)
         .report)
 }
@@ -213,8 +213,8 @@ impl Done<'_> {
     fn summary(&self) -> Summary<'_> {
         let report = self.report;
         let named = report.named.iter().map(|remark| SkippedEntry {
-            file: remark.place.file.display().to_string(),
-            line: remark.place.line,
+            file: remark.position.file.display().to_string(),
+            line: remark.position.line,
             address: remark.address,
             reason: remark.reason,
             message: &remark.why,
@@ -222,9 +222,9 @@ impl Done<'_> {
         let moving = report
             .moving
             .iter()
-            .map(|(place, address, why)| MovingEntry {
-                file: place.file.display().to_string(),
-                line: place.line,
+            .map(|(position, address, why)| MovingEntry {
+                file: position.file.display().to_string(),
+                line: position.line,
                 address: *address,
                 message: why,
             });
