@@ -11,7 +11,7 @@ use dhcp_datapath::host::Interface;
 use dhcp_engine::{Effect, Engine, Grants, Input, Setup};
 use dhcp_model::{Applied, Nanos};
 use dhcp_testkit::world::{Message, Received, fingerprint_key};
-use xdhcpd::run::links::{self, Port};
+use xdhcpd::run::links::{self, ServedInterface};
 
 const NOW: Nanos = Nanos(1_000 * NS_PER_SEC);
 /// A parameter list that asks for every option.
@@ -63,7 +63,7 @@ impl Grants for NoGrants {
 }
 
 fn serve(config: Config) {
-    let ports: Vec<Port> = (0..)
+    let ports: Vec<ServedInterface> = (0..)
         .zip(&config.interfaces)
         .map(|(index, configured)| {
             let interface = Interface {
@@ -74,7 +74,7 @@ fn serve(config: Config) {
                 queues: 1,
                 driver: None,
             };
-            links::port(index, configured, interface, &config).expect("checked before")
+            links::interface(index, configured, interface, &config).expect("checked before")
         })
         .collect();
     let table = links::table(&ports);
