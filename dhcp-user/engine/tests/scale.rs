@@ -1,5 +1,5 @@
-//! A thousand subnets and a hundred thousand reservations cost no more per request than ten, and a change of one subnet
-//! what that subnet costs.
+//! A thousand subnets and a hundred thousand reservations cost no more per request than ten, and a
+//! change of one subnet what that subnet costs.
 #![allow(
     clippy::disallowed_methods,
     reason = "it measures the engine from outside"
@@ -143,7 +143,6 @@ fn links() -> LinkTable {
 fn engine_of(config: Config) -> Engine {
     Engine::new(Setup {
         config: Arc::new(config),
-        live: Arc::default(),
         fingerprint_key: fingerprint_key(),
         links: links(),
         max_slots: 200_000,
@@ -207,7 +206,8 @@ fn a_client_among_100_000_reservations_costs_what_one_among_a_thousand_does() {
 
 /// Of each subnet.
 const LEASES: u32 = 100;
-/// What a change of one subnet may take, from its text to the last effect. A development build is given twice as long.
+/// What a change of one subnet may take, from its text to the last effect. A development build is
+/// given twice as long.
 const LONGEST_RELOAD: Duration =
     Duration::from_millis(if cfg!(debug_assertions) { 200 } else { 100 });
 

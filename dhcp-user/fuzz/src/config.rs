@@ -82,7 +82,6 @@ fn serve(config: Config) {
     let subnets: Vec<_> = config.subnets().map(|(_, subnet)| subnet.prefix).collect();
     let mut controller = Controller(Engine::new(Setup {
         config: Arc::new(config),
-        live: Arc::default(),
         fingerprint_key: fingerprint_key(),
         links: table,
         max_slots: 16,

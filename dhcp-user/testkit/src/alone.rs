@@ -7,7 +7,7 @@ use dhcp_common::{
     fingerprint::KEY_WORDS,
 };
 use dhcp_config::file;
-use dhcp_engine::{Engine, Grants, Link, LinkTable, Setup, live::Live};
+use dhcp_engine::{Engine, Grants, Link, LinkTable, Setup};
 
 const CONFIG: &str = r#"
 [[interface]]
@@ -45,7 +45,6 @@ pub fn engine(max_slots: u32) -> Engine {
     };
     Engine::new(Setup {
         config: Arc::new(config),
-        live: Arc::new(Live::default()),
         fingerprint_key: [7; KEY_WORDS],
         links: LinkTable::new(vec![link]),
         max_slots,

@@ -1,4 +1,4 @@
-//! Waiting for a condition, never for a time.
+//! Waiting for a condition, never for a fixed time.
 
 use std::{
     thread,
@@ -9,10 +9,10 @@ use anyhow::{Result, bail};
 
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// Asks until there is an answer.
+/// Polls until the probe returns a value.
 ///
 /// # Errors
-/// The probe failed, or gave no answer within the limit.
+/// The probe failed, or returned nothing within the limit.
 pub fn until<T>(
     what: &str,
     limit: Duration,
@@ -24,7 +24,7 @@ pub fn until<T>(
             return Ok(answer);
         }
         if start.elapsed() > limit {
-            bail!("waited {limit:?} in vain for {what}");
+            bail!("timed out after {limit:?} waiting for {what}");
         }
         thread::sleep(INTERVAL);
     }

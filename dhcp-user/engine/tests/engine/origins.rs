@@ -1,5 +1,5 @@
-//! What depends on where a client is: reservations and classes by what relay agents say of its port, and
-//! classes by hardware address.
+//! What depends on where a client is: reservations and classes by what relay agents say of its
+//! port, and classes by hardware address.
 
 use std::{net::Ipv4Addr, sync::Arc};
 

@@ -114,9 +114,7 @@ impl Report {
         match state {
             RecordState::Former => &mut self.former,
             RecordState::Quarantined => &mut self.quarantined,
-            RecordState::Bound | RecordState::Forgotten | RecordState::Revoked => {
-                &mut self.imported
-            }
+            RecordState::Bound | RecordState::Deleted | RecordState::Revoked => &mut self.imported,
         }
     }
 

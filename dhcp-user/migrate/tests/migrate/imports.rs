@@ -7,7 +7,7 @@ use dhcp_common::{
     wire::{message_type, option},
 };
 use dhcp_config::Subnet;
-use dhcp_engine::live::LeaseState;
+use dhcp_engine::lease_table::LeaseState;
 use dhcp_migrate::{
     Source,
     import::{Journal, Reason, Report},

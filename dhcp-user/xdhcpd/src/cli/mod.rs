@@ -14,7 +14,7 @@ use std::{
 use clap::{Parser, Subcommand, builder::PossibleValuesParser};
 use dhcp_config::{Config, file};
 use dhcp_control::Request;
-use dhcp_engine::live::LeaseState;
+use dhcp_engine::lease_table::LeaseState;
 
 mod arguments;
 mod config;
@@ -139,7 +139,7 @@ fn listed_states() -> [&'static str; 6] {
     [
         LeaseState::Committing,
         LeaseState::Bound,
-        LeaseState::Forgotten,
+        LeaseState::Deleted,
         LeaseState::Revoked,
         LeaseState::Quarantined,
         LeaseState::Withdrawn,

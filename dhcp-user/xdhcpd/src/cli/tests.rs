@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, fs, sync::Mutex};
 
-use dhcp_engine::live::LeaseState;
+use dhcp_engine::lease_table::LeaseState;
 use dhcp_model::Nanos;
 
 use super::Run;

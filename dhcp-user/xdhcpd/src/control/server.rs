@@ -20,7 +20,7 @@ use std::{
 use dhcp_control::{ErrorKind, LeaseRow, MAX_REQUEST, Request, Response, Stats};
 use dhcp_engine::{
     Command, CommandOutcome, Preview,
-    live::{Lease, LeaseState, Live},
+    lease_table::{Lease, LeaseState, Leases},
 };
 use dhcp_model::Nanos;
 use dhcp_model::hex::with_colons;
@@ -67,7 +67,7 @@ pub struct Reload {
 
 /// What the control socket gives access to.
 pub struct Control {
-    pub live: Arc<Live>,
+    pub leases: Arc<Leases>,
     pub commands: Commands,
     pub reloads: mpsc::Sender<Reload>,
     /// Returns the end that the kernel has granted for a slot and epoch.
@@ -78,7 +78,7 @@ pub struct Control {
 impl std::fmt::Debug for Control {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Control")
-            .field("leases", &self.live.len())
+            .field("leases", &self.leases.len())
             .finish_non_exhaustive()
     }
 }
@@ -287,7 +287,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let wanted = Arc::new(wanted);
         let (table, filter) = (Arc::clone(control), Arc::clone(&wanted));
         // Scanning a million leases on the thread of the controller would delay packets.
-        let scan = tokio::task::spawn_blocking(move || filter.addresses(&table.live));
+        let scan = tokio::task::spawn_blocking(move || filter.addresses(&table.leases));
         let addresses = scan.await.map_err(io::Error::other)?;
         let mut count = 0;
         for chunk in addresses.chunks(CHUNK) {
@@ -297,7 +297,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             for &address in chunk {
                 // The table is not locked during a write, because the engine must not wait for a
                 // client.
-                let lease = control.live.get(&address).map(|lease| lease.clone());
+                let lease = control.leases.get(&address).map(|lease| lease.clone());
                 if let Some(lease) = lease.filter(|lease| wanted.covers(address, lease)) {
                     count += 1;
                     let row = row(address, &lease, control, now.boottime, &wall);
@@ -341,7 +341,7 @@ impl Wanted {
         }
     }
 
-    fn addresses(&self, live: &Live) -> Vec<Ipv4Addr> {
+    fn addresses(&self, leases: &Leases) -> Vec<Ipv4Addr> {
         if let Self::Leases {
             address: Some(address),
             ..
@@ -349,7 +349,9 @@ impl Wanted {
         {
             return vec![*address];
         }
-        let covered = live.iter().filter(|entry| self.covers(*entry.key(), entry));
+        let covered = leases
+            .iter()
+            .filter(|entry| self.covers(*entry.key(), entry));
         let mut addresses: Vec<_> = covered.map(|entry| *entry.key()).collect();
         addresses.sort_unstable();
         addresses
@@ -414,7 +416,7 @@ async fn reload(control: &Control, is_preview: bool) -> Response {
 
 fn row(address: Ipv4Addr, lease: &Lease, control: &Control, now: Nanos, wall: &Wall) -> LeaseRow {
     let granted = match lease.state {
-        LeaseState::Bound | LeaseState::Forgotten => (control.granted)(lease.slot, lease.epoch),
+        LeaseState::Bound | LeaseState::Deleted => (control.granted)(lease.slot, lease.epoch),
         _ => None,
     };
     let expires = granted.map_or(lease.expires, |granted| granted.max(lease.expires));

@@ -6,7 +6,7 @@ use std::{
     net::Ipv4Addr,
     os::unix::{fs::PermissionsExt, net::UnixListener, net::UnixStream},
     path::{Path, PathBuf},
-    sync::{Arc, mpsc as std_mpsc},
+    sync::{Arc, Mutex, mpsc as std_mpsc},
     thread::{self, JoinHandle},
 };
 
@@ -14,9 +14,9 @@ use dhcp_common::abi::ClientKey;
 use dhcp_control::{ErrorKind, LeaseRow, MAX_REQUEST, Request, Response, Stats};
 use dhcp_engine::{
     Command, CommandOutcome, Fates, Preview,
-    live::{Holder, Lease, LeaseState, Live},
+    lease_table::{Event, Held, Holder, LeaseState, LeaseTable, Leases, NewLease},
 };
-use dhcp_model::{ClientOrigin, Hardware, Nanos};
+use dhcp_model::{ClientOrigin, Hardware, Nanos, RecordState};
 use dhcp_store::wall_clock::boottime;
 use tokio::sync::{mpsc, oneshot};
 
@@ -32,7 +32,7 @@ const HOUR: u64 = 3_600_000_000_000;
 pub struct TestServer {
     _directory: tempfile::TempDir,
     pub path: PathBuf,
-    pub live: Arc<Live>,
+    table: Mutex<LeaseTable>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Vec<Command>>>,
 }
@@ -40,10 +40,10 @@ pub struct TestServer {
 pub fn serve() -> TestServer {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("control.sock");
-    let live = Arc::new(Live::default());
+    let table = LeaseTable::new(1);
     let (stop, stopped) = oneshot::channel();
     let (ready, is_ready) = std_mpsc::channel();
-    let (socket, table) = (path.clone(), Arc::clone(&live));
+    let (socket, leases) = (path.clone(), Arc::clone(table.leases()));
     let thread = thread::spawn(move || {
         let listener = Listener::bind(&socket).unwrap();
         ready.send(()).unwrap();
@@ -51,13 +51,13 @@ pub fn serve() -> TestServer {
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(run(listener, table, stopped))
+        runtime.block_on(run(listener, leases, stopped))
     });
     is_ready.recv().unwrap();
     TestServer {
         _directory: directory,
         path,
-        live,
+        table: Mutex::new(table),
         stop: Some(stop),
         thread: Some(thread),
     }
@@ -65,13 +65,13 @@ pub fn serve() -> TestServer {
 
 async fn run(
     listener: Listener,
-    live: Arc<Live>,
+    leases: Arc<Leases>,
     mut stopped: oneshot::Receiver<()>,
 ) -> Vec<Command> {
     let (commands, mut received) = mpsc::channel(1);
     let (reloads, mut asked) = mpsc::channel(1);
     let control = Control {
-        live,
+        leases,
         commands,
         reloads,
         // The kernel has extended only slot 7 of epoch 3.
@@ -130,7 +130,7 @@ pub fn stats() -> Stats {
         kernel: [
             ("acked_renewing", 600),
             ("offered", 100),
-            ("naked", 0),
+            ("nak", 0),
             ("unknown_client", 60),
             ("no_template", 40),
             ("closed", 0),
@@ -159,6 +159,18 @@ impl TestServer {
     }
 
     pub fn add(&self, number: u8, state: LeaseState, expires: Nanos) {
+        let address = Ipv4Addr::new(10, 0, 0, number);
+        self.add_at(address, number, state, (boottime(), expires));
+    }
+
+    /// The lease of client `number`, of an address, from one time to another.
+    fn add_at(
+        &self,
+        address: Ipv4Addr,
+        number: u8,
+        state: LeaseState,
+        (since, expires): (Nanos, Nanos),
+    ) {
         let mut chaddr = [0; 16];
         chaddr[..6].copy_from_slice(&[2, 0, 0, 0, 0, number]);
         let client = ClientKey::hardware(9, 1, &chaddr[..6]).unwrap();
@@ -172,19 +184,29 @@ impl TestServer {
             host_name: (number == 5).then(|| "prin\u{1b}ter".into()),
             relay_info: (number == 5).then(|| [1, 1, 7].into()),
         };
-        let lease = Lease {
+        let lease = NewLease {
             holder: Holder::new(&client, &origin),
-            state,
-            since: boottime(),
+            since,
             expires,
             durable_until: expires,
-            deadline: Nanos::FOREVER,
-            terms: None,
+            is_current: true,
+        };
+        let event = match state {
+            LeaseState::Bound => Event::Recorded(RecordState::Bound, lease),
+            LeaseState::Revoked => Event::Recorded(RecordState::Revoked, lease),
+            LeaseState::Offered => Event::Offer(lease),
+            LeaseState::Probing => Event::Probe(lease),
+            other => panic!("no test has {other:?}"),
+        };
+        let mut table = self.table.lock().unwrap();
+        table.transition(address, event).unwrap();
+        let held = table.held(address).unwrap();
+        let published = Held {
             slot: number.into(),
             epoch: 3,
+            ..held
         };
-        self.live
-            .insert(Ipv4Addr::new(10, 0, 0, number), Box::new(lease));
+        table.adopt(address, &published);
     }
 }
 
@@ -255,12 +277,10 @@ fn leases_and_offers_are_listed_apart_in_order_and_filtered() {
 #[test]
 fn a_lease_that_is_older_than_the_boot_is_not_shown_as_of_then() {
     let server = serve();
-    for number in [5, 7] {
-        server.add(number, LeaseState::Bound, Nanos::FOREVER);
-    }
     // Times before the boot come from the store as zero (`Wall::nanos`).
     let address = Ipv4Addr::new(10, 0, 0, 5);
-    server.live.get_mut(&address).unwrap().since = Nanos(0);
+    server.add_at(address, 5, LeaseState::Bound, (Nanos(0), Nanos::FOREVER));
+    server.add(7, LeaseState::Bound, Nanos::FOREVER);
     let rows = list(&server, &leases(None, None));
     let is_shown: Vec<_> = rows.iter().map(|row| row.since.is_some()).collect();
     assert_eq!(is_shown, [false, true]);
@@ -296,11 +316,8 @@ fn a_lease_is_shown_until_when_the_kernel_has_granted_it() {
 fn a_long_list_comes_whole() {
     let server = serve();
     for number in 0..10_000u32 {
-        server.add(1, LeaseState::Bound, Nanos::FOREVER);
-        let (_, lease) = server.live.remove(&Ipv4Addr::new(10, 0, 0, 1)).unwrap();
-        server
-            .live
-            .insert(Ipv4Addr::from(0x0b00_0000 + number), lease);
+        let address = Ipv4Addr::from(0x0b00_0000 + number);
+        server.add_at(address, 1, LeaseState::Bound, (boottime(), Nanos::FOREVER));
     }
     let rows = list(&server, &leases(None, None));
     assert_eq!(rows.len(), 10_000);

@@ -25,7 +25,7 @@ use std::{
 use anyhow::Context as _;
 use dhcp_config::Config;
 use dhcp_datapath::{Datapath, Options, fence::Fence};
-use dhcp_engine::{Engine, Grants as _, Setup, live::Live};
+use dhcp_engine::{Engine, Grants as _, Setup};
 use dhcp_model::Nanos;
 use dhcp_store::{
     committer::Committer,
@@ -89,14 +89,13 @@ async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
     })?;
 
     let link_table = links::table(&interfaces);
-    let live = Arc::new(Live::default());
     let mut engine = Engine::new(Setup {
         config: Arc::clone(&config),
-        live: Arc::clone(&live),
         fingerprint_key: datapath.fingerprint_key,
         links: link_table.clone(),
         max_slots: config.server.max_leases,
     });
+    let leases = Arc::clone(engine.leases());
     let effects = startup::take_over(&mut engine, &mut store, &wall, &mut datapath).await?;
     datapath
         .maps
@@ -158,7 +157,7 @@ async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
     tokio::spawn(reloader.serve(requested));
     tokio::spawn(reload_on_hangup(reloads.clone())?);
     let control = Arc::new(Control {
-        live: Arc::clone(&live),
+        leases: Arc::clone(&leases),
         commands,
         reloads,
         granted: Box::new(move |slot, epoch| granted.grant(slot).granted_for(epoch).map(Nanos)),
@@ -166,7 +165,7 @@ async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
             StatsSource {
                 started,
                 serving,
-                live,
+                leases,
                 outcomes,
                 engine: controller.counters(),
                 store: store_counters,

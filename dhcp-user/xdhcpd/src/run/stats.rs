@@ -6,7 +6,7 @@ use dhcp_common::outcome::{Action, Outcome};
 use dhcp_config::Pool;
 use dhcp_control::{InterfaceStats, PoolUse, Stats};
 use dhcp_datapath::{LinkMode, Outcomes};
-use dhcp_engine::{Counter, Counters, live::Live};
+use dhcp_engine::{Counter, Counters, lease_table::Leases};
 use dhcp_store::committer;
 
 use super::serving::Serving;
@@ -16,7 +16,7 @@ use crate::control::store_stats;
 pub struct StatsSource {
     pub started: Instant,
     pub serving: Arc<Serving>,
-    pub live: Arc<Live>,
+    pub leases: Arc<Leases>,
     pub outcomes: Arc<Outcomes>,
     pub engine: Arc<Counters>,
     pub store: Arc<committer::Counters>,
@@ -82,7 +82,7 @@ impl StatsSource {
             })
             .collect();
         let mut leases: BTreeMap<&str, u64> = BTreeMap::new();
-        for lease in self.live.iter() {
+        for lease in self.leases.iter() {
             *leases.entry(lease.state.label()).or_insert(0) += 1;
             let address = lease.key();
             if let Some((_, (last, index))) = ranges.range(..=address).next_back()

@@ -1,18 +1,19 @@
-//! `cargo xtask setup`: what building and testing need, installed where it is missing.
+//! `cargo xtask setup`: installs what building and testing require, where it is missing.
 //!
-//! Every step looks first, and prints the commands by which it changes anything.
+//! Every step checks first, and prints the commands that change anything.
 
 use anyhow::Result;
 
 mod bpf_linker;
 pub mod cargo_fuzz;
 mod packages;
+mod progress;
 mod rust_src;
 mod toolchain;
 
 #[derive(Debug, Default, clap::Args)]
 pub struct Options {
-    /// Leaves out the system packages, which only the demo and the tests need.
+    /// Skips the system packages, which only the demo and the tests require.
     #[arg(long)]
     build_only: bool,
 }
@@ -23,6 +24,8 @@ impl Options {
     }
 }
 
+/// Installs everything.
+///
 /// # Errors
 /// Something is missing and could not be installed.
 pub fn run(options: &Options) -> Result<()> {
@@ -33,12 +36,4 @@ pub fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     packages::ensure()
-}
-
-fn there(what: &str) {
-    println!("setup: {what}: already there");
-}
-
-fn missing(what: &str, why: &str) {
-    println!("setup: {what}: {why}");
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that must hold, and one line at the end that says whether it does.
+//! `cargo xtask test`: all checks and tests, with a summary on the last line.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -20,11 +20,11 @@ use tally::Tally;
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Runs only tests whose name contains this, without checks of format and lints.
+    /// Runs only tests whose names contain this, without checks of format and lints.
     filter: Option<String>,
 }
 
-/// Runs the tests. The last line printed counts them; a check or a step that failed counts as one.
+/// Runs the tests. The last line counts them; a check or step that failed counts as one.
 pub fn run(options: &Options) -> ExitCode {
     let mut tally = Tally::default();
     if let Err(error) = steps(options, &mut tally) {
@@ -56,10 +56,10 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
     let mut tests = cargo(["test", "--workspace", "--no-fail-fast"]);
     tests.arg("--").args(&options.filter);
     if command::as_root(&mut tests) {
-        // Those that only root can run are ignored by default.
+        // Tests that require root are ignored by default.
         tests.arg("--include-ignored");
     } else {
-        println!("test: neither root nor sudo here: what needs privilege is skipped");
+        println!("test: neither root nor sudo: tests that require root are skipped");
     }
     count(&mut tests, tally)?;
 
@@ -77,7 +77,7 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-/// Format, lints of the host and of the BPF target, and the links inside the documentation.
+/// Format, lints for the host and the BPF target, and links in the documentation.
 fn checks(metadata: &workspace::Metadata) -> [Command; 4] {
     let format = cargo(["fmt", "--all", "--check"]);
     let host = cargo([
@@ -99,7 +99,7 @@ fn checks(metadata: &workspace::Metadata) -> [Command; 4] {
         "-Zbuild-std=core",
         "--release",
     ]);
-    // A folder of its own: RUSTC_BOOTSTRAP makes cargo take everything for changed.
+    // A separate folder, because RUSTC_BOOTSTRAP makes cargo rebuild everything.
     bpf.arg("--target-dir")
         .arg(metadata.target_directory.join("bpf-clippy"))
         .args(["--", "-D", "warnings"])
@@ -117,7 +117,7 @@ fn checks(metadata: &workspace::Metadata) -> [Command; 4] {
     [format, host, bpf, doc]
 }
 
-/// Runs test programs, shows what they print and counts what they report.
+/// Runs test programs, shows their output and counts the results.
 fn count(tests: &mut Command, tally: &mut Tally) -> Result<()> {
     println!("$ {}", Line(tests));
     let mut running = tests
@@ -126,7 +126,7 @@ fn count(tests: &mut Command, tally: &mut Tally) -> Result<()> {
         .with_context(|| format!("cannot start `{}`", Line(tests)))?;
     let failed_before = tally.failed;
     if let Some(output) = running.stdout.take() {
-        // A test may print what is no UTF-8.
+        // The output of a test may not be UTF-8.
         for line in BufReader::new(output).split(b'\n') {
             let line = line?;
             let line = String::from_utf8_lossy(&line);
@@ -136,7 +136,7 @@ fn count(tests: &mut Command, tally: &mut Tally) -> Result<()> {
     }
     let status = running.wait()?;
     if !status.success() && tally.failed == failed_before {
-        // It did not compile, or a test program died before it could report.
+        // A test program did not compile, or ended before it could report.
         tally.step_failed(&format!("`{}` failed: {status}", Line(tests)));
     }
     Ok(())

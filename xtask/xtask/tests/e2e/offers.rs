@@ -1,4 +1,4 @@
-//! The first founding case: an offer is not taken, and its address is free at once.
+//! The first founding case: an offer is not accepted, and its address is free at once.
 
 use std::{thread, time::Duration};
 
@@ -8,25 +8,26 @@ use xtask_lab::{
     Lab,
     client::{Client as _, Udhcpc},
     config,
-    raw::{Path, RawClient, Reply, expect},
+    raw::{RawClient, Reply, expect},
     relay::Relay,
     server::Server,
     topology::{Direct, Relayed, SERVER},
     wait,
+    wire::Path,
 };
 
 use crate::{OTHER_SERVER, SOON};
 
-/// An address so scarce that nobody else can have it while it is held.
+/// A pool of one address, which nobody else can have while it is held.
 const ONE: &str = "10.77.0.100-10.77.0.100";
 const HELD_LONG: &str = r#"offer-time = "10m""#;
-/// Long enough to be late, and short enough to be waited for.
+/// Short enough for a test to wait until it ends.
 const HELD_SHORT: &str = r#"offer-time = "2s""#;
 const HOLD: Duration = Duration::from_secs(2);
-/// Before the deadline, and close to it.
+/// Shortly before the deadline.
 const JUST_BEFORE: Duration = Duration::from_millis(1800);
 
-/// The client names another server, and must hear nothing of it (c039).
+/// The client names another server, and must not be answered (c039).
 fn choose_other(client: &RawClient, offer: &Reply) -> Result<()> {
     let choice = client.select(OTHER_SERVER, offer.address());
     client.ask_in_vain(&choice, Path::BROADCAST)
@@ -60,11 +61,11 @@ fn c039_c040_a_relayed_offer_not_taken_is_free_at_once() -> Result<()> {
         let server = Server::start(lab, &net.server, &config::relayed(HELD_LONG))?;
         let _relay = Relay::start(&net.relay, true)?;
         let [first, second] = net.clients.as_slice() else {
-            unreachable!("two were asked for");
+            unreachable!("there are two clients");
         };
         let (first, second) = (RawClient::open(first)?, RawClient::open(second)?);
 
-        // The relay agent takes a moment to listen.
+        // The relay agent takes a moment to start listening.
         let offer = wait::until("an OFFER through the relay agent", SOON, || {
             Ok(first.offer().ok())
         })?;
@@ -77,7 +78,7 @@ fn c039_c040_a_relayed_offer_not_taken_is_free_at_once() -> Result<()> {
     })
 }
 
-/// The offer's own deadline, a moment later, must not end what the address has become since.
+/// The offer's own deadline, a moment later, must not end what the address is used for since.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c040_an_offer_not_taken_just_before_its_deadline_is_freed_once() -> Result<()> {
@@ -93,7 +94,7 @@ fn c040_an_offer_not_taken_just_before_its_deadline_is_freed_once() -> Result<()
         choose_other(&first, &offer)?;
         let address = second.lease()?.address();
         assert_eq!(address, offer.address());
-        // What is awaited is that nothing happens.
+        // Waits to see that nothing happens.
         thread::sleep(HOLD);
         assert_eq!(server.lease_state(address)?.as_deref(), Some("bound"));
         let stats = server.stats()?;
@@ -160,7 +161,7 @@ fn c041_a_lease_stays_when_its_client_chooses_another_server() -> Result<()> {
     })
 }
 
-/// And it is a real client that gets it.
+/// A real client obtains the address.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c040_the_next_real_client_gets_what_was_not_taken() -> Result<()> {

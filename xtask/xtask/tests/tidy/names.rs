@@ -1,5 +1,5 @@
-//! Names that the code once had, and that must not come back: each meant several things, or a thing that
-//! now has its RFC's name.
+//! Names that the code once had, and that must not come back: each meant several things, or a thing
+//! that now has its RFC's name.
 
 /// The old name, and the one to use. Matched as a whole word.
 const OLD: [(&str, &str); 10] = [

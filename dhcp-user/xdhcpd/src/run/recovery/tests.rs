@@ -21,7 +21,7 @@ impl Store for Failing {
     fn commit(&mut self, changes: &[WallChange]) -> Result<Vec<Applied>, CommitError> {
         if let Some(left) = self.failures.checked_sub(1) {
             self.failures = left;
-            return Err(CommitError("no space left on device".into()));
+            return Err(CommitError::NotApplied("no space left on device".into()));
         }
         self.store.commit(changes)
     }
