@@ -142,6 +142,7 @@ impl<'a> Node<'a> {
         self.value.as_bool()
     }
 
+    /// Returns whether the value is a list.
     pub fn is_list(&self) -> bool {
         self.value.is_array()
     }
@@ -155,6 +156,7 @@ impl<'a> Node<'a> {
         string
     }
 
+    /// Returns whether the value is a table.
     pub fn is_table(&self) -> bool {
         self.value.is_table()
     }

@@ -97,6 +97,7 @@ struct Seconds<'a> {
 }
 
 impl<'a> Settings<'a> {
+    /// Reads the settings of a table.
     pub fn read(section: &Section<'a>) -> Self {
         let seconds = |key| section.get(key).and_then(Seconds::read);
         let duration = |key, such_as, max| {
@@ -213,48 +214,57 @@ impl<'a> Settings<'a> {
         times
     }
 
+    /// Returns the time that an offer is held, 60 s by default.
     pub fn offer_time(&self, defaults: &Settings<'_>) -> Duration {
         self.offer_time
             .or(defaults.offer_time)
             .unwrap_or(DEFAULT_OFFER_TIME)
     }
 
+    /// Returns the time to wait for answers to probes, 500 ms by default.
     pub fn probe_time(&self, defaults: &Settings<'_>) -> Duration {
         self.probe_time
             .or(defaults.probe_time)
             .unwrap_or(DEFAULT_PROBE_TIME)
     }
 
+    /// Returns the time that a declined address is out of service, 24 h by default.
     pub fn decline_time(&self, defaults: &Settings<'_>) -> Duration {
         self.decline_time
             .or(defaults.decline_time)
             .unwrap_or(DEFAULT_DECLINE_TIME)
     }
 
+    /// Returns whether unknown clients get a NAK, by default not.
     pub fn authoritative(&self, defaults: &Settings<'_>) -> bool {
         self.authoritative
             .or(defaults.authoritative)
             .unwrap_or(false)
     }
 
+    /// Returns whether option 80 is supported (RFC 4039), by default not.
     pub fn rapid_commit(&self, defaults: &Settings<'_>) -> bool {
         self.rapid_commit.or(defaults.rapid_commit).unwrap_or(false)
     }
 
+    /// Returns whether BOOTP clients are answered (RFC 1534), by default not.
     pub fn bootp(&self, defaults: &Settings<'_>) -> bool {
         self.bootp.or(defaults.bootp).unwrap_or(false)
     }
 
+    /// Returns whether the network is IPv6-mostly (RFC 8925), by default not.
     pub fn ipv6_mostly(&self, defaults: &Settings<'_>) -> bool {
         self.ipv6_mostly.or(defaults.ipv6_mostly).unwrap_or(false)
     }
 
+    /// Returns whether clients are identified by option 61, by default so.
     pub fn match_client_id(&self, defaults: &Settings<'_>) -> bool {
         self.match_client_id
             .or(defaults.match_client_id)
             .unwrap_or(true)
     }
 
+    /// Returns the boot parameters.
     pub fn boot(&self, defaults: &Settings<'_>) -> Boot {
         self.boot.over(&defaults.boot)
     }

@@ -84,11 +84,13 @@ impl Settings {
         }
     }
 
+    /// Returns whether nothing is set.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
+/// An interface.
 #[derive(Clone, Debug)]
 pub struct Interface {
     pub line: usize,
@@ -105,6 +107,7 @@ pub struct Network {
     pub settings: Settings,
 }
 
+/// A subnet.
 #[derive(Clone, Debug)]
 pub struct Subnet {
     pub line: usize,
@@ -118,6 +121,7 @@ pub struct Subnet {
 }
 
 impl Subnet {
+    /// Returns a subnet without settings.
     pub fn new(line: usize, prefix: Ipv4Net) -> Self {
         Self {
             line,
@@ -131,6 +135,7 @@ impl Subnet {
     }
 }
 
+/// A range of addresses.
 #[derive(Clone, Debug)]
 pub struct Pool {
     pub line: usize,
@@ -141,6 +146,7 @@ pub struct Pool {
     pub settings: Settings,
 }
 
+/// A reservation.
 #[derive(Clone, Debug)]
 pub struct Reservation {
     pub line: usize,
@@ -159,6 +165,7 @@ pub enum Owner {
     RemoteId(Vec<u8>),
 }
 
+/// A class.
 #[derive(Clone, Debug)]
 pub struct Class {
     pub line: usize,
@@ -168,6 +175,7 @@ pub struct Class {
     pub settings: Settings,
 }
 
+/// The condition of a class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     Is(Field, Vec<Pattern>),

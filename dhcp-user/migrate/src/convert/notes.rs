@@ -56,6 +56,7 @@ pub struct Notes {
 }
 
 impl Notes {
+    /// Returns an empty list for a file.
     pub fn new(file: &Path) -> Self {
         Self {
             file: file.into(),

@@ -82,6 +82,7 @@ pub struct Export {
 }
 
 impl Import {
+    /// Imports the leases and prints the report.
     pub fn execute(&self, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Failure> {
         let config = load(&self.config.config)?;
         let host = crate::host::probe().map_err(|error| Failure::Run(error.into()))?;

@@ -29,6 +29,7 @@ struct Inner {
 pub struct Serving(RwLock<Inner>);
 
 impl Serving {
+    /// Starts with a configuration and no interfaces.
     pub fn new(config: Arc<Config>) -> Self {
         Self(RwLock::new(Inner {
             config,
@@ -36,14 +37,17 @@ impl Serving {
         }))
     }
 
+    /// Returns the present configuration.
     pub fn config(&self) -> Arc<Config> {
         Arc::clone(&self.read().config)
     }
 
+    /// Returns the attached interfaces.
     pub fn interfaces(&self) -> Vec<AttachedInterface> {
         self.read().interfaces.clone()
     }
 
+    /// Returns the index of the first socket of each attached interface.
     pub fn slow_bases(&self) -> SlowBases {
         let inner = self.read();
         let interfaces = inner.interfaces.iter();
@@ -52,16 +56,19 @@ impl Serving {
             .collect()
     }
 
+    /// Adds an interface that has been attached.
     pub fn add(&self, interface: AttachedInterface) {
         self.write().interfaces.push(interface);
     }
 
+    /// Removes an interface that has been detached.
     pub fn remove(&self, ifindex: u32) {
         self.write()
             .interfaces
             .retain(|interface| interface.ifindex != ifindex);
     }
 
+    /// Replaces the configuration.
     pub fn set_config(&self, config: Arc<Config>) {
         self.write().config = config;
     }

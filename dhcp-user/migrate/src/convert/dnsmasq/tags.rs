@@ -37,16 +37,19 @@ pub enum Target {
 }
 
 impl Tags {
+    /// Adds tags that a range sets.
     pub fn set_by_range(&mut self, tags: &[String], range: usize) {
         for tag in tags {
             self.ranges.entry(tag.clone()).or_default().push(range);
         }
     }
 
+    /// Adds a tag that a host sets.
     pub fn set_by_host(&mut self, tag: &str, host: usize) {
         self.hosts.entry(tag.to_owned()).or_default().push(host);
     }
 
+    /// Adds a condition under which clients get no answer.
     pub fn refuse(&mut self, line: usize, when: Condition) {
         self.refused.push((line, when));
     }
@@ -92,6 +95,10 @@ impl Tags {
         })
     }
 
+    /// Returns what settings for certain tags apply to.
+    ///
+    /// # Errors
+    /// The tag that a class cannot test.
     pub fn target(&self, tags: &[String]) -> Result<Target, String> {
         match tags {
             [] => Ok(Target::Everybody),

@@ -17,6 +17,7 @@ pub struct Form {
     pub is_array: bool,
 }
 
+/// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
     Address,
@@ -50,6 +51,7 @@ impl Definitions {
     }
 }
 
+/// Returns whether a statement defines an option.
 pub fn is_definition(statement: &Statement) -> bool {
     statement.begins(&["option"])
         && statement.words.get(2).is_some_and(|word| word.is("code"))

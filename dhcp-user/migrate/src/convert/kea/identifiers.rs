@@ -10,6 +10,7 @@ pub struct Identifiers {
     pub flex: Option<Flex>,
 }
 
+/// A field that a flexible identifier can consist of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flex {
     CircuitId,
@@ -18,6 +19,7 @@ pub enum Flex {
 }
 
 impl Identifiers {
+    /// Reads the flexible identifier from the parameters of its hook.
     pub fn read(dhcp4: Node<'_>) -> Self {
         let hooks = dhcp4
             .get("hooks-libraries")

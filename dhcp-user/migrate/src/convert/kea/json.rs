@@ -159,6 +159,7 @@ impl<'a> Node<'a> {
         elements.iter().map(move |value| Self { value, ..self })
     }
 
+    /// Returns the string, if it is one.
     pub fn string(self) -> Option<&'a str> {
         match self.value {
             Value::StringLit(string) => Some(&string.value),
@@ -166,6 +167,7 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Returns the boolean, if it is one.
     pub fn boolean(self) -> Option<bool> {
         match self.value {
             Value::BooleanLit(boolean) => Some(boolean.value),
@@ -173,6 +175,7 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Returns the number, if it is one that fits.
     pub fn number(self) -> Option<u32> {
         match self.value {
             Value::NumberLit(number) => number.value.parse().ok(),
@@ -180,10 +183,12 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Returns the IPv4 address, if it is a string with one.
     pub fn address(self) -> Option<Ipv4Addr> {
         self.string()?.trim().parse().ok()
     }
 
+    /// Returns whether the value is null.
     pub fn is_null(self) -> bool {
         matches!(self.value, Value::NullKeyword(_))
     }

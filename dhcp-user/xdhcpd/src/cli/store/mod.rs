@@ -91,6 +91,7 @@ pub struct History {
 }
 
 impl Backup {
+    /// Writes the backup.
     pub fn execute(&self, out: &mut dyn Write) -> Result<(), Failure> {
         #[derive(Serialize)]
         struct Done<'a> {
@@ -157,6 +158,7 @@ impl From<Interval> for IntervalRow {
 }
 
 impl History {
+    /// Prints the history.
     pub fn execute(self, out: &mut dyn Write) -> Result<(), Failure> {
         let reader = Reader::open(&self.store.path()?).map_err(refused)?;
         let wanted = Wanted {
