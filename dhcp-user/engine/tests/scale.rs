@@ -18,7 +18,7 @@ use dhcp_common::{
     abi::{ClientKey, LinkKey, NS_PER_SEC},
     wire::message_type,
 };
-use dhcp_config::{Config, check};
+use dhcp_config::{Config, file};
 use dhcp_engine::{Effect, Engine, Input, Link, LinkTable, Networks, Setup};
 use dhcp_model::{ClientOrigin, Nanos, Record, RecordState};
 use dhcp_testkit::{
@@ -87,7 +87,7 @@ fn file(subnets: u32, reservations: u32) -> String {
 }
 
 fn read(text: &str) -> Config {
-    check::parse(Path::new("xdhcpd.toml"), text, None).unwrap()
+    file::parse(Path::new("xdhcpd.toml"), text, None).unwrap()
 }
 
 /// What this thread has had of a processor, whoever else wants it.

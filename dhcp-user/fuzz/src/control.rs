@@ -92,7 +92,7 @@ fn check_answers(octets: &[u8], answers: &[u8]) {
     let mut refusals = 0;
     let mut rows = 0;
     for line in answers.split_inclusive(|octet| *octet == b'\n') {
-        match serde_json::from_slice(line).expect("a response") {
+        match serde_json::from_slice::<Response>(line).expect("a response") {
             Response::Lease(_) => rows += 1,
             Response::End { count } => {
                 assert_eq!(count, rows, "as many as were listed");

@@ -6,7 +6,7 @@ use dhcp_common::{
     abi::{Grant, LinkKey},
     fingerprint::KEY_WORDS,
 };
-use dhcp_config::check;
+use dhcp_config::file;
 use dhcp_engine::{Engine, Grants, Link, LinkTable, Setup};
 
 const CONFIG: &str = r#"
@@ -31,7 +31,7 @@ impl Grants for NoGrants {
 }
 
 pub fn engine(max_slots: u32) -> Engine {
-    let config = check::parse(Path::new("alone.toml"), CONFIG, None).expect("a good file");
+    let config = file::parse(Path::new("alone.toml"), CONFIG, None).expect("a good file");
     let link = Link {
         key: LinkKey {
             ifindex: IFINDEX,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use dhcp_common::abi::{ClientKey, Identity};
-use dhcp_config::{Classes, Overrides, Owner, Port, Reservation};
+use dhcp_config::{Classes, Overrides, Owner, RelayPort, Reservation};
 use dhcp_model::{AgentIds, Hardware};
 use ipnet::Ipv4Net;
 
@@ -100,7 +100,7 @@ impl Network {
                 Owner::Client(key) => {
                     self.reserves_hardware |= key.identity() == Identity::Hardware;
                 }
-                Owner::Port(_) => self.reserves_ports = true,
+                Owner::RelayPort(_) => self.reserves_ports = true,
             }
         }
         index
@@ -174,11 +174,11 @@ impl Network {
         } = AgentIds::parse(relay_info?);
         let named = [(circuit, remote), (circuit, None), (None, remote)];
         named.into_iter().find_map(|(circuit, remote)| {
-            let port = Port {
+            let port = RelayPort {
                 circuit_id: circuit.map(<[u8]>::to_vec),
                 remote_id: remote.map(<[u8]>::to_vec),
             };
-            self.reservations.get(&Owner::Port(port)).copied()
+            self.reservations.get(&Owner::RelayPort(port)).copied()
         })
     }
 
@@ -289,7 +289,7 @@ impl Network {
             || self.reserves_hardware != former.reserves_hardware
             || owners
                 .iter()
-                .any(|(owner, _)| matches!(owner, Owner::Port(_)));
+                .any(|(owner, _)| matches!(owner, Owner::RelayPort(_)));
         for (owner, address) in owners {
             changes.addresses.push(address);
             if let Owner::Client(client) = owner {

@@ -1,4 +1,4 @@
-//! Client and server over real sockets.
+//! Client and server, connected by real sockets.
 
 use std::{
     fs,
@@ -27,8 +27,8 @@ use super::{
 
 const HOUR: u64 = 3_600_000_000_000;
 
-/// A server on a thread, with an engine that knows the lease of 10.0.0.5 only and a store that fails
-/// for 10.0.0.66. Ends, and its socket goes, when it is dropped.
+/// A server on a thread, whose engine has only the lease of 10.0.0.5 and whose store fails for
+/// 10.0.0.66. It stops and removes its socket on drop.
 pub struct TestServer {
     _directory: tempfile::TempDir,
     pub path: PathBuf,
@@ -74,7 +74,7 @@ async fn run(
         leases,
         commands,
         reloads,
-        // Only slot 7 of epoch 3 has been extended, by an hour from the beginning of time.
+        // The kernel has extended only slot 7 of epoch 3.
         granted: Box::new(|slot, epoch| {
             ((slot, epoch) == (7, 3)).then(|| Nanos(boottime().0 + 2 * HOUR))
         }),
@@ -104,7 +104,7 @@ async fn run(
     }
 }
 
-/// A preview is of one lease that ends; a reload is refused.
+/// Answers a preview with leases that end, and refuses a reload.
 fn reloaded(reload: Reload) {
     let result = if reload.is_preview {
         let ended = Fates {
@@ -130,7 +130,7 @@ pub fn stats() -> Stats {
         kernel: [
             ("acked_renewing", 600),
             ("offered", 100),
-            ("naked", 0),
+            ("nak", 0),
             ("unknown_client", 60),
             ("no_template", 40),
             ("closed", 0),
@@ -152,7 +152,7 @@ impl TestServer {
         Client::connect(&self.path).unwrap()
     }
 
-    /// Ends the server and says what its engine was told.
+    /// Stops the server and returns the commands that its engine received.
     pub fn finish(mut self) -> Vec<Command> {
         self.stop.take();
         self.thread.take().unwrap().join().unwrap()
@@ -277,7 +277,7 @@ fn leases_and_offers_are_listed_apart_in_order_and_filtered() {
 #[test]
 fn a_lease_that_is_older_than_the_boot_is_not_shown_as_of_then() {
     let server = serve();
-    // As the store's times come back (`Wall::nanos`).
+    // Times before the boot come from the store as zero (`Wall::nanos`).
     let address = Ipv4Addr::new(10, 0, 0, 5);
     server.add_at(address, 5, LeaseState::Bound, (Nanos(0), Nanos::FOREVER));
     server.add(7, LeaseState::Bound, Nanos::FOREVER);
@@ -352,10 +352,7 @@ fn commands_reach_the_engine_and_their_outcome_the_client() {
         outcome(Request::LeasesRevoke {
             address: address(66)
         }),
-        Err(
-            "the store did not take it, and nothing has changed; the server's log says why"
-                .to_owned()
-        )
+        Err("the store failed and nothing has changed; see the server's log".to_owned())
     );
     assert_eq!(
         server.finish(),
@@ -377,7 +374,7 @@ fn stats_come_as_the_server_gave_them() {
 /// Sends octets and reads one line.
 fn raw(path: &Path, octets: &[u8]) -> String {
     let mut stream = UnixStream::connect(path).unwrap();
-    // The server may have heard enough before all is sent.
+    // The server may close the connection before everything is sent.
     let _ = stream.write_all(octets);
     let mut line = String::new();
     let _ = BufReader::new(stream).read_line(&mut line);
@@ -432,7 +429,7 @@ fn the_seventeenth_client_is_told_that_the_server_is_busy() {
         panic!("{refused}")
     };
     assert_eq!(kind, ErrorKind::Busy);
-    assert_eq!(message, "16 others are talking to this xdhcpd; try again");
+    assert_eq!(message, "16 other clients are connected; try again later");
     clients[0].stats().unwrap();
 }
 
@@ -464,7 +461,7 @@ fn a_dead_servers_socket_is_replaced_a_live_ones_is_not() {
     assert_eq!(
         error.to_string(),
         format!(
-            "another xdhcpd is running: it has the control socket {}; stop it first, or set another `server.control-socket`",
+            "another xdhcpd is running and has the control socket {}; stop it first, or set another `server.control-socket`",
             path.display()
         )
     );

@@ -1,4 +1,4 @@
-//! What `xdhcpd stats` shows, gathered when it is asked for.
+//! The counters for `xdhcpd stats`, gathered on request.
 
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc, time::Instant};
 
@@ -12,6 +12,7 @@ use dhcp_store::committer;
 use super::serving::Serving;
 use crate::control::store_stats;
 
+/// The sources of all counters.
 pub struct StatsSource {
     pub started: Instant,
     pub serving: Arc<Serving>,
@@ -22,13 +23,14 @@ pub struct StatsSource {
 }
 
 impl StatsSource {
+    /// Returns a function that gathers all counters.
     pub fn into_fn(self) -> impl Fn() -> Stats + Send + Sync {
         move || self.gather()
     }
 
     fn gather(&self) -> Stats {
         let kernel = self.outcomes.read().unwrap_or_else(|error| {
-            tracing::warn!(%error, "the kernel's counters cannot be read");
+            tracing::warn!(%error, "cannot read the kernel's counters");
             Vec::new()
         });
         let (leases, pools) = self.leases();
@@ -52,14 +54,14 @@ impl StatsSource {
             interfaces: self.interfaces(),
             slow_path_sockets: self
                 .serving
-                .ports()
+                .interfaces()
                 .iter()
-                .map(|port| port.sockets as u64)
+                .map(|interface| interface.sockets as u64)
                 .sum(),
         }
     }
 
-    /// Leases by the label of their state, and what they take of each subnet's pools.
+    /// Returns the leases by the label of their state, and the use of each subnet's pools.
     fn leases(&self) -> (BTreeMap<String, u64>, Vec<PoolUse>) {
         let config = self.serving.config();
         let mut pools: Vec<_> = config
@@ -70,7 +72,8 @@ impl StatsSource {
                 used: 0,
             })
             .collect();
-        // No two ranges overlap: the last that begins at an address or before it is the one.
+        // Ranges are disjoint: only the last one that begins at or before an address can contain
+        // it.
         let subnets = config.subnets().enumerate();
         let ranges: BTreeMap<Ipv4Addr, (Ipv4Addr, usize)> = subnets
             .flat_map(|(index, (_, subnet))| {
@@ -94,11 +97,11 @@ impl StatsSource {
     }
 
     fn interfaces(&self) -> Vec<InterfaceStats> {
-        let ports = self.serving.ports().into_iter();
-        ports
-            .map(|port| InterfaceStats {
-                name: port.name,
-                mode: match port.mode {
+        let interfaces = self.serving.interfaces().into_iter();
+        interfaces
+            .map(|interface| InterfaceStats {
+                name: interface.name,
+                mode: match interface.mode {
                     LinkMode::Native => dhcp_control::LinkMode::Native,
                     LinkMode::Generic => dhcp_control::LinkMode::Generic,
                 },

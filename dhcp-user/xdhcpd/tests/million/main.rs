@@ -1,5 +1,6 @@
-//! A controller with a million leases: how soon it answers after a start, what memory it takes, and what its clients
-//! notice when half of the leases end in one go or when very many are renewed near their horizons.
+//! A controller with a million leases: the time until it answers after a start, its memory, and the
+//! effect on clients when half of the leases end at once or very many are renewed near their
+//! horizons.
 //!
 //! `cargo test --release -p xdhcpd --test million -- --ignored --nocapture` prints the figures.
 
@@ -21,18 +22,18 @@ use dhcp_testkit::lab::{self, Lab};
 use self::{client::Wire, daemon::Daemon};
 
 const LEASES: u32 = 1_000_000;
-/// A development build is given twice as long, for it shares the machine with other tests.
+/// Development builds get twice as long, because they share the machine with other tests.
 const SLOWER: u32 = if cfg!(debug_assertions) { 2 } else { 1 };
-/// Of a new client, after a start.
+/// The longest time until a new client is answered after a start.
 const FIRST_ANSWER: Duration = Duration::from_secs(5 * SLOWER as u64);
-/// Reading pinned maps and comparing them with the store.
+/// The longest time to read pinned maps and to compare them with the store.
 const ADOPTION: Duration = Duration::from_secs(SLOWER as u64);
-/// Octets a lease, of the process and of the kernel's maps together.
+/// The most octets a lease, of the process and the kernel's maps together.
 const MEMORY: u64 = 500;
-/// Others use the machine, too; the best of some is nearest to what it takes.
+/// The best of several attempts counts, because others use the machine.
 const ATTEMPTS: u32 = 3;
 
-/// One at a time: each measures.
+/// Runs one test at a time, because each of them measures.
 fn alone(test: impl FnOnce(&Lab) + Send) {
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -102,11 +103,11 @@ fn a_start_with_a_million_leases() {
     });
 }
 
-/// When leases end, and within which time. Until then they are written, the daemon starts, and it extends their horizons,
-/// for it does not know what these were granted.
+/// When leases end, and within which time. Until then they are written and the daemon starts, which
+/// extends their horizons, because it does not know what they were granted.
 const ENDING_AFTER: Duration = Duration::from_secs(120);
 const ENDING_WITHIN: Duration = Duration::from_secs(10);
-/// Between two clients.
+/// The pause between two clients.
 const PAUSE: Duration = Duration::from_millis(10);
 
 #[test]
@@ -181,12 +182,12 @@ fn a_hundred_thousand_renewals_near_their_horizons_take_few_syncs() {
         daemon.start();
         let mut wire = Wire::open();
         wire.lease(RENEWED + 1);
-        // Nobody knows what these were granted, so that a start extends all horizons.
+        // What these leases were granted is unknown, so that a start extends all horizons.
         let (extended, commits) = settled(&daemon);
         println!("a start extends {extended} horizons with {commits} commits");
         assert!(extended >= u64::from(RENEWED) && commits <= SYNCS);
 
-        // They renew by halves of their leases, until the kernel asks for more.
+        // Clients renew until the kernel asks for further horizons.
         for round in 1.. {
             assert!(round < 10, "the kernel does not ask");
             thread::sleep(Duration::from_secs(u64::from(LEASE_SECS) / 3));
@@ -210,7 +211,7 @@ fn a_hundred_thousand_renewals_near_their_horizons_take_few_syncs() {
     });
 }
 
-/// How many horizons have been extended, and how many commits there were, when neither grows any more.
+/// Waits until the numbers of extended horizons and of commits are stable, and returns them.
 fn settled(daemon: &Daemon) -> (u64, u64) {
     let mut before = (0, 0);
     loop {

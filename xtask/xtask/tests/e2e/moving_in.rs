@@ -33,7 +33,7 @@ fn move_in(kind: Kind) -> Result<()> {
         command::read(&mut server.command_check())?;
         let said = command::read(&mut server.command_import(kind.name(), &source.leases))?;
         assert!(
-            said.contains("1  leased, with the time that was left"),
+            said.contains("1  active leases, with their remaining times"),
             "{said}"
         );
 

@@ -1,4 +1,4 @@
-//! What is wrong with a store, as far as that can be told from the outside: `xdhcpd check --store`.
+//! The check of a store: `xdhcpd check --store`.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,37 +18,41 @@ use dhcp_store::{
 };
 use serde::Serialize;
 
-/// Findings that are shown; the rest is counted.
+/// The most findings that are listed; all are counted.
 const MAX_SHOWN: usize = 100;
-/// Clocks may have been set by so much since a time was written.
+/// The tolerance for clocks that were set after a time was written.
 const TOLERANCE_NS: i64 = 24 * 3600 * NS_PER_SEC as i64;
-/// No horizon of the configuration is as far away as this.
+/// Longer than every horizon of a configuration.
 const CENTURY_NS: i64 = 100 * 365 * TOLERANCE_NS;
 
-/// What was found.
+/// The result of a check.
 #[derive(Debug, Default, Serialize)]
 pub struct Audit {
+    /// Whether there are no problems.
     pub ok: bool,
+    /// The version of the schema.
     pub schema: i32,
-    /// Records by the word for their state.
+    /// Records by the label of their state.
     pub records: BTreeMap<&'static str, u64>,
-    /// Rows of who had which address.
+    /// The number of past leases.
     pub past: u64,
+    /// Damage and inconsistent records.
     pub problems: Findings,
-    /// Records that the configuration has no use for; the server leaves them alone.
+    /// Records that are not in the configuration, which the server ignores.
     pub foreign: Findings,
 }
 
-/// The first of what was found, and how much it is in all.
+/// The first findings, and the number of all.
 #[derive(Debug, Default, Serialize)]
 pub struct Findings {
     pub count: u64,
     pub shown: Vec<Finding>,
 }
 
+/// One finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// `None` for what is wrong with the file as a whole.
+    /// `None` if it concerns the file as a whole.
     pub address: Option<Ipv4Addr>,
     pub message: String,
 }
@@ -65,10 +69,10 @@ impl Findings {
     }
 }
 
-/// Looks at all of a store; `now` is the wall clock's.
+/// Checks a store against a configuration; `now` is the time of the wall clock.
 ///
 /// # Errors
-/// It is no store, or of another version: there is nothing to look at.
+/// The file is not a store, or has another version.
 pub fn audit(path: &Path, config: &Config, now: Utc) -> Result<Audit, OpenError> {
     let reader = Reader::open(path)?;
     let mut audit = Audit {
@@ -78,7 +82,7 @@ pub fn audit(path: &Path, config: &Config, now: Utc) -> Result<Audit, OpenError>
     if let Err(error) = audit.look(&reader, config, now) {
         audit
             .problems
-            .add(None, format!("cannot be read on: {error}"));
+            .add(None, format!("cannot be read completely: {error}"));
     }
     audit.ok = audit.problems.count == 0;
     Ok(audit)
@@ -94,11 +98,11 @@ impl Audit {
         for damage in reader.damage(MAX_SHOWN as u32)? {
             self.problems.add(None, damage);
         }
-        let places = Places::of(config);
+        let networks = NetworkIndex::of(config);
         let mut active: HashMap<ClientKey, Ipv4Addr> = HashMap::new();
         reader.records(|address, record| match record {
             Ok(record) => {
-                self.record(&record, &places, reader, now);
+                self.record(&record, &networks, reader, now);
                 let is_active =
                     record.record.state == RecordState::Bound && reader.wall(record.horizon) > now;
                 if is_active
@@ -107,7 +111,7 @@ impl Audit {
                 {
                     self.problems.add(
                         Some(address),
-                        format!("leased to the client that has {other} on the same network"),
+                        format!("leased to a client that also has {other} on the same network"),
                     );
                 }
             }
@@ -119,10 +123,12 @@ impl Audit {
             &mut |address, interval| match interval {
                 Err(error) => self
                     .problems
-                    .add(Some(address), format!("its history: {error}")),
+                    .add(Some(address), format!("history: {error}")),
                 Ok(Interval { since, until, .. }) => {
                     if let Some(until) = until.filter(|until| *until < since) {
-                        let message = format!("its history: a lease from {since} to {until}");
+                        let message = format!(
+                            "history: a lease ends before it begins, from {since} to {until}"
+                        );
                         self.problems.add(Some(address), message);
                     }
                 }
@@ -131,7 +137,13 @@ impl Audit {
         Ok(())
     }
 
-    fn record(&mut self, stored: &WallRecord, places: &Places<'_>, reader: &Reader, now: Utc) {
+    fn record(
+        &mut self,
+        stored: &WallRecord,
+        networks: &NetworkIndex<'_>,
+        reader: &Reader,
+        now: Utc,
+    ) {
         let WallRecord {
             record,
             since,
@@ -141,8 +153,8 @@ impl Audit {
         let address = Some(record.address);
         *self.records.entry(record.state.label()).or_default() += 1;
 
-        let network = places.config.network(record.client.network());
-        match (network, places.network_of(record.address)) {
+        let network = networks.config.network(record.client.network());
+        match (network, networks.network_of(record.address)) {
             (Some(network), Some(of)) if of.id == network.id => {}
             (_, None) => self
                 .foreign
@@ -150,21 +162,21 @@ impl Audit {
             (None, Some(of)) => self.foreign.add(
                 address,
                 format!(
-                    "of a network that is not configured; its subnet belongs to {:?} now",
+                    "its network is not in the configuration; its subnet now belongs to {:?}",
                     of.name
                 ),
             ),
             (Some(network), Some(of)) => self.foreign.add(
                 address,
                 format!(
-                    "of the network {:?}; its subnet belongs to {:?} now",
+                    "its network is {:?}, but its subnet now belongs to {:?}",
                     network.name, of.name
                 ),
             ),
         }
 
         if horizon < expires {
-            let message = format!("ends at {expires}, but is on disk only up to {horizon}");
+            let message = format!("ends at {expires}, but its horizon is {horizon}");
             self.problems.add(address, message);
         }
         if since > expires && record.state == RecordState::Bound {
@@ -178,7 +190,7 @@ impl Audit {
         }
         if !horizon.is_forever() && ahead(horizon) > CENTURY_NS {
             self.problems
-                .add(address, format!("kept for its client until {horizon}"));
+                .add(address, format!("has an implausible horizon, {horizon}"));
         }
         if since.0 < 0 || horizon.0 < 0 {
             self.problems.add(address, "has times before 1970");
@@ -186,14 +198,14 @@ impl Audit {
     }
 }
 
-/// Which network an address belongs to, for a million of them.
-struct Places<'a> {
+/// An index of networks by address, for a million lookups.
+struct NetworkIndex<'a> {
     config: &'a Config,
-    /// By the first address; no two subnets overlap.
+    /// Subnets by their first address; they are disjoint.
     subnets: BTreeMap<Ipv4Addr, (&'a Network, &'a Subnet)>,
 }
 
-impl<'a> Places<'a> {
+impl<'a> NetworkIndex<'a> {
     fn of(config: &'a Config) -> Self {
         let subnets = config.subnets();
         let subnets = subnets.map(|(network, subnet)| (subnet.prefix.network(), (network, subnet)));
@@ -209,7 +221,8 @@ impl<'a> Places<'a> {
     }
 }
 
-/// A client for which an address is reserved has another until that ends, if the reservation is newer.
+/// Returns whether a client with two leases is moving to a newer reservation, whose address is one
+/// of them.
 fn is_moving(client: &ClientKey, addresses: [Ipv4Addr; 2], config: &Config) -> bool {
     let network = config.network(client.network());
     let subnets = network.into_iter().flat_map(|network| &network.subnets);

@@ -1,4 +1,4 @@
-//! Settings that `[defaults]`, each network and each subnet can have, the nearest of which wins.
+//! Settings that `[defaults]`, networks and subnets have in common. The innermost value applies.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -6,13 +6,16 @@ use dhcp_common::wire::INFINITE_SECS;
 use dhcp_model::LeaseTimes;
 
 use super::{
-    Boot, OptionValue, Overrides, options,
+    boot::Boot,
+    options,
     raw::{Node, Section},
+    types::{OptionValue, Overrides},
 };
 
-/// Of a whole network: the subnets of a shared one have no such setting of their own.
+/// Applies to a whole network: the subnets of a shared network cannot set it.
 pub(super) const MATCH_CLIENT_ID: &str = "match-client-id";
 
+/// The keys of `[defaults]`, networks and subnets.
 pub(super) const KNOWN: [&str; 18] = [
     "lease-time",
     "min-lease-time",
@@ -34,7 +37,7 @@ pub(super) const KNOWN: [&str; 18] = [
     "server-name",
 ];
 
-/// What stands in a pool, a class or a reservation.
+/// The keys of pools, classes and reservations.
 pub(super) const OVERRIDES: [&str; 10] = [
     "lease-time",
     "min-lease-time",
@@ -55,17 +58,18 @@ const DEFAULT_PROBE_TIME: Duration = Duration::from_millis(500);
 const DEFAULT_DECLINE_TIME: Duration = Duration::from_secs(24 * 3600);
 /// A year as humantime counts it.
 const YEAR_SECS: u32 = 31_557_600;
-/// With [`MAX_HORIZON_LEASES`] every horizon stays within the 292 years of nanoseconds that
-/// 64 signed bits hold.
+/// With at most [`MAX_HORIZON_LEASES`], every horizon fits into the 292 years that an `i64` of
+/// nanoseconds holds.
 const MAX_LEASE_SECS: u32 = 10 * YEAR_SECS;
 const MAX_HORIZON_LEASES: i64 = 8;
 const MAX_OFFER_TIME: Duration = Duration::from_secs(3600);
-/// A host on the same wire needs less to answer, and a client asks again after about 4 s (RFC 2131 §4.1).
+/// A host on the same link answers faster than this; a client retransmits after about 4 s (RFC 2131
+/// §4.1).
 const MIN_PROBE_TIME: Duration = Duration::from_millis(10);
 const MAX_PROBE_TIME: Duration = Duration::from_secs(10);
 const MAX_DECLINE_TIME: Duration = Duration::from_secs(YEAR_SECS as u64);
 
-/// What one table says; `None` where it says nothing.
+/// The settings of one table; `None` for those that it does not set.
 #[derive(Clone, Default)]
 pub(super) struct Settings<'a> {
     lease: Option<Seconds<'a>>,
@@ -93,6 +97,7 @@ struct Seconds<'a> {
 }
 
 impl<'a> Settings<'a> {
+    /// Reads the settings of a table.
     pub fn read(section: &Section<'a>) -> Self {
         let seconds = |key| section.get(key).and_then(Seconds::read);
         let duration = |key, such_as, max| {
@@ -126,8 +131,8 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// These, and where they say nothing those of `parent`. The times are checked, for subnets that set
-    /// none of their own rely on them.
+    /// Returns these settings, with those of `parent` where these are unset. Checks the times,
+    /// because subnets without times of their own rely on it.
     pub fn over(self, parent: &Self) -> Self {
         self.lease_times(parent);
         Self {
@@ -150,36 +155,43 @@ impl<'a> Settings<'a> {
         }
     }
 
+    /// Returns the lease times, and notes those that contradict each other.
     pub fn lease_times(&self, defaults: &Settings<'_>) -> LeaseTimes {
         let own = [&self.lease, &self.renewal, &self.rebinding];
         let lease = self.lease.as_ref().or(defaults.lease.as_ref());
         let renewal = self.renewal.as_ref().or(defaults.renewal.as_ref());
         let rebinding = self.rebinding.as_ref().or(defaults.rebinding.as_ref());
         let lease_secs = lease.map_or(DEFAULT_LEASE_SECS, |lease| lease.secs);
-        // RFC 2131 §4.4.5. A lease without end needs no renewal unless the file wants one.
+        // RFC 2131 §4.4.5. An infinite lease is not renewed unless the file sets a renewal time.
         let of_lease = |numerator: u64, denominator: u64| match lease_secs {
             INFINITE_SECS => INFINITE_SECS,
             secs => (u64::from(secs) * numerator / denominator) as u32,
         };
         let least = self.min_lease.as_ref().or(defaults.min_lease.as_ref());
         let most = self.max_lease.as_ref().or(defaults.max_lease.as_ref());
-        for (bound, is_wrong, relation) in [
+        for (setting, is_wrong, bound, relation) in [
             (
                 &self.min_lease,
                 least.is_some_and(|least| least.secs > lease_secs),
+                "lower bound",
                 "longer",
             ),
             (
                 &self.max_lease,
                 most.is_some_and(|most| most.secs < lease_secs),
+                "upper bound",
                 "shorter",
             ),
         ] {
-            // A problem belongs to the table that set something last; the rest repeat it from there.
-            let node = bound.as_ref().or(self.lease.as_ref()).filter(|_| is_wrong);
+            // A problem is noted at the table that sets a time; tables that inherit it do not
+            // repeat it.
+            let node = setting
+                .as_ref()
+                .or(self.lease.as_ref())
+                .filter(|_| is_wrong);
             if let Some(time) = node {
                 time.node.refuse(format_args!(
-                    "makes the bound {relation} than a lease of {}; give min-lease-time ≤ lease-time ≤ max-lease-time",
+                    "the {bound} is {relation} than the lease time of {}; give min-lease-time ≤ lease-time ≤ max-lease-time",
                     text(lease_secs)
                 ));
             }
@@ -196,58 +208,68 @@ impl<'a> Settings<'a> {
                 .or(defaults.horizon_leases)
                 .unwrap_or(DEFAULT_HORIZON_LEASES),
         };
-        // A problem belongs to the table that set something last; the rest repeat it from there.
+        // A problem is noted at the table that sets a time; tables that inherit it do not repeat
+        // it.
         check_order(&times, own.map(|time| time.as_ref().map(|time| &time.node)));
         times
     }
 
+    /// Returns the time that an offer is held, 60 s by default.
     pub fn offer_time(&self, defaults: &Settings<'_>) -> Duration {
         self.offer_time
             .or(defaults.offer_time)
             .unwrap_or(DEFAULT_OFFER_TIME)
     }
 
+    /// Returns the time to wait for answers to probes, 500 ms by default.
     pub fn probe_time(&self, defaults: &Settings<'_>) -> Duration {
         self.probe_time
             .or(defaults.probe_time)
             .unwrap_or(DEFAULT_PROBE_TIME)
     }
 
+    /// Returns the time that a declined address is out of service, 24 h by default.
     pub fn decline_time(&self, defaults: &Settings<'_>) -> Duration {
         self.decline_time
             .or(defaults.decline_time)
             .unwrap_or(DEFAULT_DECLINE_TIME)
     }
 
+    /// Returns whether unknown clients get a NAK, by default not.
     pub fn authoritative(&self, defaults: &Settings<'_>) -> bool {
         self.authoritative
             .or(defaults.authoritative)
             .unwrap_or(false)
     }
 
+    /// Returns whether option 80 is supported (RFC 4039), by default not.
     pub fn rapid_commit(&self, defaults: &Settings<'_>) -> bool {
         self.rapid_commit.or(defaults.rapid_commit).unwrap_or(false)
     }
 
+    /// Returns whether BOOTP clients are answered (RFC 1534), by default not.
     pub fn bootp(&self, defaults: &Settings<'_>) -> bool {
         self.bootp.or(defaults.bootp).unwrap_or(false)
     }
 
+    /// Returns whether the network is IPv6-mostly (RFC 8925), by default not.
     pub fn ipv6_mostly(&self, defaults: &Settings<'_>) -> bool {
         self.ipv6_mostly.or(defaults.ipv6_mostly).unwrap_or(false)
     }
 
+    /// Returns whether clients are identified by option 61, by default so.
     pub fn match_client_id(&self, defaults: &Settings<'_>) -> bool {
         self.match_client_id
             .or(defaults.match_client_id)
             .unwrap_or(true)
     }
 
+    /// Returns the boot parameters.
     pub fn boot(&self, defaults: &Settings<'_>) -> Boot {
         self.boot.over(&defaults.boot)
     }
 
-    /// These options, then those of `defaults` that are not among them.
+    /// Returns these options, followed by those of `defaults` that are not among them.
     pub fn options(&self, defaults: &Settings<'_>) -> Vec<OptionValue> {
         let own: HashSet<u8> = self.options.iter().map(|option| option.code).collect();
         let inherited = defaults.options.iter();
@@ -270,7 +292,7 @@ impl Overrides {
         if let Some(time) = of_lease.into_iter().flatten().next()
             && !has_lease
         {
-            let what = "depends on how long a lease is; add `lease-time = \"1h\"`";
+            let what = "depends on the lease time; add `lease-time = \"1h\"`";
             time.node.refuse(what);
         }
         Self {
@@ -282,7 +304,8 @@ impl Overrides {
     }
 }
 
-/// RFC 2131 §4.4.5: T1 is earlier than T2, and T2 earlier than the end of the lease.
+/// Notes times that are out of order: T1 must be before T2, and T2 before the end of the lease (RFC
+/// 2131 §4.4.5).
 fn check_order(times: &LeaseTimes, [lease, renewal, rebinding]: [Option<&Node<'_>>; 3]) {
     let (t1, t2) = (text(times.renewal_secs), text(times.rebinding_secs));
     let is_endless = times.lease_secs == INFINITE_SECS;
@@ -292,7 +315,7 @@ fn check_order(times: &LeaseTimes, [lease, renewal, rebinding]: [Option<&Node<'_
         && let Some(node) = renewal.or(rebinding).or(lease)
     {
         node.refuse(format_args!(
-            "renewal after {t1} is not before rebinding after {t2}; give renewal-time < rebinding-time < lease-time, or only a lease-time of at least \"3s\""
+            "renewal after {t1} is not before rebinding after {t2}; give renewal-time < rebinding-time < lease-time, or set only lease-time, to at least \"3s\""
         ));
     }
     if times.rebinding_secs >= times.lease_secs
@@ -306,7 +329,7 @@ fn check_order(times: &LeaseTimes, [lease, renewal, rebinding]: [Option<&Node<'_
     }
 }
 
-/// Seconds in words.
+/// Formats seconds, such as `1h 30m`.
 fn text(secs: u32) -> String {
     match secs {
         INFINITE_SECS => "infinite time".to_owned(),
@@ -334,19 +357,19 @@ fn parse_duration(node: &Node<'_>, such_as: &str) -> Option<Duration> {
         Ok(duration) => Some(duration),
         Err(error) => {
             node.refuse(format_args!(
-                "not a time ({error}); give one such as {such_as:?}"
+                "not a duration ({error}); give one such as {such_as:?}"
             ));
             None
         }
     }
 }
 
-/// No time is none at all: nothing is probed.
+/// Reads a probe time. Zero disables probing.
 fn read_probe_time(node: &Node<'_>) -> Option<Duration> {
     let duration = parse_duration(node, "500ms")?;
     if !duration.is_zero() && !(MIN_PROBE_TIME..=MAX_PROBE_TIME).contains(&duration) {
         node.refuse(format_args!(
-            "out of range; give \"{}\" to \"{}\", or \"0s\" not to probe",
+            "out of range; give \"{}\" to \"{}\", or \"0s\" to disable probing",
             humantime::format_duration(MIN_PROBE_TIME),
             humantime::format_duration(MAX_PROBE_TIME)
         ));
@@ -355,7 +378,7 @@ fn read_probe_time(node: &Node<'_>) -> Option<Duration> {
     Some(duration)
 }
 
-/// A time of whole seconds, at least one.
+/// Reads a duration of whole seconds, from one second to `max`.
 pub(super) fn read_duration(node: &Node<'_>, such_as: &str, max: Duration) -> Option<Duration> {
     let duration = parse_duration(node, such_as)?;
     if duration.is_zero() || duration > max || duration.subsec_nanos() != 0 {

@@ -1,6 +1,7 @@
-//! The start: from the store and the kernel's map the engine learns what an earlier run has left.
+//! The start: restores the state of an earlier run from the store and the kernel's map.
 //!
-//! The store is read record by record, so that a million of them are not in memory twice, and the map at the same time.
+//! The store is read record by record, so that a million of them are not in memory twice. The map
+//! is read at the same time.
 
 use std::{net::Ipv4Addr, thread, time::Instant};
 
@@ -13,9 +14,10 @@ use dhcp_store::{
     wall_clock::{Wall, boottime},
 };
 
-use super::lost;
+use super::recovery;
 
-/// Publishes what is to be in the kernel's map and is not. What else the engine decided comes back.
+/// Restores the engine from store and map, and publishes leases that the map lacks. Returns all
+/// other effects of the engine.
 pub async fn take_over(
     engine: &mut Engine,
     store: &mut impl Store,
@@ -36,7 +38,7 @@ pub async fn take_over(
             .context("reading the store")?;
         reader
             .join()
-            .map_err(|_| anyhow!("the map's reader panicked"))
+            .map_err(|_| anyhow!("the thread that reads the map panicked"))
     })?;
     tracing::info!(records, took = ?began.elapsed(), "read the store");
 
@@ -58,7 +60,7 @@ pub async fn take_over(
             lost_entries.push((client, binding));
         }
     }
-    for record in lost::commit(store, wall, lost).await? {
+    for record in recovery::commit(store, wall, lost).await? {
         restoration.record(record);
     }
     for (client, binding) in lost_entries {
@@ -80,7 +82,7 @@ pub async fn take_over(
         let leases = &mut datapath.maps.leases;
         leases.publish(bindings, |_, error| refused = Some(error));
         if let Some(error) = refused {
-            tracing::warn!(%error, "some clients will be served by the controller alone");
+            tracing::warn!(%error, "cannot publish all leases; the controller answers these clients");
         }
         if !is_more {
             break;
@@ -96,7 +98,8 @@ pub async fn take_over(
     Ok(effects)
 }
 
-/// In the order of their addresses, in which the engine has its leases. Without their keys, which are those of the leases.
+/// Returns the entries of the map in the order of their addresses, in which the engine has its
+/// leases. Their keys are left out, because they are those of the leases.
 fn entries(leases: &Leases) -> Vec<Binding> {
     let mut entries = Vec::new();
     leases.for_each(|binding| entries.push(binding));

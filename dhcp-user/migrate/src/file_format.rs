@@ -1,43 +1,44 @@
-//! What a file looks like, so that one of the wrong kind is called by its name.
+//! Recognition of file formats, so that errors can name the format of an unsuitable file.
 
 use std::fmt;
 
-use super::Source;
+use super::source::Source;
 
-/// Octets at a file's beginning that are looked at.
+/// The number of octets at the beginning of a file that are examined.
 pub const HEAD_LEN: usize = 16 * 1024;
 
-/// What a file may be.
+/// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Looks {
+pub enum FileFormat {
     Leases(Source),
     Config(Source),
-    /// Kea's file of DHCPv6 leases.
+    /// A file of DHCPv6 leases of Kea.
     Leases6,
-    /// A store of ours, or another one.
+    /// An SQLite file, such as the store of xdhcpd.
     Sqlite,
     Binary,
 }
 
-impl fmt::Display for Looks {
+impl fmt::Display for FileFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Leases(source) => write!(f, "a file of leases of {}", source.name()),
+            Self::Leases(source) => write!(f, "a lease file of {}", source.name()),
             Self::Config(source) => write!(f, "a configuration of {}", source.name()),
-            Self::Leases6 => f.write_str("a file of DHCPv6 leases of Kea"),
+            Self::Leases6 => f.write_str("a DHCPv6 lease file of Kea"),
             Self::Sqlite => f.write_str("an SQLite file"),
             Self::Binary => f.write_str("a binary file"),
         }
     }
 }
 
-/// By the first octets of a file; `None` for what looks like nothing known, as an empty file does.
-pub fn like(head: &[u8]) -> Option<Looks> {
+/// Recognizes a format by the first octets of a file. Returns `None` for unknown formats and empty
+/// files.
+pub fn recognize(head: &[u8]) -> Option<FileFormat> {
     if head.starts_with(b"SQLite format 3\0") {
-        return Some(Looks::Sqlite);
+        return Some(FileFormat::Sqlite);
     }
     if head.contains(&0) {
-        return Some(Looks::Binary);
+        return Some(FileFormat::Binary);
     }
     let text = String::from_utf8_lossy(head);
     let mut lines = text
@@ -46,30 +47,30 @@ pub fn like(head: &[u8]) -> Option<Looks> {
         .filter(|line| !line.is_empty() && !line.starts_with('#'));
     let first = lines.clone().next()?;
     if first.starts_with("address,hwaddr,") {
-        return Some(Looks::Leases(Source::Kea));
+        return Some(FileFormat::Leases(Source::Kea));
     }
     if first.starts_with("address,duid,") {
-        return Some(Looks::Leases6);
+        return Some(FileFormat::Leases6);
     }
     if ["{", "/*", "//"]
         .iter()
         .any(|start| first.starts_with(start))
         && text.contains('"')
     {
-        return Some(Looks::Config(Source::Kea));
+        return Some(FileFormat::Config(Source::Kea));
     }
     if lines.clone().any(is_of_isc_leases) {
-        return Some(Looks::Leases(Source::Isc));
+        return Some(FileFormat::Leases(Source::Isc));
     }
     if is_dnsmasq_lease(first) {
-        return Some(Looks::Leases(Source::Dnsmasq));
+        return Some(FileFormat::Leases(Source::Dnsmasq));
     }
     if first.ends_with([';', '{']) {
-        return Some(Looks::Config(Source::Isc));
+        return Some(FileFormat::Config(Source::Isc));
     }
     lines
         .any(|line| line.starts_with("dhcp-") || line.starts_with("interface="))
-        .then_some(Looks::Config(Source::Dnsmasq))
+        .then_some(FileFormat::Config(Source::Dnsmasq))
 }
 
 fn is_of_isc_leases(line: &str) -> bool {

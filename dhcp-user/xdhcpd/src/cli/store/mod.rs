@@ -1,4 +1,4 @@
-//! Commands that look at the store itself, with a running server or without one.
+//! The commands `backup`, `history` and `check --store`, which read the store directly.
 
 use std::{
     io::Write,
@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use dhcp_common::defaults;
-use dhcp_config::{Config, check};
+use dhcp_config::{Config, file};
 use dhcp_model::hex::with_colons;
 use dhcp_store::{
     backup,
@@ -18,19 +18,19 @@ use dhcp_store::{
 };
 use serde::Serialize;
 
-use super::{Failure, arguments, output};
+use super::{arguments, failure::Failure, output};
 use crate::store_audit::{self, Audit, Findings};
 
 #[cfg(test)]
 mod tests;
 
-/// Which store.
+/// The options that select a store.
 #[derive(Debug, Args)]
 pub struct StoreFile {
-    /// The configuration that names the store.
+    /// Configuration that names the store
     #[arg(long, value_name = "FILE", default_value = defaults::CONFIG)]
     config: PathBuf,
-    /// A store by its own name, such as a backup.
+    /// Store to use instead of that of the configuration, such as a backup
     #[arg(long, value_name = "FILE", conflicts_with = "config")]
     store: Option<PathBuf>,
 }
@@ -39,56 +39,59 @@ impl StoreFile {
     fn path(&self) -> Result<PathBuf, Failure> {
         match &self.store {
             Some(store) => Ok(store.clone()),
-            None => Ok(check::server_of(&self.config)?.store),
+            None => Ok(file::server_of(&self.config)?.store),
         }
     }
 }
 
-/// These errors say what caused them.
+/// Wraps an error whose message contains its cause.
 fn refused(error: impl std::fmt::Display) -> Failure {
     Failure::Run(anyhow::anyhow!("{error}"))
 }
 
 const HOW_TO_RESTORE: &str = "\
-To put a backup in the store's place: stop xdhcpd, remove the store and the files beside it that end in -wal and -shm,
-copy the backup to the store's name, and start xdhcpd. What was leased since the backup is not in it: clients keep such
-leases when they renew, unless another has been given the address meanwhile.";
+To restore a backup: stop xdhcpd, remove the store and the files beside it whose names end in
+-wal and -shm, copy the backup to the name of the store, and start xdhcpd. Leases that are newer
+than the backup are not in it: clients keep them when they renew, unless the address has been
+leased to another client.";
 
+/// `xdhcpd backup`
 #[derive(Debug, Args)]
 #[command(after_help = HOW_TO_RESTORE)]
 pub struct Backup {
-    /// Where the copy goes. It has this name only when it is whole, on disk, and has been read back.
+    /// File to write; it appears only when it is complete, on disk and verified
     file: PathBuf,
-    /// Replace a file that is there already.
+    /// Replace an existing file
     #[arg(long)]
     force: bool,
     #[command(flatten)]
     store: StoreFile,
-    /// For programs.
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
+/// `xdhcpd history`
 #[derive(Debug, Args)]
 #[group(id = "whose", required = true, multiple = true, args = ["address", "client"])]
 pub struct History {
-    /// The address that is asked about.
+    /// Show only leases of this address
     address: Option<Ipv4Addr>,
-    /// Only who had it then: `2026-11-24T20:15:00Z`, with another offset, or `2h ago`.
+    /// Show only leases at this time: `2026-11-24T20:15:00Z`, with another offset, or `2h ago`
     #[arg(long, value_name = "TIME", value_parser = arguments::past_time, allow_hyphen_values = true)]
     at: Option<Utc>,
-    /// Only what this client had: a hardware address or a client identifier, in hexadecimal with or without colons.
-    /// Without an address: all that it had.
+    /// Show only leases of this client: a hardware address or client identifier in hexadecimal
     #[arg(long, value_name = "OCTETS", value_parser = arguments::octets)]
     client: Option<arguments::Octets>,
     #[command(flatten)]
     store: StoreFile,
-    /// For programs.
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 impl Backup {
+    /// Writes the backup.
     pub fn execute(&self, out: &mut dyn Write) -> Result<(), Failure> {
         #[derive(Serialize)]
         struct Done<'a> {
@@ -117,19 +120,19 @@ impl Backup {
         }
         Ok(writeln!(
             out,
-            "{}: {records} addresses and {past} past leases in {octets} octets, read back",
+            "{}: {records} addresses and {past} past leases in {octets} octets, verified",
             self.file.display()
         )?)
     }
 }
 
-/// One line of a history.
+/// A row of a history.
 #[derive(Debug, Serialize)]
 struct IntervalRow {
     address: Ipv4Addr,
-    /// RFC 3339, as all times.
+    /// RFC 3339.
     since: String,
-    /// `None` while it goes on.
+    /// RFC 3339; `None` if the lease is active.
     until: Option<String>,
     hardware_type: u8,
     hardware_address: String,
@@ -155,6 +158,7 @@ impl From<Interval> for IntervalRow {
 }
 
 impl History {
+    /// Prints the history.
     pub fn execute(self, out: &mut dyn Write) -> Result<(), Failure> {
         let reader = Reader::open(&self.store.path()?).map_err(refused)?;
         let wanted = Wanted {
@@ -182,12 +186,12 @@ impl History {
             "RELAY INFO",
         ]);
         for row in rows {
-            // What came from the network must not move the cursor of whoever looks at it.
+            // Names come from the network; control characters must not reach the terminal.
             let host_name = row.host_name.as_deref().unwrap_or_default().escape_debug();
             table.add_row([
                 row.address.to_string(),
                 row.since,
-                row.until.unwrap_or_else(|| "goes on".to_owned()),
+                row.until.unwrap_or_else(|| "active".to_owned()),
                 row.hardware_address,
                 row.client_id.unwrap_or_default(),
                 host_name.to_string(),
@@ -200,18 +204,18 @@ impl History {
 
 fn nothing(wanted: &Wanted) -> String {
     let who = match (wanted.address, wanted.client.is_some()) {
-        (Some(address), false) => format!("nobody had {address}"),
+        (Some(address), false) => format!("no client had {address}"),
         (Some(address), true) => format!("this client did not have {address}"),
         (None, _) => "this client had no address".to_owned(),
     };
     let when = wanted.at.map(|at| format!(" at {at}"));
     format!(
-        "{who}{}, as far as the store remembers",
+        "{who}{} within the stored history",
         when.unwrap_or_default()
     )
 }
 
-/// `xdhcpd check --store`.
+/// Executes `xdhcpd check --store`.
 pub fn check(
     config: &Config,
     store: Option<&Path>,
@@ -234,8 +238,8 @@ pub fn check(
 
 fn show(path: &Path, audit: &Audit, out: &mut dyn Write) -> Result<(), Failure> {
     let verdict = match audit.problems.count {
-        0 => "is good".to_owned(),
-        1 => "has a problem".to_owned(),
+        0 => "is valid".to_owned(),
+        1 => "has 1 problem".to_owned(),
         count => format!("has {count} problems"),
     };
     writeln!(
@@ -252,7 +256,7 @@ fn show(path: &Path, audit: &Audit, out: &mut dyn Write) -> Result<(), Failure> 
     output::numbers(&mut table, &[1]);
     output::write(&table, out)?;
     findings("PROBLEM", &audit.problems, out)?;
-    findings("NOT OF THIS CONFIGURATION", &audit.foreign, out)
+    findings("NOT IN THE CONFIGURATION", &audit.foreign, out)
 }
 
 fn findings(title: &str, findings: &Findings, out: &mut dyn Write) -> Result<(), Failure> {

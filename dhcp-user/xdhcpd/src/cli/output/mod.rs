@@ -1,41 +1,30 @@
-//! Results as tables and as JSON.
+//! Output of results as tables and as JSON.
 
 use std::{
-    collections::BTreeMap,
     io::{self, Write},
     net::Ipv4Addr,
     path::Path,
     time::Duration,
 };
 
-use comfy_table::{CellAlignment, Table, presets};
 use dhcp_common::wire::INFINITE_SECS;
 use dhcp_config::{Config, Problems};
 use dhcp_control::{LeaseRow, ReloadReport, Stats, StoreStats};
 use serde::Serialize;
 
 mod requests;
+mod tables;
 
-/// One value as JSON, and a line's end.
+use self::tables::{counted, counters};
+pub use self::tables::{numbers, table, write};
+
+/// Prints a value as JSON, with a newline.
 pub fn json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
     writeln!(out)
 }
 
-pub fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(header);
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table
-}
-
-pub fn write(table: &Table, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}", table.trim_fmt())
-}
-
-/// Leases or offers.
+/// Prints leases or offers as a table.
 pub fn leases(rows: &[LeaseRow], out: &mut dyn Write) -> io::Result<()> {
     let mut table = table(&[
         "ADDRESS",
@@ -44,10 +33,10 @@ pub fn leases(rows: &[LeaseRow], out: &mut dyn Write) -> io::Result<()> {
         "CLIENT ID",
         "HOST NAME",
         "EXPIRES",
-        "LEFT",
+        "REMAINING",
     ]);
     for row in rows {
-        // What came from the network must not move the cursor of whoever looks at it.
+        // Names come from the network; control characters must not reach the terminal.
         let host_name = row.host_name.as_deref().unwrap_or_default().escape_debug();
         table.add_row([
             row.address.to_string(),
@@ -63,28 +52,28 @@ pub fn leases(rows: &[LeaseRow], out: &mut dyn Write) -> io::Result<()> {
     write(&table, out)
 }
 
-/// What a reload means for the leases.
+/// Prints the consequences of a reload.
 pub fn reload(report: &ReloadReport, is_preview: bool, out: &mut dyn Write) -> io::Result<()> {
     let [first, would] = if is_preview {
-        ["a reload would go over to the configuration", "would "]
+        ["the configuration can be applied", "would "]
     } else {
         ["reloaded", ""]
     };
     writeln!(
         out,
-        "{first}; not concerned: {}, going on: {}",
+        "{first}; unaffected: {}, kept: {}",
         report.untouched, report.kept
     )?;
     for (count, addresses, what) in [
         (
             report.moved,
             &report.moved_addresses,
-            "get another address when their clients ask",
+            "move to another address at their clients' next request",
         ),
         (
             report.ended,
             &report.ended_addresses,
-            "end when their clients ask, or in their time",
+            "end at their clients' next request or when they expire",
         ),
     ] {
         if count == 0 {
@@ -106,7 +95,7 @@ fn seconds(secs: u64) -> String {
     humantime::format_duration(Duration::from_secs(secs)).to_string()
 }
 
-/// What a configuration means.
+/// A summary of a configuration.
 #[derive(Debug, Serialize)]
 pub struct Summary {
     ok: bool,
@@ -118,9 +107,9 @@ pub struct Summary {
 #[derive(Debug, Serialize)]
 struct InterfaceSummary {
     name: String,
-    /// VLAN ids, outer first, zero where there is no tag.
+    /// VLAN ids, the outer one first; zero means no tag.
     vlans: [u16; 2],
-    /// Empty: those that the interface has.
+    /// Empty: the addresses of the interface.
     addresses: Vec<Ipv4Addr>,
 }
 
@@ -135,6 +124,7 @@ struct SubnetSummary {
 }
 
 impl Summary {
+    /// Summarizes a configuration.
     pub fn of(config: &Config) -> Self {
         let links = config.interfaces.iter().flat_map(|interface| {
             interface.links.iter().map(|link| InterfaceSummary {
@@ -168,7 +158,7 @@ impl Summary {
     }
 }
 
-/// What is allowed, but may not be meant.
+/// Returns notes on settings that are valid but probably unintended.
 fn notes(config: &Config, subnets: &[SubnetSummary]) -> Vec<String> {
     let mut notes = Vec::new();
     let leases: u64 = subnets
@@ -177,7 +167,7 @@ fn notes(config: &Config, subnets: &[SubnetSummary]) -> Vec<String> {
         .sum();
     if leases > u64::from(config.server.max_leases) {
         notes.push(format!(
-            "{leases} addresses can be leased, but the kernel holds {}; the rest is answered from user space (server.max-leases)",
+            "{leases} addresses can be leased, but the kernel holds only {} leases; others are served by the controller (server.max-leases)",
             config.server.max_leases
         ));
     }
@@ -193,8 +183,9 @@ fn notes(config: &Config, subnets: &[SubnetSummary]) -> Vec<String> {
     notes
 }
 
+/// Prints a summary.
 pub fn summary(path: &Path, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{} is good.\n", path.display())?;
+    writeln!(out, "{} is valid.\n", path.display())?;
     let mut links = table(&["INTERFACE", "VLAN", "ADDRESSES"]);
     for link in &summary.interfaces {
         let vlan = match link.vlans {
@@ -204,7 +195,7 @@ pub fn summary(path: &Path, summary: &Summary, out: &mut dyn Write) -> io::Resul
         };
         let addresses: Vec<_> = link.addresses.iter().map(Ipv4Addr::to_string).collect();
         let addresses = match &*addresses {
-            [] => "its own".to_owned(),
+            [] => "from the interface".to_owned(),
             _ => addresses.join(", "),
         };
         links.add_row([link.name.clone(), vlan, addresses]);
@@ -241,7 +232,7 @@ pub fn summary(path: &Path, summary: &Summary, out: &mut dyn Write) -> io::Resul
     Ok(())
 }
 
-/// All that is wrong with a configuration, for programs.
+/// The problems of a configuration, as JSON.
 #[derive(Debug, Serialize)]
 pub struct Refusal {
     ok: bool,
@@ -259,11 +250,12 @@ struct ProblemRow {
 }
 
 impl Refusal {
+    /// Converts problems.
     pub fn of(problems: &Problems) -> Self {
         let rows = problems.0.iter().map(|problem| ProblemRow {
             file: problem.file.display().to_string(),
-            line: problem.place.map(|(line, _)| line),
-            column: problem.place.map(|(_, column)| column),
+            line: problem.position.map(|(line, _)| line),
+            column: problem.position.map(|(_, column)| column),
             field: problem.field.clone(),
             value: problem.value.clone(),
             message: problem.message.clone(),
@@ -275,14 +267,12 @@ impl Refusal {
     }
 }
 
+/// Prints the counters of server and kernel.
 pub fn stats(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
     let mut facts = table(&["SERVER", ""]);
     facts.add_row(["version", &stats.version]);
-    facts.add_row(["up for", &seconds(stats.uptime_secs)]);
-    facts.add_row([
-        "answers that the kernel can replay",
-        &stats.templates.to_string(),
-    ]);
+    facts.add_row(["uptime", &seconds(stats.uptime_secs)]);
+    facts.add_row(["templates", &stats.templates.to_string()]);
     facts.add_row(["slow-path sockets", &stats.slow_path_sockets.to_string()]);
     for interface in &stats.interfaces {
         facts.add_row([
@@ -294,10 +284,10 @@ pub fn stats(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
     facts.add_row(["store", &store_health(store)]);
     facts.add_row([
         "commits",
-        &format!("{} of {} changes", store.commits, store.changes),
+        &format!("{} with {} changes", store.commits, store.changes),
     ]);
     facts.add_row([
-        "commits failed, refused",
+        "failed, refused commits",
         &format!("{}, {}", store.failures, store.refused),
     ]);
     let micros = |us| humantime::format_duration(Duration::from_micros(us)).to_string();
@@ -333,37 +323,7 @@ fn store_health(store: &StoreStats) -> String {
     match (&store.failing_since, &store.last_error) {
         (Some(since), Some(error)) => format!("failing since {since}: {}", error.message),
         (Some(since), None) => format!("failing since {since}"),
-        (None, Some(error)) => format!("good; failed last at {}: {}", error.at, error.message),
-        (None, None) => "good".to_owned(),
-    }
-}
-
-/// Those that have counted something, the largest first.
-fn counted(counters: &BTreeMap<String, u64>) -> Vec<(&str, u64)> {
-    let counted = counters.iter().filter(|(_, count)| **count > 0);
-    let counted = counted.map(|(label, count)| (label.as_str(), *count));
-    let mut counted: Vec<_> = counted.collect();
-    counted.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    counted
-}
-
-fn counters(title: &str, counted: &[(&str, u64)], out: &mut dyn Write) -> io::Result<()> {
-    if counted.is_empty() {
-        return Ok(());
-    }
-    let mut table = table(&[title, "COUNT"]);
-    for (label, count) in counted {
-        table.add_row([(*label).to_owned(), count.to_string()]);
-    }
-    numbers(&mut table, &[1]);
-    writeln!(out)?;
-    write(&table, out)
-}
-
-pub fn numbers(table: &mut Table, columns: &[usize]) {
-    for column in columns {
-        if let Some(column) = table.column_mut(*column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
+        (None, Some(error)) => format!("ok; last failure at {}: {}", error.at, error.message),
+        (None, None) => "ok".to_owned(),
     }
 }
