@@ -59,7 +59,7 @@ impl Engine {
         match kept {
             Kept::Nothing => None,
             Kept::Address(address) => Some(address),
-            Kept::Ending(address) => {
+            Kept::Withdrawn(address) => {
                 self.step(address, Event::OfferAgain, cx);
                 Some(address)
             }

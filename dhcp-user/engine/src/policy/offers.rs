@@ -26,7 +26,7 @@ pub enum Kept {
     /// An address that it is offered again.
     Address(Ipv4Addr),
     /// An address that it is offered again although it is on its way to the pool.
-    Ending(Ipv4Addr),
+    Withdrawn(Ipv4Addr),
     /// A mere offer of an address that it is not to have. It ends.
     OtherOffer(Ipv4Addr),
     /// A lease of an address that it is not to have any more. The lease stays until its time,
@@ -57,7 +57,7 @@ pub fn kept(view: View<'_>, requester: &Requester) -> Kept {
                 Kept::OtherLease(address)
             }
         }
-        LeaseState::Withdrawn => Kept::Ending(address),
+        LeaseState::Withdrawn => Kept::Withdrawn(address),
         _ => Kept::Address(address),
     }
 }

@@ -1,4 +1,6 @@
 //! What is done on which message in which state: RFC 2131 §4.3.
+//!
+//! To read on: `dhcp-user/engine/src/lease_table/transition.rs`, the life of a lease.
 
 use std::net::Ipv4Addr;
 
