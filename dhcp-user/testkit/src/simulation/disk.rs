@@ -21,7 +21,9 @@ pub struct Disk {
     pub full_until: u64,
     /// The next commit fails.
     pub fails: bool,
-    /// Nobody learns whether the next commit happens, which it does or not.
+    /// Nobody learns whether the next commit of the committer happens, which it does or not. A start
+    /// is told: it repeats its commit until it is done, so that a doubt is nothing else to it than a
+    /// failure.
     pub doubt: Option<bool>,
 }
 

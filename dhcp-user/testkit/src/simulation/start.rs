@@ -37,6 +37,7 @@ impl World {
     /// What the store and the kernel hold is taken over.
     fn take_over(&mut self) {
         self.disk.fails = self.clock.now < self.disk.full_until;
+        self.disk.doubt = None;
         let boot_id = self.clock.boot_id();
         let Ok(wall) = Wall::resume(&mut self.disk, &boot_id, self.clock.sample()) else {
             self.after(5 * SEC, Event::Start);
@@ -96,6 +97,7 @@ impl World {
         }
         self.disk.fails =
             self.clock.now < self.disk.full_until || self.dice.chance(self.faults.commit_fails);
+        self.disk.doubt = None;
         if !self.commit_lost() {
             self.after(SEC, Event::Recorded(life));
             return;

@@ -87,6 +87,7 @@ impl World {
         self.kernel.is_served = false;
         if self.dice.chance(500) {
             self.disk.fails = self.clock.now < self.disk.full_until;
+            self.disk.doubt = None;
             self.settle_batch();
             self.commit_lost();
         }

@@ -345,6 +345,7 @@ impl World {
             }
             Event::Tick => {
                 self.disk.fails = self.clock.now < self.disk.full_until;
+                self.disk.doubt = None;
                 self.keep_anchor();
                 if !self.is_quiet {
                     self.after(10 * SEC, Event::Tick);
