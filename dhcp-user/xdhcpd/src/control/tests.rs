@@ -163,7 +163,7 @@ impl TestServer {
         self.add_at(address, number, state, (boottime(), expires));
     }
 
-    /// The lease of client `number`, of an address, from one time to another.
+    /// Adds a lease of client `number` for an address, from one time to another.
     fn add_at(
         &self,
         address: Ipv4Addr,
@@ -194,6 +194,7 @@ impl TestServer {
         let event = match state {
             LeaseState::Bound => Event::Recorded(RecordState::Bound, lease),
             LeaseState::Revoked => Event::Recorded(RecordState::Revoked, lease),
+            LeaseState::Quarantined => Event::Recorded(RecordState::Quarantined, lease),
             LeaseState::Offered => Event::Offer(lease),
             LeaseState::Probing => Event::Probe(lease),
             other => panic!("no test has {other:?}"),
