@@ -15,4 +15,5 @@ pub mod restore;
 pub mod sequence;
 pub mod simulation;
 pub mod stores;
+pub mod version_before;
 pub mod world;

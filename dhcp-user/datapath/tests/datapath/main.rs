@@ -19,6 +19,7 @@ mod attach;
 mod fence;
 mod leases;
 mod maps;
+mod version_before;
 mod wire;
 
 use dhcp_testkit::lab::{self, Lab};

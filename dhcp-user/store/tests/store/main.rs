@@ -10,4 +10,5 @@ mod history;
 mod reader;
 mod sqlite;
 mod unknown;
+mod version_before;
 mod wall_clock;
