@@ -5,8 +5,8 @@ use std::env;
 use aya_build::{Package, Toolchain};
 
 fn main() -> anyhow::Result<()> {
-    // The BPF target has no prebuilt `core`, and building it is not yet stable: allow it to the one crate
-    // that needs it, on the pinned stable toolchain.
+    // The BPF target has no prebuilt `core`, and building it is not yet stable: allow it to the one
+    // crate that needs it, on the pinned stable toolchain.
     // SAFETY: a build script's `main` has started no thread.
     unsafe { env::set_var("RUSTC_BOOTSTRAP", "1") };
     // All that the inner build prints is shown as a warning: its progress is none.

@@ -1,7 +1,7 @@
-//! The few `bpf(2)` commands that aya does not offer.
+//! The `bpf(2)` commands that aya does not provide.
 //!
-//! Each takes its own prefix of `union bpf_attr`; the kernel takes a shorter one than its own as if
-//! the rest were zero.
+//! Each takes its own prefix of `union bpf_attr`; the kernel treats the rest of a shorter one as
+//! zero.
 
 use std::{
     io,
@@ -66,8 +66,11 @@ struct LinkDetach {
     link_fd: u32,
 }
 
+/// Calls `bpf(2)`.
+///
 /// # Safety
-/// `attr` must be what the kernel expects for `command`, and the addresses in it must be valid for it.
+/// `attr` must be what the kernel expects for `command`, and the addresses in it must be valid for
+/// it.
 unsafe fn bpf<Attr>(command: libc::c_int, attr: &mut Attr) -> io::Result<libc::c_long> {
     // SAFETY: `attr` is a live object of the size passed; the rest is the caller's promise.
     let result = unsafe {
@@ -86,16 +89,17 @@ unsafe fn bpf<Attr>(command: libc::c_int, attr: &mut Attr) -> io::Result<libc::c
 
 fn owned(fd: libc::c_long) -> io::Result<OwnedFd> {
     let fd = RawFd::try_from(fd).map_err(io::Error::other)?;
-    // SAFETY: the kernel has just made this descriptor for us, close-on-exec as all of bpf(2).
+    // SAFETY: the kernel has just made this descriptor, close-on-exec like all of bpf(2), and it
+    // has no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// A number as the kernel takes descriptors; open ones are never negative.
+/// Returns a descriptor as bpf(2) takes it; open ones are never negative.
 fn raw(fd: &impl AsFd) -> u32 {
     fd.as_fd().as_raw_fd().cast_unsigned()
 }
 
-/// Opens whatever is pinned at `path`.
+/// Opens what is pinned at `path`.
 pub fn open_pin(path: &Path) -> io::Result<OwnedFd> {
     let fd = path.with_nix_path(|path| {
         let mut attr = ObjGet {
@@ -109,17 +113,17 @@ pub fn open_pin(path: &Path) -> io::Result<OwnedFd> {
     owned(fd)
 }
 
-/// Detaches a link from what it is attached to; its pin stays, with nothing behind it.
+/// Detaches a link from what it is attached to; its pin stays.
 pub fn detach_link(link: &OwnedFd) -> io::Result<()> {
     let mut attr = LinkDetach { link_fd: raw(link) };
     // SAFETY: BPF_LINK_DETACH takes a descriptor and no address.
     unsafe { bpf(BPF_LINK_DETACH, &mut attr) }.map(|_| ())
 }
 
-/// Entries that one call writes.
+/// Largest number of entries that one call writes.
 pub const BATCH: usize = 4096;
 
-/// Writes entries into a map of `K` to `V`.
+/// Writes entries into a map from `K` to `V`.
 ///
 /// # Errors
 /// One of them was refused, and those after it were not tried.
@@ -139,7 +143,7 @@ pub fn update_batch<K: Pod, V: Pod>(map: &impl AsFd, keys: &[K], values: &[V]) -
     unsafe { bpf(BPF_MAP_UPDATE_BATCH, &mut attr) }.map(|_| ())
 }
 
-/// An array of one map, made to be updated: see [`MapOfMaps::wait_for_programs`].
+/// An array of one map, which is updated for the sake of [`MapOfMaps::wait_for_programs`].
 #[derive(Debug)]
 pub struct MapOfMaps {
     outer: OwnedFd,
@@ -147,17 +151,18 @@ pub struct MapOfMaps {
 }
 
 impl MapOfMaps {
+    /// Makes both maps.
     pub fn create() -> io::Result<Self> {
         let inner = create_array(BPF_MAP_TYPE_ARRAY, 0)?;
         let outer = create_array(BPF_MAP_TYPE_ARRAY_OF_MAPS, raw(&inner))?;
         Ok(Self { outer, inner })
     }
 
-    /// Returns when every XDP program run has ended that was under way when this was called.
+    /// Waits until every XDP program run has ended that was under way when this was called.
     ///
-    /// An update of a map of maps promises just that, so that who replaces an inner map may take the
-    /// old one as unused (`maybe_wait_bpf_programs` in kernel/bpf/syscall.c): it waits for an RCU
-    /// grace period, and XDP programs run in RCU read-side critical sections.
+    /// An update of a map of maps guarantees that, so that the caller may treat the replaced inner
+    /// map as unused (`maybe_wait_bpf_programs` in kernel/bpf/syscall.c): it waits for an RCU grace
+    /// period, and XDP programs run in RCU read-side critical sections.
     pub fn wait_for_programs(&self) -> io::Result<()> {
         let key = 0u32;
         let value = raw(&self.inner);

@@ -1,6 +1,6 @@
-//! What can go wrong between the controller and the kernel.
+//! Errors between the controller and the kernel.
 
-use std::{io, path::PathBuf};
+use std::{fmt, io, path::PathBuf};
 
 use aya::{
     EbpfError,
@@ -9,8 +9,21 @@ use aya::{
     programs::{ProgramError, links::LinkError},
 };
 
-use super::privilege::Capability;
+/// A capability and what it is for, as in include/uapi/linux/capability.h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capability {
+    pub(crate) name: &'static str,
+    pub(crate) bit: u32,
+    pub(crate) purpose: &'static str,
+}
 
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (to {})", self.name, self.purpose)
+    }
+}
+
+/// Why the data path could not be opened or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum DatapathError {
     #[error(
@@ -20,8 +33,8 @@ pub enum DatapathError {
     Privilege(Vec<Capability>),
 
     #[error(
-        "server.pin-dir: {} is not inside a BPF file system; `mount -t bpf bpf /sys/fs/bpf` makes one, and a \
-         directory in it such as /sys/fs/bpf/xdhcpd is right",
+        "server.pin-dir: {} is not inside a BPF file system; `mount -t bpf bpf /sys/fs/bpf` makes one; use \
+         a directory in it such as /sys/fs/bpf/xdhcpd",
         path.display()
     )]
     NotBpffs { path: PathBuf },
@@ -33,7 +46,7 @@ pub enum DatapathError {
     Locked { path: PathBuf },
 
     #[error(
-        "server.pin-dir: {} is not ours ({found}); nothing was changed; move it away, or choose another directory",
+        "server.pin-dir: {} does not belong to xdhcpd ({found}); nothing was changed; move it away, or choose another directory",
         path.display()
     )]
     Foreign { path: PathBuf, found: String },
@@ -87,13 +100,13 @@ pub enum DatapathError {
 #[derive(Debug, thiserror::Error)]
 pub enum AttachProblem {
     #[error(
-        "driver {driver} has no native XDP for it as it is now ({reason}); `generic-xdp = true` in [server] \
+        "driver {driver} has no native XDP in its present configuration ({reason}); `generic-xdp = true` in [server] \
          lets the kernel run the program behind the driver instead, at a fraction of the speed"
     )]
     NoNative { driver: String, reason: String },
 
     #[error(
-        "an XDP program that is not ours is attached; `ip link set dev <interface> xdp off` or the service \
+        "an XDP program of another application is attached; `ip link set dev <interface> xdp off` or the service \
          that owns it removes it"
     )]
     Occupied,
@@ -104,7 +117,7 @@ pub enum AttachProblem {
     )]
     GenericNotAllowed,
 
-    #[error("the kernel is too old for XDP links (Linux 5.9)")]
+    #[error("the kernel is too old for XDP links, which Linux has since 5.9")]
     NoLinks,
 
     #[error("the kernel did not attach the program: {0}")]

@@ -1,4 +1,4 @@
-//! What the program reports: events for the engine, and log lines for people.
+//! Reports of the program: events for the engine, and log lines for people.
 
 use std::io;
 
@@ -11,10 +11,10 @@ use dhcp_common::abi::{Event, EventKind};
 use tokio::io::{Interest, unix::AsyncFd};
 use tracing_log::LogTracer;
 
-/// Events taken before others have their turn.
+/// Events taken at a time, before other tasks get their turn.
 const BATCH: usize = 256;
 
-/// An [`Event`] that makes sense.
+/// A valid [`Event`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KernelEvent {
     /// The program has granted time near the horizon of this slot.
@@ -37,7 +37,7 @@ impl KernelEvent {
     }
 }
 
-/// The ring `EVENTS`, not yet known to a runtime.
+/// The ring `EVENTS`, not yet registered with a runtime.
 pub struct EventRing(pub(super) RingBuf<MapData>);
 
 impl std::fmt::Debug for EventRing {
@@ -50,7 +50,7 @@ impl EventRing {
     /// Registers the ring with the current runtime.
     ///
     /// # Errors
-    /// The runtime's poller did not take it.
+    /// The runtime's poller refused it.
     pub fn watch(self) -> io::Result<Events> {
         // SAFETY: the descriptor is the map's, which the ring owns and does not close or exchange.
         let ring = unsafe { AsyncFd::register_with_interest(self.0, Interest::READABLE) }?;
@@ -70,7 +70,7 @@ impl std::fmt::Debug for Events {
 }
 
 impl Events {
-    /// At least one event, and at most [`BATCH`]. Cancelling loses none.
+    /// Returns at least one event, and at most [`BATCH`]. Cancelling loses none.
     ///
     /// # Errors
     /// The poller failed; there will be no more events.
@@ -115,12 +115,13 @@ impl ProgramLog {
         }
     }
 
-    /// Hands lines to the process's tracing subscriber, until the poller fails.
+    /// Passes lines to the process's tracing subscriber until the poller fails.
     ///
     /// # Errors
-    /// Always, for it does not end otherwise.
+    /// Always; it does not end otherwise.
     pub async fn forward(self) -> io::Error {
-        // SAFETY: the descriptor is the map's, which the logger owns and does not close or exchange.
+        // SAFETY: the descriptor is the map's, which the logger owns and does not close or
+        // exchange.
         let logger = unsafe { AsyncFd::register_with_interest(self.0, Interest::READABLE) };
         let mut logger = match logger {
             Ok(logger) => logger,
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_only_events_that_make_sense() {
+    fn takes_only_valid_events() {
         let good = KernelEvent::HorizonLow {
             slot: 7,
             epoch: u16::MAX,

@@ -1,13 +1,13 @@
-//! The wait between withdrawing an entry and believing that it is gone.
+//! Waits until no program run can hold a withdrawn entry any more.
 //!
-//! A program run that looked an entry up before it was deleted may still answer from it. XDP programs
-//! run in RCU read-side critical sections (NAPI polls with bottom halves off, which counts as one
-//! since Linux 5.0), so none of them outlasts a grace period. [`Barrier::wait`] is one; it takes
-//! milliseconds, whatever the number of entries, so a thread of its own waits for all that have come
-//! together meanwhile.
+//! A program run that looked an entry up before it was deleted may still answer from it. XDP
+//! programs run in RCU read-side critical sections (NAPI polls with bottom halves off, which counts
+//! as one since Linux 5.0), so none of them outlasts a grace period. [`Barrier::wait`] waits for
+//! one; it takes milliseconds, whatever the number of entries, so a separate thread waits for all
+//! that were submitted meanwhile together.
 //!
-//! `membarrier(MEMBARRIER_CMD_GLOBAL)` would wait for the same, but not with `nohz_full`, which such
-//! machines use, nor on a single CPU, where a preemptible kernel needs it too.
+//! `membarrier(MEMBARRIER_CMD_GLOBAL)` would wait for the same, but not with `nohz_full`, which
+//! such machines use, nor on a single CPU, where a preemptible kernel needs the wait too.
 
 use std::{
     io,
@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 
 use super::{bpf::MapOfMaps, error::DatapathError};
 
-/// A pause before a wait that the kernel refused is tried again; nothing is freed meanwhile.
+/// Pause before a wait that the kernel refused is tried again; nothing is freed meanwhile.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// Waits for the end of program runs.
@@ -32,24 +32,26 @@ const RETRY_PAUSE: Duration = Duration::from_millis(100);
 pub struct Barrier(MapOfMaps);
 
 impl Barrier {
+    /// Makes the maps for the barrier and waits once.
+    ///
     /// # Errors
-    /// The kernel does not let us make the maps for it, or does not take the first wait.
+    /// The kernel refused the maps or the wait.
     pub fn new() -> Result<Self, DatapathError> {
         let barrier = Self(MapOfMaps::create().map_err(DatapathError::Fence)?);
         barrier.wait().map_err(DatapathError::Fence)?;
         Ok(barrier)
     }
 
-    /// Returns when every program run has ended that was under way when this was called.
+    /// Waits until every program run has ended that was under way when this was called.
     ///
     /// # Errors
-    /// The kernel refused; nothing may be concluded.
+    /// The kernel refused; some may still be under way.
     pub fn wait(&self) -> io::Result<()> {
         self.0.wait_for_programs()
     }
 }
 
-/// More withdrawn entries than there can be; the caller has lost count of its own.
+/// More withdrawn entries than there can be: the caller has miscounted.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0} entries wait for the fence, no more than there are slots for")]
 pub struct FenceFull(pub usize);
@@ -64,18 +66,18 @@ struct Queue {
 struct Shared {
     queue: Mutex<Queue>,
     changed: Condvar,
-    /// Handed in and not yet received back.
+    /// Entries submitted and not yet received.
     outstanding: AtomicUsize,
 }
 
 impl Shared {
-    /// The queue is whole after every step, so that a panic elsewhere leaves nothing broken.
+    /// Locks the queue. It is consistent after every step, even if another thread panics.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Where withdrawn entries are handed in. Dropping it ends the thread.
+/// The end to which withdrawn entries are submitted. Dropping it ends the thread.
 #[derive(Debug)]
 pub struct Fence {
     shared: Arc<Shared>,
@@ -83,7 +85,7 @@ pub struct Fence {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Where they come out again.
+/// The end from which they are received after the wait.
 #[derive(Debug)]
 pub struct Fenced {
     shared: Arc<Shared>,
@@ -91,8 +93,8 @@ pub struct Fenced {
 }
 
 impl Fence {
-    /// Starts the thread. `capacity` bounds what may be handed in and not yet received: a slot has
-    /// at most one withdrawn entry, so the number of slots does.
+    /// Starts the thread. `capacity` bounds the entries submitted and not yet received: the number
+    /// of slots, since a slot has at most one withdrawn entry.
     ///
     /// # Errors
     /// The thread could not be started.
@@ -119,7 +121,7 @@ impl Fence {
         Ok((fence, Fenced { shared, passed }))
     }
 
-    /// Hands in entries that are gone from the map. Never blocks.
+    /// Submits entries that have been removed from the map. Never blocks.
     ///
     /// # Errors
     /// None of them was taken.
@@ -154,7 +156,7 @@ impl Drop for Fence {
 }
 
 impl Fenced {
-    /// The entries of one wait, or `None` when the [`Fence`] is gone.
+    /// Returns the entries of one wait, or `None` when the [`Fence`] is gone.
     pub async fn recv(&mut self) -> Option<Vec<FenceId>> {
         let entries = self.passed.recv().await?;
         self.shared
@@ -183,7 +185,7 @@ fn serve(barrier: &Barrier, shared: &Shared, passed: &mpsc::UnboundedSender<Vec<
     }
 }
 
-/// Everything that has queued up, once there is something; `None` at the end.
+/// Waits for entries and returns all that are queued; `None` at the end.
 fn next_batch(shared: &Shared) -> Option<Vec<FenceId>> {
     let mut queue = shared
         .changed

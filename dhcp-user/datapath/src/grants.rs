@@ -1,4 +1,4 @@
-//! What the program has granted, read from its own memory.
+//! Reads what the program has granted, from the map's memory.
 
 use std::{
     os::fd::{AsFd, AsRawFd},
@@ -29,7 +29,7 @@ pub struct KernelGrants {
 }
 
 impl KernelGrants {
-    /// `slots` is the map's number of entries.
+    /// Maps the memory of the map, which has `slots` entries.
     pub(super) fn map(data: &MapData, slots: u32) -> Result<Self, DatapathError> {
         let len = slots as usize * size_of::<Grant>();
         let memory = MmapOptions::new()
@@ -46,10 +46,10 @@ impl KernelGrants {
         debug_assert!(slot < self.slots && word < WORDS);
         let words = self.memory.as_ptr().cast::<AtomicU64>();
         let index = slot as usize * WORDS + word;
-        // SAFETY: the mapping holds `slots` times `WORDS` words, begins on a page and so is aligned,
-        // and lives as long as `self.memory`. Nobody in this process ever makes a plain reference to
-        // it; the program writes each word whole. Relaxed loads of this size are sound on read-only
-        // pages (core::sync::atomic, "Atomic accesses to read-only memory").
+        // SAFETY: the mapping holds `slots` times `WORDS` words, begins on a page and so is
+        // aligned, and lives as long as `self.memory`. This process never makes a plain reference
+        // to it; the program writes each word atomically. Relaxed loads of this size are sound on
+        // read-only pages (core::sync::atomic, "Atomic accesses to read-only memory").
         unsafe { &*words.add(index) }.load(Ordering::Relaxed)
     }
 }
@@ -63,7 +63,7 @@ impl Grants for KernelGrants {
             granted: self.word(slot, 0),
             asked: self.word(slot, 1),
         };
-        // What follows, such as publishing again, must not overtake the read.
+        // Later operations, such as publishing again, must not overtake the read.
         atomic::fence(Ordering::Acquire);
         grant
     }

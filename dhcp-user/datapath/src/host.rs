@@ -1,7 +1,7 @@
-//! What the host knows of an interface.
+//! Queries the host for facts about an interface.
 //!
-//! The kernel is asked by system calls, which see the network namespace that the controller is in;
-//! `/sys` shows the one in which it was mounted.
+//! It asks by system calls, which see the controller's network namespace; `/sys` shows the one in
+//! which it was mounted.
 
 use std::{
     io, mem,
@@ -15,7 +15,7 @@ use nix::{
     sys::socket::{AddressFamily, SockFlag, SockType, socket},
 };
 
-/// Facts of an interface, as of when they were asked for.
+/// Facts about an interface at the time of the query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
     pub name: String,
@@ -40,10 +40,10 @@ pub enum HostError {
 }
 
 impl Interface {
-    /// Asks the host.
+    /// Queries the host.
     ///
     /// # Errors
-    /// There is no such interface, or it is none that DHCP is served on.
+    /// There is no such interface, or it is not an Ethernet interface.
     pub fn find(name: &str) -> Result<Self, HostError> {
         let Ok(ifindex) = if_nametoindex(name) else {
             return Err(HostError::Missing {
@@ -65,13 +65,13 @@ impl Interface {
         })
     }
 
-    /// The driver, for messages.
+    /// Returns the driver's name, for messages.
     pub fn driver_label(&self) -> &str {
         self.driver.as_deref().unwrap_or("without a name")
     }
 }
 
-/// The names of all interfaces, sorted.
+/// Returns the names of all interfaces, sorted.
 fn present() -> Result<Vec<String>, HostError> {
     let interfaces = if_nameindex()?;
     let mut names: Vec<_> = interfaces
@@ -82,7 +82,7 @@ fn present() -> Result<Vec<String>, HostError> {
     Ok(names)
 }
 
-/// The MAC and the IPv4 addresses, those with a label such as `eth0:1` too.
+/// Returns the MAC and the IPv4 addresses, including those with a label such as `eth0:1`.
 fn addresses(name: &str) -> Result<(Option<[u8; 6]>, Vec<Ipv4Addr>), HostError> {
     let mut mac = None;
     let mut addresses = Vec::new();
@@ -128,7 +128,7 @@ struct DriverInfo {
     rest: [u8; 160],
 }
 
-/// What an interface's driver says of itself.
+/// Asks an interface's driver by ethtool's ioctl.
 struct Ethtool {
     socket: OwnedFd,
     name: [libc::c_char; libc::IFNAMSIZ],
@@ -137,7 +137,7 @@ struct Ethtool {
 impl Ethtool {
     fn open(interface: &str) -> Result<Self, nix::Error> {
         let mut name = [0; libc::IFNAMSIZ];
-        // The last one stays zero; the kernel has no longer names.
+        // The last octet stays zero; the kernel has no longer names.
         for (to, from) in name[..libc::IFNAMSIZ - 1].iter_mut().zip(interface.bytes()) {
             *to = from.cast_signed();
         }
@@ -150,7 +150,8 @@ impl Ethtool {
         Ok(Self { socket, name })
     }
 
-    /// As many as are in use. `None` where the driver has no say, and one queue.
+    /// Returns the number of receive queues in use; `None` if the driver does not report it, and
+    /// has one queue.
     fn receive_queues(&self) -> Option<u32> {
         let mut channels = Channels {
             command: ETHTOOL_GCHANNELS,
@@ -173,14 +174,16 @@ impl Ethtool {
         Some(String::from_utf8_lossy(name).into_owned()).filter(|name| !name.is_empty())
     }
 
+    /// Sends a request to the driver.
+    ///
     /// # Safety
-    /// `request` must be what its command, the first word, says.
+    /// `request` must be the structure of its command, which is its first word.
     unsafe fn ask<R>(&self, request: &mut R) -> io::Result<()> {
         // SAFETY: integers and pointers, for which zero is a value.
         let mut ifreq: libc::ifreq = unsafe { mem::zeroed() };
         ifreq.ifr_name = self.name;
         ifreq.ifr_ifru.ifru_data = std::ptr::from_mut(request).cast();
-        // SAFETY: the request outlives the call, and is what its command says.
+        // SAFETY: the request outlives the call, and is the structure of its command.
         let result = unsafe { libc::ioctl(self.socket.as_raw_fd(), SIOCETHTOOL, &mut ifreq) };
         if result < 0 {
             return Err(io::Error::last_os_error());

@@ -1,7 +1,8 @@
-//! `LEASES`: a hash table that the controller keeps in an array, see [`dhcp_common::abi`] on places.
+//! `LEASES`: a hash table that the controller keeps in an array; [`dhcp_common::abi`] explains
+//! where entries are.
 //!
-//! What stands in the array is read from its memory, and written bucket by bucket through the kernel, for
-//! memory that the program may not write nobody maps writable. This is the only writer.
+//! The array is read through a mapping and written bucket by bucket through the kernel, because
+//! memory that the program may not write cannot be mapped writable. This is the only writer.
 
 use std::{os::fd::OwnedFd, sync::Arc};
 
@@ -17,7 +18,7 @@ use super::{bpf, error::DatapathError, pins::at};
 /// Why a binding is not published.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
-    #[error("slot {slot} is no place of this client's, or another one has it")]
+    #[error("slot {slot} is not one of this client's, or another client has it")]
     Place { slot: u32 },
     #[error("the kernel refused the write: {0}")]
     Kernel(#[source] Arc<MapError>),
@@ -29,20 +30,20 @@ pub struct Leases {
     fd: OwnedFd,
     /// The buckets, mapped read-only.
     buckets: MmapRaw,
-    /// Whose each slot is.
+    /// The client of each slot.
     clients: MmapRaw,
     homes: u32,
     key: [u64; KEY_WORDS],
-    /// By bucket, how many clients whose home is at or before it have their place behind it.
+    /// By bucket, how many clients whose home is at or before it have their slot behind it.
     passed: Vec<u16>,
-    /// Its memory serves the next change.
+    /// Kept to reuse its memory for the next change.
     changes: Changes,
-    /// Likewise: slots and seals of those that are being published.
+    /// Likewise: slots and seals of the bindings that are being published.
     placed: Vec<(ClientKey, u32, u64)>,
 }
 
 impl Leases {
-    /// Maps what is there, and puts right what a former controller may have left unfinished.
+    /// Maps the array, and repairs what an earlier controller may have left unfinished.
     pub fn open(
         fd: OwnedFd,
         clients: &OwnedFd,
@@ -68,21 +69,22 @@ impl Leases {
             changes: Changes::new(slots / WAYS as usize),
             placed: Vec::new(),
         };
-        leases.put_right().map_err(|source| DatapathError::Map {
+        leases.repair().map_err(|source| DatapathError::Map {
             map: map::LEASES,
             source,
         })?;
         Ok(leases)
     }
 
-    /// Counts who has gone past each bucket, and makes the flags say so. An entry that its client could not be
-    /// answered from goes: a controller that was killed left none, but the directory is an operator's.
-    fn put_right(&mut self) -> Result<(), MapError> {
+    /// Counts the clients that have passed each bucket, and sets the flags accordingly. An entry
+    /// from which its client could not be answered is removed: a controller that was killed leaves
+    /// none, but operators have access to the directory.
+    fn repair(&mut self) -> Result<(), MapError> {
         let strays = self.count();
         if !strays.is_empty() {
             tracing::warn!(
                 entries = strays.len(),
-                "entries that answer nobody are removed"
+                "entries from which no client can be answered are removed"
             );
         }
         self.change(|leases, changes| {
@@ -95,7 +97,8 @@ impl Leases {
         })
     }
 
-    /// Counts who has gone past each bucket. The slots that are in use and answer nobody come back.
+    /// Counts the clients that have passed each bucket. Returns the slots that are in use and from
+    /// which no client can be answered.
     fn count(&mut self) -> Vec<u32> {
         let mut strays = Vec::new();
         self.passed.fill(0);
@@ -120,11 +123,13 @@ impl Leases {
         strays
     }
 
-    /// Lets the program answer these clients with their bindings, which are sealed for them, each in the slot that it
-    /// names, in few calls. Of several bindings of a client the last one counts.
+    /// Lets the program answer these clients with their bindings, which are sealed for them, each
+    /// in the slot that it names, in few calls. Of several bindings of a client the last one
+    /// counts.
     ///
-    /// Calls `refused` for each that is not published: its slot is none of the client's places, or the kernel is short
-    /// of memory. Such a client takes the slow path, unless an entry of it was published before: that one stays.
+    /// Calls `refused` for each one that is not published: its slot is not one of the client's, or
+    /// the kernel is short of memory. Such a client takes the slow path, unless an entry of it was
+    /// published before: that one stays.
     pub fn publish(
         &mut self,
         bindings: impl IntoIterator<Item = (ClientKey, Binding)>,
@@ -154,10 +159,10 @@ impl Leases {
         self.placed = placed;
     }
 
-    /// Takes the client's entry away, if there is one. A program run may hold it until a fence.
+    /// Removes the client's entry, if there is one. A program run may hold it until a fence.
     ///
     /// # Errors
-    /// The entry is still there, and answers. To be tried again until it is gone.
+    /// The entry is still there, and the program answers from it. Try again until it is gone.
     pub fn withdraw(&mut self, client: &ClientKey) -> Result<(), MapError> {
         let digest = self.digest(client);
         self.change(|leases, changes| {
@@ -167,7 +172,7 @@ impl Leases {
         })
     }
 
-    /// Works out changes, and has the kernel carry them out.
+    /// Computes changes with `work_out` and writes them.
     fn change(&mut self, work_out: impl FnOnce(&mut Self, &mut Changes)) -> Result<(), MapError> {
         let mut changes = std::mem::take(&mut self.changes);
         work_out(self, &mut changes);
@@ -175,7 +180,7 @@ impl Leases {
         changes.clear();
         self.changes = changes;
         if result.is_err() {
-            // Some of it may have been done; what counts is what stands there now.
+            // Some of them may have been written; count what is there now.
             self.count();
         }
         result
@@ -191,10 +196,11 @@ impl Leases {
         }
     }
 
-    /// Whose a slot is, if it is in use.
+    /// Returns the client of a slot that is in use.
     pub fn client(&self, slot: u32) -> ClientKey {
         assert!(slot < self.slots());
-        // SAFETY: as for cells; the program neither reads nor writes these, and every bit pattern is a key.
+        // SAFETY: as for cells; the program neither reads nor writes these, and every bit pattern
+        // is a key.
         unsafe {
             self.clients
                 .as_ptr()
@@ -211,15 +217,15 @@ impl Leases {
         changes: &mut Changes,
     ) -> Result<(), LeaseError> {
         let digest = self.digest(client);
-        debug_assert!(binding.is_sealed_for(digest), "sealed by who has decided");
+        debug_assert!(binding.is_sealed_for(digest), "sealed where it was decided");
         let slot = binding.slot;
         let found = self.find(digest, changes);
         let is_place = digest.slots(self.homes).contains(&slot);
         if !is_place || found != Some(slot) && changes.cell(self, slot).is_in_use() {
             return Err(LeaseError::Place { slot });
         }
-        if let Some(former) = found.filter(|former| *former != slot) {
-            self.remove(digest, former, changes);
+        if let Some(previous) = found.filter(|found| *found != slot) {
+            self.remove(digest, previous, changes);
         }
         if found != Some(slot) {
             self.set_client(slot, *client);
@@ -250,7 +256,7 @@ impl Leases {
         };
     }
 
-    /// Makes a bucket say whether to look further.
+    /// Sets the flag of a bucket that says whether to look further.
     fn flag(&self, bucket: usize, changes: &mut Changes) {
         let slot = bucket as u32 * WAYS;
         let is_passed = self.passed[bucket] != 0;
@@ -259,19 +265,19 @@ impl Leases {
         }
     }
 
-    /// Where a client's entry is.
+    /// Returns the slot of a client's entry.
     fn find(&self, digest: ClientDigest, changes: &Changes) -> Option<u32> {
         digest
             .slots(self.homes)
             .take_while(|slot| {
-                // Beyond the first bucket that nobody has passed there is nothing of the client.
+                // There is no entry beyond the first bucket that no client has passed.
                 let bucket = slot / WAYS;
                 bucket == digest.home(self.homes) || self.passed[bucket as usize - 1] != 0
             })
             .find(|slot| Cell::is_of(changes.cell(self, *slot).tag, digest))
     }
 
-    /// The buckets that a client in this slot has gone past.
+    /// Returns the buckets that a client in this slot has passed.
     fn passed_by(&self, digest: ClientDigest, slot: u32) -> std::ops::Range<usize> {
         digest.home(self.homes) as usize..(slot / WAYS) as usize
     }
@@ -286,9 +292,9 @@ impl Leases {
 
     fn cell(&self, slot: u32) -> Cell {
         assert!(slot < self.slots());
-        // SAFETY: the mapping holds `slots` cells, begins on a page, and lives as long as `self`. Only this
-        // object writes them, through the kernel and with `&mut self`. Volatile: the compiler knows nothing
-        // of those writes.
+        // SAFETY: the mapping holds `slots` cells, begins on a page, and lives as long as `self`.
+        // Only this object writes them, through the kernel and with `&mut self`. Volatile: the
+        // compiler does not know of those writes.
         unsafe {
             self.buckets
                 .as_ptr()
@@ -311,10 +317,10 @@ impl Leases {
     }
 }
 
-/// Buckets as they are to be.
+/// Buckets with their new contents.
 #[derive(Debug, Default)]
 struct Changes {
-    /// Of each bucket of the table, one more than its place in the others, or zero.
+    /// For each bucket of the table, one more than its index in the other fields, or zero.
     positions: Vec<u32>,
     indices: Vec<u32>,
     buckets: Vec<Bucket>,

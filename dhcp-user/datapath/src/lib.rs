@@ -1,7 +1,7 @@
-//! The kernel's side as the controller sees it: the XDP program, its maps, and what it reports.
+//! The kernel's side as the controller sees it: the XDP program, its maps and its reports.
 //!
 //! Start with [`Datapath::open`]. Maps and links are pinned ([`pins`]), so that the program goes on
-//! answering without a controller, and the next one adopts what it finds.
+//! answering without a controller, and the next controller adopts what it finds.
 
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,7 @@ use aya::{
     maps::{Array, MapData, RingBuf},
 };
 use dhcp_common::{
-    abi::{
-        ABI_VERSION, Limit, META_INDEX, META_SLOW_ONLY, Meta, lease_buckets, lease_homes,
-        lease_slots, map,
-    },
+    abi::{ABI_VERSION, Limit, META_INDEX, Meta, lease_buckets, lease_homes, lease_slots, map},
     fingerprint,
 };
 use rand::TryRngCore;
@@ -25,6 +22,7 @@ pub mod fence;
 mod grants;
 pub mod host;
 mod leases;
+mod link_mode;
 mod links;
 mod maps;
 mod pins;
@@ -37,6 +35,7 @@ pub mod xsk;
 pub use error::{AttachProblem, DatapathError};
 pub use grants::KernelGrants;
 pub use leases::{LeaseError, Leases};
+pub use link_mode::LinkMode;
 pub use links::Links;
 pub use maps::{Maps, Outcomes};
 
@@ -45,49 +44,24 @@ use fence::Barrier;
 use pins::{Generation, PinDir};
 use shape::Object;
 
-/// The XDP program, as dhcp-ebpf was compiled by build.rs.
+/// The XDP program, which build.rs compiles from dhcp-ebpf.
 pub static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/xdhcpd-ebpf"));
 
-/// What the data path is to be.
+/// Configures the data path.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Directory in a bpffs.
     pub pin_dir: PathBuf,
-    /// Leases and offers that the maps hold.
+    /// How many leases and offers the maps hold.
     pub max_leases: u32,
     pub client_limit: Limit,
     pub relay_limit: Limit,
     pub unknown_limit: Limit,
-    /// Whether the program may answer at all.
+    /// Whether the program may answer requests.
     pub fast_path: bool,
 }
 
-/// How the program sees an interface's frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkMode {
-    /// In the driver, before the kernel makes a socket buffer.
-    Native,
-    /// Behind the driver.
-    Generic,
-}
-
-impl LinkMode {
-    const ALL: [Self; 2] = [Self::Native, Self::Generic];
-
-    /// The word in tables and names.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Native => "native",
-            Self::Generic => "generic",
-        }
-    }
-
-    fn from_label(label: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|mode| mode.label() == label)
-    }
-}
-
-/// The loaded program with its maps, to be taken apart: each field has a user of its own.
+/// The loaded program with its maps. Each field has its own user, so callers take it apart.
 #[derive(Debug)]
 pub struct Datapath {
     pub links: Links,
@@ -95,20 +69,20 @@ pub struct Datapath {
     pub grants: KernelGrants,
     pub events: EventRing,
     pub log: Option<ProgramLog>,
-    /// For whoever waits in place; one more goes into [`fence::Fence::start`].
+    /// Waits in place, or is passed to [`fence::Fence::start`].
     pub barrier: Barrier,
-    /// Whether the maps are those of a former controller, with its entries and grants. If not, then
-    /// whatever the kernel granted since the last commit is unknown: it may be all of the horizon.
+    /// Whether the maps are those of an earlier controller, with its entries and grants. If not, it
+    /// is unknown what the kernel granted since the last commit: that may be all of the horizon.
     pub adopted: bool,
-    /// Key of the fingerprints in `TEMPLATES`.
+    /// Key of the fingerprints in `TEMPLATES` and of the digests in `LEASES`.
     pub fingerprint_key: [u64; fingerprint::KEY_WORDS],
 }
 
 impl Datapath {
-    /// Loads the program over the pinned maps, or over new ones where there are none that fit.
+    /// Loads the program over the pinned maps, or over new ones if those are missing or do not fit.
     ///
-    /// Nothing is attached yet, and links of a former controller still run its program. To be
-    /// followed by [`Links::attach`] for each interface, and then [`Links::settle`].
+    /// Nothing is attached yet, and links of an earlier controller still run its program. Call
+    /// [`Links::attach`] for each interface next, and then [`Links::settle`].
     ///
     /// # Errors
     /// Nothing has changed for a program that is answering.
@@ -121,7 +95,7 @@ impl Datapath {
             None => None,
         };
         for generation in &contents.generations {
-            // Left by a controller that ended between making them and settling.
+            // A controller left it that ended between making the maps and settling.
             if Some(*generation) != contents.current {
                 pins.remove_generation(*generation)?;
             }
@@ -132,7 +106,7 @@ impl Datapath {
         };
         let meta = Meta {
             abi_version: ABI_VERSION,
-            flags: flags(options.fast_path),
+            flags: maps::flags(options.fast_path),
             max_leases: options.max_leases,
             lease_homes: lease_homes(options.max_leases),
             fingerprint_key: key,
@@ -143,7 +117,7 @@ impl Datapath {
         let adopted = current.is_some();
         let ebpf = load(&pins, generation, options.max_leases, meta).inspect_err(|_| {
             if !adopted && let Err(error) = pins.remove_generation(generation) {
-                tracing::warn!(%error, "maps that are of no use are left");
+                tracing::warn!(%error, "unused maps could not be removed");
             }
         })?;
         Self::take_apart(ebpf, pins, generation, meta, adopted, options)
@@ -188,17 +162,17 @@ impl Datapath {
     }
 }
 
-/// Detaches the program from every interface and removes all that is pinned in `pin_dir`. Says how
-/// many interfaces there were.
+/// Detaches the program from every interface and removes everything pinned in `pin_dir`. Returns
+/// the number of interfaces.
 ///
 /// # Errors
-/// A controller is running, or something in the directory is not ours: nothing has changed. Or the
-/// kernel refused: some may be left, and this may be called again.
+/// A controller is running, or the directory contains something that xdhcpd did not make: nothing
+/// has changed. Or the kernel refused: some may be left, and this may be called again.
 pub fn detach_all(pin_dir: &Path) -> Result<usize, DatapathError> {
     PinDir::open(pin_dir)?.remove_all()
 }
 
-/// The generation and its metadata, if the program can run over it.
+/// Returns the generation and its metadata, if the program can run over it.
 fn adoptable(
     pins: &PinDir,
     generation: Generation,
@@ -207,12 +181,12 @@ fn adoptable(
     for (name, expected) in shape::expected(max_leases) {
         let path = pins.map(generation, name);
         if !path.exists() {
-            tracing::warn!(map = name, "a map is missing: building all anew");
+            tracing::warn!(map = name, "a map is missing: all maps are made anew");
             return Ok(None);
         }
         let found = pins::object(&path)?;
         if found != Object::Map(expected) {
-            tracing::warn!(map = name, %found, %expected, "the map has changed: building all anew");
+            tracing::warn!(map = name, %found, %expected, "the map has changed: all maps are made anew");
             return Ok(None);
         }
     }
@@ -226,16 +200,11 @@ fn adoptable(
         tracing::warn!(
             found = meta.abi_version,
             expected = ABI_VERSION,
-            "maps of another version: building all anew"
+            "the maps are of another version: all are made anew"
         );
         return Ok(None);
     }
     Ok(Some((generation, meta)))
-}
-
-/// Of [`Meta`].
-const fn flags(fast_path: bool) -> u32 {
-    if fast_path { 0 } else { META_SLOW_ONLY }
 }
 
 fn open_meta(pins: &PinDir, generation: Generation) -> Result<Array<MapData, Meta>, DatapathError> {
@@ -259,7 +228,7 @@ fn draw_key() -> Result<[u64; fingerprint::KEY_WORDS], DatapathError> {
     Ok(octets.map(u64::from_ne_bytes))
 }
 
-/// Makes or opens the maps, and has the kernel verify the program over them.
+/// Makes or opens the maps and loads the program over them, which the kernel verifies.
 fn load(
     pins: &PinDir,
     generation: Generation,
@@ -294,7 +263,7 @@ fn load(
             });
         }
     }
-    // The program refers to maps by descriptor: none may be taken out before.
+    // The program refers to maps by descriptor: none may be taken out before it is loaded.
     links::program(&mut ebpf)
         .and_then(|program| program.load())
         .map_err(|error| DatapathError::Verify(Box::new(error)))?;

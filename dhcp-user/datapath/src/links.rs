@@ -1,4 +1,4 @@
-//! Where the program is attached: one pinned XDP link an interface.
+//! Attaches the program: one pinned XDP link per interface.
 
 use aya::{
     Ebpf,
@@ -11,9 +11,9 @@ use aya::{
 use dhcp_common::abi::PROGRAM;
 
 use super::{
-    LinkMode,
     error::{AttachProblem, DatapathError},
     host::Interface,
+    link_mode::LinkMode,
     pins::{Generation, LinkPin, PinDir, object},
     shape::Object,
 };
@@ -23,7 +23,7 @@ use super::{
 /// Dropping it detaches nothing: the program goes on answering.
 #[derive(Debug)]
 pub struct Links {
-    /// Its maps have been taken out; it keeps the program.
+    /// Keeps the program; its maps have been taken out.
     ebpf: Ebpf,
     pins: PinDir,
     generation: Generation,
@@ -40,12 +40,13 @@ impl Links {
         }
     }
 
-    /// Has this program see the interface's frames from now on.
+    /// Attaches this program to an interface.
     ///
-    /// A link that is pinned from before gets the program in one step, so that no frame passes by.
+    /// A link that an earlier controller pinned gets the program in one step, so that no frame
+    /// misses both.
     ///
     /// # Errors
-    /// What runs on the interface is as it was before.
+    /// The interface is as it was.
     pub fn attach(
         &mut self,
         interface: &Interface,
@@ -65,10 +66,10 @@ impl Links {
     }
 
     /// Makes what is attached the state that the next controller adopts: detaches from interfaces
-    /// that [`Links::attach`] was not called for, and drops maps of former generations.
+    /// for which [`Links::attach`] was not called, and removes maps of earlier generations.
     ///
     /// # Errors
-    /// Something former is left, which the next controller will find.
+    /// Some of these are left; the next controller will find them.
     pub fn settle(&self) -> Result<(), DatapathError> {
         self.pins.set_current(self.generation)?;
         let contents = self.pins.contents()?;
@@ -85,18 +86,19 @@ impl Links {
         Ok(())
     }
 
-    /// How an interface's frames are seen by a program of a former controller, if one is attached.
+    /// Returns the mode in which an earlier controller's program is attached to an interface, if
+    /// one is.
     ///
     /// # Errors
-    /// What is pinned cannot be looked at.
+    /// The pins cannot be read.
     pub fn attached_mode(&self, ifindex: u32) -> Result<Option<LinkMode>, DatapathError> {
         Ok(self.pinned(ifindex)?.map(|pin| pin.mode))
     }
 
-    /// Takes the program off an interface that [`Links::attach`] was called for.
+    /// Detaches the program from an interface for which [`Links::attach`] was called.
     ///
     /// # Errors
-    /// The pin could not be removed, and the program goes on there.
+    /// The pin could not be removed, and the program still runs there.
     pub fn detach(&mut self, ifindex: u32) -> Result<(), DatapathError> {
         let pins = self.attached.extract_if(.., |pin| pin.ifindex == ifindex);
         for pin in pins.collect::<Vec<_>>() {
@@ -105,8 +107,8 @@ impl Links {
         Ok(())
     }
 
-    /// The pin of a link that is attached to this interface. An interface that was made anew may
-    /// have the index of a former one, whose links then lead nowhere: they are removed.
+    /// Returns the pin of a link that is attached to this interface. A new interface may have the
+    /// index of an earlier one, whose links are then attached to nothing: they are removed.
     fn pinned(&self, ifindex: u32) -> Result<Option<LinkPin>, DatapathError> {
         let mut found = None;
         for mode in LinkMode::ALL {
@@ -134,7 +136,7 @@ impl Links {
             .map_err(AttachProblem::Reopen)?;
         let program = program(&mut self.ebpf).map_err(kernel)?;
         let id = program.attach_to_link(link).map_err(kernel)?;
-        // The pin keeps the link; the program must not count it as one to detach.
+        // The pin keeps the link; dropping the program must not detach it.
         program.take_link(id).map(drop).map_err(kernel)?;
         Ok(pin)
     }
@@ -182,14 +184,14 @@ impl Links {
     }
 }
 
-/// The program in the object.
+/// Returns the program in the object.
 pub(super) fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, ProgramError> {
     ebpf.program_mut(PROGRAM)
         .ok_or(ProgramError::NotLoaded)?
         .try_into()
 }
 
-/// What a refusal of the kernel means.
+/// Translates a refusal of the kernel.
 fn problem(error: ProgramError, mode: LinkMode) -> AttachProblem {
     let errno = match &error {
         ProgramError::SyscallError(error) => error.io_error.raw_os_error(),
@@ -199,7 +201,7 @@ fn problem(error: ProgramError, mode: LinkMode) -> AttachProblem {
     match errno {
         // EEXIST: attached in the other mode (dev_xdp_attach in net/core/dev.c).
         Some(libc::EBUSY | libc::EEXIST) => AttachProblem::Occupied,
-        // What a driver says that cannot, or cannot with the MTU, the queues or the offloads it has.
+        // Errors of drivers without support, or without it for their MTU, queues or offloads.
         Some(libc::EOPNOTSUPP | libc::EINVAL | libc::ERANGE | libc::ENOSPC | libc::ENOMEM)
             if mode == LinkMode::Native =>
         {

@@ -1,7 +1,7 @@
 //! The maps that the controller writes, and the counters that it reads.
 //!
-//! This is the only writer of each of them, so that what is read here stays true until it is
-//! written here.
+//! This is the only writer of each of them, so that what is read here is valid until it is written
+//! here.
 
 use std::{collections::HashMap as StdHashMap, hash::Hash, os::fd::AsRawFd, sync::Arc};
 
@@ -11,7 +11,8 @@ use aya::{
 };
 use dhcp_common::{
     abi::{
-        Limit, Link, LinkKey, META_INDEX, Meta, NetworkRef, RelayKey, Template, TemplateKey, map,
+        Limit, Link, LinkKey, META_INDEX, META_SLOW_ONLY, Meta, NetworkRef, RelayKey, Template,
+        TemplateKey, map,
     },
     outcome::Outcome,
     wire::Be32,
@@ -28,7 +29,12 @@ use super::{
 // include/uapi/linux/bpf.h.
 const BPF_ANY: u64 = 0;
 
-/// All maps but those with a reader of their own.
+/// Returns the flags of [`Meta`].
+pub(super) const fn flags(fast_path: bool) -> u32 {
+    if fast_path { 0 } else { META_SLOW_ONLY }
+}
+
+/// All maps except those with their own reader.
 pub struct Maps {
     meta: Array<MapData, Meta>,
     pub leases: Leases,
@@ -84,7 +90,7 @@ impl Maps {
         })
     }
 
-    /// Adds a rendered answer. One that is there already is the same: see [`TemplateKey::profile`].
+    /// Adds a rendered answer. One that exists already is the same: see [`TemplateKey::profile`].
     ///
     /// # Errors
     /// There is no room for it. Such requests take the slow path.
@@ -96,8 +102,8 @@ impl Maps {
         self.templates.publish(key, template)
     }
 
-    /// Removes the rendered answers that `keep` does not name, and returns when no
-    /// program run copies from one any more: only then may their places serve others.
+    /// Removes the rendered answers that `keep` does not select, and returns when no program run
+    /// copies from one of them any more: only then may their places be used again.
     ///
     /// # Errors
     /// Some may be left.
@@ -114,10 +120,10 @@ impl Maps {
         Ok(())
     }
 
-    /// Sets what the program may answer, and how much it hands on, from now on.
+    /// Sets whether the program may answer, and how many requests it passes to the controller.
     ///
     /// # Errors
-    /// The kernel refused, and all is as it was.
+    /// The kernel refused, and nothing has changed.
     pub fn set_limits(
         &mut self,
         fast_path: bool,
@@ -127,7 +133,7 @@ impl Maps {
     ) -> Result<(), DatapathError> {
         let meta = self.meta.get(&META_INDEX, 0).map_err(at(map::META))?;
         let wanted = Meta {
-            flags: super::flags(fast_path),
+            flags: flags(fast_path),
             client_limit,
             relay_limit,
             unknown_limit,
@@ -136,8 +142,8 @@ impl Maps {
         self.meta.set(META_INDEX, wanted, 0).map_err(at(map::META))
     }
 
-    /// Makes `LINKS` hold exactly `wanted`. The program reads its elements in place, so that one that
-    /// was replaced or removed is not used again before a fence.
+    /// Makes `LINKS` hold exactly `wanted`. The program reads its elements in place, so that one
+    /// which was replaced or removed is not used again before a fence.
     ///
     /// # Errors
     /// Some may be missing, or left.
@@ -145,7 +151,7 @@ impl Maps {
         let present: Result<Vec<_>, _> = self.links.iter().collect();
         let (put, stale) = differences(present.map_err(at(map::LINKS))?, wanted);
         for (key, link) in put {
-            // A new key frees no element; a start with thousands of them waits for none.
+            // A new key frees no element, so that a start with thousands of them does not wait.
             let replaces = self.links.get(key, 0).is_ok();
             self.links
                 .insert(key, link, BPF_ANY)
@@ -192,16 +198,16 @@ impl Maps {
         Ok(())
     }
 
-    /// The counters, for whoever shows them.
+    /// Returns the counters, for the metrics.
     pub fn outcomes(&self) -> Arc<Outcomes> {
         Arc::clone(&self.outcomes)
     }
 
-    /// Sends the frames of one receive queue to a bound AF_XDP socket. The kernel takes the entry
-    /// away when the socket is closed.
+    /// Sends the frames of one receive queue to a bound AF_XDP socket. The kernel removes the entry
+    /// when the socket is closed.
     ///
     /// # Errors
-    /// `index` is beyond the map, or the socket is not one that can be there.
+    /// `index` is beyond the map, or the socket is of another kind.
     pub fn register_slow(
         &mut self,
         index: u32,
@@ -223,7 +229,7 @@ impl std::fmt::Debug for Outcomes {
 }
 
 impl Outcomes {
-    /// How often each outcome has come to pass, on all CPUs together, since the maps were made.
+    /// Returns how often each outcome has occurred, on all CPUs together, since the maps were made.
     ///
     /// # Errors
     /// The kernel did not let the map be read.
@@ -242,7 +248,7 @@ impl Outcomes {
     }
 }
 
-/// Which of `wanted` are missing or different in `present`, and which keys are in excess.
+/// Returns which of `wanted` are missing or different in `present`, and which keys are in excess.
 fn differences<K: Copy + Eq + Hash, V: PartialEq>(
     present: Vec<(K, V)>,
     wanted: &[(K, V)],

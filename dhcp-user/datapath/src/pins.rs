@@ -1,4 +1,4 @@
-//! The directory in bpffs where everything stays that outlives the controller.
+//! The directory in a bpffs that holds everything which outlives the controller.
 //!
 //! ```text
 //! <pin dir>/current -> maps-3    the maps in use
@@ -6,9 +6,9 @@
 //! <pin dir>/link-7-native        the XDP link of the interface with index 7, and its mode
 //! ```
 //!
-//! Maps that cannot be adopted are not touched: the next generation is made beside them, and
+//! Maps that cannot be adopted are not changed: the next generation is made beside them, and
 //! `current` is renamed onto it, atomically, when every interface runs the program that uses it.
-//! Nothing is removed unless all of the directory is known to be ours.
+//! Nothing is removed if the directory contains anything that xdhcpd did not make.
 
 use std::{
     fmt,
@@ -22,8 +22,9 @@ use dhcp_common::abi::{CURRENT, map};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 
 use super::{
-    LinkMode, bpf,
+    bpf,
     error::DatapathError,
+    link_mode::LinkMode,
     shape::{Object, describe},
 };
 
@@ -32,16 +33,17 @@ const NEXT: &str = "next";
 const GENERATION_PREFIX: &str = "maps-";
 const LINK_PREFIX: &str = "link-";
 
-/// The directory, held by this controller alone for as long as this lives.
+/// The directory, locked by this controller while this lives.
 #[derive(Debug)]
 pub struct PinDir {
     path: PathBuf,
-    /// Its lock ends with the process, however that ends.
+    /// The lock ends with the process, however the process ends.
     lock: File,
 }
 
 impl Drop for PinDir {
-    /// Closing alone would leave the lock to a child that another thread has just forked.
+    /// Unlocks: closing alone would leave the lock with a child that another thread has just
+    /// forked.
     fn drop(&mut self) {
         if let Err(error) = self.lock.unlock() {
             tracing::warn!(%error, "unlocking the pin directory");
@@ -49,7 +51,7 @@ impl Drop for PinDir {
     }
 }
 
-/// One set of maps that belong together.
+/// A set of maps that belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Generation(u32);
 
@@ -67,7 +69,7 @@ impl Generation {
     }
 }
 
-/// The pin of a link. Interfaces are told apart by index, for bpffs takes no dots in a name.
+/// The pin of a link. It names the interface by index, because names in a bpffs must not have dots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkPin {
     pub ifindex: u32,
@@ -91,7 +93,7 @@ impl LinkPin {
     }
 }
 
-/// What is in the directory, all of it ours.
+/// The contents of the directory.
 #[derive(Debug, Default)]
 pub struct Contents {
     pub current: Option<Generation>,
@@ -100,7 +102,7 @@ pub struct Contents {
 }
 
 impl PinDir {
-    /// Makes the directory if need be, and takes it.
+    /// Opens and locks the directory, and makes it if it does not exist.
     pub fn open(path: &Path) -> Result<Self, DatapathError> {
         check_bpffs(path)?;
         match fs::symlink_metadata(path) {
@@ -127,7 +129,7 @@ impl PinDir {
         }
     }
 
-    /// Looks through the whole directory, and refuses it if anything in it is not ours.
+    /// Reads the whole directory, and refuses it if it contains anything that xdhcpd did not make.
     pub fn contents(&self) -> Result<Contents, DatapathError> {
         let mut contents = Contents::default();
         for name in names(&self.path)? {
@@ -146,7 +148,7 @@ impl PinDir {
                     other => return Err(foreign(&path, other)),
                 }
             } else {
-                return Err(foreign(&path, "a name that is none of ours"));
+                return Err(foreign(&path, "a name that xdhcpd does not use"));
             }
         }
         let generations = &contents.generations;
@@ -156,15 +158,17 @@ impl PinDir {
         Ok(contents)
     }
 
+    /// Returns the pin of a map.
     pub fn map(&self, generation: Generation, map: &str) -> PathBuf {
         self.path.join(generation.to_string()).join(map)
     }
 
+    /// Returns the pin of a link.
     pub fn link(&self, pin: LinkPin) -> PathBuf {
         self.path.join(pin.to_string())
     }
 
-    /// Makes the directory of a generation after all others.
+    /// Makes the directory of the next generation.
     pub fn create_generation(&self, contents: &Contents) -> Result<Generation, DatapathError> {
         let last = contents.generations.iter().max().map_or(0, |last| last.0);
         let generation = Generation(last.wrapping_add(1));
@@ -184,7 +188,7 @@ impl PinDir {
         fs::rename(&next, self.path.join(CURRENT)).map_err(at("renaming", &next))
     }
 
-    /// Unpins the maps of a generation; those that a program still uses live on unseen.
+    /// Unpins the maps of a generation; those that a program still uses go on existing.
     pub fn remove_generation(&self, generation: Generation) -> Result<(), DatapathError> {
         let path = self.path.join(generation.to_string());
         for name in map::ALL {
@@ -193,11 +197,12 @@ impl PinDir {
         fs::remove_dir(&path).map_err(at("removing", &path))
     }
 
-    /// Detaches a link and removes its pin. Of a link whose interface is gone only the pin is left.
+    /// Detaches a link and removes its pin. If the interface is gone, only the pin is left to
+    /// remove.
     pub fn remove_link(&self, pin: LinkPin) -> Result<(), DatapathError> {
         let path = self.link(pin);
         let link = bpf::open_pin(&path).map_err(at("opening", &path))?;
-        // Without this the kernel detaches at some time after the last reference is gone.
+        // Otherwise the kernel detaches at some time after the last reference is gone.
         match bpf::detach_link(&link) {
             Err(error) if error.raw_os_error() != Some(libc::ENOLINK) => {
                 return Err(at("detaching", &path)(error));
@@ -207,7 +212,7 @@ impl PinDir {
         remove_if_there(&path)
     }
 
-    /// Detaches every link and removes every pin, and says how many links there were.
+    /// Detaches every link and removes every pin. Returns the number of links.
     pub fn remove_all(&self) -> Result<usize, DatapathError> {
         let contents = self.contents()?;
         for pin in &contents.links {
@@ -222,13 +227,13 @@ impl PinDir {
     }
 }
 
-/// What is pinned at `path`.
+/// Returns what is pinned at `path`.
 pub fn object(path: &Path) -> Result<Object, DatapathError> {
     let fd = bpf::open_pin(path).map_err(at("opening", path))?;
     describe(&fd).map_err(at("describing", path))
 }
 
-/// Decides by the nearest directory that exists, for the rest is ours to make.
+/// Checks the nearest directory that exists; those below it are made later.
 fn check_bpffs(path: &Path) -> Result<(), DatapathError> {
     let existing = path.ancestors().find(|ancestor| ancestor.exists());
     let magic = existing.and_then(|path| statfs(path).ok());
@@ -248,7 +253,7 @@ fn check_generation(path: &Path) -> Result<(), DatapathError> {
     for name in names(path)? {
         let pin = path.join(&name);
         if !map::ALL.contains(&name.as_str()) {
-            return Err(foreign(&pin, "a name that is none of ours"));
+            return Err(foreign(&pin, "a name that xdhcpd does not use"));
         }
         match object(&pin)? {
             Object::Map(_) => {}
@@ -262,7 +267,7 @@ fn link_target(path: &Path) -> Result<Generation, DatapathError> {
     fs::read_link(path)
         .ok()
         .and_then(|target| Generation::parse(target.to_str()?))
-        .ok_or_else(|| foreign(path, "not a link to one of our directories"))
+        .ok_or_else(|| foreign(path, "not a link to a directory with maps"))
 }
 
 fn names(directory: &Path) -> Result<Vec<String>, DatapathError> {
@@ -271,7 +276,7 @@ fn names(directory: &Path) -> Result<Vec<String>, DatapathError> {
         let entry = entry.map_err(at("reading", directory))?;
         match entry.file_name().into_string() {
             Ok(name) => names.push(name),
-            Err(_) => return Err(foreign(&entry.path(), "a name that is none of ours")),
+            Err(_) => return Err(foreign(&entry.path(), "a name that xdhcpd does not use")),
         }
     }
     Ok(names)

@@ -1,18 +1,12 @@
-//! Whether the process may do what the data path needs, asked before anything is touched.
+//! Checks that the process has the capabilities which the data path needs, before anything is
+//! changed.
 
-use std::{fmt, fs};
+use std::fs;
 
-use super::error::DatapathError;
+use super::error::{Capability, DatapathError};
 
-/// A capability and what it is for, as in include/uapi/linux/capability.h.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Capability {
-    name: &'static str,
-    bit: u32,
-    purpose: &'static str,
-}
-
-/// CAP_PERFMON: the verifier lets only its holders compare and store packet pointers freely.
+/// The capabilities that are needed. CAP_PERFMON is one of them because the verifier lets only its
+/// holders compare and store packet pointers freely.
 const NEEDED: [Capability; 4] = [
     Capability {
         name: "CAP_NET_ADMIN",
@@ -36,17 +30,11 @@ const NEEDED: [Capability; 4] = [
     },
 ];
 
-/// Stands in for CAP_BPF and CAP_PERFMON (capabilities(7)).
+/// Includes CAP_BPF and CAP_PERFMON (capabilities(7)).
 const CAP_SYS_ADMIN: u32 = 21;
 const IMPLIED_BY_SYS_ADMIN: [u32; 2] = [38, 39];
 
-impl fmt::Display for Capability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (to {})", self.name, self.purpose)
-    }
-}
-
-/// Refuses to go on without the capabilities, and names those that are missing.
+/// Fails without the capabilities, and names the missing ones.
 pub fn check() -> Result<(), DatapathError> {
     let path = "/proc/thread-self/status";
     let status = fs::read_to_string(path).map_err(|source| DatapathError::Path {
@@ -61,7 +49,7 @@ pub fn check() -> Result<(), DatapathError> {
     Err(DatapathError::Privilege(missing))
 }
 
-/// `CapEff` of proc_pid_status(5); nothing that can be read is nothing that is allowed.
+/// Returns `CapEff` of proc_pid_status(5); no capability if it cannot be read.
 fn effective(status: &str) -> u64 {
     status
         .lines()

@@ -1,8 +1,8 @@
-//! A packet socket on which answers to probes are heard.
+//! A packet socket that receives answers to probes.
 //!
-//! The program passes ARP and ICMP to the host, and this listens beside the host's stack. A filter in the
-//! kernel lets in ARP and echo replies alone: the host's other traffic costs some instructions a packet there,
-//! and the controller nothing.
+//! The program passes ARP and ICMP to the host, and this socket listens beside the host's stack. A
+//! filter in the kernel admits only ARP and echo replies: the host's other traffic costs some
+//! instructions a packet there, and nothing in the controller.
 
 use std::{
     io,
@@ -15,7 +15,7 @@ use libc::sock_filter;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use tokio::io::{Interest, unix::AsyncFd};
 
-/// Octets of a frame that are looked at: more than any answer has.
+/// Octets of a frame that are received: more than any answer has.
 const FRAME_LEN: usize = 128;
 
 /// Listens on one interface.
@@ -31,10 +31,12 @@ impl AsRawFd for ProbeSocket {
 }
 
 impl ProbeSocket {
+    /// Opens a socket on an interface.
+    ///
     /// # Errors
     /// There is no such interface, or the process may not listen on it.
     pub fn open(ifindex: u32) -> io::Result<Self> {
-        // Without a protocol: nothing comes in before the filter is there.
+        // Without a protocol, so that nothing arrives before the filter is attached.
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let socket = socket(AddressFamily::Packet, SockType::Raw, flags, None)?;
         attach_filter(&socket)?;
@@ -48,18 +50,18 @@ impl ProbeSocket {
     /// Registers the socket with the current runtime, to be awaited until it is readable.
     ///
     /// # Errors
-    /// The runtime's poller did not take it.
+    /// The runtime's poller refused it.
     pub fn watch(self) -> io::Result<AsyncFd<Self>> {
-        // SAFETY: the tap owns its descriptor and does not close or exchange it.
+        // SAFETY: the socket owns its descriptor and does not close or exchange it.
         let watched = unsafe { AsyncFd::register_with_interest(self, Interest::READABLE) };
         Ok(watched?)
     }
 
-    /// The next frame, with the VLAN id that the kernel has taken out of it if there was a tag, is handed to
-    /// `each`.
+    /// Calls `each` with the next frame, and with the VLAN id that the kernel has taken out of it
+    /// if there was a tag.
     ///
     /// # Errors
-    /// None is there, or the interface went down.
+    /// There is none, or the interface went down.
     pub fn receive(&self, each: impl FnOnce(&[u8], Option<u16>)) -> io::Result<()> {
         let mut frame = [0; FRAME_LEN];
         let mut control = Control::new();
@@ -73,7 +75,8 @@ impl ProbeSocket {
         header.msg_iovlen = 1;
         header.msg_control = control.octets.as_mut_ptr().cast();
         header.msg_controllen = control.octets.len() as _;
-        // SAFETY: the header names one part, `frame`, and `control`, each with its length; all outlive the call.
+        // SAFETY: the header names one part, `frame`, and `control`, each with its length; all
+        // outlive the call.
         let len = unsafe { libc::recvmsg(self.as_raw_fd(), &raw mut header, 0) };
         let len = usize::try_from(len).map_err(|_| io::Error::last_os_error())?;
         // SAFETY: the kernel has just filled the header and the control octets that it names.
@@ -83,7 +86,7 @@ impl ProbeSocket {
     }
 }
 
-/// Room for [`libc::tpacket_auxdata`] with its header, and aligned as that is.
+/// Room for [`libc::tpacket_auxdata`] with its header, aligned like that header.
 #[repr(C)]
 struct Control {
     align: [libc::cmsghdr; 0],
@@ -103,13 +106,14 @@ impl Control {
     }
 }
 
-/// The kernel takes the outermost tag out of each frame that it receives, and says so beside it
-/// (`skb_vlan_untag` in net/core/skbuff.c; packet(7), `PACKET_AUXDATA`).
+/// Returns the VLAN id of the outermost tag. The kernel takes it out of each frame that it receives
+/// and passes it beside the frame (`skb_vlan_untag` in net/core/skbuff.c; packet(7),
+/// `PACKET_AUXDATA`).
 ///
 /// # Safety
 /// The header must be one that `recvmsg` has filled, with its control octets.
 unsafe fn vlan(header: &libc::msghdr) -> Option<u16> {
-    // SAFETY: the caller's promise; the macro looks at the length before it hands out a pointer.
+    // SAFETY: the caller's promise; the macro checks the length before it returns a pointer.
     let control = unsafe { libc::CMSG_FIRSTHDR(header).as_ref() }?;
     // SAFETY: the macro only computes.
     let needed = unsafe { libc::CMSG_LEN(size_of::<libc::tpacket_auxdata>() as u32) };
@@ -119,7 +123,8 @@ unsafe fn vlan(header: &libc::msghdr) -> Option<u16> {
         return None;
     }
     let mut auxiliary = MaybeUninit::<libc::tpacket_auxdata>::uninit();
-    // SAFETY: the message is long enough to hold one, and any octets are a value of it: it is integers.
+    // SAFETY: the message is long enough to hold one, and any octets are a value of it: it is
+    // integers.
     let auxiliary = unsafe {
         let data = libc::CMSG_DATA(control).cast();
         std::ptr::copy_nonoverlapping(data, auxiliary.as_mut_ptr(), 1);
@@ -129,8 +134,8 @@ unsafe fn vlan(header: &libc::msghdr) -> Option<u16> {
         .then_some(auxiliary.tp_vlan_tci & wire::VLAN_ID_MASK)
 }
 
-/// Of all protocols: the socket of a single one is handed frames when their tag is forgotten already
-/// (`__netif_receive_skb_core` in net/core/dev.c).
+/// Binds to all protocols: a socket of a single one receives frames only after their tag has been
+/// dropped (`__netif_receive_skb_core` in net/core/dev.c).
 fn bind(socket: &OwnedFd, ifindex: u32) -> io::Result<()> {
     let address = libc::sockaddr_ll {
         sll_family: libc::AF_PACKET as u16,
@@ -158,13 +163,13 @@ fn attach_filter(socket: &OwnedFd) -> io::Result<()> {
         len: filter.len() as u16,
         filter: filter.as_mut_ptr(),
     };
-    // The kernel copies what the pointer in it names before the call returns.
+    // The kernel copies the instructions before the call returns.
     set(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
 }
 
 fn set<T>(socket: &OwnedFd, level: i32, name: i32, value: &T) -> io::Result<()> {
-    // SAFETY: the value is a live `T` of the length passed; that the option takes one the kernel checks by
-    // that length.
+    // SAFETY: the value is a live `T` of the length passed; the kernel checks by that length that
+    // the option takes one.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
@@ -184,16 +189,16 @@ fn checked(result: i32) -> io::Result<()> {
     Ok(())
 }
 
-/// Classic BPF: ARP replies, and ICMP echo replies that are no fragments and have no IP options, behind no tag
-/// or behind one more than the kernel has taken out. The two numbers of a jump are how many instructions it
-/// skips if it holds, and if not.
+/// Returns the filter in classic BPF. It admits ARP replies, and ICMP echo replies that are not
+/// fragments and have no IP options, untagged or with one tag more than the kernel has taken out.
+/// The two numbers of a jump are how many instructions it skips if its condition holds, and if not.
 fn filter() -> [sock_filter; 20] {
     const ARP: u32 = etherparse::EtherType::ARP.0 as u32;
     const ARP_REPLY: u32 = 2;
     const ICMP: u32 = 1;
     const ECHO_REPLY: u32 = 0;
     const TYPE: u32 = 12;
-    // Of packets without a tag; the index register adds its length.
+    // Offsets in packets without a tag; the index register adds its length.
     const PACKET: u32 = wire::ETHERNET_LEN as u32;
     const ARP_OPERATION: u32 = PACKET + 6;
     const IP_VERSION: u32 = PACKET;
@@ -243,7 +248,8 @@ mod tests {
 
     use super::*;
 
-    /// The filter works on datagrams of any family, so that no test of it needs to be root.
+    /// Returns whether the filter admits a frame. It works on datagrams of any family, so that this
+    /// needs no root.
     fn passes(frame: &[u8]) -> bool {
         let (ours, kernels) = UnixDatagram::pair().expect("a pair of sockets");
         let ours = OwnedFd::from(ours);
@@ -252,7 +258,7 @@ mod tests {
         ours.set_nonblocking(true).expect("it can");
         kernels
             .send(frame)
-            .expect("a frame that is refused is sent, too");
+            .expect("a frame that is refused is sent as well");
         ours.recv(&mut [0; FRAME_LEN]).is_ok()
     }
 
@@ -286,7 +292,7 @@ mod tests {
             assert!(passes(&frame(tags, 0x0800, &echo_reply)));
             assert!(
                 passes(&frame(tags, 0x0800, &changed(6, 0x40))),
-                "not to be cut"
+                "must not be fragmented"
             );
             let others = [
                 ("an echo request", changed(20, 8)),

@@ -8,7 +8,7 @@ use dhcp_common::{
     outcome::Outcome,
 };
 
-// include/uapi/linux/bpf.h. Maps that differ in one of these cannot be used in each other's place.
+// include/uapi/linux/bpf.h. Maps that differ in one of these flags cannot replace each other.
 const BPF_F_NO_PREALLOC: u32 = 1;
 const BPF_F_RDONLY_PROG: u32 = 1 << 7;
 const BPF_F_MMAPABLE: u32 = 1 << 10;
@@ -46,8 +46,8 @@ impl Shape {
     }
 }
 
-/// The shape of every pinned map. The object that the program comes in is held to it as well, so that
-/// program and controller cannot drift apart unnoticed.
+/// Returns the shape of every pinned map. The program's object is checked against it as well, so
+/// that program and controller cannot diverge unnoticed.
 pub fn expected(max_leases: u32) -> [(&'static str, Shape); map::ALL.len()] {
     let rdonly = BPF_F_RDONLY_PROG;
     let outcomes = Outcome::COUNT as u32;
@@ -112,7 +112,7 @@ pub fn expected(max_leases: u32) -> [(&'static str, Shape); map::ALL.len()] {
     ]
 }
 
-/// A BPF object, as the kernel describes it.
+/// A BPF object, as described by the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Object {
     Map(Shape),
@@ -135,10 +135,10 @@ impl fmt::Display for Object {
     }
 }
 
-/// Asks the kernel what is behind a descriptor.
+/// Asks the kernel what a descriptor refers to.
 ///
-/// BPF_OBJ_GET_INFO_BY_FD fills in whatever structure fits the object and does not say which; procfs
-/// names the fields.
+/// BPF_OBJ_GET_INFO_BY_FD fills in the structure that fits the object and does not say which one;
+/// procfs names the fields.
 pub fn describe(fd: &impl AsRawFd) -> io::Result<Object> {
     let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_raw_fd()))?;
     Ok(parse(&text))

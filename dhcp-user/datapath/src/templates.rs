@@ -1,4 +1,4 @@
-//! The rendered answers in the kernel: a hash table over two arrays, see [`TemplateCell`].
+//! The rendered answers in the kernel: a hash table over two arrays; see [`TemplateCell`].
 
 use std::sync::atomic::{Ordering, fence};
 
@@ -18,14 +18,14 @@ pub enum PublishError {
 pub struct Templates {
     index: Array<MapData, TemplateCell>,
     templates: Array<MapData, Template>,
-    /// What stands in the index.
+    /// The contents of the index.
     cells: Vec<TemplateCell>,
     /// Elements of `TEMPLATES` that are not in use.
     free: Vec<u32>,
 }
 
 impl Templates {
-    /// Reads what an earlier run has left.
+    /// Reads what an earlier controller has left.
     pub fn new(
         index: Array<MapData, TemplateCell>,
         templates: Array<MapData, Template>,
@@ -50,6 +50,7 @@ impl Templates {
         })
     }
 
+    /// Adds a rendered answer, unless there is one with this key.
     pub fn publish(&mut self, key: &TemplateKey, template: &Template) -> Result<(), PublishError> {
         let mut free = None;
         for index in (key.first_cell()..).take(TEMPLATE_WAYS as usize) {
@@ -63,7 +64,7 @@ impl Templates {
             return Err(PublishError::Full);
         };
         self.templates.set(element, template, 0)?;
-        // The template is there for all CPUs before the cell is.
+        // All CPUs must see the template before they see the cell.
         fence(Ordering::SeqCst);
         self.set(
             index,
@@ -77,7 +78,8 @@ impl Templates {
         Ok(())
     }
 
-    /// Takes out of the index what `keep` does not name. The elements may be used again after a fence.
+    /// Removes from the index what `keep` does not select. Returns the elements, which may be used
+    /// again after a fence.
     pub fn remove_unless(
         &mut self,
         mut keep: impl FnMut(&TemplateKey) -> bool,
@@ -93,7 +95,7 @@ impl Templates {
         Ok(removed)
     }
 
-    /// Elements that no program run uses any more.
+    /// Frees elements that no program run uses any more.
     pub fn reuse(&mut self, elements: Vec<u32>) {
         self.free.extend(elements);
     }

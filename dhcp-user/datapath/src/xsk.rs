@@ -1,10 +1,11 @@
 //! One AF_XDP socket: the frames of one receive queue, and the replies to them.
 //!
-//! The socket shares a piece of memory with the kernel, cut into frames. Each frame is at any time in
-//! one place: in the kernel to be filled (fill ring), on its way to us (rx ring), with us, on its way
-//! out (tx ring), or returned after that (completion ring). The rings for receiving are as large as
-//! there are frames to receive into, and likewise for sending, so that a frame that comes back
-//! always has a place: none is lost, and none is handed over twice.
+//! The socket shares memory with the kernel, divided into frames. Each frame is in one place at any
+//! time: in the fill ring, for the kernel to fill; in the rx ring, for the controller to read; in
+//! the controller; in the tx ring, to be sent; or in the completion ring, to be taken back. The
+//! rings for receiving have as many places as there are frames to receive into, and likewise those
+//! for sending, so that a returned frame always has a place: none is lost, and none is passed on
+//! twice.
 
 use std::{
     io,
@@ -25,10 +26,10 @@ use xdpilone::{
 /// Octets of a frame. The kernel keeps 256 of them for itself when it receives; the rest holds any
 /// frame at the usual MTU of 1500.
 pub const FRAME_LEN: usize = abi::SLOW_FRAME_LEN as usize;
-/// Replies that may be on their way out.
+/// Replies that may be waiting to leave.
 const TX_FRAMES: u32 = abi::SLOW_TX_FRAMES;
 
-/// In copy mode the kernel sends at most so many frames a call (TX_BATCH_SIZE in net/xdp/xsk.c).
+/// Frames that the kernel sends per call in copy mode (TX_BATCH_SIZE in net/xdp/xsk.c).
 const KERNEL_TX_BATCH: u32 = 32;
 const MAX_KICKS: u32 = TX_FRAMES / KERNEL_TX_BATCH;
 
@@ -59,12 +60,12 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
-/// What was lost, and where.
+/// Counts lost frames by where they were lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Losses {
     /// Received, but larger than a frame, or malformed to the kernel.
     pub rx_dropped: u64,
-    /// Received, but as many as there is room for were waiting for the controller already.
+    /// Received while as many as there is room for were waiting for the controller.
     pub rx_full: u64,
     /// Replies for which no frame was free.
     pub tx_full: u64,
@@ -75,26 +76,26 @@ pub struct Losses {
 /// Why a reply was not sent.
 #[derive(Debug, PartialEq, Eq)]
 pub enum SendError<E> {
-    /// All frames are on their way out. Counted in [`Losses::tx_full`].
+    /// All frames are waiting to leave. Counted in [`Losses::tx_full`].
     Full,
     /// The reply was not built.
     Build(E),
 }
 
-/// A bound socket. To be registered in `SLOW`, and watched for readability.
+/// A bound socket. Register it in `SLOW` and watch it for readability.
 pub struct XskSocket {
     rx: RingRx,
     tx: RingTx,
     device: DeviceQueue,
     user: User,
-    /// What may arrive before the controller has looked.
+    /// Frames that may arrive before the controller reads them.
     rx_frames: u32,
-    /// Frames of `TX_FRAMES` that are with us.
+    /// Frames for sending that are in no ring.
     free: Vec<u64>,
     /// Frames that were received and not yet given back; empty between calls.
     used: Vec<u64>,
     tx_full: u64,
-    /// Last, for the rings above refer to it.
+    /// Dropped last, because the rings above refer to it.
     memory: MmapRaw,
 }
 
@@ -115,13 +116,13 @@ impl AsRawFd for XskSocket {
 }
 
 impl XskSocket {
-    /// Binds a socket to a receive queue, of which up to `rx_frames`, a power of two, may wait.
+    /// Binds a socket to a receive queue; up to `rx_frames` frames, a power of two, may wait.
     ///
-    /// The kernel copies nothing where the driver can do so and `copy` is not set; an interface with
-    /// the program in generic mode needs it set.
+    /// Unless `copy` is set, the kernel copies nothing if the driver supports that. Set it on an
+    /// interface with the program in generic mode.
     ///
     /// # Errors
-    /// Says at which step, and what to do where that is known.
+    /// Names the step, and what to do if that is known.
     pub fn bind(ifindex: u32, queue: u32, rx_frames: u32, copy: bool) -> Result<Self, XskError> {
         let at = |step| {
             move |source: io::Error| XskError {
@@ -146,7 +147,7 @@ impl XskSocket {
             headroom: 0,
             flags: 0,
         };
-        // SAFETY: a mapping is page aligned, is as long as it says, and lives in the socket, where it
+        // SAFETY: the mapping is page aligned, has this length, and lives in the socket, where it
         // is dropped after everything that refers to it.
         let umem = unsafe { Umem::new(config, area) }.map_err(failed("registering frames"))?;
         let mut info = IfInfo::invalid();
@@ -181,26 +182,26 @@ impl XskSocket {
     /// Registers the socket with the current runtime, to be awaited until it is readable.
     ///
     /// # Errors
-    /// The runtime's poller did not take it.
+    /// The runtime's poller refused it.
     pub fn watch(self) -> io::Result<AsyncFd<Self>> {
         // SAFETY: the socket owns its descriptor and does not close or exchange it.
         let watched = unsafe { AsyncFd::register_with_interest(self, Interest::READABLE) };
         Ok(watched?)
     }
 
-    /// Hands up to `max` received frames to `each`, and gives them back to the kernel. Fewer than
-    /// `max` were there if fewer are counted.
+    /// Calls `each` with up to `max` received frames and gives them back to the kernel. Returns
+    /// their number; if it is below `max`, no more were there.
     pub fn receive(&mut self, max: u32, mut each: impl FnMut(&[u8])) -> u32 {
         let mut received = 0;
         let mut ring = self.rx.receive(max.min(self.rx_frames));
         while let Some(frame) = ring.read() {
-            // SAFETY: the kernel has put the descriptor into the rx ring and so given the frame to us;
-            // it does not touch it before it is in the fill ring again, below. No other reference to
-            // it exists, for `each` cannot keep its argument.
+            // SAFETY: the kernel has put the descriptor into the rx ring and does not touch the
+            // frame before it is in the fill ring again, below. No other reference to it exists,
+            // because `each` cannot keep its argument.
             if let Some(octets) = unsafe { frame_octets(&self.memory, frame) } {
                 each(octets);
             }
-            // Frames lie at multiples of their length; the kernel's headroom is above that.
+            // Frames begin at multiples of their length; the kernel's headroom follows.
             self.used.push(frame.addr & !(FRAME_LEN as u64 - 1));
             received += 1;
         }
@@ -210,8 +211,8 @@ impl XskSocket {
         received
     }
 
-    /// Has `build` write a reply into a free frame and say how long it is, and puts it into the ring.
-    /// It leaves with the next [`XskSocket::flush`].
+    /// Puts a reply into the ring, which `build` writes into a free frame and whose length it
+    /// returns. It leaves with the next [`XskSocket::flush`].
     ///
     /// # Errors
     /// The reply is lost.
@@ -250,14 +251,14 @@ impl XskSocket {
         if sent {
             return Ok(());
         }
-        // As many places as frames: never expected.
+        // Not expected: the ring has as many places as there are frames.
         self.free.push(addr);
         self.tx_full += 1;
         Err(SendError::Full)
     }
 
-    /// Has the kernel send what is in the ring, and takes back frames that have left. Says how many
-    /// replies are left in the ring: the device is busy, and this is to be called again.
+    /// Makes the kernel send what is in the ring, and takes back frames that have left. Returns how
+    /// many replies are left in the ring: if any, the device is busy; call this again.
     pub fn flush(&mut self) -> u32 {
         for _ in 0..MAX_KICKS {
             if self.tx.pending() == 0 {
@@ -272,10 +273,10 @@ impl XskSocket {
         self.tx.pending()
     }
 
-    /// What was lost since the socket was bound.
+    /// Returns what was lost since the socket was bound.
     ///
     /// # Errors
-    /// The kernel does not say.
+    /// The kernel does not report it.
     pub fn losses(&self) -> io::Result<Losses> {
         let kernel = self
             .user
@@ -291,13 +292,13 @@ impl XskSocket {
         })
     }
 
-    /// Gives used frames back to be received into.
+    /// Gives used frames back to the kernel, to receive into.
     fn refill(&mut self) {
         let mut ring = self.device.fill(self.used.len() as u32);
         let filled = ring.insert(self.used.iter().copied());
         ring.commit();
         drop(ring);
-        // All of them: there are as many places as frames.
+        // This drains all of them: there are as many places as frames.
         self.used.drain(..filled as usize);
         if self.device.needs_wakeup() {
             self.device.wake();
@@ -314,7 +315,7 @@ impl XskSocket {
 }
 
 const fn config_for(rx_frames: u32, copy: bool) -> SocketConfig {
-    // Without XDP_BIND_COPY the kernel tries zero-copy and falls back by itself.
+    // Without XDP_BIND_COPY the kernel tries zero-copy and falls back to copying.
     let mode = if copy { SocketConfig::XDP_BIND_COPY } else { 0 };
     SocketConfig {
         rx_size: NonZeroU32::new(rx_frames),
@@ -323,20 +324,20 @@ const fn config_for(rx_frames: u32, copy: bool) -> SocketConfig {
     }
 }
 
-/// Where a frame begins.
+/// Returns the offset of a frame.
 const fn address(index: u32) -> u64 {
     index as u64 * FRAME_LEN as u64
 }
 
 fn os_error(errno: &Errno) -> io::Error {
-    // xdpilone negates those that it makes up itself.
+    // xdpilone negates the error numbers that it makes itself.
     io::Error::from_raw_os_error(errno.get_raw().abs())
 }
 
-/// The octets that a descriptor stands for; `None` if they are not all in one of our frames.
+/// Returns the octets of a descriptor; `None` if they are not all within one frame.
 ///
 /// # Safety
-/// Nobody may write to the frame while the result lives.
+/// The frame must not be written to while the result lives.
 unsafe fn frame_octets(memory: &MmapRaw, frame: XdpDesc) -> Option<&[u8]> {
     let start = usize::try_from(frame.addr).ok()?;
     let len = frame.len as usize;
@@ -344,6 +345,7 @@ unsafe fn frame_octets(memory: &MmapRaw, frame: XdpDesc) -> Option<&[u8]> {
     if start >= memory.len() || len > FRAME_LEN - within {
         return None;
     }
-    // SAFETY: checked to be in one frame, which is in the mapping; the rest is the caller's promise.
+    // SAFETY: checked to be in one frame, which is in the mapping; the rest is the caller's
+    // promise.
     Some(unsafe { slice::from_raw_parts(memory.as_ptr().add(start), len) })
 }

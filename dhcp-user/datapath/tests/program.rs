@@ -40,7 +40,7 @@ fn every_case_ends_in_the_kernel_as_it_does_on_the_host() {
     }
 }
 
-/// As many leases as the maps are made for: some stand behind their home.
+/// As many leases as the maps are made for: some are behind their home.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn everyone_in_a_full_table_is_found_and_nobody_else() {
@@ -91,7 +91,7 @@ const fn verdict(action: Action) -> u32 {
     }
 }
 
-/// The bound of the verifier is a million; what is left is for the rest of DHCPv4.
+/// The verifier's limit is a million; the rest is left for further features of DHCPv4.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn the_verifier_looks_at_no_more_than_200_000_instructions() {
@@ -102,7 +102,7 @@ fn the_verifier_looks_at_no_more_than_200_000_instructions() {
     assert!(verified <= 200_000, "{verified}");
 }
 
-/// Loads the program with room for some leases. It takes root.
+/// Loads the program with room for some leases. It needs root.
 fn program(leases: u32) -> dhcp_testkit::fixtures::program::Program {
     dhcp_testkit::fixtures::program::Program::load(OBJECT, leases)
         .expect("the kernel takes the program")

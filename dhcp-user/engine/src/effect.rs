@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use dhcp_common::abi::{Binding, ClientKey, Grant, Template, TemplateKey};
-use dhcp_model::{Applied, Change, CommitError, Ticket};
+use dhcp_model::{Applied, Change, StoreError, Ticket};
 
 /// Where a request came from, with all that a reply needs to get back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +156,7 @@ pub enum Input<'a> {
     /// The result of [`Effect::Commit`], one for each change.
     Committed {
         ticket: Ticket,
-        result: Result<Vec<Applied>, CommitError>,
+        result: Result<Vec<Applied>, StoreError>,
     },
     /// The entry of [`Effect::Withdraw`] is gone from the map, and no run of the program uses it
     /// any more.

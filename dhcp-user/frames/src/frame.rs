@@ -1,7 +1,7 @@
-//! From an Ethernet frame to a BOOTP message, and back.
+//! Parses an Ethernet frame down to its BOOTP message, and builds the frame of a reply.
 //!
-//! What is refused, and under which name, is what the program refuses; a reply is octet for octet
-//! what the program would send.
+//! It refuses what the program refuses, under the same names; a reply is octet for octet what the
+//! program would send.
 
 use std::{net::Ipv4Addr, ops::Range};
 
@@ -12,14 +12,14 @@ use etherparse::{
     UdpHeader, UdpHeaderSlice,
 };
 
-/// What a reply has in front of the BOOTP message, at most.
+/// Largest number of octets in front of a reply's BOOTP message.
 pub const MAX_HEADERS_LEN: usize =
     wire::ETHERNET_LEN + wire::MAX_VLAN_TAGS * wire::VLAN_TAG_LEN + wire::IPV4_LEN + wire::UDP_LEN;
 
-/// Where the frame came from, and which of its octets are the BOOTP message.
+/// Returns where the frame came from, and which of its octets are the BOOTP message.
 ///
 /// # Errors
-/// Why the frame is not answered.
+/// Names why the frame is not answered.
 pub fn parse(frame: &[u8], ifindex: u32) -> Result<(Ingress, Range<usize>), Outcome> {
     let ethernet = Ethernet2HeaderSlice::from_slice(frame).map_err(|_| Outcome::NotDhcp)?;
     let (tags, packet_at) = tags(frame, ethernet.ether_type().0)?;
@@ -48,7 +48,7 @@ pub fn parse(frame: &[u8], ifindex: u32) -> Result<(Ingress, Range<usize>), Outc
 
 pub(super) type Tags = [Option<[u8; wire::VLAN_TAG_LEN]>; wire::MAX_VLAN_TAGS];
 
-/// The VLAN tags, and where the IPv4 header begins.
+/// Returns the VLAN tags, and the offset of the IPv4 header.
 fn tags(frame: &[u8], mut ether_type: u16) -> Result<(Tags, usize), Outcome> {
     let mut tags = Tags::default();
     let mut at = wire::ETHERNET_LEN;
@@ -56,7 +56,7 @@ fn tags(frame: &[u8], mut ether_type: u16) -> Result<(Tags, usize), Outcome> {
         if !is_tag(ether_type) {
             break;
         }
-        // A tag is kept with the TPID before it; the type that follows it is the next one's TPID.
+        // A tag is stored with the TPID before it; the type that follows it is the next tag's TPID.
         let (_, rest) = frame.split_at_checked(at).ok_or(Outcome::Truncated)?;
         let [tci @ .., next_high, next_low] = *rest.first_chunk::<4>().ok_or(Outcome::Truncated)?;
         let [tpid_high, tpid_low] = ether_type.to_be_bytes();
@@ -75,7 +75,7 @@ pub(super) const fn is_tag(ether_type: u16) -> bool {
     matches!(ether_type, wire::ETHERTYPE_VLAN | wire::ETHERTYPE_QINQ)
 }
 
-/// An IPv4 header without options, of a datagram that is no fragment (CONFORMANCE c004).
+/// Parses an IPv4 header without options, of a datagram that is not a fragment (CONFORMANCE c004).
 fn ipv4(packet: &[u8]) -> Result<Ipv4HeaderSlice<'_>, Outcome> {
     let header = packet.get(..wire::IPV4_LEN).ok_or(Outcome::Truncated)?;
     match header.first() {
@@ -97,7 +97,7 @@ fn ipv4(packet: &[u8]) -> Result<Ipv4HeaderSlice<'_>, Outcome> {
     Ok(ip)
 }
 
-/// The source port of a whole datagram to a server.
+/// Returns the source port of a complete datagram to a server.
 fn udp(ip: &Ipv4HeaderSlice<'_>, datagram: &[u8]) -> Result<u16, Outcome> {
     let udp = UdpHeaderSlice::from_slice(datagram).map_err(|_| Outcome::Truncated)?;
     if udp.destination_port() != wire::SERVER_PORT {
@@ -109,13 +109,13 @@ fn udp(ip: &Ipv4HeaderSlice<'_>, datagram: &[u8]) -> Result<u16, Outcome> {
     if checksum::finish(checksum::sum(ip.slice())) != 0 {
         return Err(Outcome::BadIpChecksum);
     }
-    // Zero is "not computed" (RFC 768, CONFORMANCE m02).
+    // Zero means "not computed" (RFC 768, CONFORMANCE m02).
     if udp.checksum() == 0 {
         return Ok(udp.source_port());
     }
     let pseudo_header = pseudo_header(ip.source_addr(), ip.destination_addr(), udp.length());
-    // A peer that leaves the checksum to its hardware, of which a veth, tap or virtio has none, sends
-    // just this sum (CONFORMANCE c013).
+    // A peer that leaves the checksum to its hardware, which veth, tap and virtio do not have,
+    // sends just this sum (CONFORMANCE c013).
     let offloaded = udp.checksum().to_be() == checksum::fold(pseudo_header);
     if offloaded || checksum::finish(pseudo_header + checksum::sum(datagram)) == 0 {
         return Ok(udp.source_port());
@@ -123,7 +123,7 @@ fn udp(ip: &Ipv4HeaderSlice<'_>, datagram: &[u8]) -> Result<u16, Outcome> {
     Err(Outcome::BadUdpChecksum)
 }
 
-/// The sum of the pseudo header (RFC 768).
+/// Returns the sum of the pseudo header (RFC 768).
 fn pseudo_header(source: Ipv4Addr, destination: Ipv4Addr, len: u16) -> u64 {
     checksum::sum(&source.octets())
         + checksum::sum(&destination.octets())
@@ -131,15 +131,15 @@ fn pseudo_header(source: Ipv4Addr, destination: Ipv4Addr, len: u16) -> u64 {
         + checksum::sum(&len.to_be_bytes())
 }
 
-/// A reply that does not fit into the frame, or into a datagram.
+/// A reply that does not fit into the frame or into a datagram.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a message of {0} octets does not fit into a frame")]
 pub struct TooLarge(pub usize);
 
-/// Writes the frame of a reply to `frame`, and says how long it is.
+/// Writes the frame of a reply to `frame` and returns its length.
 ///
 /// # Errors
-/// The message is too large; the frame's content is not defined.
+/// The message is too large; the contents of the frame are not defined.
 pub fn build(
     egress: &Egress,
     our_mac: [u8; 6],
@@ -174,7 +174,7 @@ pub fn build(
     Ok(writer.written)
 }
 
-/// `None` where the datagram is too long for IPv4.
+/// Returns the IPv4 header; `None` if the datagram is too long for IPv4.
 pub(super) fn ip_header(
     source: Ipv4Addr,
     destination: Ipv4Addr,
@@ -196,7 +196,7 @@ pub(super) fn ip_header(
     Some(ip)
 }
 
-/// What is written so far, and what is free.
+/// Writes a frame, and knows what is free.
 pub(super) struct Writer<'a> {
     free: &'a mut [u8],
     pub written: usize,
@@ -210,7 +210,8 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The Ethernet header and VLAN tags before a packet of this type; `None` if there is no room.
+    /// Writes the Ethernet header and VLAN tags before a packet of this type; `None` if there is no
+    /// room.
     pub fn put_link(
         &mut self,
         source: [u8; 6],
@@ -264,7 +265,7 @@ mod tests {
         }
     }
 
-    /// To a relay agent, whose port is ours: what we build is then what we parse.
+    /// Addresses a relay agent, whose port is the server's: what is built can then be parsed.
     fn frame(tags: Tags, message: &[u8]) -> Vec<u8> {
         let mut frame = vec![0xee; 2048];
         let len = build(&egress(tags), OUR_MAC, message, &mut frame).unwrap();
@@ -296,7 +297,7 @@ mod tests {
         for tags in [UNTAGGED, VLAN, QINQ] {
             let message = [0x5a; 300];
             let mut frame = frame(tags, &message);
-            // Ethernet pads short frames, which the IP length leaves out.
+            // Ethernet pads short frames; the IP length does not count the padding.
             frame.extend([0; 9]);
             let (ingress, range) = parse(&frame, 3).unwrap();
             assert_eq!(

@@ -1,4 +1,5 @@
-//! The frames of a probe: ARP on a client's link, ICMP echo through its relay agent.
+//! Builds the frames of a probe, ARP on a client's link or ICMP echo through its relay agent, and
+//! recognizes answers.
 
 use dhcp_common::{checksum, wire};
 use dhcp_engine::{Probe, ProbeAnswer, ProbeWay};
@@ -9,18 +10,19 @@ use etherparse::{
 
 use super::frame::{TooLarge, Writer, ip_header, is_tag};
 
-/// RFC 826, in network order [`EtherType::ARP`].
+/// The EtherType of ARP (RFC 826).
 const ETHERTYPE_ARP: u16 = EtherType::ARP.0;
-/// Without the checksum at its end (IEEE 802.3 §3.2.8): an AF_XDP socket pads nothing.
+/// Shortest frame, without the checksum at its end (IEEE 802.3 §3.2.8): an AF_XDP socket does not
+/// pad.
 const MIN_FRAME_LEN: usize = 60;
-/// All that is sent in an echo beside its header, and comes back in the answer (RFC 792).
+/// The data of an echo, which comes back in the answer (RFC 792).
 const COOKIE_LEN: usize = 16;
 const ICMP_LEN: usize = 8;
 
-/// Builds probes, and tells answers to them.
+/// Builds probes and recognizes their answers.
 #[derive(Debug)]
 pub struct Prober {
-    /// Whoever sends an answer must have seen a probe. Drawn at the start.
+    /// Proves that the sender of an answer has seen a probe. Drawn at the start.
     cookie: [u8; COOKIE_LEN],
 }
 
@@ -29,7 +31,7 @@ impl Prober {
         Self { cookie }
     }
 
-    /// Writes the frame of a probe to `frame`, and says how long it is.
+    /// Writes the frame of a probe to `frame` and returns its length.
     ///
     /// # Errors
     /// The frame has no room.
@@ -78,8 +80,8 @@ impl Prober {
         Ok(writer.written)
     }
 
-    /// What a frame that came in answers. `outer` is the VLAN id that the kernel took out of it, where there
-    /// was a tag.
+    /// Returns what a received frame answers. `outer` is the VLAN id that the kernel took out of
+    /// it, if there was a tag.
     pub fn parse(&self, frame: &[u8], outer: Option<u16>, ifindex: u32) -> Option<ProbeAnswer> {
         let ethernet = Ethernet2HeaderSlice::from_slice(frame).ok()?;
         let mut packet = frame.get(wire::ETHERNET_LEN..)?;
@@ -167,7 +169,7 @@ mod tests {
         frame
     }
 
-    /// What a host does with a probe that it has received: the answer, as the kernel hands it to us.
+    /// Returns a host's answer to a probe, as the kernel passes it to the controller.
     fn answered(probe: &Probe) -> (Vec<u8>, Option<u16>) {
         let mut frame = built(probe);
         let tags_len = wire::VLAN_TAG_LEN * probe.tags.iter().flatten().count();
@@ -183,13 +185,13 @@ mod tests {
                     packet.swap(at, at + 4);
                 }
                 packet[20] = 0;
-                // One word has become less by 0x0800, and its sum more by that.
+                // One word has decreased by 0x0800, so that the sum increases by it.
                 packet[22] += 8;
             }
         }
         let outer = probe.tags[0].map(|[_, _, high, low]| u16::from_be_bytes([high & 0xf, low]));
         if outer.is_some() {
-            // The kernel takes the outer tag out.
+            // The kernel takes out the outer tag.
             frame.drain(12..16);
         }
         (frame, outer)
@@ -247,7 +249,7 @@ mod tests {
         }
     }
 
-    /// A switch may add a tag that has only a priority, or take it away.
+    /// A switch may add or remove a tag that has only a priority.
     #[test]
     fn a_tag_without_a_vlan_makes_no_difference() {
         let link = probe(LINK, [Some([0x81, 0, 0xa0, 0]), None]);

@@ -1,4 +1,4 @@
-//! The configuration: any text for a file.
+//! Fuzzes the configuration: any text as a file.
 
 use std::{collections::VecDeque, net::Ipv4Addr, path::Path, sync::Arc};
 
@@ -25,16 +25,16 @@ const EVERYTHING: [u8; 254] = {
     list
 };
 
-/// Of the host, for links that name none.
+/// The host's address, for links that name none.
 const HOST_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
-/// Links and subnets of one file that clients come to.
+/// Links and subnets of one file that get clients.
 const MOST: usize = 4;
 
-/// Checks the text of a file. Of one that is accepted all is derived that the server derives at its start,
-/// and clients are served from it.
+/// Checks the text of a file. From a file that is accepted it derives everything that the server
+/// derives at its start, and serves clients from it.
 ///
 /// # Panics
-/// Something did not hold.
+/// A check failed.
 pub fn config(octets: &[u8]) {
     let text = String::from_utf8_lossy(octets);
     match file::parse(Path::new("xdhcpd.toml"), &text, None) {
@@ -46,7 +46,7 @@ pub fn config(octets: &[u8]) {
                 assert!((1..=lines + 1).contains(&line), "line {line} of {lines}");
                 assert!(!problem.message.is_empty());
             }
-            // Every problem can be said.
+            // Every problem can be formatted.
             assert!(!problems.to_string().is_empty());
         }
         Ok(config) => serve(config),
@@ -107,11 +107,12 @@ fn serve(config: Config) {
     }
 }
 
-/// The engine, with its effects carried out at once.
+/// The engine, whose effects are carried out at once.
 struct Controller(Engine);
 
 impl Controller {
-    /// A client takes what it is offered, if anything, and is given it, whatever its buffer.
+    /// Sends a DISCOVER; a client that gets an offer requests it, and must get the lease, whatever
+    /// its buffer.
     fn lease(&mut self, from: impl Fn(u8) -> Message) {
         for max_len in [576u16, 1500] {
             let ask = |kind| {

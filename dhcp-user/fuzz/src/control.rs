@@ -1,4 +1,4 @@
-//! The control socket: any octets for what a client says.
+//! Fuzzes the control socket: any octets from a client.
 
 use std::{
     io,
@@ -34,10 +34,11 @@ thread_local! {
         .unwrap();
 }
 
-/// Answers a client that says these octets. Each of its lines gets one answer, which the client can read.
+/// Answers a client that sends these octets. Each of its lines gets one answer, which the client
+/// can read.
 ///
 /// # Panics
-/// Something did not hold.
+/// A check failed.
 pub fn control(octets: &[u8]) {
     let (commands, mut received) = mpsc::channel(1);
     let (reloads, mut asked) = mpsc::channel::<Reload>(1);
@@ -52,7 +53,7 @@ pub fn control(octets: &[u8]) {
     let ended = RUNTIME.with(|runtime| {
         runtime.block_on(async {
             let engine = async {
-                // A client that has gone waits no longer.
+                // A client that has disconnected waits no longer.
                 loop {
                     tokio::select! {
                         Some((command, answer)) = received.recv() => {
@@ -113,7 +114,7 @@ fn check_answers(octets: &[u8], answers: &[u8]) {
         }
     }
     assert_eq!(rows, 0, "a list has an end");
-    // One that is too long, or not ended, is the last.
+    // A line that is too long or not terminated is the last one.
     let mut lines = octets.split_inclusive(|octet| *octet == b'\n');
     let whole = lines
         .by_ref()

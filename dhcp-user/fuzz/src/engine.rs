@@ -1,4 +1,4 @@
-//! The engine: sequences of everything, and messages of any octets.
+//! Fuzzes the engine: sequences of inputs, and any octets as a message.
 
 use std::cell::LazyCell;
 
@@ -18,11 +18,11 @@ thread_local! {
     static STEPS: LazyCell<BoxedStrategy<Step>> = LazyCell::new(|| step().boxed());
 }
 
-/// Plays the sequence that the octets stand for, with the invariants checked after each step; or, with an
-/// odd number in front, shows them to the engine as a message.
+/// Plays the sequence that the octets encode and checks the invariants after each step; if the
+/// first octet is odd, passes the rest to the engine as a message.
 ///
 /// # Panics
-/// Something did not hold.
+/// A check failed.
 pub fn engine(octets: &[u8]) {
     match octets {
         [mode, rest @ ..] if mode % 2 == 1 => message(rest),
@@ -39,7 +39,7 @@ pub fn engine(octets: &[u8]) {
     }
 }
 
-/// On a link where all is taken, and on one where less is.
+/// Messages arrive on a link where everything is accepted, and on one where less is.
 fn message(payload: &[u8]) {
     for vlan in [0, dhcp_testkit::world::TRUSTED_VLAN] {
         let mut world = World::new();
@@ -53,7 +53,7 @@ fn message(payload: &[u8]) {
             payload,
         });
         world.settle();
-        // Whatever it was, others are served.
+        // Whatever the message was, other clients are served.
         let offered = world.ask(&discover(2)).yiaddr();
         assert!([ip(10), ip(11), ip(12)].contains(&offered));
     }

@@ -1,4 +1,4 @@
-//! The fast path: requests as they come, damaged on their way, or any octets for a frame.
+//! Fuzzes the fast path: requests, damaged requests, or any octets as a frame.
 
 use std::{cell::LazyCell, net::Ipv4Addr};
 
@@ -25,10 +25,10 @@ use proptest::prelude::*;
 
 use crate::draw::draw;
 
-/// When everything happens.
+/// The time of all runs.
 const NOW: Nanos = Nanos(10_000 * NS_PER_SEC);
 
-/// What happens to a request, to its frame, and to the tables that it meets.
+/// Changes of a request, of its frame, and of the tables that it meets.
 #[derive(Clone, Debug)]
 enum Turn {
     Change(Change),
@@ -36,7 +36,7 @@ enum Turn {
     Wear(Wear),
 }
 
-/// As many as a request has at most.
+/// Most changes of one request.
 const MOST: usize = 16;
 
 struct Stage {
@@ -63,15 +63,15 @@ thread_local! {
     });
 }
 
-/// What the first octet says of the others.
+/// The meaning of the first octet.
 const RAW: u8 = 1;
 const MENDED: u8 = 2;
 
-/// Shows a frame to the fast path. Over the tables of a controller it must do as the engine does; over
-/// tables in any state it must leave the frame alone or make a sound reply of it.
+/// Passes a frame to the fast path. Over the tables of a controller it must do as the engine does;
+/// over tables in any state it must leave the frame unchanged or turn it into a sound reply.
 ///
 /// # Panics
-/// Something did not hold.
+/// A check failed.
 pub fn fast_path(octets: &[u8]) {
     let Some((mode, rest)) = octets.split_first() else {
         return;
@@ -136,7 +136,7 @@ fn respond(tables: &HostTables, frame: &[u8]) {
     }
 }
 
-/// That a reply is sound in itself, as another reader of packets sees it.
+/// Checks that a reply is sound in itself, with another parser of packets.
 fn check_reply(request: &[u8], reply: &[u8]) {
     let packet = SlicedPacket::from_ethernet(reply).expect("whole headers");
     assert_eq!(reply[6..12], SERVER_MAC);
@@ -197,7 +197,7 @@ fn check_message(request: &[u8], reply: &[u8]) {
     }
 }
 
-/// Codes and values up to END, behind which there is nothing but zeros.
+/// Returns codes and values up to END, after which there must only be zeros.
 fn options(mut rest: &[u8]) -> Vec<(u8, &[u8])> {
     let mut options = Vec::new();
     loop {

@@ -1,14 +1,11 @@
-//! What xdhcpd must stand, as functions of octets.
+//! Fuzz targets as functions of octets.
 //!
-//! Each of [`fast_path()`], [`engine()`], [`config()`] and [`control()`] takes whatever octets there are, makes of
-//! them what its part of the server is fed with, and panics where something does not hold. A fuzzer looks
-//! for octets by which one does (`cargo xtask fuzz`); `tests/replay.rs` shows them all that it has found
-//! so far. Requests and sequences come from the strategies that the property tests draw from, see [`mod@draw`],
-//! and what must hold is what those tests check.
-#![allow(
-    clippy::unwrap_used,
-    reason = "what does not hold is found by panicking"
-)]
+//! Each of [`fast_path()`], [`engine()`], [`config()`] and [`control()`] takes any octets, turns
+//! them into inputs of its part of the server, and panics if a check fails. A fuzzer searches for
+//! octets by which one does (`cargo xtask fuzz`); `tests/replay.rs` runs everything that it has
+//! found so far. Requests and sequences come from the strategies of the property tests (see
+//! [`mod@draw`]), and the checks are those of these tests.
+#![allow(clippy::unwrap_used, reason = "a check that fails panics")]
 
 mod config;
 mod control;

@@ -1,7 +1,7 @@
-//! Everything that the fuzzer has found, shown to what it was found in.
+//! Runs each target over everything that the fuzzer has found for it.
 //!
-//! `corpus/` holds inputs that together reach all that it has ever reached, `regressions/` those by which
-//! something did not hold: they come there by themselves, and stay.
+//! `corpus/` holds inputs that together reach everything reached so far, `regressions/` those by
+//! which a check failed: the fuzzer writes them there, and they stay.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,15 +10,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Of one target.
+/// Largest number of inputs for one target.
 const MAX_FILES: usize = 400;
-/// Of all: no more than everybody can have in their tree.
+/// Largest size of all inputs, since everyone who clones the repository gets them.
 const MAX_OCTETS: usize = 1 << 20;
 
-/// Files and what is in them.
+/// Files and their contents.
 fn kept(folder: &str, target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    // Not everything has been found wrong in yet.
+    // The directory may be missing: not every target has regressions.
     let entries = fs::read_dir(root.join(folder).join(target));
     let entries = entries.into_iter().flatten();
     let paths = entries.map(|entry| entry.unwrap().path());

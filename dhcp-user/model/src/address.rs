@@ -8,25 +8,28 @@ use std::{
 
 use ipnet::Ipv6Net;
 
-/// What a lease is of. Leases, pools, timers and the store are written for any of them; messages and
-/// configuration are not, because each family has its own.
+/// What can be leased. Leases, pools, timers and the store are written for any kind of address;
+/// messages and configuration are not, because each family has its own.
 ///
-/// Addresses that are leased from one range have an order without gaps: that of addresses, or of prefixes
-/// of one length.
+/// Addresses that are leased from one range have an order without gaps: that of addresses, or of
+/// prefixes of one length.
 pub trait Address:
     Copy + Eq + Ord + Hash + fmt::Debug + fmt::Display + Send + Sync + 'static
 {
-    /// The address in as little memory as it takes. The default value is one that nobody is leased.
+    /// The address in as little memory as possible. The default value is one that is never leased.
     type Packed: Copy + Eq + Default + fmt::Debug + Send + Sync;
 
+    /// Returns the packed address.
     fn pack(self) -> Self::Packed;
 
+    /// Returns the address that was packed.
     fn unpack(packed: Self::Packed) -> Self;
 
     /// Returns the next address of the same kind, or `None` after the last of all.
     fn successor(self) -> Option<Self>;
 
-    /// Returns how many addresses there are from `first` to `last`, both included; `u64::MAX` stands for more as well.
+    /// Returns how many addresses there are from `first` to `last`, both included, at most
+    /// `u64::MAX`.
     fn count(first: Self, last: Self) -> u64;
 }
 

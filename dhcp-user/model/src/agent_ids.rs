@@ -1,8 +1,8 @@
-//! Names that relay agents give to where a client is attached (RFC 3046).
+//! The identifiers by which relay agents name where a client is attached (RFC 3046).
 
 use dhcp_common::wire::relay_suboption;
 
-/// What a relay agent calls the client's place, as octets that mean something to itself alone.
+/// A relay agent's identifiers of the client's attachment: octets that only the agent interprets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AgentIds<'a> {
     /// RFC 3046 §3.1.
@@ -14,7 +14,8 @@ pub struct AgentIds<'a> {
 }
 
 impl<'a> AgentIds<'a> {
-    /// Of the value of option 82, as relay agents write it (RFC 3046): of each code the first counts.
+    /// Parses the value of option 82 (RFC 3046). Of several sub-options with one code the first
+    /// counts.
     pub fn parse(mut value: &'a [u8]) -> Self {
         let mut ids = Self::default();
         while let Some((code, id, rest)) = split_suboption(value) {
@@ -33,8 +34,8 @@ impl<'a> AgentIds<'a> {
     }
 }
 
-/// Code and value of the first sub-option of an option 82, and what follows; `None` at its end, or where
-/// the sub-option runs past it.
+/// Splits the first sub-option off an option 82. Returns its code, its value and the rest; `None`
+/// at the end, or if the sub-option runs past it.
 pub fn split_suboption(octets: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let [code, len, rest @ ..] = octets else {
         return None;

@@ -1,4 +1,4 @@
-//! Changes of records, and what became of them.
+//! Changes of records, and their results.
 
 use std::net::Ipv4Addr;
 
@@ -6,7 +6,7 @@ use dhcp_common::abi::ClientKey;
 
 use crate::Record;
 
-/// One change of one address, applied only if the address is free or this client's.
+/// A change of one address, applied only if the address is free or this client's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change<A = Ipv4Addr> {
     /// Writes the record if the address has none, has one that is free, or one of the same client.
@@ -15,7 +15,7 @@ pub enum Change<A = Ipv4Addr> {
     Remove { address: A, client: ClientKey },
 }
 
-/// What became of one [`Change`].
+/// The result of one [`Change`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
     Done,
@@ -23,30 +23,39 @@ pub enum Applied {
     Conflict,
 }
 
-/// Names one `commit` of the engine, so that its result finds its way back.
+/// Identifies one commit of the engine, so that its result can be assigned to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
 
 /// What an error of a store carries.
 pub type StoreFault = Box<dyn std::error::Error + Send + Sync>;
 
-/// A commit that is not known to have happened.
+/// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
-pub enum CommitError {
-    /// None of the changes was applied, and the commit may be tried again.
+pub enum StoreError {
+    /// None of the changes was applied. They may be committed again.
     #[error("the store did not commit: {0}")]
     NotApplied(StoreFault),
-    /// The store may have applied the changes, or may yet apply them. Nothing may be promised on either; changes may
-    /// be committed again, for to apply one twice is to apply it once.
+    /// The store may have applied the changes, or may still apply them. Nothing may be promised on
+    /// either assumption. They may be committed again: a change that is applied twice has the
+    /// effect of one.
     #[error("it is not known whether the store has committed: {0}")]
     Unknown(StoreFault),
+    /// The store could not be read. Nothing was to be changed.
+    #[error("{0}")]
+    Unreadable(StoreFault),
 }
 
-impl CommitError {
-    /// Returns what the store says.
+impl StoreError {
+    /// Returns the store's own error.
     pub const fn fault(&self) -> &StoreFault {
         match self {
-            Self::NotApplied(fault) | Self::Unknown(fault) => fault,
+            Self::NotApplied(fault) | Self::Unknown(fault) | Self::Unreadable(fault) => fault,
         }
+    }
+
+    /// Returns whether the changes may have been applied.
+    pub const fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown(_))
     }
 }

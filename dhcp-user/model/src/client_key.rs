@@ -1,11 +1,11 @@
-//! Who a client is (RFC 2131 §4.2).
+//! The identity of a client (RFC 2131 §4.2).
 
 use dhcp_common::abi::{ClientKey, MAX_CLIENT_ID};
 use sha2::{Digest, Sha256};
 
 use crate::Hardware;
 
-/// The key of a client with this option 61, or without one.
+/// Returns the key of a client with this option 61, or without one.
 pub fn client_key(network: u32, client_id: Option<&[u8]>, hardware: &Hardware) -> ClientKey {
     let Some(id) = client_id else {
         let Hardware { htype, len, .. } = *hardware;

@@ -1,6 +1,6 @@
-//! What the daemon does unless its configuration says otherwise, beside [`dhcp_common::defaults`].
+//! Defaults of the configuration, in addition to [`dhcp_common::defaults`].
 
 use std::time::Duration;
 
-/// How long it is kept who had which address, unless the configuration says otherwise.
+/// How long the history of addresses is kept.
 pub const DEFAULT_HISTORY: Duration = Duration::from_secs(30 * 24 * 3600);

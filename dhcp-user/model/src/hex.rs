@@ -1,6 +1,7 @@
 //! Octets in hexadecimal.
 
-/// The octets of a text as it stands, or of hexadecimal digits behind `hex:`; `None` for none at all.
+/// Returns the octets of a text, or of the hexadecimal digits after `hex:`; `None` if there are
+/// none.
 pub fn text_or_hex(text: &str) -> Option<Vec<u8>> {
     match text.strip_prefix("hex:") {
         Some(hex) => parse_hex(hex),
@@ -8,7 +9,7 @@ pub fn text_or_hex(text: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// With or without `:` or `-` between all of them; `None` for none at all.
+/// Parses octets with or without `:` or `-` between all of them; `None` if there are none.
 pub fn parse_hex(text: &str) -> Option<Vec<u8>> {
     let octet = |digits: &[u8]| {
         let digits = str::from_utf8(digits).ok()?;
@@ -26,7 +27,7 @@ pub fn parse_hex(text: &str) -> Option<Vec<u8>> {
     octets.filter(|octets| !octets.is_empty())
 }
 
-/// Octets as they are shown: two hexadecimal digits each, with colons between them.
+/// Formats octets for display: two hexadecimal digits each, with colons between them.
 pub fn with_colons(octets: &[u8]) -> String {
     let digits: Vec<_> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
     digits.join(":")

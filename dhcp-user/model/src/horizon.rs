@@ -1,10 +1,11 @@
-//! The horizon: until when an address is its client's on disk, ahead of what the kernel grants.
+//! The horizon: the time until which the store reserves an address for its client, ahead of what
+//! the kernel grants.
 
 use dhcp_common::{abi::NS_PER_SEC, wire};
 
 use crate::{LeaseTimes, Nanos};
 
-/// `expires` and the further lease times for which an address is kept on disk.
+/// Returns `expires` plus the further lease times for which the store reserves the address.
 pub fn horizon(expires: Nanos, lease: &LeaseTimes) -> Nanos {
     if expires.is_forever() || lease.lease_secs == wire::INFINITE_SECS {
         return Nanos::FOREVER;

@@ -1,4 +1,4 @@
-//! How long a lease is given for.
+//! The times of a lease.
 
 use dhcp_common::wire::INFINITE_SECS;
 
@@ -12,13 +12,14 @@ pub struct LeaseTimes {
     pub rebinding_secs: u32,
     /// Further lease times for which an address is committed ahead of the lease's end.
     pub horizon_leases: u32,
-    /// The least and the most that a client gets who asks for a certain time; `None`: it gets what all get.
+    /// The least and the most for a client that asks for a time; `None`: every client gets the
+    /// same.
     pub range: Option<[u32; 2]>,
 }
 
 impl LeaseTimes {
-    /// What a client gets who asks for a time (RFC 2131 §4.3.1): the time as near to it as is allowed,
-    /// with renewals at the same parts of it.
+    /// Returns the times for a client that asks for one (RFC 2131 §4.3.1): the nearest one allowed,
+    /// with T1 and T2 at the same fractions of it.
     #[must_use]
     pub fn requested(self, secs: u32) -> Self {
         let Some([least, most]) = self.range else {
@@ -30,7 +31,7 @@ impl LeaseTimes {
         }
         let of_lease = |secs: u32, default: [u64; 2]| match (secs, self.lease_secs, lease_secs) {
             (.., INFINITE_SECS) => INFINITE_SECS,
-            // A lease without end has no part.
+            // An infinite lease has no fractions.
             (INFINITE_SECS, ..) | (_, INFINITE_SECS, _) => {
                 (u64::from(lease_secs) * default[0] / default[1]) as u32
             }

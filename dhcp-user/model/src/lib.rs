@@ -1,5 +1,5 @@
-//! The words that the controller's parts share: times, records of leases and changes of them, and who a
-//! client is. Plain data; no clock and no I/O.
+//! The types that the parts of the controller share: times, records of leases and their changes,
+//! and the identity of clients. Plain data, without a clock and without I/O.
 
 mod address;
 mod agent_ids;
@@ -15,7 +15,7 @@ mod record;
 pub use self::{
     address::Address,
     agent_ids::{AgentIds, split_suboption},
-    change::{Applied, Change, CommitError, StoreFault, Ticket},
+    change::{Applied, Change, StoreError, StoreFault, Ticket},
     client_key::client_key,
     horizon::horizon,
     lease_times::LeaseTimes,

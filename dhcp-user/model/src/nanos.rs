@@ -1,7 +1,7 @@
 //! The engine's time.
 //!
-//! The engine and the maps count nanoseconds of `CLOCK_BOOTTIME`, which no step of the wall clock
-//! touches. This crate reads no clock: whoever does hands the time in.
+//! The engine and the maps count nanoseconds of `CLOCK_BOOTTIME`, which steps of the wall clock do
+//! not affect. This crate reads no clock: callers pass the time.
 
 use std::time::Duration;
 
@@ -15,11 +15,12 @@ impl Nanos {
     /// The end of an infinite lease.
     pub const FOREVER: Self = Self(abi::FOREVER_NS);
 
+    /// Returns whether this is the end of an infinite lease.
     pub const fn is_forever(self) -> bool {
         self.0 == abi::FOREVER_NS
     }
 
-    /// This time and `lease_secs` more; an infinite lease ends never (RFC 2131 §3.3).
+    /// Returns this time plus `lease_secs`; an infinite lease never ends (RFC 2131 §3.3).
     #[must_use]
     pub const fn plus_lease(self, lease_secs: u32) -> Self {
         if lease_secs == wire::INFINITE_SECS {
@@ -28,12 +29,13 @@ impl Nanos {
         Self(self.0.saturating_add(lease_secs as u64 * abi::NS_PER_SEC))
     }
 
+    /// Returns this time plus a duration.
     #[must_use]
     pub const fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(duration.as_nanos() as u64))
     }
 
-    /// The time from `earlier` to this, zero if it has passed.
+    /// Returns the time from `earlier` to this, or zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }

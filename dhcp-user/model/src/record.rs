@@ -1,4 +1,4 @@
-//! What is known of one address: who holds it, in which state and until when.
+//! The record of one address: its client, its state and its times.
 
 use std::net::Ipv4Addr;
 
@@ -6,23 +6,23 @@ use dhcp_common::abi::ClientKey;
 
 use crate::Nanos;
 
-/// Why an address is not free, or whose it was.
+/// The state of an address that is not free, or that a client had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RecordState {
     /// Leased.
     Bound,
-    /// Deleted by the operator; kept for the client, which may still use it, until the horizon.
+    /// Deleted by the operator; reserved for the client, which may still use it, until the horizon.
     Deleted,
-    /// Revoked by the operator; the client is told NAK.
+    /// Revoked by the operator; the client gets a NAK.
     Revoked,
-    /// Declined; out of service until the horizon.
+    /// Declined or found in use; not leased until the horizon.
     Quarantined,
-    /// Free; the client that had it last is given it again if it asks in time.
+    /// Free; the client that had it last gets it again if it asks in time.
     Former,
 }
 
 impl RecordState {
-    /// The word in tables and JSON.
+    /// Returns the word for tables and JSON.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Bound => "bound",
@@ -33,13 +33,13 @@ impl RecordState {
         }
     }
 
-    /// Whether the address may be given to another client.
+    /// Returns whether the address may be leased to another client.
     pub const fn is_free(self) -> bool {
         matches!(self, Self::Former)
     }
 }
 
-/// What is known of one address. Times are the engine's.
+/// What is known about one address. Times are the engine's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record<A = Ipv4Addr> {
     pub address: A,
@@ -50,24 +50,25 @@ pub struct Record<A = Ipv4Addr> {
     pub since: Nanos,
     /// The end of the lease as far as the controller knew.
     pub expires: Nanos,
-    /// Until then the address is this client's, whatever happens.
+    /// Until then the address is reserved for this client, whatever happens.
     pub horizon: Nanos,
 }
 
-/// What a client last said of itself when it was given its lease, and its relay agent of it.
+/// Where a client is attached and how it identified itself when it was last given its lease, as
+/// reported by itself and its relay agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientOrigin {
     /// `htype` and `chaddr`.
     pub hardware: Hardware,
-    /// Option 61 in full, for people.
+    /// Option 61 in full, for display.
     pub client_id: Option<Box<[u8]>>,
-    /// Option 12, for people.
+    /// Option 12, for display.
     pub host_name: Option<Box<str>>,
     /// Option 82.
     pub relay_info: Option<Box<[u8]>>,
 }
 
-/// An [`ClientOrigin`] in what somebody else holds.
+/// A [`ClientOrigin`] whose parts are borrowed.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientOriginRef<'a> {
     pub hardware: Hardware,
@@ -98,6 +99,7 @@ impl From<ClientOriginRef<'_>> for ClientOrigin {
     }
 }
 
+/// A hardware address with its type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Hardware {
     pub htype: u8,
@@ -106,7 +108,7 @@ pub struct Hardware {
 }
 
 impl Hardware {
-    /// The octets of `chaddr` in use.
+    /// Returns the octets of `chaddr` in use.
     pub fn octets(&self) -> &[u8] {
         self.chaddr
             .get(..usize::from(self.len))

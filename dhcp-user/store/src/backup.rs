@@ -1,11 +1,13 @@
-//! A copy of the store, made while the server runs or not.
+//! Copies the store, while the server runs or not.
 //!
-//! It is made in one step: what SQLite's backup reads is one snapshot of the WAL, which commits neither wait for
-//! nor make it start again. It gets its name when it is whole, on disk, and has been read back.
+//! The copy is made in one step: SQLite's backup reads one snapshot of the WAL, so that commits
+//! neither wait for it nor restart it. The copy gets its name when it is complete, on disk, and has
+//! been read back.
 
 use std::{
     fs::{self, File},
     io,
+    net::Ipv4Addr,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
@@ -19,60 +21,72 @@ use rusqlite::{
     backup::{Backup, StepResult},
 };
 
-use super::{reader::Reader, sqlite::OpenError};
+use crate::{file::OpenError, reader::Reader, schema::StoredAddress};
 
-/// What a backup holds.
+/// Counts what a backup holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Copied {
     pub records: u64,
-    /// Rows of who had which address.
+    /// Rows of the history.
     pub past: u64,
     pub octets: u64,
 }
 
-/// Why there is no backup. Whatever stood under its name still does.
+/// Why no backup was made. A file that was there under its name is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     #[error(transparent)]
     Store(#[from] OpenError),
-    #[error("{}: is there already; give another name, or --force to replace it", .0.display())]
+    #[error("{}: exists already; give another name, or --force to replace it", .0.display())]
     Exists(PathBuf),
     #[error("{}: is the store itself; give another name", .0.display())]
     Itself(PathBuf),
-    #[error("{}: a running xdhcpd has it as its store; give another name", .0.display())]
+    #[error("{}: is the store of a running xdhcpd; give another name", .0.display())]
     InUse(PathBuf),
     #[error("{}: cannot be written: {error}", path.display())]
     Io { path: PathBuf, error: io::Error },
     #[error("the store cannot be copied: {0}")]
     Copy(rusqlite::Error),
-    #[error("the copy is not whole ({0}): `xdhcpd check --store` says more of the store")]
+    #[error("the copy is incomplete ({0}): `xdhcpd check --store` says more about the store")]
     NotWhole(String),
 }
 
-/// Copies the store at `from` to `to`, which is replaced with `force` only.
+/// Copies the store at `from` to `to`; an existing file there is replaced only with `force`.
 ///
 /// # Errors
-/// There is no copy, and nothing has changed.
+/// No copy was made, and nothing has changed.
 pub fn backup(from: &Path, to: &Path, force: bool) -> Result<Copied, BackupError> {
+    backup_for_addresses::<Ipv4Addr>(from, to, force)
+}
+
+/// Copies a store with leases of any kind of address, as [`backup`] does.
+///
+/// # Errors
+/// No copy was made, and nothing has changed.
+pub fn backup_for_addresses<A: StoredAddress>(
+    from: &Path,
+    to: &Path,
+    force: bool,
+) -> Result<Copied, BackupError> {
     let io_error = |error| BackupError::Io {
         path: to.to_owned(),
         error,
     };
-    let reader = Reader::open(from)?;
+    let reader = Reader::<A>::open_for_addresses(from)?;
     check_target(from, to, force)?;
     let directory = match to.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    // A directory of its own for what SQLite may put beside the file.
+    // A private directory for the files that SQLite may put beside this one.
     let private = tempfile::Builder::new()
         .prefix(".xdhcpd-backup-")
         .tempdir_in(directory)
         .map_err(io_error)?;
     let file = tempfile::NamedTempFile::new_in(private.path()).map_err(io_error)?;
-    copy(&reader, file.path()).map_err(BackupError::Copy)?;
+    copy(&reader.connection, file.path()).map_err(BackupError::Copy)?;
     drop(reader);
-    let copied = read_back(file.path())?;
+    let copied = read_back::<A>(file.path())?;
     file.as_file().sync_all().map_err(io_error)?;
     let persisted = match force {
         true => file.persist(to),
@@ -88,7 +102,7 @@ pub fn backup(from: &Path, to: &Path, force: bool) -> Result<Copied, BackupError
     Ok(copied)
 }
 
-/// Refuses early what would be refused at the end, and what no server would survive.
+/// Refuses early what would be refused at the end, and targets that would harm a server.
 fn check_target(from: &Path, to: &Path, force: bool) -> Result<(), BackupError> {
     let Ok(there) = fs::metadata(to) else {
         return Ok(());
@@ -100,7 +114,7 @@ fn check_target(from: &Path, to: &Path, force: bool) -> Result<(), BackupError> 
     if !force || !there.is_file() {
         return Err(BackupError::Exists(to.to_owned()));
     }
-    // Another server goes on writing to a file that has lost its name.
+    // A server goes on writing to its file after the file has lost its name.
     if let Ok(file) = File::open(to)
         && let Err((_, Errno::EWOULDBLOCK)) = Flock::lock(file, FlockArg::LockSharedNonblock)
     {
@@ -109,11 +123,11 @@ fn check_target(from: &Path, to: &Path, force: bool) -> Result<(), BackupError> 
     Ok(())
 }
 
-fn copy(reader: &Reader, to: &Path) -> rusqlite::Result<()> {
+fn copy(from: &Connection, to: &Path) -> rusqlite::Result<()> {
     let mut copy = Connection::open(to)?;
-    // What a crash leaves of it has no name that anybody would take for a backup.
+    // After a crash, what is left of it has no name that could be taken for a backup.
     copy.pragma_update(None, "synchronous", "OFF")?;
-    let backup = Backup::new(&reader.connection, &mut copy)?;
+    let backup = Backup::new(from, &mut copy)?;
     match backup.step(-1)? {
         StepResult::Done => Ok(()),
         _ => Err(rusqlite::Error::SqliteFailure(
@@ -123,10 +137,12 @@ fn copy(reader: &Reader, to: &Path) -> rusqlite::Result<()> {
     }
 }
 
-/// As a server or an operator would read it.
-fn read_back(path: &Path) -> Result<Copied, BackupError> {
-    let not_whole = |error: rusqlite::Error| BackupError::NotWhole(error.to_string());
-    let reader = Reader::open(path).map_err(|error| BackupError::NotWhole(error.to_string()))?;
+/// Reads the copy as a server or an operator would.
+fn read_back<A: StoredAddress>(path: &Path) -> Result<Copied, BackupError> {
+    fn not_whole(error: impl std::error::Error) -> BackupError {
+        BackupError::NotWhole(error.to_string())
+    }
+    let reader = Reader::<A>::open_for_addresses(path).map_err(not_whole)?;
     if let Some(problem) = reader.damage(1).map_err(not_whole)?.first() {
         return Err(BackupError::NotWhole(problem.clone()));
     }

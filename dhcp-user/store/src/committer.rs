@@ -1,13 +1,20 @@
-//! Group commit: whatever has queued up while the last `fsync` ran goes into the next transaction.
+//! Group commit: everything that was queued while the last `fsync` ran goes into the next
+//! transaction.
 //!
-//! Tickets come in the groups in which the engine decided on them, and results go back in those in which they were
-//! committed: each group wakes the other thread once. [`Committer::submit`] never blocks the engine. At the queue's bound it refuses, at once and through
-//! the same channel as every other result: the engine then promises nothing, and the client asks
-//! again. So it is while the store fails ([`super::outage`]) or does not answer ([`super::stall`]).
+//! Tickets arrive in the groups in which the engine decided on them, and results go back in the
+//! groups in which they were committed: each group wakes the other thread once.
+//! [`Committer::submit`] never blocks the engine. At the queue's bound it refuses, at once and
+//! through the same channel as every other result: the engine then promises nothing, and the client
+//! asks again. It also refuses while the store fails ([`crate::outage`]) or does not answer
+//! ([`crate::stall`]).
+//!
+//! A ticket that was not handed to the store is *not applied*; one that was, and failed, is what
+//! the store says: *not applied* or *unknown*. In either case nothing is promised.
 
 use std::{
     collections::VecDeque,
     io,
+    net::Ipv4Addr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -17,37 +24,40 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dhcp_model::{Applied, Change, CommitError, Ticket};
+use dhcp_model::{Address, Applied, Change, StoreError, Ticket};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{
-    Store, WallChange,
+use crate::{
+    interface::{Store, WallChange},
     outage::Outage,
     stall::Watch,
-    wall_clock::{Sample, Utc, Wall},
+    utc::{Sample, Utc},
+    wall_clock::WallClock,
 };
 
-/// Changes that go into one transaction, unless a single ticket has more: some ten milliseconds of work.
+/// Changes that go into one transaction, unless a single ticket has more: some ten milliseconds of
+/// work.
 const MAX_BATCH: usize = 4096;
-/// Tickets that wait. At more, the store is seconds behind, and clients ask again anyway.
+/// Tickets that may wait. With more, the store would be seconds behind, and clients ask again
+/// anyway.
 const MAX_QUEUED: usize = 16_384;
-/// How often the wall clock is looked at while there is nothing to commit.
+/// How often the wall clock is checked while there is nothing to commit.
 const TICK: Duration = Duration::from_secs(10);
 
 const CONSEQUENCES: &str =
-    "no new leases until it is back; clients are renewed as far as is on disk";
+    "no new leases until it recovers; leases are renewed as far as they are on disk";
 
 /// A ticket and its changes, to be committed together.
-pub type Work = (Ticket, Vec<Change>);
-/// A ticket and what became of its changes.
-pub type Committed = (Ticket, Result<Vec<Applied>, CommitError>);
+pub type Work<A = Ipv4Addr> = (Ticket, Vec<Change<A>>);
+/// A ticket and the results of its changes.
+pub type Committed = (Ticket, Result<Vec<Applied>, StoreError>);
 
-/// What the committer has done so far.
+/// Counts what the committer has done so far.
 #[derive(Debug, Default)]
 pub struct Counters {
     pub commits: AtomicU64,
     pub changes: AtomicU64,
-    /// Transactions that the store did not take.
+    /// Transactions that failed, or of which it is not known whether they did.
     pub failures: AtomicU64,
     /// Tickets refused because the queue was full, or the store had failed just before.
     pub refused: AtomicU64,
@@ -57,11 +67,12 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Returns whether the store takes commits, and its last error.
     pub fn health(&self) -> Health {
         self.with_health(|health| health.clone())
     }
 
-    fn failed(&self, at: Utc, error: &CommitError) {
+    fn failed(&self, at: Utc, error: &StoreError) {
         self.with_health(|health| {
             health.failing_since.get_or_insert(at);
             health.last_error = Some((at, error.to_string()));
@@ -77,25 +88,36 @@ impl Counters {
     }
 }
 
-/// Whether the store takes commits.
+/// Says whether the store takes commits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
-    /// Set while it does not, or has just begun to again.
+    /// Set while it does not, or has only just started to again.
     pub failing_since: Option<Utc>,
-    /// What it said when it failed last, and when that was.
+    /// The last error, and when it occurred.
     pub last_error: Option<(Utc, String)>,
 }
 
-/// A commit of several tickets failed: what each of them is told.
+/// An error of the store that several tickets share.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{}", .0.fault())]
-struct Shared(Arc<CommitError>);
+struct Shared(Arc<StoreError>);
+
+impl Shared {
+    /// Returns the error for one ticket. Only an error of the commit itself can be *unknown*.
+    fn of_ticket(&self) -> StoreError {
+        let fault = Box::new(self.clone());
+        match *self.0 {
+            StoreError::Unknown(_) => StoreError::Unknown(fault),
+            StoreError::NotApplied(_) | StoreError::Unreadable(_) => StoreError::NotApplied(fault),
+        }
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 enum Refused {
-    #[error("{MAX_QUEUED} commits are waiting for the disk already")]
+    #[error("{MAX_QUEUED} commits are already waiting for the disk")]
     QueueFull,
-    #[error("the store has failed just before, and is left alone until it is tried again")]
+    #[error("the store has just failed and is paused until the next attempt")]
     Paused,
     #[error("the store has not answered for seconds")]
     Stalled,
@@ -103,11 +125,11 @@ enum Refused {
     Ended,
 }
 
-/// The thread that owns the store. Dropping this waits until all that was submitted is committed.
+/// Runs the thread that owns the store. Dropping it waits until everything submitted is committed.
 #[derive(Debug)]
-pub struct Committer {
-    queue: Option<mpsc::Sender<Vec<Work>>>,
-    /// Tickets handed over and not yet looked at.
+pub struct Committer<A = Ipv4Addr> {
+    queue: Option<mpsc::Sender<Vec<Work<A>>>>,
+    /// Tickets handed over and not yet taken into a transaction.
     waiting: Arc<AtomicUsize>,
     results: UnboundedSender<Vec<Committed>>,
     counters: Arc<Counters>,
@@ -115,14 +137,14 @@ pub struct Committer {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Committer {
-    /// Starts the thread. Results come in the order of the tickets, but for those that are refused.
+impl<A: Address> Committer<A> {
+    /// Starts the thread. Results arrive in the order of the tickets, except for refused ones.
     ///
     /// # Errors
     /// The thread could not be started.
     pub fn spawn(
-        store: Box<dyn Store>,
-        wall: Wall,
+        store: Box<dyn Store<A>>,
+        wall_clock: WallClock,
         clock: impl FnMut() -> Sample + Send + 'static,
         results: UnboundedSender<Vec<Committed>>,
     ) -> io::Result<Self> {
@@ -132,7 +154,7 @@ impl Committer {
         let watch = Arc::new(Watch::new(Instant::now()));
         let mut worker = Worker {
             store,
-            wall,
+            wall_clock,
             clock,
             taken: VecDeque::new(),
             waiting: Arc::clone(&waiting),
@@ -154,13 +176,14 @@ impl Committer {
         })
     }
 
-    /// Hands over tickets, the changes of each to be committed together. The results follow on the channel.
-    pub fn submit(&self, mut work: Vec<Work>) {
+    /// Hands over tickets; the changes of each are committed together. The results follow on the
+    /// channel.
+    pub fn submit(&self, mut work: Vec<Work<A>>) {
         if work.is_empty() {
             return;
         }
         if self.watch.is_stalled(Instant::now()) {
-            self.tell_of_stall();
+            self.report_stall();
             return self.refuse(work, Refused::Stalled);
         }
         let room = MAX_QUEUED.saturating_sub(self.waiting.load(Relaxed));
@@ -176,24 +199,25 @@ impl Committer {
         self.refuse(excess, Refused::QueueFull);
     }
 
-    fn refuse(&self, work: Vec<Work>, why: Refused) {
+    fn refuse(&self, work: Vec<Work<A>>, why: Refused) {
         refuse(work, why, &self.counters, &self.results);
     }
 
-    fn tell_of_stall(&self) {
-        if self.watch.is_to_be_told() {
-            let error = CommitError::NotApplied(Box::new(Refused::Stalled));
+    fn report_stall(&self) {
+        if self.watch.is_to_be_reported() {
+            let error = StoreError::NotApplied(Box::new(Refused::Stalled));
             self.counters.failed(Sample::now().utc, &error);
             tracing::error!(%error, "the store does not answer: {CONSEQUENCES}");
         }
     }
 
+    /// Returns the counters, for the metrics.
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.counters)
     }
 }
 
-impl Drop for Committer {
+impl<A> Drop for Committer<A> {
     fn drop(&mut self) {
         self.queue = None;
         if let Some(thread) = self.thread.take()
@@ -204,39 +228,34 @@ impl Drop for Committer {
     }
 }
 
-fn refuse(
-    work: impl IntoIterator<Item = Work>,
+fn refuse<A>(
+    work: impl IntoIterator<Item = Work<A>>,
     why: Refused,
     counters: &Counters,
     results: &UnboundedSender<Vec<Committed>>,
 ) {
-    let error = Shared(Arc::new(CommitError::NotApplied(Box::new(why))));
+    let error = Shared(Arc::new(StoreError::NotApplied(Box::new(why))));
     let tickets = work.into_iter().map(|(ticket, _)| ticket);
     let refused = failures(tickets, &error);
     if !refused.is_empty() {
         counters.refused.fetch_add(refused.len() as u64, Relaxed);
-        // Nobody listens for results only when the controller is going down.
+        // The receiver is gone only while the controller shuts down.
         let _ = results.send(refused);
     }
 }
 
 fn failures(tickets: impl Iterator<Item = Ticket>, error: &Shared) -> Vec<Committed> {
-    let error = || {
-        let fault = Box::new(error.clone());
-        match *error.0 {
-            CommitError::NotApplied(_) => CommitError::NotApplied(fault),
-            CommitError::Unknown(_) => CommitError::Unknown(fault),
-        }
-    };
-    tickets.map(|ticket| (ticket, Err(error()))).collect()
+    tickets
+        .map(|ticket| (ticket, Err(error.of_ticket())))
+        .collect()
 }
 
-struct Worker<C> {
-    store: Box<dyn Store>,
-    wall: Wall,
+struct Worker<A, C> {
+    store: Box<dyn Store<A>>,
+    wall_clock: WallClock,
     clock: C,
     /// Taken from the queue, and too many for the last transaction.
-    taken: VecDeque<Work>,
+    taken: VecDeque<Work<A>>,
     waiting: Arc<AtomicUsize>,
     results: UnboundedSender<Vec<Committed>>,
     counters: Arc<Counters>,
@@ -244,10 +263,10 @@ struct Worker<C> {
     outage: Option<Outage>,
 }
 
-impl<C: FnMut() -> Sample> Worker<C> {
-    fn run(&mut self, queue: &mpsc::Receiver<Vec<Work>>) {
+impl<A: Address, C: FnMut() -> Sample> Worker<A, C> {
+    fn run(&mut self, queue: &mpsc::Receiver<Vec<Work<A>>>) {
         loop {
-            self.look_after_outage();
+            self.check_outage();
             if self.taken.is_empty() {
                 let now = Instant::now();
                 let wait = self.outage.as_ref().map_or(TICK, |outage| outage.wait(now));
@@ -274,7 +293,7 @@ impl<C: FnMut() -> Sample> Worker<C> {
         }
     }
 
-    fn commit_batch(&mut self, queue: &mpsc::Receiver<Vec<Work>>) {
+    fn commit_batch(&mut self, queue: &mpsc::Receiver<Vec<Work<A>>>) {
         let mut tickets = Vec::new();
         let mut changes = Vec::new();
         while changes.len() < MAX_BATCH {
@@ -291,7 +310,11 @@ impl<C: FnMut() -> Sample> Worker<C> {
         self.waiting.fetch_sub(tickets.len(), Relaxed);
         let start = Instant::now();
         let result = self.watched(|worker| {
-            worker.keep_anchor()?;
+            // Without the anchor the changes are not handed to the store, whatever became of it.
+            worker.keep_anchor().map_err(|error| match error {
+                StoreError::Unknown(fault) => StoreError::NotApplied(fault),
+                error => error,
+            })?;
             worker.store.commit(&changes)
         });
         let results = match result {
@@ -311,14 +334,14 @@ impl<C: FnMut() -> Sample> Worker<C> {
         let _ = self.results.send(results);
     }
 
-    fn wall_change(&self, change: Change) -> WallChange {
+    fn wall_change(&self, change: Change<A>) -> WallChange<A> {
         match change {
-            Change::Put(record) => WallChange::Put(Box::new(self.wall.wall_record(*record))),
+            Change::Put(record) => WallChange::Put(Box::new(self.wall_clock.wall_record(*record))),
             Change::Remove { address, client } => WallChange::Remove { address, client },
         }
     }
 
-    /// A write, which may never come back.
+    /// Carries out a write, which may never return.
     fn watched<T>(&mut self, write: impl FnOnce(&mut Self) -> T) -> T {
         let start = Instant::now();
         self.watch.begin(start);
@@ -341,11 +364,12 @@ impl<C: FnMut() -> Sample> Worker<C> {
         }
     }
 
-    /// A step of the wall clock must be known to the store before anything that is committed after it.
-    fn keep_anchor(&mut self) -> Result<(), CommitError> {
-        if let Some(anchor) = self.wall.drifted((self.clock)()) {
+    /// Writes the anchor if the wall clock has stepped: the store must know of the step before
+    /// anything is committed after it.
+    fn keep_anchor(&mut self) -> Result<(), StoreError> {
+        if let Some(anchor) = self.wall_clock.drifted((self.clock)()) {
             self.store.set_anchor(&anchor, 0)?;
-            self.wall.anchored(anchor);
+            self.wall_clock.anchored(anchor);
         }
         Ok(())
     }
@@ -354,18 +378,18 @@ impl<C: FnMut() -> Sample> Worker<C> {
         self.outage.as_ref().is_some_and(Outage::is_paused)
     }
 
-    /// Tries the store when its pause is over, and says so when it has recovered.
-    fn look_after_outage(&mut self) {
+    /// Tries the store when its pause is over, and reports when it has recovered.
+    fn check_outage(&mut self) {
         let now = Instant::now();
         if self
             .outage
             .as_ref()
             .is_some_and(|outage| outage.is_due(now))
         {
-            let anchor = self.wall.anchor((self.clock)());
+            let anchor = self.wall_clock.anchor((self.clock)());
             match self.watched(|worker| worker.store.set_anchor(&anchor, 0)) {
                 Ok(()) => {
-                    self.wall.anchored(anchor);
+                    self.wall_clock.anchored(anchor);
                     self.succeeded();
                 }
                 Err(error) => self.failed(&error),
@@ -392,7 +416,9 @@ impl<C: FnMut() -> Sample> Worker<C> {
         }
     }
 
-    fn failed(&mut self, error: &CommitError) {
+    /// Begins or prolongs an outage. A commit that is unknown is a failure like any other: what is
+    /// on disk shows when the same change is committed again.
+    fn failed(&mut self, error: &StoreError) {
         let now = Instant::now();
         let utc = (self.clock)().utc;
         self.counters.failures.fetch_add(1, Relaxed);

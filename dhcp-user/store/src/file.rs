@@ -1,7 +1,7 @@
-//! Which files are a store of ours, and how one is opened, made and upgraded.
+//! Recognizes, opens, makes and upgrades the store's file.
 //!
-//! A file is touched only after it has proved to be a store of ours, whole, and of a schema that this version
-//! knows; [`OpenError`] says what to do with any other.
+//! A file is changed only after it has proved to be a store of xdhcpd, intact, and of a schema that
+//! this version knows; [`OpenError`] says what to do with any other.
 
 use std::{
     fs::{self, File},
@@ -12,24 +12,25 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-/// `xdhc`, in the header of the file.
+use crate::schema::SCHEMA;
+
+/// `xdhc`, in the file's header.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"xdhc");
 pub const SCHEMA_VERSION: i32 = 3;
-const SCHEMA: &str = include_str!("schema.sql");
 /// <https://sqlite.org/fileformat.html#the_database_header>
 const HEADER_LEN: usize = 100;
 const HEADER_MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEADER_APPLICATION_ID: usize = 68;
-/// How long a commit waits for an operator who writes to the file; then it fails.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a commit waits for an operator who writes to the file, until it fails.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// In octets. A store up to this is checked whole at each start, which takes under a second.
+/// Largest store, in octets, that is checked completely at each start. That takes under a second.
 const CHECKED_WHOLE: i64 = 256 << 20;
-/// Of a larger one what the start depends on: a past of months may be many times as large as the leases.
-/// `xdhcpd check --store` looks at all of it.
+/// What is checked of a larger one: the tables that the start depends on. The history of months may
+/// be many times as large as the leases; `xdhcpd check --store` checks all of it.
 const CHECKED: [&str; 3] = ["sqlite_schema", "lease", "anchor"];
 
-/// Why a file cannot be the store. It was not changed.
+/// Why a file cannot be used as the store. It was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("the directory {} of the store does not exist; make it, or set `server.store`", .0.display())]
@@ -48,16 +49,16 @@ pub enum OpenError {
     )]
     Newer { path: PathBuf, found: i32 },
     #[error(
-        "{}: of an earlier xdhcpd (schema {found}, this one knows {SCHEMA_VERSION}); it is upgraded when this one is started with it",
+        "{}: written by an earlier xdhcpd (schema {found}, this one knows {SCHEMA_VERSION}); it is upgraded when this one is started with it",
         path.display()
     )]
     Older { path: PathBuf, found: i32 },
-    #[error("{}: there is no store; the server makes one when it is started, or name another file with `--store`", .0.display())]
+    #[error("{}: no such store; the server makes one when it starts; `--store` names another file", .0.display())]
     Missing(PathBuf),
 }
 
-/// Makes a whole store beside `path` and then gives it that name, so that no crash leaves half of one.
-pub(super) fn create(path: &Path) -> Result<(), OpenError> {
+/// Makes a store beside `path` and then renames it to `path`, so that no crash leaves half of one.
+pub(crate) fn create(path: &Path) -> Result<(), OpenError> {
     let directory = match path.parent() {
         Some(directory) if directory.is_dir() => directory,
         other => return Err(OpenError::NoDirectory(other.unwrap_or(path).to_owned())),
@@ -82,7 +83,7 @@ pub(super) fn create(path: &Path) -> Result<(), OpenError> {
     make().map_err(|error: rusqlite::Error| io_error(io::Error::other(error)))?;
     file.as_file().sync_all().map_err(io_error)?;
     match file.persist_noclobber(path) {
-        // Another xdhcpd was faster; its lock decides.
+        // Another xdhcpd was faster; the lock decides which one serves.
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         persisted => drop(persisted.map_err(|error| io_error(error.error))?),
     }
@@ -91,8 +92,8 @@ pub(super) fn create(path: &Path) -> Result<(), OpenError> {
         .map_err(io_error)
 }
 
-/// Looks at the file before SQLite does: it would recover, and so change, whatever it is given.
-pub(super) fn check_header(path: &Path, mut file: &File) -> Result<(), OpenError> {
+/// Checks the header before SQLite opens the file: SQLite would recover, and so change, any file.
+pub(crate) fn check_header(path: &Path, mut file: &File) -> Result<(), OpenError> {
     let foreign = |what| {
         let path = path.to_owned();
         Err(OpenError::Foreign { path, what })
@@ -121,7 +122,8 @@ pub(super) fn check_header(path: &Path, mut file: &File) -> Result<(), OpenError
     Ok(())
 }
 
-pub(super) fn open_checked(path: &Path) -> Result<Connection, OpenError> {
+/// Opens the file for writing, checks it, and upgrades its schema if it is older.
+pub(crate) fn open_checked(path: &Path) -> Result<Connection, OpenError> {
     let damaged = |error: rusqlite::Error| OpenError::Damaged {
         path: path.to_owned(),
         reason: error.to_string(),
@@ -129,7 +131,7 @@ pub(super) fn open_checked(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(damaged)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(damaged)?;
-    // If the file is refused below, closing it must not write the rest of a WAL into it.
+    // If the file is refused below, closing it must not copy the rest of a WAL into it.
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
         .map_err(damaged)?;
@@ -175,7 +177,7 @@ pub(super) fn open_checked(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-/// From schemas 1 and 2, the only others there have been. All of it, or nothing.
+/// Upgrades from schema 1 or 2, the only other ones so far, completely or not at all.
 fn upgrade(connection: &Connection, from: i32) -> rusqlite::Result<()> {
     let transaction = connection.unchecked_transaction()?;
     if from < 2 {

@@ -1,61 +1,70 @@
-//! Who had which address, and when: what [`super::history`] has written, and the leases that go on.
+//! Queries who had which address and when: the rows of [`crate::history`], and the leases that go
+//! on.
 
 use std::{cmp::Reverse, net::Ipv4Addr};
 
-use dhcp_model::ClientOrigin;
+use dhcp_model::{ClientOrigin, StoreError, StoreFault};
 use rusqlite::{Row, ToSql, named_params};
 
-use super::{
-    history::HELD,
+use crate::{
     reader::Reader,
-    sqlite::{origin, state_number},
-    wall_clock::Utc,
+    schema::{HELD, StoredAddress, address, origin, state_number},
+    sqlite::unreadable,
+    utc::Utc,
 };
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
-
-/// Columns in the order of [`interval`]. Those that a lease has are the wall clock's by then.
+/// Columns in the order of [`interval`]. The times of leases are converted to the wall clock's.
 const PAST: &str = "\
 SELECT address, htype, chaddr, client_id, host_name, relay_info, since, until
-FROM past
+FROM {past}
 WHERE (:client IS NULL OR chaddr = :client OR client_id = :client)
     AND (:at IS NULL OR (since <= :at AND :at < until))";
 const PRESENT: &str = "\
 SELECT address, htype, chaddr, client_id, host_name, relay_info, max(since + :drift, coalesce(
-    (SELECT max(until) FROM past WHERE past.address = lease.address), since + :drift)), horizon
-FROM lease
-WHERE state IN (:bound, :forgotten, :revoked) AND (:client IS NULL OR chaddr = :client OR client_id = :client)";
-/// Without it all addresses; spelled out, for only so the index is used.
+    (SELECT max(until) FROM {past} AS past WHERE past.address = lease.address), since + :drift)), horizon
+FROM {lease} AS lease
+WHERE state IN (:bound, :deleted, :revoked) AND (:client IS NULL OR chaddr = :client OR client_id = :client)";
+/// Appended for one address. SQLite uses the index only if the condition is written like this.
 const OF_ADDRESS: &str = " AND address = :address";
 
-/// A time for which an address was a client's.
+/// A time during which a client had an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Interval {
-    pub address: Ipv4Addr,
+pub struct Interval<A = Ipv4Addr> {
+    pub address: A,
     pub origin: ClientOrigin,
     pub since: Utc,
     /// `None` while it goes on.
     pub until: Option<Utc>,
 }
 
-/// Which intervals are meant; `None` leaves open.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
-    pub address: Option<Ipv4Addr>,
-    /// In whose time this lies.
+/// Selects intervals; `None` selects all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted<A = Ipv4Addr> {
+    pub address: Option<A>,
+    /// A time within the interval.
     pub at: Option<Utc>,
     /// The octets of a hardware address or a client identifier.
     pub client: Option<Vec<u8>>,
 }
 
-impl Reader {
-    /// What is known, by address, the latest first. `now` is the wall clock's.
+impl<A> Default for Wanted<A> {
+    fn default() -> Self {
+        Self {
+            address: None,
+            at: None,
+            client: None,
+        }
+    }
+}
+
+impl<A: StoredAddress> Reader<A> {
+    /// Returns the selected intervals by address, the latest first. `now` is the wall clock's.
     ///
     /// # Errors
     /// The store cannot be read, or a row makes no sense.
-    pub fn intervals(&self, wanted: &Wanted, now: Utc) -> Result<Vec<Interval>, Error> {
+    pub fn intervals(&self, wanted: &Wanted<A>, now: Utc) -> Result<Vec<Interval<A>>, StoreError> {
         let mut found = Ok(Vec::new());
-        let mut collect = |address: Ipv4Addr, interval: Result<Interval, String>| match interval {
+        let mut collect = |address: A, interval: Result<Interval<A>, String>| match interval {
             Ok(interval) => {
                 if let Ok(found) = &mut found {
                     found.push(interval);
@@ -65,24 +74,24 @@ impl Reader {
         };
         self.present(wanted, now, &mut collect)?;
         self.past(wanted, &mut collect)?;
-        let mut found = found?;
+        let mut found = found.map_err(unreadable)?;
         found.sort_by_key(|interval| (interval.address, Reverse(interval.since)));
         Ok(found)
     }
 
-    /// What goes on.
+    /// Calls `each` with the intervals that go on.
     fn present(
         &self,
-        wanted: &Wanted,
+        wanted: &Wanted<A>,
         now: Utc,
-        each: &mut dyn FnMut(Ipv4Addr, Result<Interval, String>),
-    ) -> rusqlite::Result<()> {
-        let [bound, forgotten, revoked] = HELD.map(state_number);
+        each: &mut dyn FnMut(A, Result<Interval<A>, String>),
+    ) -> Result<(), StoreError> {
+        let [bound, deleted, revoked] = HELD.map(state_number);
         let parameters = named_params! {
             ":client": wanted.client,
             ":drift": self.drift_ns,
             ":bound": bound,
-            ":forgotten": forgotten,
+            ":deleted": deleted,
             ":revoked": revoked,
         };
         self.select(PRESENT, wanted, parameters, &mut |address, interval| {
@@ -100,15 +109,15 @@ impl Reader {
         })
     }
 
-    /// Calls `each` with what is over, or why it makes no sense.
+    /// Calls `each` with every interval that is over, or with what is wrong with its row.
     ///
     /// # Errors
     /// The store cannot be read.
     pub fn past(
         &self,
-        wanted: &Wanted,
-        each: &mut dyn FnMut(Ipv4Addr, Result<Interval, String>),
-    ) -> rusqlite::Result<()> {
+        wanted: &Wanted<A>,
+        each: &mut dyn FnMut(A, Result<Interval<A>, String>),
+    ) -> Result<(), StoreError> {
         let at = wanted.at.map(|at| at.0);
         let parameters = named_params! { ":client": wanted.client, ":at": at };
         self.select(PAST, wanted, parameters, each)
@@ -117,31 +126,34 @@ impl Reader {
     fn select(
         &self,
         sql: &str,
-        wanted: &Wanted,
+        wanted: &Wanted<A>,
         parameters: &[(&str, &dyn ToSql)],
-        each: &mut dyn FnMut(Ipv4Addr, Result<Interval, String>),
-    ) -> rusqlite::Result<()> {
-        let address = wanted.address.map(u32::from);
+        each: &mut dyn FnMut(A, Result<Interval<A>, String>),
+    ) -> Result<(), StoreError> {
+        let wanted_address = wanted.address.map(A::column);
         let mut parameters = parameters.to_vec();
-        let mut sql = sql.to_owned();
-        if address.is_some() {
-            parameters.push((":address", &address));
+        let mut sql = A::TABLES.fill(sql);
+        if wanted_address.is_some() {
+            parameters.push((":address", &wanted_address));
             sql.push_str(OF_ADDRESS);
         }
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        let mut rows = statement.query(&*parameters)?;
-        while let Some(row) = rows.next()? {
-            let address = row.get::<_, u32>(0)?.into();
-            each(
-                address,
-                interval(address, row).map_err(|error| error.to_string()),
-            );
-        }
-        Ok(())
+        let mut query = || -> rusqlite::Result<()> {
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            let mut rows = statement.query(&*parameters)?;
+            while let Some(row) = rows.next()? {
+                let address = address(row)?;
+                each(
+                    address,
+                    interval(address, row).map_err(|error| error.to_string()),
+                );
+            }
+            Ok(())
+        };
+        query().map_err(unreadable)
     }
 }
 
-fn interval(address: Ipv4Addr, row: &Row<'_>) -> Result<Interval, Error> {
+fn interval<A>(address: A, row: &Row<'_>) -> Result<Interval<A>, StoreFault> {
     Ok(Interval {
         address,
         origin: origin(row, [1, 2, 3, 4, 5])?,

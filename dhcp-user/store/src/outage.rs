@@ -1,29 +1,31 @@
-//! A store that fails: when it is tried again, and what is said of it.
+//! Decides when a store that has failed is tried again, and what is reported.
 //!
-//! A full disk fails every commit, and clients ask all the time. From the first failure on the store is
-//! left alone for a pause, which grows; what comes meanwhile is refused at once. Then it is tried with one
-//! small write, whether anybody asks or not. A full disk may take small commits and not large ones, so that
-//! an outage ends only when nothing has failed for [`CALM`]: one line in the log when it begins, one when it ends.
+//! A full disk fails every commit, and clients keep asking. From the first failure on the store is
+//! paused, for longer each time; what arrives meanwhile is refused at once. Then it is tried with
+//! one small write, whether or not there is anything to commit. A full disk may take small commits
+//! and not large ones, so that an outage ends only when nothing has failed for [`CALM`]. The log
+//! gets one line when an outage begins and one when it ends.
 
 use std::time::{Duration, Instant};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// The longest that a disk is back before it is noticed.
+/// The longest time between the recovery of a disk and the attempt that notices it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How long commits have to succeed until all is well again.
+/// How long commits have to succeed until the outage is over.
 const CALM: Duration = Duration::from_secs(5);
 
-/// What became of an outage that is over.
+/// Describes an outage that is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ended {
+pub(crate) struct Ended {
     /// From the first failure to the first success after the last one.
     pub lasted: Duration,
     pub failures: u64,
     pub refused: u64,
 }
 
+/// Tracks one outage.
 #[derive(Debug)]
-pub(super) struct Outage {
+pub(crate) struct Outage {
     began: Instant,
     pause: Duration,
     phase: Phase,
@@ -40,7 +42,7 @@ enum Phase {
 }
 
 impl Outage {
-    /// The first failure.
+    /// Begins an outage with its first failure.
     pub fn begin(now: Instant) -> Self {
         Self {
             began: now,
@@ -51,32 +53,36 @@ impl Outage {
         }
     }
 
+    /// Notes another failure; the next pause is twice as long.
     pub fn failed(&mut self, now: Instant) {
         self.failures += 1;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         self.phase = Phase::Paused(now + self.pause);
     }
 
+    /// Notes a write that succeeded.
     pub fn succeeded(&mut self, now: Instant) {
         if matches!(self.phase, Phase::Paused(_)) {
             self.phase = Phase::Recovering(now);
         }
     }
 
+    /// Counts tickets that were refused.
     pub fn refused(&mut self, tickets: usize) {
         self.refused += tickets as u64;
     }
 
+    /// Returns whether commits are refused.
     pub fn is_paused(&self) -> bool {
         matches!(self.phase, Phase::Paused(_))
     }
 
-    /// Whether the store is to be tried.
+    /// Returns whether the store is to be tried now.
     pub fn is_due(&self, now: Instant) -> bool {
         matches!(self.phase, Phase::Paused(until) if until <= now)
     }
 
-    /// What to say when it is over.
+    /// Returns what to report, once the outage is over.
     pub fn ended(&self, now: Instant) -> Option<Ended> {
         let Phase::Recovering(since) = self.phase else {
             return None;
@@ -88,7 +94,7 @@ impl Outage {
         })
     }
 
-    /// How long until [`Outage::is_due`] or [`Outage::ended`] has another answer.
+    /// Returns how long it takes until [`Outage::is_due`] or [`Outage::ended`] changes.
     pub fn wait(&self, now: Instant) -> Duration {
         match self.phase {
             Phase::Paused(until) => until.saturating_duration_since(now),
@@ -131,7 +137,7 @@ mod tests {
         outage.refused(1);
         outage.succeeded(at(250));
         assert!(!outage.is_paused());
-        // It took a small commit, and not the next.
+        // It took a small commit, but not the next one.
         outage.failed(at(1000));
         assert!(outage.is_paused());
         assert_eq!(

@@ -1,31 +1,44 @@
-//! A store as others see it: read-only, beside a running server or without one.
+//! Read-only access to a store, beside a running server or without one.
 
-use std::{fs::File, io, net::Ipv4Addr, path::Path};
+use std::{fs::File, io, marker::PhantomData, net::Ipv4Addr, path::Path};
 
+use dhcp_model::StoreError;
 use rusqlite::{Connection, OpenFlags};
 
-use super::{
-    WallRecord,
-    file::{BUSY_TIMEOUT, SCHEMA_VERSION, check_header},
+use crate::{
+    file::{BUSY_TIMEOUT, OpenError, SCHEMA_VERSION, check_header},
     history::drift_of,
-    sqlite::{LOAD, OpenError, record},
-    wall_clock::Utc,
+    interface::WallRecord,
+    schema::{LOAD, StoredAddress, address, record},
+    sqlite::unreadable,
+    utc::Utc,
 };
 
-/// Changes nothing in the file; readers never stand in a server's way.
+/// Reads a store. It changes nothing in the file and never blocks a server.
 #[derive(Debug)]
-pub struct Reader {
-    pub(super) connection: Connection,
+pub struct Reader<A = Ipv4Addr> {
+    pub(crate) connection: Connection,
     /// How far the wall clock is ahead of the store's time.
-    pub(super) drift_ns: i64,
+    pub(crate) drift_ns: i64,
+    addresses: PhantomData<A>,
 }
 
 impl Reader {
-    /// Opens a store that is there.
+    /// Opens a store of IPv4 leases that exists.
     ///
     /// # Errors
-    /// It is no store of ours, or of another version.
+    /// The file is not a store of xdhcpd, or of another version.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Self::open_for_addresses(path)
+    }
+}
+
+impl<A: StoredAddress> Reader<A> {
+    /// Opens a store of leases of any kind of address that exists.
+    ///
+    /// # Errors
+    /// The file is not a store of xdhcpd, or of another version.
+    pub fn open_for_addresses(path: &Path) -> Result<Self, OpenError> {
         let file = File::open(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => OpenError::Missing(path.to_owned()),
             _ => OpenError::Io {
@@ -54,62 +67,69 @@ impl Reader {
         Ok(Self {
             connection,
             drift_ns,
+            addresses: PhantomData,
         })
     }
 
-    /// Calls `each` with every record, or why it makes no sense.
+    /// Calls `each` with every record, or with what is wrong with its row.
     ///
     /// # Errors
     /// The store cannot be read.
     pub fn records(
         &self,
-        mut each: impl FnMut(Ipv4Addr, Result<WallRecord, String>),
-    ) -> rusqlite::Result<()> {
-        let mut statement = self.connection.prepare_cached(LOAD)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let address = row.get::<_, u32>(0)?.into();
-            each(
-                address,
-                record(address, row).map_err(|error| error.to_string()),
-            );
-        }
-        Ok(())
+        mut each: impl FnMut(A, Result<WallRecord<A>, String>),
+    ) -> Result<(), StoreError> {
+        let sql = A::TABLES.fill(LOAD);
+        let mut read = || -> rusqlite::Result<()> {
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let address = address(row)?;
+                each(
+                    address,
+                    record(address, row).map_err(|error| error.to_string()),
+                );
+            }
+            Ok(())
+        };
+        read().map_err(unreadable)
     }
 
-    /// What SQLite finds wrong with the file, at most so many of it.
+    /// Returns what SQLite finds wrong with the file, at most `most` problems.
     ///
     /// # Errors
-    /// It cannot even look.
-    pub fn damage(&self, most: u32) -> rusqlite::Result<Vec<String>> {
+    /// The file cannot be checked.
+    pub fn damage(&self, most: u32) -> Result<Vec<String>, StoreError> {
         let check = format!("PRAGMA quick_check({most})");
-        let mut statement = self.connection.prepare(&check)?;
-        let verdicts = statement.query_map([], |row| row.get(0))?;
-        let verdicts: rusqlite::Result<Vec<String>> = verdicts.collect();
-        Ok(verdicts?
-            .into_iter()
-            .filter(|verdict| verdict != "ok")
-            .collect())
+        let verdicts = || -> rusqlite::Result<Vec<String>> {
+            let mut statement = self.connection.prepare(&check)?;
+            let verdicts = statement.query_map([], |row| row.get(0))?;
+            verdicts.collect()
+        };
+        let mut verdicts = verdicts().map_err(unreadable)?;
+        verdicts.retain(|verdict| verdict != "ok");
+        Ok(verdicts)
     }
 
-    /// Rows of who had which address.
+    /// Returns the number of rows of the history.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn past_len(&self) -> rusqlite::Result<u64> {
-        let count = "SELECT count(*) FROM past";
-        let count: i64 = self.connection.query_row(count, [], |row| row.get(0))?;
-        Ok(count.unsigned_abs())
+    pub fn past_len(&self) -> Result<u64, StoreError> {
+        let count = A::TABLES.fill("SELECT count(*) FROM {past}");
+        let count = self.connection.query_row(&count, [], |row| row.get(0));
+        count.map(i64::unsigned_abs).map_err(unreadable)
     }
 
-    /// A time of a lease as the wall clock has it.
+    /// Returns a time of a lease as the wall clock has it.
     pub fn wall(&self, stored: Utc) -> Utc {
         stored.shifted(self.drift_ns)
     }
 }
 
-/// SQLite would make a WAL and its index beside a store that has none, even to read it, and leave them there. A
-/// store without a WAL is in use by nobody, and is read as it stands.
+/// Opens the file for reading. SQLite would make a WAL and its index beside a store that has none,
+/// even to read it, and leave them there. A store without a WAL is not in use, and is read as it
+/// is.
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let mut wal = path.as_os_str().to_owned();
     wal.push("-wal");

@@ -1,4 +1,4 @@
--- One row for each address that is not free, or that somebody had last.
+-- One row for each address that is not free, or that a client had last.
 -- Times are nanoseconds since 1970 UTC; 9223372036854775807 never comes.
 CREATE TABLE lease (
     address   INTEGER PRIMARY KEY, -- as a number, in host order

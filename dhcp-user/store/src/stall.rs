@@ -1,23 +1,26 @@
-//! A store that does not answer: a disk that hangs fails nothing, it only never comes back.
+//! Detects a store that does not answer: on a disk that hangs, a write does not fail but never
+//! returns.
 //!
-//! The committer's thread waits for it; whoever submits looks at how long it has been waiting.
+//! The committer's thread waits for the write; the thread that submits checks how long it has been
+//! waiting.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
-/// How long one write may take until nothing more is handed over. SQLite waits for another program's lock up to
-/// [`super::file::BUSY_TIMEOUT`]; this is more.
+/// How long one write may take until nothing more is handed over. It is longer than SQLite waits
+/// for another program's lock, which is [`crate::file::BUSY_TIMEOUT`].
 const PATIENCE: Duration = Duration::from_secs(6);
 const IDLE: u64 = 0;
 
+/// Watches one write at a time.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     base: Instant,
-    /// Milliseconds after the base, and one; [`IDLE`] while nothing is written.
+    /// Milliseconds after the base, plus one; [`IDLE`] while nothing is written.
     began: AtomicU64,
-    is_told: AtomicBool,
+    is_reported: AtomicBool,
 }
 
 impl Watch {
@@ -25,30 +28,31 @@ impl Watch {
         Self {
             base,
             began: AtomicU64::new(IDLE),
-            is_told: AtomicBool::new(false),
+            is_reported: AtomicBool::new(false),
         }
     }
 
-    /// A write begins.
+    /// Notes that a write begins.
     pub fn begin(&self, now: Instant) {
         self.began.store(self.millis(now) + 1, Relaxed);
     }
 
-    /// The write is over. Whether it had been said that it takes so long.
+    /// Notes that the write is over. Returns whether it had been reported as stalled.
     pub fn end(&self) -> bool {
         self.began.store(IDLE, Relaxed);
-        self.is_told.swap(false, Relaxed)
+        self.is_reported.swap(false, Relaxed)
     }
 
+    /// Returns whether the write has taken too long.
     pub fn is_stalled(&self, now: Instant) -> bool {
         let began = self.began.load(Relaxed);
         let waited = Duration::from_millis((self.millis(now) + 1).saturating_sub(began));
         began != IDLE && waited >= PATIENCE
     }
 
-    /// Whether it is to be said now that the store is stalled: once for each write.
-    pub fn is_to_be_told(&self) -> bool {
-        !self.is_told.swap(true, Relaxed)
+    /// Returns whether to report the stall now, which is once for each write.
+    pub fn is_to_be_reported(&self) -> bool {
+        !self.is_reported.swap(true, Relaxed)
     }
 
     fn millis(&self, now: Instant) -> u64 {
@@ -71,8 +75,8 @@ mod tests {
         watch.begin(at(1000));
         assert!(!watch.is_stalled(at(1005)));
         assert!(watch.is_stalled(at(1006)));
-        assert!(watch.is_to_be_told());
-        assert!(!watch.is_to_be_told());
+        assert!(watch.is_to_be_reported());
+        assert!(!watch.is_to_be_reported());
         assert!(watch.end());
         assert!(!watch.is_stalled(at(2000)));
         watch.begin(at(2000));

@@ -1,27 +1,28 @@
-//! Plays worlds of the simulation, as many as are asked for: `cargo xtask sim`.
+//! Plays any number of worlds of the simulation: `cargo xtask sim`.
 
 use std::{panic, process::ExitCode, time::Instant};
 
 use clap::Parser;
 use dhcp_testkit::simulation::{Report, Sabotage};
 
-/// The whole server simulated: the real engine and program, and a kernel, clock, network and disk that fail.
+/// Simulates the whole server: the real engine and program, and a kernel, clock, network and disk
+/// that fail.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask sim")]
 struct Options {
     /// How many worlds to play.
     #[arg(long, default_value_t = 1000)]
     seeds: u64,
-    /// The first of them.
+    /// Seed of the first world.
     #[arg(long, default_value_t = 0)]
     first: u64,
-    /// How many events happen in each before it comes to its end.
+    /// How many events happen in each world before it ends.
     #[arg(long, default_value_t = 2000)]
     steps: u64,
-    /// Plays only this one, and prints everything that happens.
+    /// Plays only the world of this seed, and prints everything that happens.
     #[arg(long)]
     seed: Option<u64>,
-    /// Breaks something on purpose, which must be noticed: `fence-at-once`, for one.
+    /// Breaks something on purpose, which must be noticed, such as `fence-at-once`.
     #[arg(long, value_parser = sabotage)]
     sabotage: Option<Sabotage>,
 }
@@ -44,7 +45,7 @@ fn sabotage(label: &str) -> Result<Sabotage, String> {
 }
 
 fn main() -> ExitCode {
-    // A panic is a violation like any other, and shown as one.
+    // A panic is reported as a violation like any other.
     panic::set_hook(Box::new(|_| {}));
     let options = Options::parse();
     match options.seed {

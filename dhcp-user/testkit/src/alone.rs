@@ -1,4 +1,5 @@
-//! An engine alone, for who measures it: its kernel grants nothing, and it leases what one subnet has.
+//! An engine alone, for measurements: its kernel grants nothing, and it leases the addresses of one
+//! subnet.
 
 use std::{net::Ipv4Addr, path::Path, sync::Arc};
 

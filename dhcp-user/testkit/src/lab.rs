@@ -1,7 +1,7 @@
-//! A network of its own for each test, which the kernel takes away however the test ends.
+//! Gives each test its own network, which the kernel removes however the test ends.
 //!
 //! The test runs on a thread in network and mount namespaces that no name and no file keeps alive:
-//! with the thread they go, and with them interfaces, BPF file system, pins and programs.
+//! they end with the thread, and with them interfaces, BPF file system, pins and programs.
 
 use std::{
     fs::{self, File},
@@ -23,14 +23,14 @@ use nix::{
     },
 };
 
-/// The longest that any one thing may take.
+/// The longest time that any one step may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub struct Lab {
     bpffs: PathBuf,
 }
 
-/// Runs `test` in a lab, or says why not.
+/// Runs `test` in a lab, or prints why it is skipped.
 pub fn run(test: impl FnOnce(&Lab) + Send) {
     if !nix::unistd::geteuid().is_root() {
         println!("skipped: needs root, for network namespaces and BPF");
@@ -55,7 +55,7 @@ fn enter(bpffs: &Path) {
     unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).unwrap();
     let none = None::<&str>;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
-    // The one that is there shows the interfaces of the namespace it was mounted in.
+    // The sysfs mounted before shows the interfaces of the namespace in which it was mounted.
     mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::empty(), none).unwrap();
     mount(Some("bpf"), bpffs, Some("bpf"), MsFlags::empty(), none).unwrap();
     // No router solicitations among the frames that are counted.
@@ -68,7 +68,7 @@ impl Lab {
         self.bpffs.join("xdhcpd")
     }
 
-    /// Two interfaces with a cable between them, both up.
+    /// Makes a pair of connected interfaces, both up.
     pub fn veth(&self, server: &str, client: &str) {
         ip(&format!("link add {server} type veth peer name {client}"));
         ip(&format!("link set dev {server} up"));
@@ -76,7 +76,7 @@ impl Lab {
     }
 }
 
-/// Runs `ip` and returns what it says.
+/// Runs `ip` and returns its output.
 pub fn ip(arguments: &str) -> String {
     let output = Command::new("ip")
         .args(arguments.split(' '))
@@ -86,7 +86,7 @@ pub fn ip(arguments: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Asks again until the answer is yes.
+/// Polls until the condition holds.
 pub fn wait_until(what: &str, mut probe: impl FnMut() -> bool) {
     let start = Instant::now();
     while !probe() {
@@ -95,13 +95,14 @@ pub fn wait_until(what: &str, mut probe: impl FnMut() -> bool) {
     }
 }
 
-/// The end of a cable: frames in, frames out.
+/// One end of a cable, which sends and receives frames.
 pub struct Cable(File);
 
 impl Cable {
     pub fn open(ifindex: u32) -> Self {
         let protocol = (libc::ETH_P_ALL as u16).to_be();
-        // SAFETY: socket(2) takes no address, and what it returns is ours alone.
+        // SAFETY: socket(2) takes no address, and the descriptor that it returns has no other
+        // owner.
         let socket = unsafe {
             let fd = libc::socket(
                 libc::AF_PACKET,
@@ -138,7 +139,7 @@ impl Cable {
         assert_eq!(self.0.write(frame).unwrap(), frame.len());
     }
 
-    /// The next frame that comes from the other end, and not from this one.
+    /// Returns the next frame from the other end, and none that this end has sent.
     pub fn receive(&mut self) -> Vec<u8> {
         let mut frame = vec![0; 4096];
         let len = self.0.read(&mut frame).expect("a frame within ten seconds");

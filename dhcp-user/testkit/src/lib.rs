@@ -1,8 +1,9 @@
-//! What the tests of several crates share.
+//! Test support that several crates share.
 //!
-//! [`world`] is the engine with a kernel, a store and clients made of plain data; [`agreement`] the engine and
-//! the fast path side by side over the same state; [`simulation`] the whole server, with a clock, a network and
-//! a disk that are simulated. [`lab`] gives a test network namespaces of its own.
+//! [`world`] is the engine with a kernel, a store and clients made of plain data; [`agreement`] the
+//! engine and the fast path side by side over the same state; [`simulation`] the whole server with
+//! a simulated clock, network and disk. [`lab`] gives a test its own network namespaces;
+//! [`version_before`] is what the version before has written.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(missing_debug_implementations, reason = "nothing of it is ever shown")]
 
@@ -14,4 +15,5 @@ pub mod restore;
 pub mod sequence;
 pub mod simulation;
 pub mod stores;
+pub mod version_before;
 pub mod world;

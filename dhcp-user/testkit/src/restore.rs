@@ -1,4 +1,4 @@
-//! A start as the server has it.
+//! Starts an engine as the server does.
 
 use std::{collections::HashSet, net::Ipv4Addr};
 
@@ -6,7 +6,7 @@ use dhcp_common::abi::{Binding, ClientKey};
 use dhcp_engine::{Effect, Engine, Grants, Restoration};
 use dhcp_model::{Nanos, Record};
 
-/// Once everything that is published is recorded: see [`unrecorded`].
+/// Starts once everything that is published is recorded; see [`unrecorded`].
 pub fn restore(
     engine: &mut Engine,
     records: impl IntoIterator<Item = Record>,
@@ -30,7 +30,7 @@ pub fn restore(
     effects
 }
 
-/// What is published and that no record knows.
+/// Returns what is published and has no record.
 #[allow(dead_code, reason = "where no store is lost nothing is")]
 pub fn unrecorded(
     records: &[Record],

@@ -1,5 +1,5 @@
-//! Sequences of everything that can happen, with commits, fences and the kernel's grants in any order
-//! between, and what must hold after each step.
+//! Random sequences of events, with commits, fences and the kernel's grants in any order between
+//! them, and the invariants that are checked after each step.
 
 use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
 
@@ -10,14 +10,14 @@ use proptest::{collection::vec, prelude::*, sample::select};
 
 use crate::world::*;
 
-/// What happens, and to whom.
+/// A sequence of steps and its configuration.
 #[derive(Clone, Debug)]
 pub struct Sequence {
-    /// Whether clients without a record are told NAK.
+    /// Whether clients without a record get a NAK.
     pub authoritative: bool,
     /// Whether new addresses are probed.
     pub is_probing: bool,
-    /// Bindings that the kernel's map holds; with fewer than there are leases some are served without.
+    /// Bindings that the kernel's map holds; if there are more leases, some are served without one.
     pub max_slots: u32,
     pub steps: Vec<Step>,
 }
@@ -32,14 +32,14 @@ pub enum Step {
     Rebinding(u8, u8),
     Release(u8, u8),
     Decline(u8, u8),
-    /// A message of any type but REQUEST, with any octets for options.
+    /// A message of any type except REQUEST, with any octets as options.
     Odd(u8, u8, Vec<u8>),
     Delete(u8),
     Revoke(u8),
-    /// In the kernel.
+    /// A renewal that the kernel answers.
     Renew(u8),
     HorizonLow(u8),
-    /// A host that has the address, if that is being probed.
+    /// The answer of a host that has the address, if it is being probed.
     HostAnswers(u8),
     Commit,
     CommitFails,
@@ -65,7 +65,7 @@ const ODD_TYPES: &[u8] = &[
     255,
 ];
 
-/// Anything, what brings clients on more often.
+/// Generates any step; those that advance clients are more frequent.
 pub fn step() -> impl Strategy<Value = Step> {
     let client = 1..=CLIENTS;
     let pair = || (1..=CLIENTS, 10u8..=13);
@@ -95,7 +95,7 @@ pub fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What clients have been promised: until when an address is theirs.
+/// Records what clients have been promised: until when an address is theirs.
 #[derive(Default)]
 struct Promises {
     until: BTreeMap<(u8, Ipv4Addr), Nanos>,
@@ -104,7 +104,7 @@ struct Promises {
 }
 
 impl Promises {
-    /// An ACK has left, from either path.
+    /// Records an ACK of either path.
     fn promise(&mut self, world: &World, client: u8, address: Ipv4Addr, until: Nanos) {
         let record = world.store.get(&address).expect("durable before promised");
         assert_eq!(record.client, key(client), "durable before promised");
@@ -125,7 +125,7 @@ impl Promises {
     }
 }
 
-/// Plays a sequence, with all that must hold checked after each step.
+/// Plays a sequence and checks the invariants after each step.
 pub fn run(sequence: &Sequence) -> World {
     let mut subnet = subnet();
     subnet.authoritative = sequence.authoritative;
@@ -146,7 +146,7 @@ pub fn run(sequence: &Sequence) -> World {
                 continue;
             }
             let client = reply.payload[33];
-            // That of an INFORM promises nothing.
+            // The ACK of an INFORM promises nothing.
             if let Some(lease) = reply.option(option::LEASE_TIME) {
                 assert_eq!(lease, LEASE_SECS.to_be_bytes());
                 let until = promises.requested[&(client, reply.yiaddr())].plus_lease(LEASE_SECS);
@@ -169,7 +169,7 @@ fn take(world: &mut World, promises: &mut Promises, step: &Step, id: u64) {
     }
     match *step {
         Step::Discover(client) => {
-            // A revoked client that starts again uses its address no longer.
+            // A revoked client that starts again no longer uses its address.
             let is_revoked = |of: &Ipv4Addr| world.state(*of) == Some(LeaseState::Revoked);
             promises
                 .until
@@ -258,8 +258,8 @@ fn taken_elsewhere(world: &mut World, last: u8) {
     world.store.insert(address, record);
 }
 
-/// What holds after every step. After a crash an address that was on its way to the pool may be its
-/// client's again, beside the one that the client has come to.
+/// Checks the invariants of every step. After a crash, an address that was about to return to the
+/// pool may be its client's again, beside the one that the client has got meanwhile.
 fn check(world: &World, has_crashed: bool) {
     let mut clients = BTreeMap::new();
     for lease in world.leases.iter() {
@@ -311,7 +311,7 @@ fn check(world: &World, has_crashed: bool) {
     }
 }
 
-/// Everything ends, and every address can be had again.
+/// Ends everything and checks that every address can be leased again.
 pub fn check_nothing_is_lost(mut world: World) {
     world.settle();
     world.pass(secs(DECLINE_SECS + 10 * u64::from(LEASE_SECS)));

@@ -1,4 +1,4 @@
-//! Stores on real files with a few records in them, and clocks that are told the time.
+//! Stores in real files with a few records, and clocks that tests set.
 
 use std::{
     fs,
@@ -8,18 +8,21 @@ use std::{
 };
 
 use dhcp_common::abi::ClientKey;
-use dhcp_model::{Applied, ClientOrigin, Hardware, Nanos, Record, RecordState};
+use dhcp_model::{Address, Applied, ClientOrigin, Hardware, Nanos, Record, RecordState};
 use dhcp_store::{Store, WallChange, WallRecord, sqlite::SqliteStore, wall_clock::Utc};
 
+/// Returns the key of a client by its hardware address.
 pub fn client(number: u8) -> ClientKey {
     ClientKey::hardware(7, 1, &[2, 0, 0, 0, 0, number]).unwrap()
 }
 
+/// Returns an IPv4 address of the test network.
 pub fn address(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 0, 0, number)
 }
 
-pub fn record(address: Ipv4Addr, client: ClientKey, state: RecordState) -> WallRecord {
+/// Returns a record of any kind of address that is held for ever.
+pub fn record<A>(address: A, client: ClientKey, state: RecordState) -> WallRecord<A> {
     let mut chaddr = [0; 16];
     chaddr[..6].copy_from_slice(&client.id().0[..6]);
     WallRecord {
@@ -45,18 +48,20 @@ pub fn record(address: Ipv4Addr, client: ClientKey, state: RecordState) -> WallR
     }
 }
 
+/// Returns the change that writes a [`record`].
 pub fn put(number: u8, client: ClientKey, state: RecordState) -> WallChange {
     WallChange::Put(Box::new(record(address(number), client, state)))
 }
 
-pub fn all(store: &mut dyn Store) -> Vec<WallRecord> {
+/// Returns all records of a store, by address.
+pub fn all<A: Address>(store: &mut (impl Store<A> + ?Sized)) -> Vec<WallRecord<A>> {
     let mut records = Vec::new();
     store.load(&mut |record| records.push(record)).unwrap();
     records.sort_by_key(|record| record.record.address);
     records
 }
 
-/// A new store in a directory that is removed with it.
+/// Makes a store in a directory that is removed when it is dropped.
 pub fn store() -> (tempfile::TempDir, SqliteStore) {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&directory.path().join("leases.db")).unwrap();
@@ -64,22 +69,24 @@ pub fn store() -> (tempfile::TempDir, SqliteStore) {
 }
 
 pub const SEC: i64 = 1_000_000_000;
-/// When the tests' clock stands; their leases begin [`BEGUN`].
+/// The time of the tests' clock, in seconds; their leases begin at [`BEGUN`].
 pub const NOW: i64 = 1_800_000_000;
 pub const BEGUN: i64 = NOW - 7200;
 const DAY: u64 = 86_400;
 
+/// The tests' clock.
 pub fn at_now() -> Utc {
     Utc(NOW * SEC)
 }
 
+/// Makes a store whose history is kept for so many days of the tests' clock.
 pub fn history_store(keep_days: u64) -> (tempfile::TempDir, SqliteStore) {
     let (directory, store) = store();
     let store = store.keeping_history(Duration::from_secs(keep_days * DAY));
     (directory, store.with_clock(at_now))
 }
 
-/// A record of 10.0.0.5.
+/// Returns a record of 10.0.0.5.
 pub fn lease(who: ClientKey, state: RecordState, expires: i64) -> WallRecord {
     WallRecord {
         since: Utc(BEGUN * SEC),
@@ -89,18 +96,20 @@ pub fn lease(who: ClientKey, state: RecordState, expires: i64) -> WallRecord {
     }
 }
 
+/// Commits a record that must be applied.
 pub fn commit(store: &mut SqliteStore, record: WallRecord) {
     let applied = store.commit(&[WallChange::Put(Box::new(record))]).unwrap();
     assert_eq!(applied, [Applied::Done]);
 }
 
+/// Ends the lease of 10.0.0.5.
 pub fn end(store: &mut SqliteStore, who: ClientKey, until: i64) {
     let mut former = lease(who, RecordState::Former, until);
     former.horizon = former.expires;
     commit(store, former);
 }
 
-/// The name and octets of everything in a directory.
+/// Returns the name and octets of every file in a directory.
 pub fn contents(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files: Vec<_> = fs::read_dir(directory)
         .unwrap()

@@ -1,5 +1,6 @@
-//! What a frame takes of memory on its way through the controller, from the octets that came to those that leave: nothing
-//! where its client is known. A new client takes what is kept of it, and what goes to the store.
+//! Counts the allocations for a frame on its way through the controller, from the octets received
+//! to those sent: none if its client is known. A new client takes what is kept of it, and what goes
+//! to the store.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -20,10 +21,10 @@ thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// The system's, counting what each thread asks of it.
+/// The system's allocator, which counts what each thread requests.
 struct Counting;
 
-// SAFETY: all is handed on to the system's allocator as it came; counting allocates nothing.
+// SAFETY: everything is passed unchanged to the system's allocator; counting allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
@@ -32,13 +33,13 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise; it came from there.
+        // SAFETY: the caller's promise; the pointer came from there.
         unsafe { System.dealloc(memory, layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, len: usize) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promise; it came from there.
+        // SAFETY: the caller's promise; the pointer came from there.
         unsafe { System.realloc(memory, layout, len) }
     }
 }
@@ -67,8 +68,8 @@ impl Controller {
         }
     }
 
-    /// Takes a frame in, and writes that of the reply. How often memory was allocated meanwhile, the type of the reply, and
-    /// its `yiaddr`.
+    /// Receives a frame and writes the frame of the reply. Returns the number of allocations
+    /// meanwhile, the type of the reply, and its `yiaddr`.
     fn receive(&mut self, octets: &[u8]) -> (u64, u8, Ipv4Addr) {
         self.now.0 += 1_000_000;
         let before = ALLOCATIONS.get();
@@ -93,7 +94,7 @@ impl Controller {
                     Effect::Send { egress, payload } => {
                         frame::build(&egress, [2; 6], &payload, frame).unwrap();
                         let yiaddr: [u8; 4] = payload[16..20].try_into().unwrap();
-                        // It is the first option.
+                        // The message type is the first option.
                         reply = (payload[242], yiaddr.into());
                         engine.recycle(payload);
                     }
@@ -111,7 +112,7 @@ impl Controller {
     }
 }
 
-/// Of a client behind a relay agent with option 82.
+/// Returns a request of a client behind a relay agent, with option 82.
 fn relayed(client: u32, message_type: u8, address: Option<Ipv4Addr>) -> Vec<u8> {
     let mut request = RequestFrame::new(fleet::mac(client), message_type);
     if let Some(address) = address {
@@ -159,7 +160,7 @@ fn a_frame_of_a_known_client_takes_no_memory() {
     }
     let each = of_known as f64 / f64::from(2 * CLIENTS);
     println!("{each:.3} for a frame of a known client");
-    // Deadlines are kept in a tree, which takes a node now and then.
+    // Deadlines are kept in a tree, which allocates a node now and then.
     assert!(
         each < 0.25,
         "{each:.3} allocations for each frame of a known client"

@@ -1,16 +1,16 @@
-//! The seeded simulation as ordinary tests: thousands of worlds, and the proof that it notices what is
-//! wrong. `cargo xtask sim` plays any number.
+//! Runs the seeded simulation as ordinary tests: thousands of worlds, and the proof that it notices
+//! defects. `cargo xtask sim` plays any number.
 
 use std::{num::NonZero, thread};
 
 use dhcp_testkit::simulation::{Report, Sabotage, run, story};
 
 const SEEDS: u64 = 4000;
-/// Events in each world before it comes to its end.
+/// Events in each world before it ends.
 const STEPS: u64 = 1000;
-/// In so many worlds whatever is broken on purpose must have been noticed.
+/// Within so many worlds every sabotage must have been noticed.
 const NOTICED_WITHIN: u64 = 1000;
-/// What has to happen in all these worlds, or else they show nothing about it.
+/// Events that must occur in these worlds; otherwise they prove nothing about them.
 const EXPECTED: [&str; 32] = [
     "acknowledged by the controller",
     "acknowledged by the kernel",
@@ -46,7 +46,7 @@ const EXPECTED: [&str; 32] = [
     "withdrawing failed",
 ];
 
-/// Plays some worlds; the first one that goes wrong is told.
+/// Plays some worlds and reports the first one that fails.
 fn play(seeds: impl Iterator<Item = u64>) -> Report {
     let mut all = Report::default();
     for seed in seeds {

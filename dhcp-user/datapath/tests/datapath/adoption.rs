@@ -1,4 +1,4 @@
-//! What one controller leaves, and what the next one makes of it.
+//! What one controller leaves, and what the next one adopts.
 
 use std::{fs, os::unix::fs::DirBuilderExt, path::Path};
 
@@ -74,10 +74,10 @@ fn every_key_is_drawn_anew_with_the_maps() {
     });
 }
 
-/// Name, new options, and what becomes of the maps meanwhile.
+/// Name, new options, and what happens to the maps meanwhile.
 type Misfit = (&'static str, Options, fn(&Path));
 
-/// How each kind of maps that do not fit comes about.
+/// The ways in which maps may not fit.
 fn misfits(lab: &Lab) -> [Misfit; 3] {
     let more = Options {
         max_leases: 2048,
@@ -153,14 +153,14 @@ fn what_is_not_ours_is_refused_and_left_alone() {
         };
         type Make<'a> = &'a dyn Fn(&Path);
         let cases: [(&str, Make, &str); 5] = [
-            ("other", &foreign_program, "a name that is none of ours"),
-            ("other", &directory, "a name that is none of ours"),
+            ("other", &foreign_program, "a name that xdhcpd does not use"),
+            ("other", &directory, "a name that xdhcpd does not use"),
             ("link-7-native", &foreign_program, "a pinned program"),
             ("maps-7", &foreign_program, "not a directory"),
             (
                 "maps-1/other",
                 &foreign_program,
-                "a name that is none of ours",
+                "a name that xdhcpd does not use",
             ),
         ];
         for (name, make, found) in cases {
@@ -222,7 +222,7 @@ fn without_capabilities_nothing_is_touched_and_the_missing_are_named() {
     });
 }
 
-/// Takes all capabilities from this thread, for good.
+/// Drops all capabilities of this thread, permanently.
 fn drop_capabilities() {
     // _LINUX_CAPABILITY_VERSION_3 of capget(2), for this thread.
     let header = [0x2008_0522u32, 0];

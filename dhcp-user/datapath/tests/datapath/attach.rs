@@ -1,4 +1,4 @@
-//! Interfaces: what the host knows of them, and how the program gets onto and off them.
+//! Interfaces: what the host reports about them, and how the program is attached and detached.
 
 use std::net::Ipv4Addr;
 

@@ -45,7 +45,7 @@ fn the_fence_gives_back_every_entry_once_and_is_bounded() {
 /// Instructions of `bpf_insn`: code, registers (source in the high half), offset, immediate.
 type Instruction = (u8, u8, i16, i32);
 
-/// A program that says in a map's value that it has begun, spends its time, and says that it ends.
+/// A program that writes to a map's value that it has begun, waits, and writes that it ends.
 fn busy_program(map_fd: i32) -> [Instruction; 8] {
     [
         // r6 = the map's value (BPF_PSEUDO_MAP_VALUE), in two halves.
@@ -53,12 +53,12 @@ fn busy_program(map_fd: i32) -> [Instruction; 8] {
         (0, 0, 0, 0),
         // [r6] = 1
         (0x7a, 0x06, 0, 1),
-        // Goes around until may_goto's patience is at an end, a quarter of a second or 2^23 rounds.
+        // Loops until may_goto ends it, after a quarter of a second or 2^23 rounds.
         (0xe5, 0, 1, 0),
         (0x05, 0, -2, 0),
         // [r6 + 8] = 1
         (0x7a, 0x06, 8, 1),
-        // r0 = XDP_PASS, and out.
+        // r0 = XDP_PASS; exit.
         (0xb7, 0, 0, 2),
         (0x95, 0, 0, 0),
     ]
@@ -117,7 +117,8 @@ fn load(program: &[Instruction]) -> io::Result<OwnedFd> {
         instructions: octets.as_ptr() as u64,
         license: c"GPL".as_ptr() as u64,
     };
-    // SAFETY: BPF_PROG_LOAD reads instructions and license, and returns a descriptor that is ours.
+    // SAFETY: BPF_PROG_LOAD reads instructions and license, and returns a descriptor without
+    // another owner.
     unsafe { Ok(OwnedFd::from_raw_fd(bpf(5, &mut attr)?)) }
 }
 
@@ -156,7 +157,7 @@ fn the_fence_outlasts_a_program_that_is_running() {
                 return;
             }
         };
-        // Another process may take the CPU between seeing the program run and waiting for it.
+        // Another process may get the CPU between seeing the program run and waiting for it.
         for _ in 0..20 {
             marks.set(0, [0, 0], 0).unwrap();
             let seen_running = thread::scope(|scope| {

@@ -28,7 +28,7 @@ fn buckets(lab: &Lab) -> Array<MapData, Bucket> {
     Map::Array(data).try_into().unwrap()
 }
 
-/// What the program finds for a client, and how many buckets it has looked into.
+/// Returns what the program finds for a client, and how many buckets it has read.
 fn find(
     table: &Array<MapData, Bucket>,
     digest: ClientDigest,
@@ -116,8 +116,9 @@ fn a_binding_stands_only_where_its_client_is_looked_for_and_nobody_elses_does() 
     });
 }
 
-/// With as many as the map is made for, come and gone in any order, the program finds each, nobody that is
-/// not there, and does not look on where it need not. A controller that takes over goes on from there.
+/// With as many entries as the map is made for, added and removed in any order, the program finds
+/// each one, finds no client without one, and reads no bucket needlessly. A controller that takes
+/// over continues from there.
 #[test]
 fn the_program_finds_who_is_there_whatever_has_come_and_gone() {
     const LEASES: u32 = 600;

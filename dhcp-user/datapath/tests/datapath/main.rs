@@ -19,6 +19,7 @@ mod attach;
 mod fence;
 mod leases;
 mod maps;
+mod version_before;
 mod wire;
 
 use dhcp_testkit::lab::{self, Lab};
@@ -57,7 +58,7 @@ fn binding(client: u32, slot: u32) -> Binding {
     }
 }
 
-/// What some clients have, each in a place of its own.
+/// Returns the entries of some clients, each in its own slot.
 fn entries(
     max_leases: u32,
     fingerprint_key: [u64; KEY_WORDS],
@@ -80,21 +81,21 @@ fn publish(leases: &mut Leases, entries: &[(ClientKey, Binding)]) {
     });
 }
 
-/// Every published entry.
+/// Returns every published entry.
 fn published(leases: &Leases) -> Vec<(ClientKey, Binding)> {
     let mut published = Vec::new();
     leases.for_each(|binding| published.push((leases.client(binding.slot), binding)));
     published
 }
 
-/// An error with all its causes, as an operator sees it.
+/// Formats an error with all its causes, as an operator sees it.
 fn chain(error: &dyn Error) -> String {
     let causes = std::iter::successors(Some(error), |error| (*error).source());
     let texts: Vec<_> = causes.map(ToString::to_string).collect();
     texts.join(": ")
 }
 
-/// Link and program at a pin, by the kernel's numbers.
+/// Returns the kernel's numbers of the link at a pin and of its program.
 fn link_ids(pin: &Path) -> (u32, u32) {
     let link = FdLink::from(PinnedLink::from_pin(pin).unwrap());
     let info = link.info().unwrap();

@@ -90,7 +90,7 @@ fn template_key(n: u64) -> TemplateKey {
     TemplateKey::new([n, 2], 3, 5)
 }
 
-/// All templates that the program can find.
+/// Returns all templates that the program can find.
 fn published_templates(lab: &Lab) -> Vec<(TemplateKey, Template)> {
     let pinned = |name| MapData::from_pin(lab.pin_dir().join("maps-1").join(name)).unwrap();
     let index: Array<_, TemplateCell> = Map::Array(pinned(map::TEMPLATE_INDEX)).try_into().unwrap();

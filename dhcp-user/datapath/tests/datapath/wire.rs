@@ -23,7 +23,7 @@ use crate::{
 const SERVER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 const CLIENT_MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
 
-/// A DISCOVER, broadcast.
+/// Returns a broadcast DISCOVER.
 fn discover(xid: u32) -> Vec<u8> {
     let mut message = vec![0; wire::BOOTP_MIN_LEN];
     message[..4].copy_from_slice(&[wire::BOOTREQUEST, wire::HTYPE_ETHERNET, 6, 0]);
@@ -81,7 +81,7 @@ fn wire_up(lab: &Lab) -> Wire {
 }
 
 impl Wire {
-    /// Frames that the program has handed to the socket.
+    /// Returns the number of frames that the program has passed to the socket.
     fn handed_on(&self) -> u64 {
         let outcomes = self.datapath.maps.outcomes().read().unwrap();
         outcomes

@@ -1,4 +1,4 @@
-//! Checks that both paths must get right, shown to the loaded program and to the controller.
+//! Checks that both paths must pass, run with the loaded program and with the controller.
 
 use std::net::Ipv4Addr;
 
@@ -32,7 +32,7 @@ const MS_ROUTES: u8 = 249;
 const CAPTIVE_PORTAL: u8 = 114;
 const VENDOR_OPTIONS: u8 = 43;
 
-/// A controller without clients yet, and the program.
+/// A controller that has no clients yet, and the program.
 struct Both {
     sides: Sides,
     program: Program,
@@ -46,7 +46,7 @@ impl Both {
         }
     }
 
-    /// With a change to the subnet of the direct link.
+    /// Starts with a change to the subnet of the direct link.
     fn with_subnet(change: impl FnOnce(&mut Subnet)) -> Self {
         let mut config = networks::config();
         change(&mut config.networks[0].subnets[0]);
@@ -58,8 +58,8 @@ impl Both {
         actor
     }
 
-    /// The one answer to a request: of the controller, as if the fast path were off, and of the kernel if it
-    /// answers.
+    /// Returns the only answer to a request: of the controller, as if the fast path were off, and
+    /// of the kernel if it answers.
     fn ask(&mut self, request: &RequestFrame, expected: Outcome) -> Vec<u8> {
         self.sides.sleep_to(boottime());
         let octets = request.frame();
@@ -86,7 +86,7 @@ impl Both {
     }
 }
 
-/// All values of a code in a reply.
+/// Returns all values of a code in a reply.
 fn values(actor: &Actor, reply: &[u8], code: u8) -> Vec<Vec<u8>> {
     let options = options_of(actor, reply).into_iter();
     options
@@ -309,13 +309,13 @@ fn c111_c112_who_lists_it_hears_from_the_kernel_that_ipv6_will_do_and_gets_no_ad
     assert_eq!(waits(&ack), [[0; 4]]);
     let ack = both.ask(&cast::rebooting(&client), Outcome::AckedRebooting);
     assert!(waits(&ack).is_empty(), "not to who does not list it");
-    // No OFFER of the like is the kernel's: to who has no lease it would be one of no address.
+    // The kernel sends no such OFFER: to a client without a lease it would be one of no address.
     let offer = both.ask(
         &listing(cast::discover(&client), &list),
         Outcome::NoTemplate,
     );
     assert_eq!(yiaddr(&client, &offer), client.address);
-    // Elsewhere nobody hears of it.
+    // On other links option 108 is not sent.
     let direct = both.lease(stranger(2));
     let request = listing(cast::rebooting(&direct), &list);
     let ack = both.ask(&request, Outcome::AckedRebooting);
@@ -332,7 +332,7 @@ fn c092_c093_c094_who_lists_all_options_gets_what_fits_in_its_order() {
             .collect();
     });
     let client = both.lease(stranger(1));
-    // From the last to the first, so that it is the client's order and not the file's.
+    // From the last to the first, so that the order is the client's and not the file's.
     let list: Vec<u8> = (1..=255).rev().collect();
     let ack = both.ask(
         &listing(cast::rebooting(&client), &list),

@@ -24,10 +24,10 @@ use crate::{
 
 const CLIENTS: u32 = 10_000;
 const LEASE_SECS: u32 = 3600;
-/// Of the requests of those that have had a lease.
+/// Share of the requests of clients that have had a lease.
 const LEAST_SHARE: f64 = 0.999;
 
-/// What a client sends, in the order in which it comes to.
+/// The requests of a client, in the order in which it sends them.
 const KINDS: [&str; 5] = [
     "DISCOVER",
     "SELECTING",
@@ -36,11 +36,11 @@ const KINDS: [&str; 5] = [
     "REBINDING",
 ];
 
-/// Octets of an answer's longest option: less than makes options 57 and 82 decide what fits.
+/// Octets of an answer's longest option: fewer than let options 57 and 82 decide what fits.
 const LONGEST: usize = 60;
 
-/// The networks with room for all, nobody refused, and no address withheld from who could do without: to them every
-/// OFFER is the controller's.
+/// The networks with room for all clients, none refused, and no address withheld from clients that
+/// can do without IPv4, whose every OFFER is the controller's.
 fn config() -> Config {
     let mut config = networks::config();
     config.server.max_leases = 2 * CLIENTS;
@@ -71,12 +71,12 @@ fn config() -> Config {
     config
 }
 
-/// Where a client is.
+/// Where a client is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// Behind a relay agent that says which port, and is passed by in renewals.
+    /// Behind a relay agent that reports the port, and that renewals bypass.
     Relayed,
-    /// On a link whose switch says which port.
+    /// On a link whose switch reports the port.
     Switched,
     Direct,
 }
@@ -94,7 +94,7 @@ impl Client {
         Self {
             mac: mac(n),
             shape,
-            // Another round of places for each round of shapes.
+            // Each round of shapes gets another round of attachments.
             place: match n / SHAPES.len() as u32 % 5 {
                 0..=2 => Place::Relayed,
                 3 => Place::Switched,
@@ -142,7 +142,7 @@ impl Client {
         .frame()
     }
 
-    /// Its first lease, from the controller.
+    /// Gives it its first lease, from the controller.
     fn lease(&mut self, sides: &mut Sides) {
         for (kind, expected) in [
             ("DISCOVER", message_type::OFFER),
@@ -158,8 +158,8 @@ impl Client {
     }
 }
 
-/// The program as it goes on: what it does not answer goes to the controller, and what that publishes is
-/// there for the next frame.
+/// Runs the program continuously: what it does not answer goes to the controller, and what that
+/// publishes is there for the next frame.
 struct Kernel {
     program: Program,
     sides: Sides,
@@ -220,7 +220,7 @@ fn c033_c119_of_a_mixed_fleet_the_kernel_answers_all_but_one_in_a_thousand() {
     assert!(share >= LEAST_SHARE, "{:?}", kernel.handed_on);
 }
 
-/// What names its machine in the answer is of no use to any other, and not one template is spent on it.
+/// An answer that names its machine is useless for any other, and no template is spent on it.
 #[test]
 fn c101_firmware_that_names_its_machine_is_the_controllers_to_answer() {
     let mut sides = Sides::new(&config(), boottime());

@@ -1,4 +1,4 @@
-//! Generated requests, thrown at both paths in the same state.
+//! Generated requests, processed by both paths in the same state.
 
 use std::{cell::RefCell, collections::BTreeMap};
 
@@ -18,7 +18,7 @@ use crate::program;
 
 const CASES: u32 = 2048;
 
-/// How often each outcome came, and of what kind the answered requests were.
+/// Counts outcomes, and the kinds of the requests that were answered.
 #[derive(Default)]
 struct Tally(BTreeMap<&'static str, u32>);
 
@@ -73,7 +73,7 @@ impl Tally {
         }
     }
 
-    /// That the test has not passed for want of answers to compare.
+    /// Checks that there were enough answers to compare.
     #[track_caller]
     fn at_least(&self, minimum: &[(&str, u32)]) {
         let short: Vec<_> = minimum
@@ -96,7 +96,7 @@ fn check(
     Ok(())
 }
 
-/// Well under what there is in each run.
+/// Well below what each run has.
 const LEAST: [(&str, u32); 33] = [
     ("offered", 60),
     ("acked_selecting", 30),

@@ -1,4 +1,5 @@
-//! What nothing may answer, shown to the controller as if another program had handed it on.
+//! Frames that must not be answered, passed to the controller as if another program had passed them
+//! on.
 
 use dhcp_common::outcome::Outcome;
 use dhcp_testkit::agreement::cast::{self, Past, World};
@@ -8,7 +9,7 @@ use dhcp_testkit::fixtures::malformed::malformed;
 fn c005_c006_malformed_requests_get_no_answer_leave_no_state_and_are_counted_once() {
     let now = cast::now();
     let world = World::new(now);
-    // Of a client with a lease, which would otherwise be answered.
+    // From a client with a lease, which would otherwise be answered.
     let bound = world.of(Past::Bound).next().unwrap();
     for case in malformed(bound.mac) {
         let mut sides = world.sides(now);

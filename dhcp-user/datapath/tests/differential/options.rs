@@ -15,7 +15,7 @@ use crate::program;
 
 const ROUTES: u8 = 121;
 
-/// Codes and values of a reply to an actor, in the order sent.
+/// Returns codes and values of a reply to an actor, in the order sent.
 pub fn options_of(actor: &Actor, reply: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut rest = &reply[14 + 4 * actor.tags.len() + 28 + 240..];
     let mut options = Vec::new();
@@ -27,7 +27,7 @@ pub fn options_of(actor: &Actor, reply: &[u8]) -> Vec<(u8, Vec<u8>)> {
     options
 }
 
-/// What an untagged client with a lease sends in each state.
+/// Returns what an untagged client with a lease sends in each state.
 fn requests(bound: &Actor, list: &[u8]) -> [RequestFrame; 4] {
     [
         cast::discover(bound),
@@ -38,7 +38,7 @@ fn requests(bound: &Actor, list: &[u8]) -> [RequestFrame; 4] {
     .map(|request| listing(request, list))
 }
 
-/// A request with another list of parameters.
+/// Returns a request with another parameter list.
 pub fn listing(request: RequestFrame, list: &[u8]) -> RequestFrame {
     request.with(|r| {
         let wanted = r

@@ -1,4 +1,4 @@
-//! What other fast paths got wrong, one test each.
+//! Defects of other fast paths, one test each.
 
 use std::{net::Ipv4Addr, thread, time::Duration};
 
@@ -31,7 +31,7 @@ fn world() -> (World, Program, Nanos) {
     (World::new(now), program(1024), now)
 }
 
-/// Asks the kernel, and the controller if the kernel hands the request on.
+/// Asks the kernel, and the controller if the kernel passes the request on.
 fn ask_both(sides: &mut Sides, program: &mut Program, request: &RequestFrame) -> Vec<Vec<u8>> {
     let octets = request.frame();
     let run = sides.kernel(program, &octets);
@@ -157,7 +157,8 @@ fn c037_c091_a_frame_that_is_handed_on_is_as_it_was() {
     }
     assert!(handed_on >= 70, "{handed_on}");
 
-    // The latest refusal there is: the reply would be too large for the client, found after all else.
+    // The last possible refusal: the reply would be too large for the client, found after all other
+    // checks.
     let world = World::new(cast::now());
     let mut sides = world.sides(boottime());
     let relayed = world.of(Past::Bound).find(|a| a.giaddr.is_some()).unwrap();
@@ -257,7 +258,7 @@ fn c062_c118_what_the_kernel_acknowledged_the_controller_does_not_give_away() {
     assert_eq!(run.outcome, Outcome::AckedRenewing);
     assert_eq!(sides.commits, commits, "the controller has not heard of it");
 
-    // The lease that the controller knows of is over, the one that the client has been promised not.
+    // The lease is over as far as the controller knows, but not what the client has been promised.
     sides.pass(Duration::from_secs(u64::from(LEASE_SECS / 2)));
     assert_eq!(sides.state(client.address), Some(LeaseState::Bound));
     let wish = cast::discover(&other).address_option(option::REQUESTED_ADDRESS, client.address);
@@ -285,7 +286,7 @@ fn c061_a_deleted_lease_leaves_no_entry_that_answers() {
         for ending in [Command::Delete, Command::Revoke] {
             let mut sides = world.sides(now);
             assert_eq!(sides.command(ending(bound.address)), CommandOutcome::Done);
-            // Each name that the client may be known by, by each way that it may come.
+            // Each identity that the client may have, by each way on which it may come.
             let anonymous = Actor {
                 client_id: None,
                 ..bound.clone()
@@ -331,7 +332,7 @@ fn a_frame_that_was_answered_is_not_measured_again() {
     let renewal = cast::renewing(bound).frame();
     let first = sides.kernel(&mut program, &renewal);
     assert_eq!(first.outcome, Outcome::AckedRenewing);
-    // The kernel repeats over what the program has left, and that is no request any more.
+    // The kernel repeats over what the program has left, which is no longer a request.
     let second = sides.kernel(&mut program, &first.frame);
     assert_eq!(second.outcome, Outcome::NotDhcp);
     let name = dhcp_common::abi::PROGRAM;

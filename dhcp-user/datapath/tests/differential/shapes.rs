@@ -1,10 +1,10 @@
-//! What clients of many makes ask for: vendor class, parameter list and what else decides about an answer,
-//! in the order and the words of real ones.
+//! What clients of many makes ask for: vendor class, parameter list and what else decides about an
+//! answer, in the order and the words of real clients.
 
 use dhcp_common::wire::option;
 use dhcp_testkit::fixtures::request::RequestFrame;
 
-/// How a client names itself.
+/// How a client identifies itself.
 #[derive(Clone, Copy, Debug)]
 pub enum Name {
     /// No option 61.
@@ -13,7 +13,7 @@ pub enum Name {
     Mac,
     /// IAID and DUID-LL (RFC 4361 §6.1).
     Duid,
-    /// Octets of type zero, text for the most part (RFC 2132 §9.14).
+    /// Octets of type zero, mostly text (RFC 2132 §9.14).
     Text,
 }
 
@@ -378,7 +378,7 @@ pub const SHAPES: [Shape; 50] = [
     ),
 ];
 
-/// Firmware, which names its machine in option 97 and is answered by the controller each time.
+/// Firmware, which names its machine in option 97, so that the controller answers it each time.
 pub const FIRMWARE: Shape = shape(
     "UEFI",
     Hardware,

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use dhcp_model::{Applied, CommitError, Nanos, Ticket};
+use dhcp_model::{Applied, Nanos, StoreError, Ticket};
 
 use super::{Context, Engine, commands::Waiting};
 use crate::{
@@ -18,7 +18,7 @@ impl Engine {
     pub(super) fn committed(
         &mut self,
         ticket: Ticket,
-        result: Result<Vec<Applied>, CommitError>,
+        result: Result<Vec<Applied>, StoreError>,
         cx: &mut Context<'_>,
     ) {
         let Some(items) = self.journal.finish(ticket) else {
@@ -37,8 +37,8 @@ impl Engine {
                 self.count(Counter::StoreFailed);
                 self.journal.failed(cx.now);
                 let verdict = match error {
-                    CommitError::NotApplied(_) => Verdict::Failed,
-                    CommitError::Unknown(_) => Verdict::Unknown,
+                    StoreError::NotApplied(_) | StoreError::Unreadable(_) => Verdict::Failed,
+                    StoreError::Unknown(_) => Verdict::Unknown,
                 };
                 (Vec::new(), verdict)
             }

@@ -1,6 +1,6 @@
 //! Writing a plan to the store.
 
-use dhcp_model::{Applied, CommitError};
+use dhcp_model::{Applied, StoreError};
 use dhcp_store::{Store, WallChange};
 
 use super::{plan::Plan, report::Report};
@@ -13,7 +13,7 @@ const MAX_CHANGES: usize = 65_536;
 /// # Errors
 /// The store failed. Records of earlier commits of the same run remain; the next run finds them
 /// unchanged.
-pub fn commit(store: &mut dyn Store, plan: Plan) -> Result<Report, CommitError> {
+pub fn commit(store: &mut dyn Store, plan: Plan) -> Result<Report, StoreError> {
     let Plan {
         records,
         mut report,

@@ -11,7 +11,7 @@ use dhcp_config::{Config, Host, Network, Owner, Subnet};
 use dhcp_model::{ClientOrigin, LeaseTimes, Nanos, Record, RecordState, client_key, horizon};
 use dhcp_store::{
     WallRecord,
-    wall_clock::{Sample, Utc, Wall},
+    wall_clock::{Sample, Utc, WallClock},
 };
 
 use super::{
@@ -45,7 +45,7 @@ pub struct Destination<'a> {
     held: HashMap<Ipv4Addr, Held>,
     /// The address of each client that has a lease.
     by_client: HashMap<ClientKey, Ipv4Addr>,
-    wall: &'a Wall,
+    wall: &'a WallClock,
     now: Sample,
 }
 
@@ -69,7 +69,7 @@ impl<'a> Destination<'a> {
         config: &'a Config,
         host: &Host,
         stored: impl IntoIterator<Item = WallRecord>,
-        wall: &'a Wall,
+        wall: &'a WallClock,
         now: Sample,
     ) -> Self {
         let mut destination = Self {

@@ -8,7 +8,7 @@ use dhcp_migrate::{
     import::{Destination, Journal},
     leases,
 };
-use dhcp_store::wall_clock::{Sample, Utc, Wall};
+use dhcp_store::wall_clock::{Sample, Utc, WallClock};
 use proptest::prelude::*;
 
 use super::{NOW, TestStore, fixture, lab, text, text_of};
@@ -239,7 +239,7 @@ proptest! {
             let mut journal = Journal::default();
             let _ = leases::read_one(source, Path::new("x"), text.as_bytes(), &mut |entry| journal.take(entry));
             let sample = Sample { boottime: NOW, utc: Utc(now * 1_000_000_000) };
-            let wall = Wall::for_display(sample);
+            let wall = WallClock::for_display(sample);
             let (config, host) = (lab(), Host::default());
             let destination = Destination::new(&config, &host, Vec::new(), &wall, sample);
             destination.plan(journal);

@@ -13,7 +13,7 @@ use dhcp_migrate::{
     import::{Journal, Reason, Report},
 };
 use dhcp_model::{Record, RecordState};
-use dhcp_store::{Store as _, WallChange, wall_clock::Wall};
+use dhcp_store::{Store as _, WallChange, wall_clock::WallClock};
 use dhcp_testkit::world::*;
 
 use super::{NOW, TestStore, at, file, fixture, lab, lab_subnet, text};
@@ -295,7 +295,7 @@ fn nothing_in_the_store_that_is_anothers_is_overwritten() {
     store.import(&lab(), kea(&[line(100, 1, ""), line(101, 2, "")].concat()));
     let mut revoked = store.record(at(101)).unwrap();
     revoked.state = RecordState::Revoked;
-    let wall = Wall::for_display(store.sample());
+    let wall = WallClock::for_display(store.sample());
     let put = WallChange::Put(Box::new(wall.wall_record(revoked)));
     store.store.commit(&[put]).unwrap();
     let before = store.records();

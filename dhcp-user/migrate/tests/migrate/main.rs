@@ -22,7 +22,7 @@ use dhcp_model::{Nanos, Record};
 use dhcp_store::{
     Store as _,
     sqlite::SqliteStore,
-    wall_clock::{Sample, Utc, Wall},
+    wall_clock::{Sample, Utc, WallClock},
 };
 use dhcp_testkit::world::{NETWORK, config, subnet};
 use proptest::prelude::*;
@@ -93,7 +93,7 @@ impl TestStore {
     }
 
     fn import(&mut self, config: &Config, journal: Journal) -> Report {
-        let wall = Wall::for_display(self.sample());
+        let wall = WallClock::for_display(self.sample());
         let mut stored = Vec::new();
         self.store.load(&mut |record| stored.push(record)).unwrap();
         let destination = Destination::new(config, &Host::default(), stored, &wall, self.sample());
@@ -102,7 +102,7 @@ impl TestStore {
 
     /// Returns all records, with times on the clock of the engine.
     fn records(&mut self) -> Vec<Record> {
-        let wall = Wall::for_display(self.sample());
+        let wall = WallClock::for_display(self.sample());
         let mut records = Vec::new();
         self.store
             .load(&mut |stored| records.push(wall.record(stored)))

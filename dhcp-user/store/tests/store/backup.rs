@@ -1,4 +1,4 @@
-//! Copies of a store, beside a server that commits.
+//! Backups of a store, beside a server that commits.
 
 use std::{
     fs,
@@ -112,7 +112,8 @@ fn a_store_that_is_not_whole_gives_no_backup() {
     assert_eq!(contents(target.path()), []);
 }
 
-/// Each commit has all addresses of one number of clients: what is not of one commit is seen at once.
+/// Each commit has all addresses of the same number of clients, so that a mixture of commits is
+/// seen at once.
 #[test]
 fn a_backup_under_load_is_of_one_moment_and_comes_to_an_end() {
     const ADDRESSES: u32 = 2000;

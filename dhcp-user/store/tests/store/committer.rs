@@ -1,4 +1,4 @@
-//! Group commit, with a store that waits to be let go.
+//! Group commit, with a store whose commits wait for the test.
 
 use std::{
     collections::VecDeque,
@@ -12,11 +12,11 @@ use std::{
 };
 
 use dhcp_model::{Applied, Nanos, RecordState};
-use dhcp_model::{Change, CommitError, Ticket};
+use dhcp_model::{Change, StoreError, Ticket};
 use dhcp_store::{Store, WallChange, WallRecord, sqlite::SqliteStore, wall_clock::Utc};
 use dhcp_store::{
     committer::{Committed, Committer},
-    wall_clock::{Anchor, Sample, Wall},
+    wall_clock::{Anchor, Sample, WallClock},
 };
 use dhcp_testkit::stores::*;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -31,34 +31,31 @@ struct Gated {
 }
 
 impl Store for Gated {
-    fn commit(&mut self, changes: &[WallChange]) -> Result<Vec<Applied>, CommitError> {
+    fn commit(&mut self, changes: &[WallChange]) -> Result<Vec<Applied>, StoreError> {
         self.commits.lock().unwrap().push(changes.len());
         self.started.send(()).unwrap();
-        // After the last verdict, all is well.
+        // After the last verdict every commit succeeds.
         if self.verdicts.recv().unwrap_or(true) {
             return Ok(vec![Applied::Done; changes.len()]);
         }
-        Err(CommitError::NotApplied("no space left".into()))
+        Err(StoreError::NotApplied("no space left".into()))
     }
 
-    fn load(
-        &mut self,
-        _each: &mut dyn FnMut(WallRecord),
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    fn load(&mut self, _each: &mut dyn FnMut(WallRecord)) -> Result<(), StoreError> {
         Ok(())
     }
 
-    fn anchor(&mut self) -> Result<Option<Anchor>, Box<dyn std::error::Error + Send + Sync>> {
+    fn anchor(&mut self) -> Result<Option<Anchor>, StoreError> {
         Ok(None)
     }
 
-    fn set_anchor(&mut self, _anchor: &Anchor, _shift_ns: i64) -> Result<(), CommitError> {
+    fn set_anchor(&mut self, _anchor: &Anchor, _shift_ns: i64) -> Result<(), StoreError> {
         if self.anchors_fail.load(Relaxed) {
-            return Err(CommitError::NotApplied(
+            return Err(StoreError::NotApplied(
                 "no space left for the anchor".into(),
             ));
         }
-        // Most tests do not look.
+        // Most tests do not receive these.
         let _ = self.anchors.send(());
         Ok(())
     }
@@ -74,7 +71,7 @@ struct Bench {
     anchors: Receiver<()>,
 }
 
-/// Results one by one.
+/// Returns results one by one.
 struct Results {
     groups: UnboundedReceiver<Vec<Committed>>,
     group: VecDeque<Committed>,
@@ -118,7 +115,7 @@ fn bench_at(clock: fn() -> Sample) -> Bench {
         anchors_fail: Arc::clone(&anchors_fail),
         anchors: anchor,
     };
-    let wall = Wall::resume(&mut store, "a", NOW).unwrap();
+    let wall = WallClock::resume(&mut store, "a", NOW).unwrap();
     anchors.recv().unwrap();
     let (results, receiver) = unbounded_channel();
     Bench {
@@ -210,8 +207,9 @@ fn c120_a_failing_store_is_left_alone_and_found_well_again_though_nobody_asks() 
     bench.committer.submit(vec![(Ticket(0), changes(1))]);
     let error = "the store did not commit: no space left".to_owned();
     assert_eq!(next(&mut bench.results), (0, Err(error.clone())));
-    // Refused without a look at the store, whose verdict would be waited for.
-    let refused = "the store did not commit: the store has failed just before, and is left alone until it is tried again";
+    // Refused without asking the store, whose verdict the test would wait for.
+    let refused =
+        "the store did not commit: the store has just failed and is paused until the next attempt";
     for ticket in 1..=1000 {
         bench.committer.submit(vec![(Ticket(ticket), changes(1))]);
         assert_eq!(next(&mut bench.results), (ticket, Err(refused.to_owned())));
@@ -255,7 +253,7 @@ fn c120_a_store_that_hangs_is_handed_nothing_more_until_it_answers() {
     let error = "the store did not commit: the store has not answered for seconds";
     assert_eq!(next(&mut bench.results), (queued, Err(error.to_owned())));
     assert!(counters.health().failing_since.is_some());
-    // It answers after all: what it was handed before is committed.
+    // It answers after all: what was handed to it before is committed.
     drop(bench.verdicts);
     for ticket in 0..queued {
         assert_eq!(next(&mut bench.results), (ticket, Ok(1)));
@@ -299,7 +297,7 @@ fn a_full_queue_refuses_at_once_and_loses_nothing_else() {
     let tickets = |range: std::ops::RangeInclusive<u64>| range.map(|n| (Ticket(n), changes(1)));
     bench.committer.submit(tickets(1..=16_000).collect());
     bench.committer.submit(tickets(16_001..=16_385).collect());
-    let error = "the store did not commit: 16384 commits are waiting for the disk already";
+    let error = "the store did not commit: 16384 commits are already waiting for the disk";
     assert_eq!(next(&mut bench.results), (16_385, Err(error.to_owned())));
     assert_eq!(bench.committer.counters().refused.load(Relaxed), 1);
     drop(bench.verdicts);
@@ -337,7 +335,7 @@ fn c109_a_step_is_noted_before_the_commit_that_follows_it() {
         boottime: Nanos(secs as u64 * 1_000_000_000),
         utc: Utc(utc * 1_000_000_000),
     };
-    let wall = Wall::resume(&mut store, "a", now(10, 1_000_000)).unwrap();
+    let wall = WallClock::resume(&mut store, "a", now(10, 1_000_000)).unwrap();
     let (sender, results) = unbounded_channel();
     let mut results = Results::new(results);
     let clock = move || now(20, 1_000_110);
@@ -349,6 +347,6 @@ fn c109_a_step_is_noted_before_the_commit_that_follows_it() {
     drop(committer);
     let mut store = SqliteStore::open(&directory.path().join("leases.db")).unwrap();
     assert_eq!(store.anchor().unwrap().unwrap().drift_ns, 100_000_000_000);
-    // The boottime of the record went through the boot's one offset, not through the stepped clock.
+    // The boottime of the record was converted by the boot's one offset, not by the stepped clock.
     assert_eq!(all(&mut store)[0].expires, Utc(1_003_610_000_000_000));
 }

@@ -1,4 +1,4 @@
-//! Files that are a store, and files that are not and must stay what they are.
+//! Files that are a store, and files that are not and must not be changed.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use dhcp_store::{Store, WallChange, sqlite::SqliteStore};
 use dhcp_testkit::stores::*;
 use rusqlite::Connection;
 
-/// The message with which a file is refused, having found it unchanged.
+/// Returns the message with which a file is refused, after checking that it is unchanged.
 fn refusal(make: impl FnOnce(&Path)) -> String {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("leases.db");
@@ -25,7 +25,7 @@ fn refusal(make: impl FnOnce(&Path)) -> String {
         .replace(directory.path().to_str().unwrap(), "DIR")
 }
 
-/// A store of many pages at this path, closed.
+/// Makes a store of many pages at this path, and closes it.
 fn make_store(path: &Path) {
     let mut store = SqliteStore::open(path).unwrap();
     let changes: Vec<_> = (0..=255)
@@ -158,7 +158,7 @@ fn a_damaged_store_is_not_mended_from_what_a_crash_left_beside_it() {
         let wal = path.with_extension("db-wal");
         let (mut octets, log) = (fs::read(path).unwrap(), fs::read(&wal).unwrap());
         drop(store);
-        // Of its last page the WAL has no other version.
+        // The WAL has no other version of its last page.
         let last = octets.len() - 4096;
         octets[last..].fill(0x5a);
         fs::write(path, octets).unwrap();

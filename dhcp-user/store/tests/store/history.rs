@@ -1,4 +1,4 @@
-//! What the store derives from the changes of leases: who had which address, and when.
+//! The history that the store derives from changes of leases.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 const DAY: u64 = 86_400;
 
-/// Hardware, option 82, since and until of each row of 10.0.0.5, in seconds from [`NOW`].
+/// Returns hardware, option 82, since and until of each row of 10.0.0.5, in seconds from [`NOW`].
 fn past(directory: &tempfile::TempDir) -> Vec<(String, String, i64, i64)> {
     let other = Connection::open(directory.path().join("leases.db")).unwrap();
     let sql = "SELECT lower(hex(chaddr)), lower(hex(relay_info)), since, until FROM past WHERE address = 0x0a000005 ORDER BY id";
@@ -50,7 +50,7 @@ fn renewals_write_no_row_and_the_end_writes_one() {
     assert_eq!(past(&directory), []);
     end(&mut store, client(1), NOW - 60);
     assert_eq!(past(&directory), [first(-7200, -60)]);
-    // The next client's begins where its lease does.
+    // The next client's interval begins with its lease.
     commit(
         &mut store,
         WallRecord {
@@ -66,7 +66,7 @@ fn renewals_write_no_row_and_the_end_writes_one() {
 #[test]
 fn what_the_kernel_granted_alone_counts_when_the_lease_ends() {
     let (directory, mut store) = history_store(30);
-    // The controller knew of an end that is long past; the kernel has renewed up to just now.
+    // The controller knew of an end that is long past; the kernel has renewed until just now.
     commit(&mut store, lease(client(1), RecordState::Bound, NOW - 3000));
     end(&mut store, client(1), NOW - 1);
     assert_eq!(past(&directory), [first(-7200, -1)]);
@@ -129,7 +129,7 @@ fn m27_a_client_that_moves_to_another_port_begins_anew_there() {
 fn c120_a_lease_that_outlives_a_reboot_is_one_that_goes_on() {
     let (directory, mut store) = history_store(30);
     commit(&mut store, lease(client(1), RecordState::Bound, NOW));
-    // Times before the boot come back from the engine as its beginning.
+    // The engine returns times before the boot as the beginning of the boot.
     let mut renewed = lease(client(1), RecordState::Bound, NOW + 60);
     renewed.since = Utc((NOW - 5) * SEC);
     commit(&mut store, renewed);
@@ -161,7 +161,7 @@ fn what_is_refused_or_not_committed_has_not_been() {
 fn c109_the_past_is_told_by_the_wall_clock_and_leases_are_not() {
     let (directory, mut store) = history_store(30);
     commit(&mut store, lease(client(1), RecordState::Bound, NOW));
-    // The wall clock has been set an hour forward since the boot's offset was taken.
+    // The wall clock has been set an hour forward since the boot's offset was sampled.
     set_drift(&mut store, 3600 * SEC);
     end(&mut store, client(1), NOW - 3700);
     assert_eq!(past(&directory), [first(-3600, -100)]);

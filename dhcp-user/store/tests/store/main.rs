@@ -1,11 +1,14 @@
-//! The store and what stands around it, on real files and with clocks that are told the time.
+//! The store and the modules around it, with real files and clocks that tests set.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod addresses;
 mod backup;
 mod committer;
 mod files;
 mod history;
 mod reader;
 mod sqlite;
+mod unknown;
+mod version_before;
 mod wall_clock;

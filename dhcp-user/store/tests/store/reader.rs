@@ -1,4 +1,4 @@
-//! Looking at a store: what is told of the past and the present, and that looking changes nothing.
+//! Readers of a store: what they find of the past and the present, and that they change nothing.
 
 use std::fs;
 
@@ -93,7 +93,8 @@ fn who_had_an_address_at_a_time_is_one_client_or_none() {
         (-5000, None),
         (-4000, Some(2)),
         (-2000, Some(3)),
-        // The lease as far as the controller knew is over; the kernel may have granted more, up to the horizon.
+        // The lease is over as far as the controller knew; the kernel may have granted more, up to
+        // the horizon.
         (0, Some(3)),
         (3589, Some(3)),
         (3590, None),
@@ -149,7 +150,7 @@ fn c109_the_present_is_told_by_the_wall_clock_too() {
 fn looking_leaves_nothing_behind() {
     let (directory, store) = three_clients();
     drop(store);
-    // A name that means something in a URI.
+    // A name with characters that have a meaning in a URI.
     let path = directory.path().join("leases?100%.db");
     fs::rename(directory.path().join("leases.db"), &path).unwrap();
     let before = contents(directory.path());
@@ -198,7 +199,7 @@ fn what_is_no_store_of_this_version_is_refused_and_left_alone() {
     };
     assert_eq!(
         refusal(&|_| {}),
-        "DIR/leases.db: there is no store; the server makes one when it is started, or name another file with `--store`"
+        "DIR/leases.db: no such store; the server makes one when it starts; `--store` names another file"
     );
     assert!(
         refusal(&|path| fs::write(path, "lease 10.0.0.1 {}").unwrap())
@@ -209,8 +210,9 @@ fn what_is_no_store_of_this_version_is_refused_and_left_alone() {
             .starts_with("DIR/leases.db: written by a newer xdhcpd (schema 9, this one knows 3)")
     );
     assert!(
-        refusal(&version(2))
-            .starts_with("DIR/leases.db: of an earlier xdhcpd (schema 2, this one knows 3)")
+        refusal(&version(2)).starts_with(
+            "DIR/leases.db: written by an earlier xdhcpd (schema 2, this one knows 3)"
+        )
     );
     let missing = Reader::open(std::path::Path::new("/nowhere/leases.db"));
     assert!(matches!(missing, Err(OpenError::Missing(_))));

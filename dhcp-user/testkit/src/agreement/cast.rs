@@ -1,4 +1,4 @@
-//! Clients in every state that one can be in, and the controller that brought them there.
+//! Clients in every state, and the controller that brought them there.
 
 use std::{net::Ipv4Addr, thread};
 
@@ -23,15 +23,15 @@ use crate::fixtures::{
 
 const UNKNOWN_RELAY: Ipv4Addr = Ipv4Addr::new(172, 16, 0, 1);
 
-/// How a client has come to be what it is.
+/// The past of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Past {
     Bound,
-    /// Its lease is what the kernel granted, the controller has not looked.
+    /// The kernel has extended its lease, and the controller has not read the grant.
     Renewed,
-    /// The kernel has granted all that is durable.
+    /// The kernel has granted everything that is durable.
     AtHorizon,
-    /// Its lease has run out, the controller has not looked.
+    /// Its lease has expired, and the controller has not handled that yet.
     Expired,
     Offered,
     Revoked,
@@ -54,7 +54,7 @@ const PASTS: [Past; 10] = [
     Past::Unknown,
 ];
 
-/// A client that shall be bound, with what it sends.
+/// A client that is to be bound, with what it sends.
 pub fn actor(
     n: u8,
     client_id: Option<Vec<u8>>,
@@ -91,7 +91,7 @@ pub fn discover(actor: &Actor) -> RequestFrame {
     sent(actor, message_type::DISCOVER)
 }
 
-/// Broadcast, in SELECTING.
+/// Returns a broadcast REQUEST in SELECTING.
 pub fn selecting(actor: &Actor) -> RequestFrame {
     sent(actor, message_type::REQUEST)
         .address_option(option::REQUESTED_ADDRESS, actor.address)
@@ -102,7 +102,7 @@ pub fn rebooting(actor: &Actor) -> RequestFrame {
     sent(actor, message_type::REQUEST).address_option(option::REQUESTED_ADDRESS, actor.address)
 }
 
-/// Unicast, past any relay agent.
+/// Returns a unicast REQUEST, which bypasses any relay agent.
 pub fn renewing(actor: &Actor) -> RequestFrame {
     let direct = Actor {
         giaddr: None,
@@ -122,33 +122,33 @@ pub fn release(actor: &Actor) -> RequestFrame {
     release.address_option(option::SERVER_ID, actor.server)
 }
 
-/// `yiaddr` of a reply to an actor.
+/// Returns `yiaddr` of a reply to an actor.
 pub fn yiaddr(actor: &Actor, reply: &[u8]) -> Ipv4Addr {
     let at = 14 + 4 * actor.tags.len() + 20 + 8 + 16;
     Ipv4Addr::from(<[u8; 4]>::try_from(&reply[at..at + 4]).unwrap())
 }
 
-/// The message type of a reply to an actor.
+/// Returns the message type of a reply to an actor.
 pub fn kind(actor: &Actor, reply: &[u8]) -> u8 {
     reply[14 + 4 * actor.tags.len() + 20 + 8 + 240 + 2]
 }
 
 impl Sides {
-    /// The one reply to a request of an actor.
+    /// Sends a request of an actor and returns the only reply.
     pub fn one_answer(&mut self, request: &RequestFrame) -> Vec<u8> {
         let mut answers = self.answers_to(&request.frame());
         assert_eq!(answers.len(), 1, "one answer to {request:?}");
         answers.remove(0)
     }
 
-    /// DISCOVER, and takes note of the address.
+    /// Sends a DISCOVER and records the address that is offered.
     pub fn offer(&mut self, actor: &mut Actor) {
         let reply = self.one_answer(&discover(actor));
         assert_eq!(kind(actor, &reply), message_type::OFFER);
         actor.address = yiaddr(actor, &reply);
     }
 
-    /// DISCOVER, OFFER, REQUEST, ACK.
+    /// Leases an address: DISCOVER, OFFER, REQUEST, ACK.
     pub fn lease(&mut self, actor: &mut Actor) {
         self.offer(actor);
         let reply = self.one_answer(&selecting(actor));
@@ -156,34 +156,34 @@ impl Sides {
     }
 }
 
-/// A client on the direct link, with hardware address only.
+/// Returns a client on the direct link that has only a hardware address.
 pub fn stranger(n: u8) -> Actor {
     actor(n, None, None, None)
 }
 
-/// How far back these tests begin, in hundredths of a lease.
+/// How long before `now` these tests begin, in hundredths of a lease.
 const PAST: u32 = 250;
 
-/// Now, when the machine has been up for as long as that.
+/// Returns the present time, which must be at least that long after the boot.
 pub fn now() -> Nanos {
     let least = Nanos(0).plus_lease(LEASE_SECS * PAST / 100 + 1);
     thread::sleep(least.since(boottime()));
     boottime()
 }
 
-/// A time so many hundredths of a lease before `now`.
+/// Returns a time so many hundredths of a lease before `now`.
 pub fn ago(now: Nanos, hundredths: u32) -> Nanos {
     let secs = u64::from(LEASE_SECS) * u64::from(hundredths) / 100;
     Nanos(now.0 - secs * abi::NS_PER_SEC)
 }
 
-/// Everybody, and the state of things around them, made in the time before `now` by a controller that
-/// did nothing unasked.
+/// All clients and the state around them, made in the time before `now` by a controller that only
+/// reacted to inputs.
 pub struct World {
     pub config: Config,
     pub actors: Vec<(Past, Actor)>,
     snapshot: Snapshot,
-    /// Bound, one for each profile. They ask for what the others then get from the kernel.
+    /// Bound clients, one for each profile. They ask for what the others then get from the kernel.
     pub pioneers: Vec<Actor>,
 }
 
@@ -205,7 +205,7 @@ impl World {
                 sides.lease(actor);
             }
         };
-        // The kernel acknowledges, and asks nobody.
+        // The kernel acknowledges on its own.
         let renew = |sides: &Sides, actors: &[(Past, Actor)], past| {
             for (_, actor) in actors.iter().filter(|(other, _)| *other == past) {
                 let (outcome, _) = sides.host(&renewing(actor).frame());
@@ -279,7 +279,7 @@ impl World {
         world
     }
 
-    /// A controller over this state, at a time. Offers are not stored: they are made again.
+    /// Returns a controller over this state, at a time. Offers are not stored: they are made again.
     pub fn sides(&self, now: Nanos) -> Sides {
         let mut sides = Sides::restore(&self.config, &self.snapshot, now);
         for (past, actor) in &self.actors {
@@ -299,7 +299,7 @@ impl World {
             .map(|(_, actor)| actor)
     }
 
-    /// For generated requests.
+    /// Weighted by frequency, for generated requests.
     pub fn cast(&self) -> Cast {
         let theirs = self.actors.iter().map(|(_, actor)| actor.address);
         let others = [
@@ -310,7 +310,7 @@ impl World {
             Ipv4Addr::new(192, 168, 1, 1),
             Ipv4Addr::BROADCAST,
         ];
-        // Those that the kernel answers send more, and the answered ones are more to compare.
+        // Clients that the kernel answers send more, because answers give more to compare.
         let often = |past| match past {
             Past::Bound => 4,
             Past::Renewed | Past::AtHorizon | Past::Offered | Past::Revoked => 3,
@@ -348,7 +348,7 @@ impl World {
     }
 }
 
-/// Every past, with client identifier and without, direct, tagged and relayed.
+/// Every past, with and without client identifier, direct, tagged and relayed.
 fn everybody() -> Vec<(Past, Actor)> {
     let mut n = 0;
     let mut actors = Vec::new();
@@ -365,13 +365,13 @@ fn everybody() -> Vec<(Past, Actor)> {
         (Past::Bound, actor(PRINTER, None, None, None)),
         (Past::Bound, actor(RESERVED, None, None, Some(100))),
         (Past::Bound, actor(202, None, None, Some(300))),
-        // Where option 61 is not looked at.
+        // Where option 61 is ignored.
         (Past::Bound, actor(204, Some(vec![9; 7]), None, Some(300))),
         (Past::Bound, actor(205, Some(vec![9; 7]), None, Some(300))),
         (Past::Bound, actor(206, Some(vec![9; 41]), None, Some(300))),
         (Past::Bound, actor(203, Some(vec![1; 40]), None, None)),
     ]);
-    // At ports by which they are of a class, or have an address reserved, or neither.
+    // At ports that select a class, that have a reserved address, or neither.
     let at = |n, port, giaddr, tag| Actor {
         relay_info: Some(port),
         ..actor(n, Some(vec![n; 7]), giaddr, tag)

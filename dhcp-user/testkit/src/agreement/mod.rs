@@ -1,4 +1,4 @@
-//! One request in one state, shown to both paths, and once more to a program that may answer nothing.
+//! One request in one state, processed by both paths, and by a program that must not answer.
 
 use std::net::Ipv4Addr;
 
@@ -25,7 +25,7 @@ pub mod cast;
 pub mod networks;
 pub mod sides;
 
-/// The request's shape in the mouth of another client: all options that the fingerprint covers.
+/// Returns the same shape of request from another client: all options that the fingerprint covers.
 fn shape_of(request: &RequestFrame, pioneer: &Actor) -> Vec<u8> {
     let covered = request
         .options
@@ -40,7 +40,7 @@ fn shape_of(request: &RequestFrame, pioneer: &Actor) -> Vec<u8> {
     asked.frame()
 }
 
-/// A controller at a time, which others have asked in the way of this request before.
+/// Returns a controller at a time, which has been asked for this shape of request before.
 pub fn informed(world: &World, now: Nanos, request: &RequestFrame) -> Sides {
     let mut sides = world.sides(now);
     for pioneer in &world.pioneers {
@@ -49,10 +49,11 @@ pub fn informed(world: &World, now: Nanos, request: &RequestFrame) -> Sides {
     sides
 }
 
-/// What the fast path makes of a request at a time, which is what the controller would have made of it.
-/// `octets` are the request's frame, or what has become of it on its way.
+/// Returns what the fast path does with a request at a time, which must be what the controller
+/// would have done. `octets` are the request's frame, possibly damaged.
 ///
 /// # Errors
+///
 /// The two paths disagree.
 pub fn agree(
     world: &World,
@@ -62,7 +63,7 @@ pub fn agree(
     octets: &[u8],
 ) -> Result<Outcome, TestCaseError> {
     let mut sides = informed(world, now, request);
-    // The engine goes first, for it publishes the answer to a new shape; all else is as it was before.
+    // The engine goes first, because it publishes the answer to a new shape; nothing else changes.
     let mut tables = sides.tables.clone();
     let lease_views = sides.lease_views();
     let store = sides.store.clone();
@@ -83,7 +84,8 @@ pub fn agree(
                 let granted = grant.and_then(|grant| grant.granted_for(binding.epoch));
                 if let Some(granted) = granted {
                     let horizon = store[&Ipv4Addr::from(binding.address)].horizon;
-                    // A grant is noted a little later than it ends, and so is one up to the horizon.
+                    // A grant is recorded a little later than it ends, and so is one up to the
+                    // horizon.
                     let latest =
                         Grant::unpack(Grant::pack(horizon.0, binding.epoch), binding.epoch);
                     prop_assert!(Some(granted) <= latest, "{:?} beyond the horizon", key);
@@ -104,7 +106,7 @@ pub fn agree(
     Ok(outcome)
 }
 
-/// The fast path on the host, and the loaded program where there is one, which must not differ.
+/// Runs the fast path on the host, and the loaded program if there is one; they must not differ.
 fn run(
     tables: &mut HostTables,
     program: Option<&mut Program>,
@@ -140,8 +142,8 @@ fn run(
     Ok((outcome, frame.0))
 }
 
-/// With the fast path off the controller gets all but what is broken or none of ours, untouched. What it
-/// would answer is what the fast path has answered.
+/// With the fast path off, the controller gets everything, unchanged, except broken and foreign
+/// frames. What it would answer is what the fast path has answered.
 fn ask_only(
     mut tables: HostTables,
     program: Option<&mut Program>,

@@ -1,4 +1,4 @@
-//! The configuration, and the maps before any client has come.
+//! The configuration, and the maps before any client arrives.
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -19,7 +19,8 @@ use crate::fixtures::{
 };
 
 pub const IFINDEX: u32 = crate::fixtures::world::IFINDEX;
-/// Short, for a machine has not always been up for an hour, but long beside the time that a test takes.
+/// A short lease, because a machine may have been up for less than an hour, but long compared with
+/// a test.
 pub const LEASE_SECS: u32 = 80;
 
 const DIRECT: u32 = 1;
@@ -29,7 +30,7 @@ const RELAYED: u32 = 9;
 pub const PRINTER: u8 = 200;
 pub const RESERVED: u8 = 201;
 
-/// Our address on the link of infinite leases.
+/// The server's address on the link of infinite leases.
 pub const THIRD: Ipv4Addr = Ipv4Addr::new(10, 3, 0, 1);
 
 fn lease(lease_secs: u32) -> LeaseTimes {
@@ -84,8 +85,8 @@ fn boots(file: String) -> Overrides {
     }
 }
 
-/// Of some of the vendor classes that generated requests have: one with options and
-/// times of its own, one refused.
+/// Classes for some of the vendor classes that generated requests have: one with its own options
+/// and times, one refused.
 fn classes() -> Vec<Class> {
     let class = |vendor: &str| Class {
         name: vendor.into(),
@@ -143,12 +144,13 @@ fn classes() -> Vec<Class> {
 
 const RESERVED_CIRCUIT: &[u8] = b"eth 0/1/7";
 
-/// Option 82 from the port that has an address reserved.
+/// Returns option 82 from the port that has a reserved address.
 pub fn reserved_port() -> Vec<u8> {
     [&[1, RESERVED_CIRCUIT.len() as u8], RESERVED_CIRCUIT].concat()
 }
 
-/// Option 82 as it decides: of two ports of a class, of one that has an address reserved, of none of these.
+/// Values of option 82 that matter: two ports of a class, one with a reserved address, one without
+/// either.
 pub fn ports() -> [Vec<u8>; 4] {
     [
         b"\x01\x05biz 1".to_vec(),
@@ -232,7 +234,7 @@ pub fn config() -> Config {
     }
 }
 
-/// Untagged, 802.1Q with options 82 and 118 trusted, QinQ, and the link of infinite leases.
+/// The links: untagged, 802.1Q with options 82 and 118 trusted, QinQ, and one of infinite leases.
 pub fn links() -> Vec<Link> {
     let link = |outer, inner, network, addresses: &[Ipv4Addr]| Link {
         key: LinkKey {
@@ -254,7 +256,7 @@ pub fn links() -> Vec<Link> {
     ]
 }
 
-/// The maps before any client has come.
+/// Returns the maps before any client arrives.
 pub fn tables(config: &Config) -> HostTables {
     let mut tables = HostTables::new(meta());
     tables.max_leases = config.server.max_leases;

@@ -29,13 +29,13 @@ use crate::fixtures::{
 };
 use crate::restore::restore;
 
-/// Effects are carried out at once, and their results go in before anything else does.
+/// The controller's side. Effects are carried out at once, and their results are the next inputs.
 pub struct Sides {
     pub engine: Engine,
     pub leases: Arc<Leases>,
     pub tables: HostTables,
     pub store: BTreeMap<Ipv4Addr, Record>,
-    /// Frames that have left.
+    /// Frames that have been sent.
     pub sent: Vec<Vec<u8>>,
     pub commits: usize,
     pub answers: Vec<CommandOutcome>,
@@ -70,7 +70,7 @@ fn engine(config: &Config, tables: &HostTables) -> Engine {
 }
 
 impl Sides {
-    /// A controller's first start, at a time.
+    /// Starts a controller for the first time, at a time.
     pub fn new(config: &Config, now: Nanos) -> Self {
         let tables = networks::tables(config);
         let snapshot = Snapshot {
@@ -87,7 +87,7 @@ impl Sides {
         }
     }
 
-    /// A controller that takes over from another.
+    /// Starts a controller that takes over from another.
     pub fn restore(config: &Config, snapshot: &Snapshot, now: Nanos) -> Self {
         let Snapshot { tables, store } = snapshot.clone();
         let engine = engine(config, &tables);
@@ -116,7 +116,7 @@ impl Sides {
         Nanos(self.tables.now_ns)
     }
 
-    /// Time passes, and what is due is done.
+    /// Lets time pass and handles what is due.
     pub fn pass_to(&mut self, now: Nanos) {
         while let Some(deadline) = self.engine.next_deadline().filter(|due| *due <= now) {
             self.tables.now_ns = self.tables.now_ns.max(deadline.0);
@@ -129,7 +129,7 @@ impl Sides {
         self.pass_to(self.now().plus(duration));
     }
 
-    /// Time passes, and nothing is done.
+    /// Lets time pass without handling anything.
     pub fn sleep_to(&mut self, now: Nanos) {
         assert!(now >= self.now());
         self.tables.now_ns = now.0;
@@ -197,10 +197,11 @@ impl Sides {
         Applied::Done
     }
 
-    /// Hands a frame to the controller, as the program does.
+    /// Passes a frame to the controller, as the program does.
     ///
     /// # Errors
-    /// It is no message that could reach the engine.
+    ///
+    /// The frame holds no message that could reach the engine.
     pub fn ask(&mut self, octets: &[u8]) -> Result<(), Outcome> {
         let (ingress, message): (Ingress, Range<usize>) = frame::parse(octets, networks::IFINDEX)?;
         let effects = self.input(Input::Message {
@@ -211,10 +212,10 @@ impl Sides {
         Ok(())
     }
 
-    /// The frames that a frame is answered with.
+    /// Returns the frames that answer a frame.
     pub fn answers_to(&mut self, octets: &[u8]) -> Vec<Vec<u8>> {
         self.sent.clear();
-        // What is no message has no answer.
+        // A frame without a message has no answer.
         let _ = self.ask(octets);
         std::mem::take(&mut self.sent)
     }
@@ -226,14 +227,14 @@ impl Sides {
         self.answers.pop().expect("every command is answered")
     }
 
-    /// The fast path on the host, with what it writes left in the tables.
+    /// Runs the fast path on the host; what it writes stays in the tables.
     pub fn host(&self, octets: &[u8]) -> (Outcome, Vec<u8>) {
         let mut frame = HostFrame(octets.to_vec());
         let outcome = self.tables.respond(&mut frame, networks::IFINDEX).outcome;
         (outcome, frame.0)
     }
 
-    /// The loaded program over these maps. What it grants and asks for comes to the engine.
+    /// Runs the loaded program over these maps. Its grants and events go to the engine.
     pub fn kernel(&mut self, program: &mut Program, octets: &[u8]) -> Run {
         program.install(&self.tables).unwrap();
         let run = program.run(octets).unwrap();
@@ -250,7 +251,7 @@ impl Sides {
         run
     }
 
-    /// All that the engine holds, in order.
+    /// Returns all leases of the engine, in order.
     pub fn lease_views(&self) -> Vec<LeaseView> {
         let mut lease_views: Vec<_> = self
             .leases
@@ -274,7 +275,7 @@ impl Sides {
         self.leases.get(&address).map(|lease| lease.state)
     }
 
-    /// All that has been counted.
+    /// Returns all counters.
     pub fn counts(&self) -> Vec<(Counter, u64)> {
         let counters = self.engine.counters();
         Counter::ALL

@@ -1,4 +1,4 @@
-//! An honest client: the state machine of RFC 2131 §4.4, with the whims of those who use it.
+//! An honest client: the state machine of RFC 2131 §4.4, and what its users do with it.
 
 use std::net::Ipv4Addr;
 
@@ -13,10 +13,10 @@ use crate::fixtures::{request::RequestFrame, world::SERVER_MAC};
 
 /// Transactions that may still be answered.
 const MAX_XIDS: usize = 3;
-/// Option 55, as different clients have it.
+/// Values of option 55 of different clients.
 const LISTS: [&[u8]; 3] = [&[1, 3, 6, 15], &[1, 3, 15], &[1, 3, 15, 51, 58, 59]];
 
-/// What a server says, of either server.
+/// A reply, from either server.
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub kind: u8,
@@ -43,7 +43,8 @@ enum State {
 pub struct Held {
     pub address: Ipv4Addr,
     pub server: Ipv4Addr,
-    /// When it sent the REQUEST that was acknowledged: its time counts from there (RFC 2131 §4.4.1).
+    /// When it sent the REQUEST that was acknowledged: its lease counts from then (RFC 2131
+    /// §4.4.1).
     since: u64,
     lease_ns: u64,
 }
@@ -71,7 +72,7 @@ pub struct Client {
     xids: Vec<(u32, u64)>,
     sent: u32,
     pub held: Option<Held>,
-    /// When it does something next; a wake-up for another time is an old one.
+    /// When it acts next; a wake-up for another time is outdated.
     pub wakes_at: u64,
 }
 
@@ -105,13 +106,13 @@ impl Client {
         }
     }
 
-    /// Whether it answers for an address, for it has leased it from anybody.
+    /// Returns whether it answers ARP for an address, because it has leased it from either server.
     pub fn uses(&self, address: Ipv4Addr, now: u64) -> bool {
         let held = self.held.filter(|held| held.until() > now);
         self.state != State::Off && held.is_some_and(|held| held.address == address)
     }
 
-    /// A message of a new transaction.
+    /// Starts a message of a new transaction.
     fn message(&mut self, kind: u8, now: u64) -> RequestFrame {
         self.sent += 1;
         let xid = u32::from(self.n) << 24 | self.sent;
@@ -136,7 +137,7 @@ impl Client {
         message
     }
 
-    /// To all servers, through the relay agent where there is one.
+    /// Addresses all servers, through the relay agent if there is one.
     fn broadcast(&self, message: RequestFrame) -> RequestFrame {
         if !self.is_relayed {
             return message;
@@ -146,7 +147,7 @@ impl Client {
             .relayed(RELAY, RELAY_MAC, (SERVER_MAC, SERVER))
     }
 
-    /// To the server of its lease.
+    /// Addresses the server of its lease.
     fn unicast(&self, message: RequestFrame, held: &Held) -> RequestFrame {
         message.with(|m| {
             m.ciaddr = held.address;
@@ -158,7 +159,7 @@ impl Client {
         })
     }
 
-    /// Its time has come: what it sends.
+    /// Handles its deadline; returns what it sends.
     pub fn wake(&mut self, now: u64, dice: &mut Dice) -> Vec<RequestFrame> {
         if self.held.is_some_and(|held| held.until() <= now) {
             self.held = None;
@@ -199,7 +200,7 @@ impl Client {
         }
     }
 
-    /// The power fails, and comes back.
+    /// Handles a power failure: it starts again.
     pub fn power_cycle(&mut self, on_at: u64) {
         self.enter(State::Off);
         self.wakes_at = on_at;
@@ -216,7 +217,7 @@ impl Client {
         Vec::new()
     }
 
-    /// RFC 2131 §4.1: exponential, with some chance.
+    /// Returns the delay before a retransmission (RFC 2131 §4.1): exponential, randomized.
     fn back_off(&mut self, now: u64, dice: &mut Dice) {
         let secs = 4u64 << self.tries.min(4);
         self.tries += 1;
@@ -270,7 +271,7 @@ impl Client {
         vec![self.broadcast(request)]
     }
 
-    /// RENEWING, and when that time is over REBINDING.
+    /// Continues in RENEWING and, when that time is over, in REBINDING.
     fn extend(&mut self, held: &Held, now: u64, dice: &mut Dice) -> Vec<RequestFrame> {
         let rebinding = held.since + held.lease_ns / 8 * 7;
         let (state, next) = if now < rebinding {
@@ -300,13 +301,13 @@ impl Client {
         let renewal = renewal(held).max(now + SEC);
         self.wakes_at = match dice.below(10) {
             0..=3 => dice.between(now + SEC, renewal),
-            // A machine that slept, and wakes up when its lease is nearly over.
+            // A machine that was asleep wakes up when its lease is nearly over.
             4 => (held.until() - dice.below(20 * MS)).max(now),
             _ => renewal + dice.below(SEC),
         };
     }
 
-    /// What happens to a client between two renewals.
+    /// Decides what happens to the client between two renewals.
     fn whim(&mut self, held: &Held, now: u64, dice: &mut Dice) -> Vec<RequestFrame> {
         self.wait_bound(held, now, dice);
         match dice.below(10) {
@@ -321,7 +322,7 @@ impl Client {
                 return vec![release];
             }
             1 => {
-                // Switched off without a word, and on again some time.
+                // It is switched off without a RELEASE, and on again some time later.
                 self.enter(State::Off);
                 self.wakes_at = now + dice.below(1500 * SEC);
             }
@@ -334,7 +335,7 @@ impl Client {
             6 => self.has_spare_hardware ^= self.client_id.is_some(),
             7 => self.port = dice.index(2),
             8 if self.n != scene::RESERVED_CLIENT => {
-                // It is carried to another network.
+                // It moves to another network.
                 self.is_relayed ^= true;
                 self.enter(State::Rebooting);
                 return self.reboot(now, dice);
@@ -347,7 +348,7 @@ impl Client {
         Vec::new()
     }
 
-    /// What it sends when it is answered.
+    /// Handles a reply; returns what it sends.
     pub fn receive(&mut self, reply: &Reply, now: u64, dice: &mut Dice) -> Vec<RequestFrame> {
         let Some((_, sent)) = self.xids.iter().find(|(xid, _)| *xid == reply.xid).copied() else {
             return Vec::new();
@@ -355,7 +356,7 @@ impl Client {
         match (self.state, reply.kind) {
             (State::Selecting, message_type::OFFER) => {
                 if self.offers.is_empty() {
-                    // More may come.
+                    // More offers may come.
                     self.wakes_at = now + dice.below(3 * SEC);
                 }
                 self.offers.push((reply.address, reply.server));
@@ -406,7 +407,7 @@ impl Client {
         Vec::new()
     }
 
-    /// A renewal that nobody but this server is to answer.
+    /// A renewal that only this server is to answer.
     pub fn renew(&mut self, now: u64) -> Option<RequestFrame> {
         let held = self
             .held

@@ -1,4 +1,4 @@
-//! Time as it is, as `CLOCK_BOOTTIME` has it, and as the wall clock does.
+//! The clocks: true time, `CLOCK_BOOTTIME`, and the wall clock.
 
 use dhcp_model::Nanos;
 use dhcp_store::wall_clock::{Sample, Utc};
@@ -7,19 +7,19 @@ pub const US: u64 = 1_000;
 pub const MS: u64 = 1_000 * US;
 pub const SEC: u64 = 1_000 * MS;
 
-/// What `CLOCK_BOOTTIME` is at the first moment of a boot that anything runs.
+/// `CLOCK_BOOTTIME` at the first moment of a boot at which any process runs.
 const FIRST_NS: u64 = 5 * SEC;
 const EPOCH_NS: i64 = 1_700_000_000 * SEC as i64;
 
 #[derive(Debug)]
 pub struct Clock {
-    /// In nanoseconds from the beginning of the world; it only goes forward.
+    /// In nanoseconds since the beginning of the world; it only goes forward.
     pub now: u64,
     booted: u64,
     boots: u32,
-    /// By how much the wall clock is wrong.
+    /// The error of the wall clock.
     step_ns: i64,
-    /// What of that survives a power cut.
+    /// The part of that error that survives a power cut.
     kept_step_ns: i64,
 }
 
@@ -38,12 +38,12 @@ impl Clock {
         Nanos(self.now - self.booted + FIRST_NS)
     }
 
-    /// When a time of this boot is.
+    /// Converts a time of this boot to true time.
     pub const fn of_boottime(&self, time: Nanos) -> u64 {
         time.0.saturating_add(self.booted).saturating_sub(FIRST_NS)
     }
 
-    /// What a time is in this boot.
+    /// Converts true time to a time of this boot.
     pub const fn to_boottime(&self, time: u64) -> u64 {
         time - self.booted + FIRST_NS
     }
@@ -69,8 +69,9 @@ impl Clock {
         self.step_ns += by_ns;
     }
 
-    /// The controller has taken note of where the wall clock is: a step that nobody has seen before a
-    /// power cut cannot be told from time that has passed (`store/wall.rs`), so that there is none here.
+    /// The controller has recorded the wall clock: a step that it has not seen before a power cut
+    /// cannot be told from time that has passed (`dhcp-user/store/src/wall_clock.rs`), so that
+    /// there is none here.
     pub const fn keep_wall(&mut self) {
         self.kept_step_ns = self.step_ns;
     }

@@ -1,7 +1,7 @@
-//! Group commit, as in `src/store/committer.rs`.
+//! Group commit, as in `dhcp-user/store/src/committer.rs`.
 
-use dhcp_model::{Applied, Change, CommitError, Ticket};
-use dhcp_store::{Store as _, wall_clock::Wall};
+use dhcp_model::{Applied, Change, StoreError, Ticket};
+use dhcp_store::{Store as _, wall_clock::WallClock};
 
 use super::{
     clock::SEC,
@@ -19,7 +19,7 @@ impl World {
         let bound = self.faults.tickets.unwrap_or(usize::MAX);
         if self.committer.waiting() >= bound {
             self.count("commits refused");
-            let error = CommitError::NotApplied("too many wait".into());
+            let error = StoreError::NotApplied("too many wait".into());
             c.committed.push_back((ticket, Err(error)));
             return;
         }
@@ -29,14 +29,14 @@ impl World {
     }
 
     /// Lets the disk begin with what waits for it.
-    fn write(&mut self, wall: &Wall, life: u32) {
+    fn write(&mut self, wall: &WallClock, life: u32) {
         if self.committer.begin(wall) {
             let time = self.faults.commit_time(&mut self.dice);
             self.after(time, Event::Written(life));
         }
     }
 
-    /// The disk is done; if the process is gone by now nobody hears of it.
+    /// The disk has finished; if the process is gone by now, nothing receives the result.
     pub fn written(&mut self, life: u32) {
         if life != self.lives {
             return;
@@ -68,7 +68,7 @@ impl World {
             return results;
         }
         let is_known = results.iter().any(|(_, result)| result.is_ok());
-        let is_unknown = |(_, result): &Committed| matches!(result, Err(CommitError::Unknown(_)));
+        let is_unknown = |(_, result): &Committed| matches!(result, Err(StoreError::Unknown(_)));
         let is_doubtful = results.iter().any(is_unknown);
         let is_done = is_known || (is_doubtful && self.disk.doubt == Some(true));
         self.count(match (is_known, is_doubtful) {
@@ -94,7 +94,7 @@ impl World {
         results
     }
 
-    /// A step of the wall clock is noted before what is committed after it.
+    /// A step of the wall clock is recorded before anything that is committed after it.
     pub fn keep_anchor(&mut self) {
         let sample = self.clock.sample();
         let Some(controller) = &mut self.controller else {

@@ -1,5 +1,5 @@
-//! The controller's process around the engine, as in `src/run/controller.rs`, one small step at a time: it
-//! may be killed between any two of them.
+//! The controller's process around the engine, as in `dhcp-user/xdhcpd/src/run/controller.rs`, in
+//! small steps: it may be killed between any two of them.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -13,8 +13,8 @@ use dhcp_engine::{
     lease_table::{LeaseState, Leases},
 };
 use dhcp_frames::frame;
-use dhcp_model::{CommitError, Hardware};
-use dhcp_store::wall_clock::Wall;
+use dhcp_model::{Hardware, StoreError};
+use dhcp_store::wall_clock::WallClock;
 
 use super::{
     clock::MS,
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::fixtures::world::IFINDEX;
 
-/// Inputs of one kind that are taken in at once.
+/// Inputs of one kind that are taken at once.
 const MAX_INPUTS: u64 = 4;
 #[derive(Debug)]
 pub struct Controller {
@@ -34,7 +34,7 @@ pub struct Controller {
     pub engine: Engine,
     pub leases: Arc<Leases>,
     pub grants: GrantsView,
-    pub wall: Wall,
+    pub wall: WallClock,
     pub frames: VecDeque<Slow>,
     pub committed: VecDeque<Committed>,
     pub fenced: VecDeque<FenceId>,
@@ -45,9 +45,9 @@ pub struct Controller {
     pub effects: VecDeque<Effect>,
     /// Withdrawals that the kernel refused.
     pub stuck: Vec<(FenceId, ClientKey)>,
-    /// Withdrawn, and not yet handed to the fence.
+    /// Withdrawn, and not yet submitted to the fence.
     pub withdrawn: Vec<FenceId>,
-    /// When it does something next.
+    /// When it acts next.
     pub turns_at: Option<u64>,
 }
 
@@ -56,7 +56,7 @@ pub struct Controller {
 pub struct Slow {
     pub octets: Vec<u8>,
     pub arrival: u64,
-    /// The last frame that had come by the time that the program was done with this one.
+    /// The last frame that had arrived when the program finished with this one.
     pub last: u64,
 }
 
@@ -72,24 +72,24 @@ enum Source {
 }
 
 impl Controller {
-    /// Whether anything is offered to a client that is not leased.
+    /// Returns whether an address is offered to a client and not leased.
     pub fn offers_to(&self, client: ClientKey) -> bool {
         let mut leases = self.leases.iter();
         leases.any(|lease| lease.holder.client() == client && lease.state == LeaseState::Offered)
     }
 
-    /// Whether the kernel knows of a client what the controller has decided.
+    /// Returns whether the kernel knows what the controller has decided about a client.
     pub fn has_told(&self, client: ClientKey) -> bool {
         self.effects.is_empty() && self.stuck.iter().all(|(_, key)| *key != client)
     }
 
-    /// Whether an address is held back until it is known that no host has it.
+    /// Returns whether an address is held back until it is known that no host has it.
     pub fn is_probing(&self, address: Ipv4Addr) -> bool {
         let lease = self.leases.get(&address);
         lease.is_some_and(|lease| lease.state == LeaseState::Probing)
     }
 
-    /// Of the client that an address is for.
+    /// Returns the hardware address of the client of an address.
     pub fn hardware_of(&self, address: Ipv4Addr) -> Option<Hardware> {
         Some(self.leases.get(&address)?.holder.hardware())
     }
@@ -116,19 +116,19 @@ impl Controller {
             && self.answers.is_empty()
     }
 
-    /// Commands that have not been answered.
+    /// Returns the commands that have not been answered.
     pub const fn unanswered(&self) -> &BTreeMap<CommandId, Command> {
         &self.operators
     }
 
-    /// Nothing is under way, and nothing will be.
+    /// Returns whether nothing is under way and nothing is due.
     pub fn is_at_rest(&self) -> bool {
         self.is_idle() && self.stuck.is_empty() && self.engine.next_deadline().is_none()
     }
 }
 
 impl World {
-    /// One step, unless the process is killed first.
+    /// Does one step, unless the process is killed first.
     pub fn turn(&mut self, life: u32) {
         let now = self.clock.now;
         let is_due = |c: &Controller| c.life == life && c.turns_at == Some(now);
@@ -166,7 +166,7 @@ impl World {
         }
     }
 
-    /// There is something to do.
+    /// Schedules the next step, because there is something to do.
     pub fn poke(&mut self) {
         let at = self.clock.now + self.faults.step_time(&mut self.dice);
         self.turn_at(at);
@@ -225,10 +225,10 @@ impl World {
             Source::Committed => {
                 if let Some((ticket, result)) = c.committed.pop_front() {
                     let result = match result {
-                        Err(CommitError::Unknown(why))
+                        Err(StoreError::Unknown(why))
                             if self.sabotage == Some(Sabotage::DoubtIsFailure) =>
                         {
-                            Err(CommitError::NotApplied(why))
+                            Err(StoreError::NotApplied(why))
                         }
                         result => result,
                     };
@@ -297,7 +297,7 @@ impl World {
             if message.kind == message_type::DISCOVER
                 && let Some(client) = message.client()
             {
-                // It starts afresh, for it was told that it must not use its address.
+                // It starts again, because it was told that it must not use its address.
                 for address in c.revoked_from(client) {
                     self.model.give_up(address, client, slow.last);
                 }

@@ -1,4 +1,4 @@
-//! Chance: one seed decides everything that is not decided by the code under test.
+//! Randomness: one seed decides everything that the code under test does not decide.
 
 /// SplitMix64 (Steele, Lea, Flood 2014): the same on every machine and in every version.
 #[derive(Debug)]
@@ -17,12 +17,12 @@ impl Dice {
         word ^ word >> 31
     }
 
-    /// Less than `end`.
+    /// Returns a number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
         ((u128::from(self.word()) * u128::from(end)) >> 64) as u64
     }
 
-    /// Both inclusive.
+    /// Returns a number between both, inclusive.
     pub fn between(&mut self, first: u64, last: u64) -> u64 {
         first + self.below(last - first + 1)
     }

@@ -1,16 +1,15 @@
-//! The disk, and the thread that commits to it: what has been committed is all that a power cut leaves.
+//! The disk, and the thread that commits to it: only what has been committed survives a power cut.
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    error::Error,
     net::Ipv4Addr,
 };
 
 use dhcp_common::abi::ClientKey;
-use dhcp_model::{Applied, Change, CommitError, Record, Ticket};
+use dhcp_model::{Applied, Change, Record, StoreError, Ticket};
 use dhcp_store::{
     Store, WallChange, WallRecord,
-    wall_clock::{Anchor, Wall},
+    wall_clock::{Anchor, WallClock},
 };
 
 #[derive(Debug, Default)]
@@ -21,15 +20,15 @@ pub struct Disk {
     pub full_until: u64,
     /// The next commit fails.
     pub fails: bool,
-    /// Nobody learns whether the next commit of the committer happens, which it does or not. A start
-    /// is told: it repeats its commit until it is done, so that a doubt is nothing else to it than a
-    /// failure.
+    /// The result of the next commit of the committer is unknown; the value says whether it is
+    /// applied. A start is told: it repeats its commit until it succeeds, so that an unknown result
+    /// is the same to it as a failure.
     pub doubt: Option<bool>,
 }
 
 impl Disk {
-    /// What is committed about an address, in the times of this boot.
-    pub fn record(&self, wall: &Wall, address: Ipv4Addr) -> Option<Record> {
+    /// Returns the committed record of an address, in the times of this boot.
+    pub fn record(&self, wall: &WallClock, address: Ipv4Addr) -> Option<Record> {
         let stored = self.records.get(&address)?;
         Some(wall.record(stored.clone()))
     }
@@ -38,7 +37,7 @@ impl Disk {
         self.records.values().map(|stored| &stored.record)
     }
 
-    /// Somebody has put an empty store in its place.
+    /// Replaces the store by an empty one.
     pub fn lose_records(&mut self) {
         self.records.clear();
     }
@@ -69,35 +68,32 @@ impl Disk {
 }
 
 impl Store for Disk {
-    fn commit(&mut self, changes: &[WallChange]) -> Result<Vec<Applied>, CommitError> {
+    fn commit(&mut self, changes: &[WallChange]) -> Result<Vec<Applied>, StoreError> {
         if self.fails {
-            return Err(CommitError::NotApplied("no space left on device".into()));
+            return Err(StoreError::NotApplied("no space left on device".into()));
         }
         if self.doubt == Some(false) {
-            return Err(CommitError::Unknown("the connection is lost".into()));
+            return Err(StoreError::Unknown("the connection is lost".into()));
         }
         let applied = Ok(changes.iter().map(|change| self.apply(change)).collect());
         match self.doubt {
-            Some(_) => Err(CommitError::Unknown("the connection is lost".into())),
+            Some(_) => Err(StoreError::Unknown("the connection is lost".into())),
             None => applied,
         }
     }
 
-    fn load(
-        &mut self,
-        each: &mut dyn FnMut(WallRecord),
-    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+    fn load(&mut self, each: &mut dyn FnMut(WallRecord)) -> Result<(), StoreError> {
         self.records.values().cloned().for_each(each);
         Ok(())
     }
 
-    fn anchor(&mut self) -> Result<Option<Anchor>, Box<dyn Error + Send + Sync>> {
+    fn anchor(&mut self) -> Result<Option<Anchor>, StoreError> {
         Ok(self.anchor.clone())
     }
 
-    fn set_anchor(&mut self, anchor: &Anchor, shift_ns: i64) -> Result<(), CommitError> {
+    fn set_anchor(&mut self, anchor: &Anchor, shift_ns: i64) -> Result<(), StoreError> {
         if self.fails {
-            return Err(CommitError::NotApplied("no space left on device".into()));
+            return Err(StoreError::NotApplied("no space left on device".into()));
         }
         self.anchor = Some(anchor.clone());
         for stored in self.records.values_mut() {
@@ -122,10 +118,10 @@ struct Batch {
     changes: Vec<WallChange>,
 }
 
-/// A ticket and what became of its changes.
-pub type Committed = (Ticket, Result<Vec<Applied>, CommitError>);
+/// A ticket and the results of its changes.
+pub type Committed = (Ticket, Result<Vec<Applied>, StoreError>);
 
-/// Whose an address was, of a change.
+/// Returns the address and the client of a change.
 pub type Touched = (Ipv4Addr, ClientKey);
 
 impl Committer {
@@ -137,8 +133,8 @@ impl Committer {
         self.queue.push_back((ticket, changes));
     }
 
-    /// Begins to write all that has queued up. `false` if there is nothing, or the disk is busy.
-    pub fn begin(&mut self, wall: &Wall) -> bool {
+    /// Begins to write everything that is queued. `false` if there is nothing, or the disk is busy.
+    pub fn begin(&mut self, wall: &WallClock) -> bool {
         if self.batch.is_some() || self.queue.is_empty() {
             return false;
         }
@@ -159,7 +155,7 @@ impl Committer {
         true
     }
 
-    /// The disk is done with what it was given: the results, and which addresses they are about.
+    /// Finishes the write. Returns the results, and the addresses that they concern.
     pub fn end(&mut self, disk: &mut Disk) -> (Vec<Committed>, Vec<Touched>) {
         let Some(Batch { tickets, changes }) = self.batch.take() else {
             return (Vec::new(), Vec::new());
@@ -180,10 +176,10 @@ impl Committer {
             Err(error) => {
                 let of_ticket = |(ticket, _)| {
                     let error = match error {
-                        CommitError::NotApplied(_) => {
-                            CommitError::NotApplied("no space left".into())
+                        StoreError::NotApplied(_) | StoreError::Unreadable(_) => {
+                            StoreError::NotApplied("no space left".into())
                         }
-                        CommitError::Unknown(_) => CommitError::Unknown("it is lost".into()),
+                        StoreError::Unknown(_) => StoreError::Unknown("it is lost".into()),
                     };
                     (ticket, Err(error))
                 };

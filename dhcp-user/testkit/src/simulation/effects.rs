@@ -1,4 +1,4 @@
-//! What the engine has decided is carried out, one effect after the other.
+//! Carries out the engine's effects, one after the other.
 
 use std::net::Ipv4Addr;
 
@@ -123,14 +123,14 @@ impl World {
         }
     }
 
-    /// What has just been published.
+    /// Checks what has just been published.
     fn check_published(&mut self, c: &Controller, key: ClientKey) {
         let published = self.kernel.published();
         let Some((_, own)) = published.iter().find(|(of, _)| *of == key).copied() else {
             return;
         };
         for (other, binding) in &published {
-            // An entry that the kernel did not let go is another's until it does.
+            // An entry that the kernel has not removed may be another client's until it is.
             let is_stuck = c
                 .stuck
                 .iter()
@@ -157,7 +157,7 @@ impl World {
         self.check_entries_of(own.address.into());
     }
 
-    /// Entries of leases say no more than the store does.
+    /// Checks that entries of leases promise no more than the store does.
     pub fn check_entries_of(&mut self, address: Ipv4Addr) {
         if self.model.unrecorded.contains(&address) {
             return;

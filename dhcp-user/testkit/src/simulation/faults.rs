@@ -1,48 +1,49 @@
-//! What goes wrong in a world. Each world has its own set, most of it off: bugs that one fault hides show
-//! in a world that lacks it.
+//! The faults of a world. Each world has its own set, most of them off: a defect that one fault
+//! hides shows in a world without that fault.
 
 use super::{
     clock::{MS, SEC, US},
     dice::Dice,
 };
 
-/// Chances are per mille.
+/// Probabilities are per mille.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     pub loss: u64,
     pub duplication: u64,
-    /// A packet that takes up to ten seconds.
+    /// A packet takes up to ten seconds.
     pub straggling: u64,
-    /// That a run of the program is interrupted, at some look into a map.
+    /// A run of the program is interrupted, at some lookup in a map.
     pub interruption: u64,
-    /// Of those, for up to two seconds: a virtual CPU that was taken away. Else for up to 50 ms.
+    /// Of those, for up to two seconds, like a virtual CPU that is not scheduled; otherwise for up
+    /// to 50 ms.
     pub steal: u64,
-    /// That something happens just then that concerns its client.
+    /// An event that concerns its client occurs just then.
     pub coincidence: u64,
     pub publish_fails: u64,
     pub withdraw_fails: u64,
-    /// Events that the ring takes.
+    /// Events that the ring holds.
     pub ring_room: Option<usize>,
     pub commit_fails: u64,
-    /// That nobody learns whether a commit has happened.
+    /// It stays unknown whether a commit has happened.
     pub commit_doubts: u64,
-    /// That the disk takes up to three seconds; else up to 5 ms.
+    /// The disk takes up to three seconds; otherwise up to 5 ms.
     pub slow_disk: u64,
-    /// Tickets that wait for the disk.
+    /// Tickets that may wait for the disk.
     pub tickets: Option<usize>,
-    /// That the disk is full for up to five minutes, at each commit.
+    /// The disk becomes full for up to five minutes, at each commit.
     pub disk_full: u64,
-    /// Frames that wait for the controller.
+    /// Frames that may wait for the controller.
     pub frames: Option<usize>,
-    /// That the controller stands still for up to five seconds, at each of its steps.
+    /// The controller pauses for up to five seconds, at each of its steps.
     pub stall: u64,
-    /// That the controller is killed, at each of its steps.
+    /// The controller is killed, at each of its steps.
     pub kill: u64,
-    /// That it is killed within a second of its start, at each.
+    /// It is killed within a second of its start, at each start.
     pub kill_at_start: u64,
-    /// That it is killed while a fence waits for a run, at each that does.
+    /// It is killed while a fence waits for a run, at each such fence.
     pub kill_at_fence: u64,
-    /// Mean times, zero for never.
+    /// Mean times; zero for never.
     pub crash_secs: u64,
     pub power_cut_secs: u64,
     pub wall_step_secs: u64,
@@ -50,11 +51,11 @@ pub struct Faults {
     pub storm_secs: u64,
     pub operator_secs: u64,
     pub hostile_secs: u64,
-    /// That a host has an address of a pool.
+    /// A host has an address of a pool.
     pub squatting: u64,
-    /// That a start finds another configuration.
+    /// A start finds another configuration.
     pub config_change: u64,
-    /// That a start finds an empty store beside the kernel's maps.
+    /// A start finds an empty store beside the kernel's maps.
     pub store_loss: u64,
 }
 
@@ -103,7 +104,7 @@ impl Faults {
         }
     }
 
-    /// How long a packet is under way; `None` if it never arrives.
+    /// Returns how long a packet takes; `None` if it is lost.
     pub fn transit(&self, dice: &mut Dice) -> Option<u64> {
         if dice.chance(self.loss) {
             None
@@ -114,7 +115,7 @@ impl Faults {
         }
     }
 
-    /// How long a run stands still.
+    /// Returns how long a run pauses.
     pub fn interrupted(&self, dice: &mut Dice) -> u64 {
         if dice.chance(self.steal) {
             dice.between(50 * MS, 2 * SEC)
@@ -140,7 +141,7 @@ impl Faults {
     }
 }
 
-/// Something that happens every so often, from now on.
+/// Schedules a recurring event, from now on.
 pub fn after_about(secs: u64, dice: &mut Dice) -> u64 {
     dice.between(1, 2 * secs * SEC)
 }

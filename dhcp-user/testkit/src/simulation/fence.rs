@@ -1,4 +1,5 @@
-//! The fence, as in `src/datapath/fence.rs`: it waits for the runs that are under way when it begins.
+//! The fence, as in `dhcp-user/datapath/src/fence.rs`: it waits for the runs that are under way
+//! when it begins.
 
 use super::{
     clock::{MS, US},
@@ -32,7 +33,7 @@ impl World {
         }
     }
 
-    /// A run has ended; what has waited for it and for nothing else goes on.
+    /// A run has ended: what waited only for it goes on.
     pub fn run_ended(&mut self, arrival: u64) {
         let mut waiting = Vec::new();
         for mut fencing in std::mem::take(&mut self.fencings) {

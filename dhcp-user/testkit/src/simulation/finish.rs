@@ -1,5 +1,5 @@
-//! The end of a world: faults stop, whoever has a lease asks for it, all time passes, and everything must be
-//! as it was in the beginning.
+//! The end of a world: faults stop, every client with a lease asks for it, all time passes, and
+//! everything must be as it was in the beginning.
 
 use std::{collections::BTreeSet, net::Ipv4Addr, sync::Arc};
 
@@ -26,13 +26,13 @@ use crate::fixtures::{
 };
 use crate::restore::restore;
 
-/// What is under way when faults stop has ended by then: the longest is a restart.
+/// What is under way when faults stop has ended after this: a restart takes longest.
 const SETTLE_SECS: u64 = 200;
-/// Within that an answer comes "at once".
+/// The time within which an answer is immediate.
 const ANSWER_SECS: u64 = 2;
 /// Longer than anything is kept under any plan.
 const ALL_TIME_SECS: u64 = 100_000;
-/// Numbers of the clients that come at the end.
+/// Numbers of the clients that arrive at the end.
 const FRESH: u8 = 150;
 
 impl World {
@@ -64,7 +64,7 @@ impl World {
         self.clock.now = end;
     }
 
-    /// To a request, within the time in which it is to come.
+    /// Returns the reply to a request, if it comes in time.
     fn ask(&mut self, request: RequestFrame) -> Option<Reply> {
         let xid = request.xid;
         self.replies.clear();
@@ -73,7 +73,7 @@ impl World {
         self.replies.iter().find(|reply| reply.xid == xid).cloned()
     }
 
-    /// Everybody who believes to have a lease gets it, or is told at once that it has none.
+    /// Every client that believes to have a lease gets it, or is told at once that it has none.
     fn expect_answers(&mut self) {
         for index in 0..self.clients.len() {
             let now = self.clock.now;
@@ -132,7 +132,7 @@ impl World {
         }
     }
 
-    /// As many clients as there are addresses, and they get all of them.
+    /// As many clients as there are addresses arrive and get all of them.
     fn expect_all_addresses(&mut self) {
         for network in [DIRECT, RELAYED] {
             if self.model.is_violated() {
@@ -149,7 +149,7 @@ impl World {
                     discover
                 });
             }
-            // Longer than they are probed.
+            // Longer than addresses are probed.
             self.run_for(10);
             let offered: BTreeSet<_> = self.replies.iter().map(|reply| reply.address).collect();
             if offered != addresses {
@@ -160,12 +160,12 @@ impl World {
         }
     }
 
-    /// Whether a controller that takes over now would answer a request as the program has.
+    /// Returns whether a controller that takes over now would answer a request as the program has.
     pub fn compare(&mut self, run: &Run, octets: &[u8], reply: &Message) {
         let Some(controller) = &self.controller else {
             return;
         };
-        // Offers are in the memory of the controller that made them.
+        // Offers are only in the memory of the controller that made them.
         if reply.kind == message_type::OFFER {
             return;
         }

@@ -1,4 +1,4 @@
-//! A hostile client: it replays what it has overheard, and forges what it has not.
+//! A hostile client: it replays what it has overheard, and forges other messages.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::fixtures::request::RequestFrame;
 
-/// Numbers of clients that it pretends to be.
+/// Numbers of clients that it impersonates.
 const FIRST: u64 = 100;
 const LAST: u64 = 104;
 
@@ -32,7 +32,7 @@ pub fn messages(
         .collect()
 }
 
-/// A message of its own, about addresses that are others'.
+/// Forges a message about addresses of other clients.
 fn forged(dice: &mut Dice, overheard: &RequestFrame, plan: &Plan) -> RequestFrame {
     let addresses: Vec<_> = plan.addresses().collect();
     let address = *dice.pick(&addresses);
@@ -63,7 +63,7 @@ fn forged(dice: &mut Dice, overheard: &RequestFrame, plan: &Plan) -> RequestFram
         message = message.address_option(option::SERVER_ID, *dice.pick(&[SERVER, RIVAL]));
     }
     if dice.chance(100) {
-        // Broken in flight, or on purpose.
+        // Damaged in flight, or on purpose.
         let keep = dice.index(message.options.len());
         message.options.truncate(keep);
     }

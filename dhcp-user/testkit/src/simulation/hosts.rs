@@ -1,4 +1,4 @@
-//! Hosts with addresses of their own, which answer probes, and what the server is told of it.
+//! Hosts with static addresses, which answer probes, and what the server learns of it.
 
 use std::net::Ipv4Addr;
 
@@ -15,16 +15,16 @@ use super::{
 /// Numbers of their hardware addresses.
 const FIRST: u8 = 180;
 
-/// A host that somebody has given an address of a pool.
+/// A host that was configured with an address of a pool.
 #[derive(Debug)]
 pub struct Host {
     address: Ipv4Addr,
-    /// Whether it may answer when nobody waits any more.
+    /// Whether it may answer after the server has stopped waiting.
     is_slow: bool,
 }
 
 impl Host {
-    /// Those of a world: each address has one with this chance, per mille.
+    /// Draws the hosts of a world: each address has one with this probability, per mille.
     pub fn draw_all(
         addresses: impl Iterator<Item = Ipv4Addr>,
         chance: u64,
@@ -42,7 +42,7 @@ impl Host {
 }
 
 impl World {
-    /// A probe leaves. Whoever has the address answers: a host, or a client that uses it.
+    /// A probe leaves. A host with the address answers, or a client that uses it.
     pub fn probe(&mut self, probe: &Probe) {
         self.note(|_| format!("controller: probes {}", probe.address));
         self.count("probes");
@@ -63,7 +63,7 @@ impl World {
         }
     }
 
-    /// An answer arrives, if there is a process to hear it.
+    /// An answer arrives, if there is a process to receive it.
     pub fn probe_answer(&mut self, answer: ProbeAnswer) {
         if let Some(controller) = &mut self.controller {
             controller.answers.push_back(answer);
@@ -71,7 +71,7 @@ impl World {
         }
     }
 
-    /// Takes note of an answer that the controller is about to take in.
+    /// Records an answer that the controller is about to take.
     pub fn note_answer(&mut self, c: &Controller, answer: &ProbeAnswer) {
         let address = answer.address();
         let is_client = answer.mac().is_some_and(|mac| {

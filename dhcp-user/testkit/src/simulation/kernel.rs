@@ -26,7 +26,7 @@ pub struct Kernel {
     pub meta: Meta,
     pub link: (LinkKey, Link),
     pub relays: Vec<(u32, Be32, NetworkRef)>,
-    /// In which slot each client's binding is.
+    /// The slot of each client's binding.
     pub index: BTreeMap<ClientKey, u32>,
     /// By slot, what a program that has found it there reads by now.
     pub elements: Vec<Binding>,
@@ -35,21 +35,22 @@ pub struct Kernel {
     pub buckets: RefCell<BTreeMap<u64, u64>>,
     pub events: RefCell<VecDeque<Event>>,
     pub ring_room: usize,
-    /// All that has been published since the boot.
+    /// Everything that has been published since the boot.
     history: BTreeMap<ClientKey, Vec<Binding>>,
-    /// Slots and epochs that a RELEASE or DECLINE has closed, and how many frames had come by then.
+    /// Slots and epochs that a RELEASE or DECLINE has closed, and how many frames had arrived by
+    /// then.
     closed: RefCell<BTreeMap<(u32, u16), u64>>,
     /// Until when the program has acknowledged a lease of this boot, by slot and epoch.
     acknowledged: RefCell<BTreeMap<(u32, u16), u64>>,
-    /// Whether a controller listens.
+    /// Whether a controller receives frames.
     pub is_served: bool,
-    /// For the test that shows what seals are for.
+    /// Set by the test that shows what seals are for.
     pub trusts_torn: bool,
     homes: u32,
     pub slots: u32,
 }
 
-/// Keys of templates have no order of their own.
+/// Keys of templates have no order.
 pub type KeyOrder = (u64, u8, [u64; 2]);
 
 pub fn order_of(key: &TemplateKey) -> KeyOrder {
@@ -92,7 +93,8 @@ impl Kernel {
             .collect();
     }
 
-    /// Writes a binding into its slot. `false` where that is none of its client's, or another's.
+    /// Writes a binding into its slot. `false` if the slot is not one of its client's, or
+    /// another's.
     pub fn publish(&mut self, key: ClientKey, binding: Binding) -> bool {
         let is_place = digest(&key).slots(self.homes).contains(&binding.slot);
         let mut entries = self.index.iter();
@@ -135,14 +137,14 @@ impl Kernel {
         entry.or_insert_with(|| (key, Rc::new(template)));
     }
 
-    /// Whether what a run has answered from was published for its client as it is.
+    /// Returns whether what a run has answered from was published for its client as it is.
     pub fn answered_from_published(&self, client: &ClientKey, run: &Run) -> bool {
         let history = self.history.get(client);
         let from = run.from;
         history.is_some_and(|history| history.iter().any(|binding| Some(*binding) == from))
     }
 
-    /// Takes note of what a run has acknowledged.
+    /// Records what a run has acknowledged.
     pub fn note_acknowledged(&self, run: &Run, until_ns: u64) {
         if let Some(from) = run.use_of_slot() {
             let mut all = self.acknowledged.borrow_mut();
@@ -151,7 +153,7 @@ impl Kernel {
         }
     }
 
-    /// What `GRANTS` says too little of, after a run.
+    /// Returns where `GRANTS` understates what was acknowledged, after a run.
     pub fn forgotten(&self, run: &Run) -> Option<(Grant, u64)> {
         let (slot, epoch) = run.use_of_slot()?;
         let acknowledged = *self.acknowledged.borrow().get(&(slot, epoch))?;
@@ -162,14 +164,14 @@ impl Kernel {
         (!is_noted).then_some((grant, acknowledged))
     }
 
-    /// Whether nothing is answered from an entry any more.
+    /// Returns whether nothing is answered from an entry any more.
     pub fn is_closed(&self, binding: &Binding) -> bool {
         let grants = self.grants.borrow();
         let grant = grants.get(&binding.slot);
         grant.is_some_and(|grant| grant.is_closed(binding.epoch))
     }
 
-    /// Whether a run that has answered came after a RELEASE or DECLINE of the same client.
+    /// Returns whether a run that has answered came after a RELEASE or DECLINE of the same client.
     pub fn answered_from_closed(&self, run: &Run) -> bool {
         let closed = self.closed.borrow();
         run.use_of_slot()
@@ -177,7 +179,7 @@ impl Kernel {
             .is_some_and(|closed| run.arrival > *closed)
     }
 
-    /// Takes note of what a run has closed: what comes from now on is not answered from there.
+    /// Records what a run has closed: later frames must not be answered from there.
     pub fn note_closed(&self, run: &Run, arrivals: u64) {
         if let Some((slot, epoch)) = run.use_of_slot() {
             let grants = self.grants.borrow();

@@ -1,8 +1,9 @@
-//! A simulation of the whole server: the real engine and the real program, with a simulated kernel, clock,
-//! network and disk around them.
+//! Simulates the whole server: the real engine and the real program, with a simulated kernel,
+//! clock, network and disk.
 //!
-//! One seed decides everything: when what happens, what goes wrong, what clients do. [`world`] is where to
-//! start; [`model`] says what must hold. There is no wall clock in it, no thread, and no order of a hash map.
+//! One seed decides everything: the order of events, the faults, and what clients do. Start with
+//! [`world`]; [`model`] has the invariants. The simulation reads no wall clock, starts no thread,
+//! and depends on no order of a hash map.
 
 mod client;
 mod clock;
@@ -41,22 +42,22 @@ pub use self::{
     world::Sabotage,
 };
 
-/// Events that are told of a world that went wrong.
+/// Events that are reported of a world that failed.
 const LAST_EVENTS: usize = 40;
 
-/// What became of a world.
+/// The result of a world.
 #[derive(Debug, Default)]
 pub struct Report {
     pub steps: u64,
     pub violation: Option<Violation>,
-    /// How often what happened.
+    /// Counts of what happened, by name.
     pub tally: BTreeMap<&'static str, u64>,
-    /// A line for each thing that happened, if asked for.
+    /// A line for each event, if requested.
     pub trace: Vec<String>,
 }
 
 impl Report {
-    /// Together with another world's.
+    /// Adds the counts of another world.
     pub fn add(&mut self, other: Self) {
         self.steps += other.steps;
         for (what, count) in other.tally {
@@ -65,7 +66,7 @@ impl Report {
     }
 }
 
-/// What went wrong in a world, what came before, and how to see it again.
+/// A violation, the events before it, and the command that reproduces it.
 pub fn story(seed: u64, steps: u64, sabotage: Option<Sabotage>) -> String {
     let report = run(seed, steps, sabotage, true);
     let earlier = report.trace.len().saturating_sub(LAST_EVENTS);

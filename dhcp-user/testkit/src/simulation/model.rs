@@ -1,5 +1,5 @@
-//! Who may use which address: what the world has heard on the wire and found in the store, and what must
-//! hold of it after every step.
+//! The model of who may use which address: what the world has seen on the wire and found in the
+//! store, and the invariants that are checked after every step.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,14 +13,14 @@ use dhcp_model::{Record, RecordState};
 
 use super::{scene::Plan, wire::Message};
 
-/// What must hold.
+/// The invariants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Invariant {
     /// No address is acknowledged to two clients for overlapping times.
     OneClientAnAddress,
     /// No ACK promises more than the store has committed for that client.
     DurableBeforePromised,
-    /// What has been promised is not given up in the store before its time.
+    /// The store does not give up a promise before its time.
     PromisesAreKept,
     /// What is published for a client is what the store has committed for it.
     PublishedIsDurable,
@@ -28,30 +28,30 @@ pub enum Invariant {
     OneEntryAnAddress,
     /// No slot is used again while a run may write to it for its last use.
     SlotsAreFenced,
-    /// A lease that runs is not refused to its client while the configuration allows it.
+    /// A running lease is not refused to its client while the configuration allows it.
     LeasesAreRenewable,
-    /// A revoked lease is not acknowledged any more.
+    /// A revoked lease is no longer acknowledged.
     RevokedIsRefused,
-    /// No address that another client may be using is offered.
+    /// An address that another client may be using is not offered.
     OffersAreFree,
-    /// No address is offered of which it has been heard in time that a host has it.
+    /// An address is not offered if the server has learned in time that a host has it.
     AddressesInUseAreNotOffered,
-    /// An offer is free as soon as its client has chosen another server, and the program hands such a
+    /// An offer ends as soon as its client has chosen another server, and the program passes such a
     /// choice on.
     DeclinedOffersAreFree,
-    /// What comes after a RELEASE or DECLINE is not answered from the client's former entry.
+    /// What comes after a RELEASE or DECLINE is not answered from the client's earlier entry.
     ClosedIsClosed,
     /// `GRANTS` says no less than the program has acknowledged.
     GrantsAreNoted,
-    /// The program answers only from what was published for its client, and whole.
+    /// The program answers only from a complete entry that was published for its client.
     AnswersArePublished,
     /// The program answers only what the controller would answer with the same octets.
     FastEqualsSlow,
     /// A client whose lease runs, was deleted or was revoked is answered at once.
     ClientsAreAnswered,
-    /// What an operator asks for is answered.
+    /// An operator's command is answered.
     CommandsAreAnswered,
-    /// When everybody has gone and all time has passed every address can be had again.
+    /// When all clients have left and all time has passed, every address can be leased again.
     NothingIsLost,
     /// Nothing panics.
     NoPanic,
@@ -69,7 +69,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// A request that the controller has taken in.
+/// A request that the controller has taken.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     client: Option<ClientKey>,
@@ -78,7 +78,7 @@ struct Asked {
     about: Option<Ipv4Addr>,
 }
 
-/// An ACK that leaves.
+/// An ACK that is sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Acknowledged {
     pub address: Ipv4Addr,
@@ -94,15 +94,16 @@ type Use = (Ipv4Addr, ClientKey);
 pub struct Model {
     /// Until when each client may use an address.
     pub promises: BTreeMap<Use, u64>,
-    /// Up to which frame a client has given up what it was promised.
+    /// The frame up to which a client has given up what it was promised.
     given_up: BTreeMap<Use, u64>,
     asked: BTreeMap<u32, Asked>,
     pub revoked: BTreeSet<Use>,
-    /// Leases that the kernel has and the store has lost, until a process that starts has recorded them again.
+    /// Leases that the kernel has and the store has lost, until a process that starts has recorded
+    /// them again.
     pub unrecorded: BTreeSet<Ipv4Addr>,
     /// The last probe of each address.
     probes: BTreeMap<Ipv4Addr, Probe>,
-    /// Addresses that a host has, as the server has been told.
+    /// Addresses that a host has, as far as the server has been told.
     pub in_use: BTreeSet<Ipv4Addr>,
     violation: Option<Violation>,
 }
@@ -116,7 +117,7 @@ impl Model {
         self.violation.is_some()
     }
 
-    /// The first one counts.
+    /// Records a violation; the first one counts.
     pub fn violate(&mut self, invariant: Invariant, what: impl FnOnce() -> String) {
         if self.violation.is_none() {
             self.violation = Some(Violation {
@@ -132,13 +133,14 @@ impl Model {
             .map(|((_, client), until)| (*client, *until))
     }
 
-    /// Until when a client may use an address.
+    /// Returns until when a client may use an address.
     pub fn promised(&self, address: Ipv4Addr, client: ClientKey, now: u64) -> Option<u64> {
         let until = self.promises.get(&(address, client)).copied();
         until.filter(|until| *until > now)
     }
 
-    /// The controller takes in a message, which came as `arrival`; the program was done with it after `last`.
+    /// The controller takes a message, which came as `arrival`; the program finished with it after
+    /// `last`.
     pub fn handled(&mut self, message: &Message, at: u64, arrival: u64, last: u64) {
         let (about, client) = (message.about(), message.client());
         let asked = Asked {
@@ -154,13 +156,13 @@ impl Model {
         }
     }
 
-    /// Who has sent a request that the controller has taken in, and about which address.
+    /// Returns the clients with a request that the controller has taken, and its address.
     pub fn asker(&self, xid: u32) -> Option<(ClientKey, Option<Ipv4Addr>)> {
         let asked = self.asked.get(&xid)?;
         Some((asked.client?, asked.about))
     }
 
-    /// A client uses an address no longer; what was acknowledged up to this frame counts for nothing.
+    /// A client stops using an address; what was acknowledged up to this frame no longer counts.
     pub fn give_up(&mut self, address: Ipv4Addr, client: ClientKey, last: u64) {
         self.revoked.remove(&(address, client));
         self.promises.remove(&(address, client));
@@ -168,7 +170,7 @@ impl Model {
         *given_up = last.max(*given_up);
     }
 
-    /// An ACK of the controller: it counts from when its request was taken in.
+    /// An ACK of the controller: it counts from when its request was taken.
     pub fn acknowledgement(&self, reply: &Message, client: ClientKey) -> Option<Acknowledged> {
         let asked = self.asked.get(&reply.xid)?;
         Some(Acknowledged {
@@ -179,7 +181,7 @@ impl Model {
         })
     }
 
-    /// An ACK leaves, by either path. `record` is what is committed about its address.
+    /// An ACK is sent, by either path. `record` is what is committed about its address.
     pub fn acknowledged(&mut self, ack: Acknowledged, record: Option<&Durable>, now: u64) {
         use Invariant as I;
         let Acknowledged {
@@ -219,7 +221,7 @@ impl Model {
         *promise = until.max(*promise);
     }
 
-    /// A NAK of the controller leaves, about an address that is not revoked.
+    /// A NAK of the controller is sent, about an address that is not revoked.
     pub fn refused(&mut self, address: Ipv4Addr, client: ClientKey, plan: &Plan, now: u64) {
         if let Some(until) = self.promised(address, client, now)
             && plan.allows(&client, address)
@@ -230,7 +232,7 @@ impl Model {
         }
     }
 
-    /// An OFFER of the controller leaves.
+    /// An OFFER of the controller is sent.
     pub fn offered(&mut self, address: Ipv4Addr, client: ClientKey, now: u64) {
         if self.in_use.contains(&address) {
             self.violate(Invariant::AddressesInUseAreNotOffered, || {
@@ -249,13 +251,13 @@ impl Model {
         self.probes.insert(probe.address, probe);
     }
 
-    /// Whether somebody answers the last probe of an address.
+    /// Returns whether the last probe of an address is answered.
     pub fn is_answered(&self, answer: &ProbeAnswer) -> bool {
         let probe = self.probes.get(&answer.address());
         probe.is_some_and(|probe| probe.is_answered_by(answer))
     }
 
-    /// Something about an address has been committed.
+    /// A change of an address has been committed.
     pub fn committed(&mut self, address: Ipv4Addr, record: Option<&Durable>, now: u64) {
         if record.is_some() {
             self.unrecorded.remove(&address);
@@ -274,7 +276,7 @@ impl Model {
         }
     }
 
-    /// The rest is not recorded again, for its time is over.
+    /// The rest is not recorded again, because its time is over.
     pub fn end_unrecorded(&mut self) {
         for address in std::mem::take(&mut self.unrecorded) {
             self.not_revoked(address);
@@ -289,7 +291,7 @@ impl Model {
         }
     }
 
-    /// The operator has taken it back, or the record is gone.
+    /// The operator has ended the lease, or the record is gone.
     pub fn not_revoked(&mut self, address: Ipv4Addr) {
         self.revoked.retain(|(of, _)| *of != address);
     }
@@ -313,7 +315,7 @@ impl Durable {
     }
 }
 
-/// The end of a lease.
+/// Returns the end of a lease.
 pub fn end(from: u64, lease_secs: u32) -> u64 {
     from + u64::from(lease_secs) * super::clock::SEC
 }

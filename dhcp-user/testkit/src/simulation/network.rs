@@ -1,4 +1,4 @@
-//! The network: packets are lost, come twice, late, or in another order.
+//! The network: packets are lost, duplicated, delayed and reordered.
 
 use super::{
     client::Reply,
@@ -12,7 +12,7 @@ use crate::fixtures::request::RequestFrame;
 const MAX_OVERHEARD: usize = 32;
 
 impl World {
-    /// A message leaves a client.
+    /// A client sends a message.
     pub fn transmit(&mut self, message: RequestFrame) {
         let octets = message.frame();
         if let Some(message) = Message::read(&octets) {
@@ -35,7 +35,7 @@ impl World {
         }
     }
 
-    /// When each copy of a packet arrives.
+    /// Returns when each copy of a packet arrives.
     pub fn transits(&mut self) -> Vec<u64> {
         let copies = 1 + usize::from(self.dice.chance(self.faults.duplication));
         (0..copies)
@@ -52,7 +52,7 @@ impl World {
         }
     }
 
-    /// A reply of this server leaves.
+    /// The server sends a reply.
     pub fn deliver(&mut self, reply: &Message) {
         let to = reply.chaddr[5];
         let reply = Reply {

@@ -1,8 +1,8 @@
-//! The program, which is the real one, over these maps, with other CPUs and the controller in between.
+//! The real program over the simulated maps, with other CPUs and the controller in between.
 //!
-//! A run is stopped at a look into a map by doing it again from the beginning: what it has found so far is in
-//! its [`Run::past`], the next looks are at the maps as they are by then, and after those it is told nothing
-//! more and its results are thrown away.
+//! A run is interrupted at a lookup in a map by repeating it from the beginning: what it has found
+//! so far is in its [`Run::past`], the next lookups see the maps as they are by then, and at its
+//! interruption its results are discarded.
 
 use std::{
     cell::{Cell, RefCell},
@@ -26,7 +26,7 @@ use crate::fixtures::{
     world::{IFINDEX, digest},
 };
 
-/// A frame on its way through the program.
+/// A frame that the program processes.
 #[derive(Debug)]
 pub struct Run {
     /// The number of the frame since the world began.
@@ -64,7 +64,7 @@ impl Run {
     }
 }
 
-/// What a run found when it looked into a map, or that it wrote to one.
+/// What a run found by a lookup in a map, or that it wrote to one.
 #[derive(Clone, Debug)]
 enum Look {
     /// Some fields of a binding; the others are copied later.
@@ -88,11 +88,12 @@ enum Look {
 #[derive(Debug)]
 pub enum Progress {
     Interrupted,
-    /// With the frame as it is now.
+    /// It has ended, with the frame as it is now.
     Ended(Outcome, Vec<u8>),
 }
 
-/// How many looks a run has before it is interrupted, and which fields of a binding it copies before it is.
+/// How many lookups a run has before it is interrupted, and which fields of a binding it copies
+/// before that.
 #[derive(Clone, Copy, Debug)]
 pub struct Leash {
     pub looks: usize,
@@ -107,7 +108,7 @@ impl Leash {
 }
 
 impl Kernel {
-    /// Lets a run go on until it ends or its leash does.
+    /// Continues a run until it ends or is interrupted.
     pub fn advance(&self, run: &mut Run, now_ns: u64, leash: Leash) -> Progress {
         let tables = RunTables {
             kernel: self,
@@ -143,7 +144,7 @@ impl Kernel {
 struct RunTables<'a> {
     kernel: &'a Kernel,
     past: &'a [Look],
-    /// How many there have been.
+    /// How many lookups there have been.
     looks: Cell<usize>,
     /// How many more there are before it is interrupted.
     left: Cell<usize>,
@@ -153,11 +154,11 @@ struct RunTables<'a> {
     now_ns: u64,
 }
 
-/// What a look is.
+/// The kind of a lookup.
 enum Turn<'a> {
     Again(&'a Look),
     New,
-    /// The run is interrupted; whatever it is told now counts for nothing.
+    /// The run is interrupted; what it gets from now on does not count.
     Never,
 }
 
@@ -184,7 +185,7 @@ impl<'a> RunTables<'a> {
         self.fresh.borrow_mut().push(look);
     }
 
-    /// A look at something that is read whole.
+    /// Looks up something that is read atomically.
     fn read<V: Copy + Default>(
         &self,
         again: impl FnOnce(&Look) -> Option<V>,
@@ -236,7 +237,7 @@ impl<'a> RunTables<'a> {
         )
     }
 
-    /// The rest of the copy, from whatever the slot's memory holds by now.
+    /// Copies the remaining fields, from what the slot's memory holds by now.
     fn second_half(
         &self,
         key: &ClientKey,
@@ -259,7 +260,7 @@ impl<'a> RunTables<'a> {
     }
 }
 
-/// A copy of which these fields were made earlier than the others.
+/// Returns a copy of which these fields were made earlier than the others.
 fn torn(earlier: &Binding, later: &Binding, fields: u16) -> Binding {
     let mut bit = 0;
     macro_rules! of {

@@ -7,7 +7,7 @@ use dhcp_common::wire::{message_type, option};
 use super::{client::Reply, dice::Dice, scene::RIVAL};
 use crate::fixtures::request::RequestFrame;
 
-/// Another server on the link: it has addresses of its own, one for each client.
+/// Another server on the link, with its own addresses, one for each client.
 #[derive(Debug, Default)]
 pub struct Rival {
     leased: BTreeSet<Ipv4Addr>,
@@ -16,7 +16,7 @@ pub struct Rival {
 const RIVAL_LEASE_SECS: u32 = 300;
 
 impl Rival {
-    /// What it answers to what it hears.
+    /// Returns its answer to a message.
     pub fn answer(&mut self, message: &RequestFrame, dice: &mut Dice) -> Option<Reply> {
         let n = message.chaddr[5];
         let own = if message.giaddr.is_unspecified() {

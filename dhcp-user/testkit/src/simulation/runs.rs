@@ -1,4 +1,4 @@
-//! Runs of the program, on several CPUs at once, and what becomes of their frames.
+//! Runs of the program, on several CPUs at once, and the results for their frames.
 
 use std::net::Ipv4Addr;
 
@@ -17,9 +17,9 @@ use super::{
     world::{Event, World},
 };
 
-/// Runs that are under way at once: CPUs.
+/// Runs that may be under way at once: CPUs.
 const MAX_RUNS: usize = 4;
-/// Looks of a run, and fields of a binding.
+/// Lookups of a run, and fields of a binding.
 const LOOKS: u64 = 10;
 const FIELDS: u32 = 11;
 
@@ -31,7 +31,7 @@ impl World {
         self.run(run);
     }
 
-    /// A run goes on, to its end or until it is interrupted.
+    /// Continues a run to its end or until it is interrupted.
     pub fn run(&mut self, mut run: Run) {
         let is_interrupted =
             self.runs.len() < MAX_RUNS && self.dice.chance(self.faults.interruption);
@@ -142,7 +142,7 @@ impl World {
                 let is_revoked = record.is_some_and(|record| {
                     record.client == client && record.state == RecordState::Revoked
                 });
-                // One that was interrupted may have begun before the operator took it back.
+                // A run that was interrupted may have begun before the operator revoked the lease.
                 let is_sure = !run.was_interrupted() && !self.model.unrecorded.contains(&about);
                 if !is_revoked && is_sure {
                     self.model.violate(Invariant::LeasesAreRenewable, || {

@@ -1,4 +1,5 @@
-//! Where it happens: two networks, one direct and one behind a relay agent, and how they may be configured.
+//! The scene: two networks, one direct and one behind a relay agent, and their possible
+//! configurations.
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -22,7 +23,7 @@ use super::dice::Dice;
 pub const DIRECT: u32 = 1;
 pub const RELAYED: u32 = 9;
 pub const DECLINE_SECS: u64 = 1800;
-/// None, as by default, and so long that clients ask again meanwhile.
+/// No probe, as by default, and one so long that clients retransmit meanwhile.
 const PROBE_TIMES_MS: [u64; 4] = [0, 500, 500, 6000];
 /// The client for which an address may be reserved.
 pub const RESERVED_CLIENT: u8 = 1;
@@ -32,14 +33,14 @@ pub fn mac(n: u8) -> [u8; 6] {
     world::mac(n)
 }
 
-/// Other hardware of the same client, which is a class of its own.
+/// Other hardware of the same client, which selects a class.
 pub fn spare_mac(n: u8) -> [u8; 6] {
     [2, 0, 0, 0, SPARE, n]
 }
 
 const SPARE: u8 = 2;
 
-/// The network that an address lies in.
+/// Returns the network of an address.
 pub fn network_of(address: Ipv4Addr) -> Option<u32> {
     match address.octets() {
         [10, 0, 0, _] => Some(DIRECT),
@@ -48,7 +49,7 @@ pub fn network_of(address: Ipv4Addr) -> Option<u32> {
     }
 }
 
-/// What of the configuration differs from world to world, and may change at a restart.
+/// The part of the configuration that differs from world to world and may change at a restart.
 #[derive(Clone, Debug)]
 pub struct Plan {
     lease_secs: u32,
@@ -90,7 +91,7 @@ impl Plan {
         ]
     }
 
-    /// Every address that any client may have.
+    /// Returns every address that any client may have.
     pub fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> {
         self.pools().into_iter().flat_map(|pool| {
             let (first, last) = (u32::from(pool.first), u32::from(pool.last));
@@ -98,7 +99,7 @@ impl Plan {
         })
     }
 
-    /// Whether a client may keep an address.
+    /// Returns whether a client may keep an address.
     pub fn allows(&self, client: &ClientKey, address: Ipv4Addr) -> bool {
         if self.has_reservation && *client == reserved_client() {
             return address == RESERVED;
@@ -193,7 +194,7 @@ fn reserved_client() -> ClientKey {
     ClientKey::hardware(DIRECT, HTYPE_ETHERNET, &mac(RESERVED_CLIENT)).expect("six octets")
 }
 
-/// By which a client that changes its hardware, or the port at which it is, gets another answer.
+/// Conditions by which a client that changes its hardware or its port gets another answer.
 fn classes() -> Vec<Class> {
     let class = |name: &str, field, octets: &[u8]| Class {
         name: name.to_owned(),
@@ -216,16 +217,16 @@ fn classes() -> Vec<Class> {
     ]
 }
 
-/// Option 82, as the relay agent says it of two ports.
+/// Returns option 82, as the relay agent sends it for two ports.
 pub fn ports() -> [Vec<u8>; 2] {
     [b"\x01\x05biz 1".to_vec(), b"\x01\x05eth 1".to_vec()]
 }
 
 pub fn meta() -> Meta {
     Meta {
-        // So that a client in a loop is limited, and others are not.
+        // A client in a loop is limited, and others are not.
         client_limit: Limit::per_second(5, 10),
-        // Runs here take up to seconds, and one that began before others is to find a token all the same.
+        // Runs here take up to seconds, and one that began before others must still find a token.
         unknown_limit: Limit::per_second(100, 1000),
         ..world::meta()
     }
@@ -247,7 +248,7 @@ const LINK_KEY: LinkKey = LinkKey {
     inner: 0,
 };
 
-/// The one entry of `LINKS`.
+/// Returns the only entry of `LINKS`.
 pub fn kernel_link(config: &Config) -> (LinkKey, abi::Link) {
     let network = config.network(DIRECT).expect("it is in every plan");
     let mut addresses = [Be32::default(); MAX_LINK_ADDRESSES];

@@ -1,4 +1,4 @@
-//! The controller's start, as in `src/run/mod.rs`.
+//! The controller's start, as in `dhcp-user/xdhcpd/src/run/mod.rs`.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -7,7 +7,7 @@ use std::{
 
 use dhcp_engine::{Effect, Engine, Setup};
 use dhcp_model::Record;
-use dhcp_store::{Store as _, WallChange, wall_clock::Wall};
+use dhcp_store::{Store as _, WallChange, wall_clock::WallClock};
 
 use super::{
     clock::{MS, SEC},
@@ -19,8 +19,9 @@ use super::{
 use crate::restore::{restore, unrecorded};
 
 impl World {
-    /// The process starts, and waits for the runs that its predecessor has not waited for
-    /// (`datapath::fence::Barrier::new`): nothing of what they grant is seen too late then.
+    /// Starts the process, which waits for the runs that its predecessor has not waited for
+    /// (`Barrier::new` in `dhcp-user/datapath/src/fence.rs`), so that it sees everything they
+    /// grant.
     pub fn start(&mut self, arrivals: u64) {
         if self.controller.is_some() || self.recording.is_some() {
             return;
@@ -34,12 +35,12 @@ impl World {
         }
     }
 
-    /// What the store and the kernel hold is taken over.
+    /// Takes over what the store and the kernel hold.
     fn take_over(&mut self) {
         self.disk.fails = self.clock.now < self.disk.full_until;
         self.disk.doubt = None;
         let boot_id = self.clock.boot_id();
-        let Ok(wall) = Wall::resume(&mut self.disk, &boot_id, self.clock.sample()) else {
+        let Ok(wall) = WallClock::resume(&mut self.disk, &boot_id, self.clock.sample()) else {
             self.after(5 * SEC, Event::Start);
             return;
         };
@@ -82,7 +83,7 @@ impl World {
         }
     }
 
-    fn records(&mut self, wall: &Wall) -> Vec<Record> {
+    fn records(&mut self, wall: &WallClock) -> Vec<Record> {
         let mut records = Vec::new();
         self.disk
             .load(&mut |stored| records.push(wall.record(stored)))
@@ -90,7 +91,7 @@ impl World {
         records
     }
 
-    /// As `src/run/lost.rs`: it is tried until it is there.
+    /// Commits until it succeeds, as the daemon's start does.
     pub fn recorded(&mut self, life: u32) {
         if life != self.lives || self.recording.is_none() {
             return;
@@ -108,7 +109,7 @@ impl World {
         }
     }
 
-    /// Whether the disk has taken what was to be recorded again.
+    /// Returns whether the disk has taken what was to be recorded again.
     pub fn commit_lost(&mut self) -> bool {
         let (Some(lost), Some(wall)) = (&self.recording, &self.wall) else {
             return false;
@@ -129,8 +130,8 @@ impl World {
         true
     }
 
-    /// What the store holds, and `more`, is served.
-    fn serve(&mut self, wall: &Wall, more: Vec<Record>) {
+    /// Serves what the store holds, and `more`.
+    fn serve(&mut self, wall: &WallClock, more: Vec<Record>) {
         self.model.end_unrecorded();
         let config = Arc::new(self.plan.config(self.max_leases));
         self.note(|_| format!("starts with {config:?}"));
@@ -168,7 +169,7 @@ impl World {
         self.kernel
             .templates
             .retain(|_, (key, _)| controller.engine.adopt_template(*key));
-        // As `Controller::start`: publishing goes first.
+        // As in the daemon, publishing goes first.
         effects.sort_by_key(|effect| !matches!(effect, Effect::Publish { .. }));
         controller.effects.extend(effects);
         self.controller = Some(controller);

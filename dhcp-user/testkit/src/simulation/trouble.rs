@@ -1,4 +1,4 @@
-//! What people, power supplies and chance do to the server.
+//! What operators, power failures and chance do to the server.
 
 use std::{collections::BTreeSet, net::Ipv4Addr};
 
@@ -41,7 +41,7 @@ impl World {
         }
     }
 
-    /// All clients come back at once.
+    /// All clients start again at once.
     pub fn storm(&mut self) {
         self.count("storms");
         for index in 0..self.clients.len() {
@@ -51,8 +51,8 @@ impl World {
         }
     }
 
-    /// While a run is interrupted its frame comes again on another CPU, the operator ends its client's lease,
-    /// others come, or the controller is killed.
+    /// While a run is interrupted its frame arrives again on another CPU, the operator ends its
+    /// client's lease, others come, or the controller is killed.
     pub fn coincide(&mut self, octets: Vec<u8>) {
         let client = Message::read(&octets).and_then(|message| message.client());
         let promises = self.model.promises.keys();
@@ -72,14 +72,14 @@ impl World {
         self.count("coincidences");
     }
 
-    /// If there is a process, it ends now.
+    /// Ends the process, if there is one.
     pub fn kill(&mut self) {
         if self.controller.is_some() || self.recording.is_some() {
             self.crash();
         }
     }
 
-    /// The process is killed. The kernel goes on; what was being written may be, or not.
+    /// Kills the process. The kernel goes on; what was being written may be on disk or not.
     pub fn crash(&mut self) {
         self.note(|_| "the controller is killed".to_owned());
         self.count("crashes");
@@ -108,7 +108,7 @@ impl World {
         record.is_some_and(|record| record.state == RecordState::Quarantined)
     }
 
-    /// All is gone but what is on disk.
+    /// Loses everything except what is on disk.
     pub fn power_cut(&mut self) {
         self.crash();
         self.note(|_| "the power is cut".to_owned());
@@ -124,7 +124,7 @@ impl World {
         self.model.forget_unrecorded();
     }
 
-    /// The store is replaced by an empty one. What the kernel has published is all that is known then.
+    /// Replaces the store by an empty one. Then only what the kernel has published is known.
     pub fn lose_store(&mut self) {
         self.note(|_| "the store is lost".to_owned());
         self.count("stores lost");

@@ -1,4 +1,4 @@
-//! What can be read off the wire, by code that shares nothing with either path.
+//! Reads messages off the wire, with code that shares nothing with either path.
 
 use std::net::Ipv4Addr;
 
@@ -24,7 +24,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// `None` for what is damaged.
+    /// Parses a frame; `None` if it is damaged.
     pub fn read(frame: &[u8]) -> Option<Self> {
         const IP: usize = 14;
         const BOOTP: usize = IP + 20 + 8;
@@ -79,7 +79,7 @@ impl Message {
         self.address(option::REQUESTED_ADDRESS)
     }
 
-    /// The address that a client's message is about.
+    /// Returns the address that a client's message is about.
     pub fn about(&self) -> Option<Ipv4Addr> {
         let ciaddr = Some(self.ciaddr).filter(|ciaddr| !ciaddr.is_unspecified());
         match self.kind {
@@ -94,7 +94,7 @@ impl Message {
         Some(u32::from_be_bytes(octets))
     }
 
-    /// For people.
+    /// Formats the message for display.
     pub fn summary(&self) -> String {
         format!(
             "{} {:#x} of {:?}: about {:?}, to server {:?}, ciaddr {}, yiaddr {}, lease {:?}",
@@ -109,12 +109,13 @@ impl Message {
         )
     }
 
-    /// Whether it takes up the offer of another server.
+    /// Returns whether it accepts the offer of another server.
     pub fn selects_other(&self) -> bool {
         self.kind == message_type::REQUEST && self.server_id().is_some_and(|id| id != SERVER)
     }
 
-    /// Whose it is: the client identifier's on its network, or else the hardware address's.
+    /// Returns the client: by its client identifier on its network, or else by its hardware
+    /// address.
     pub fn client(&self) -> Option<ClientKey> {
         let network = if !self.is_request && !self.yiaddr.is_unspecified() {
             scene::network_of(self.yiaddr)

@@ -1,4 +1,4 @@
-//! The world: everything that happens, in one order, at times of its own.
+//! The world: all events in one order, at simulated times.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -7,7 +7,7 @@ use std::{
 
 use dhcp_engine::{FenceId, ProbeAnswer};
 use dhcp_model::Record;
-use dhcp_store::wall_clock::Wall;
+use dhcp_store::wall_clock::WallClock;
 
 use super::{
     client::{Client, Reply},
@@ -26,16 +26,16 @@ use super::{
 };
 use crate::fixtures::request::RequestFrame;
 
-/// What is deliberately wrong, to show that it would be noticed.
+/// A deliberate defect, to show that it would be noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sabotage {
     /// The fence does not wait for runs that are under way.
     FenceAtOnce,
-    /// The engine is told that a commit is done when it has only been asked for.
+    /// The engine is told that a commit is done when it has only been requested.
     PromiseBeforeCommit,
     /// A controller that takes over has lost what the kernel granted.
     ForgetGrants,
-    /// A controller that takes over throws out leases that the store does not know.
+    /// A controller that takes over discards leases that the store does not know.
     FreeUnrecorded,
     /// It keeps them, but only in memory.
     RecordNothing,
@@ -43,7 +43,7 @@ pub enum Sabotage {
     StartAtOnce,
     /// The engine is not told that a host has an address that is probed.
     OfferInUse,
-    /// The program believes copies whose halves are of different entries.
+    /// The program accepts copies whose halves are of different entries.
     TrustTorn,
     /// The engine is told that a commit has failed when it is not known whether it has.
     DoubtIsFailure,
@@ -65,7 +65,7 @@ impl Sabotage {
     }
 }
 
-/// Withdrawn entries on their way through the fence.
+/// Withdrawn entries that wait for the fence.
 #[derive(Debug)]
 pub struct Fencing {
     pub life: u32,
@@ -76,30 +76,30 @@ pub struct Fencing {
 
 #[derive(Debug)]
 pub enum Event {
-    /// A frame at the server's interface.
+    /// A frame arrives at the server's interface.
     Frame(Vec<u8>),
-    /// A run that was interrupted goes on.
+    /// An interrupted run continues.
     Resume(u64),
-    /// A message at the other server.
+    /// A message arrives at the other server.
     Rival(Box<RequestFrame>),
     Reply(usize, Reply),
     ProbeAnswer(ProbeAnswer),
     Wake(usize),
-    /// Of the process with this number.
+    /// A step of the process with this number.
     Turn(u32),
     Written(u32),
     Fenced(Fencing),
     Start,
     /// The end of the wait for runs, up to a frame, at a start.
     Barrier(u64),
-    /// The disk is done with what a starting process has found in the kernel's map alone.
+    /// The disk has taken what a starting process has found in the kernel's map alone.
     Recorded(u32),
     Crash,
-    /// As a crash, but only once.
+    /// Like a crash, but not recurring.
     Kill,
     PowerCut,
     WallStep,
-    /// The committer looks at the wall clock.
+    /// The committer checks the wall clock.
     Tick,
     Storm,
     Operator,
@@ -135,15 +135,15 @@ pub struct World {
     last_event: u64,
     pub kernel: Kernel,
     pub runs: BTreeMap<u64, Run>,
-    /// Frames that have come.
+    /// Frames that have arrived.
     pub arrivals: u64,
     pub fencings: Vec<Fencing>,
     pub disk: Disk,
     pub committer: Committer,
     /// The store's time in this boot, as soon as it is known.
-    pub wall: Option<Wall>,
+    pub wall: Option<WallClock>,
     pub controller: Option<Controller>,
-    /// What a process that starts is committing before it does anything else.
+    /// What a process that starts commits before it does anything else.
     pub recording: Option<Vec<Record>>,
     pub lives: u32,
     pub clients: Vec<Client>,
@@ -151,12 +151,12 @@ pub struct World {
     rival: Rival,
     pub overheard: VecDeque<RequestFrame>,
     pub model: Model,
-    /// Faults have stopped, and clients do only what they are told.
+    /// Faults have stopped, and clients only do what they are told.
     pub is_quiet: bool,
-    /// Replies that have come since it became quiet.
+    /// Replies that have arrived since it became quiet.
     pub replies: Vec<Reply>,
     pub tally: BTreeMap<&'static str, u64>,
-    /// What has happened, if anybody wants to know.
+    /// The events so far, if they are recorded.
     pub trace: Option<Vec<String>>,
 }
 
@@ -233,7 +233,7 @@ impl World {
         self.at(self.clock.now + time, event);
     }
 
-    /// The next time of something that happens every so often.
+    /// Returns the next time of a recurring event.
     fn again(&mut self, event: Event) {
         if self.is_quiet {
             return;
@@ -265,7 +265,7 @@ impl World {
         *self.tally.entry(what).or_default() += 1;
     }
 
-    /// The next event happens. `false` if there is none by `end`.
+    /// Handles the next event. `false` if there is none by `end`.
     pub fn step(&mut self, end: u64) -> bool {
         let is_due = |(time, _): &&(u64, u64)| *time <= end;
         let Some(key) = self.events.keys().next().filter(is_due).copied() else {
@@ -333,8 +333,8 @@ impl World {
                 self.power_cut();
                 self.again(Event::PowerCut);
             }
-            // One before the first start in a boot cannot be told from the time that has passed
-            // (`store/wall.rs`).
+            // A step before the first start in a boot cannot be told from time that has passed
+            // (`dhcp-user/store/src/wall_clock.rs`).
             Event::WallStep if self.controller.is_none() => self.again(Event::WallStep),
             Event::WallStep => {
                 let by = self.dice.between(0, 7200 * SEC) as i64 - 3600 * SEC as i64;
@@ -377,7 +377,7 @@ impl World {
         self.at(self.clients[index].wakes_at, Event::Wake(index));
     }
 
-    /// What the store has committed about an address.
+    /// Returns what the store has committed about an address.
     pub fn durable(&self, address: Ipv4Addr) -> Option<Durable> {
         let record = self.disk.record(self.wall.as_ref()?, address)?;
         Some(Durable::new(

@@ -1,4 +1,4 @@
-//! What clients send and receive.
+//! Messages that clients send and receive.
 
 use std::net::Ipv4Addr;
 
@@ -38,7 +38,7 @@ impl Received {
         octets.into()
     }
 
-    /// Codes and values in the order sent.
+    /// Returns codes and values in the order sent.
     pub fn options(&self) -> Vec<(u8, Vec<u8>)> {
         let mut options = Vec::new();
         let mut rest = &self.payload[wire::BOOTP_FIXED_LEN..];
@@ -152,7 +152,7 @@ pub fn mac(client: u8) -> [u8; 6] {
     [2, 0, 0, 0, 0, client]
 }
 
-/// The key of a client without client identifier.
+/// Returns the key of a client without client identifier.
 pub fn key(client: u8) -> ClientKey {
     ClientKey::hardware(NETWORK, wire::HTYPE_ETHERNET, &mac(client)).expect("six octets are a key")
 }

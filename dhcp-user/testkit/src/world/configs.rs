@@ -1,4 +1,4 @@
-//! Configurations.
+//! Configurations of the engine under test.
 
 use std::{net::Ipv4Addr, sync::Arc};
 

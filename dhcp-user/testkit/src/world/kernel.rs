@@ -8,7 +8,7 @@ use dhcp_model::Nanos;
 
 use super::*;
 
-/// `GRANTS` and `LEASES` as the kernel has them.
+/// `GRANTS` and `LEASES` in the kernel.
 #[derive(Default, Debug)]
 pub struct Kernel {
     pub grants: HashMap<u32, Grant>,
@@ -43,7 +43,7 @@ impl Kernel {
         Some(granted)
     }
 
-    /// What the program does with a RELEASE or DECLINE before it hands it on.
+    /// Does what the program does with a RELEASE or DECLINE before it passes it to the controller.
     pub fn close(&mut self, client: &ClientKey) {
         if let Some(binding) = self.leases.get(client) {
             let grant = self.grants.entry(binding.slot).or_default();

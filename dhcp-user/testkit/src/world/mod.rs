@@ -1,6 +1,6 @@
 //! The engine under test with a kernel, a store and clients made of plain data.
 
-// Each test binary uses its own part of it.
+// Each test binary uses a part of it.
 #![allow(dead_code)]
 
 mod clients;
@@ -25,7 +25,7 @@ use dhcp_engine::{
     LinkTable, Networks, Preview, Probe, ProbeAnswer, ProbeWay, Setup,
     lease_table::{LeaseState, Leases},
 };
-use dhcp_model::{Applied, Change, CommitError, Nanos, Record, RecordState, Ticket};
+use dhcp_model::{Applied, Change, Nanos, Record, RecordState, StoreError, Ticket};
 
 pub use self::{clients::*, configs::*, kernel::*};
 use crate::restore::{restore, unrecorded};
@@ -38,10 +38,10 @@ pub const HORIZON_LEASES: u32 = 2;
 pub const OFFER_SECS: u64 = 60;
 pub const DECLINE_SECS: u64 = 3600;
 pub const IFINDEX: u32 = 3;
-/// On its clients both options 82 and 118 are taken.
+/// A VLAN from whose clients both options 82 and 118 are accepted.
 pub const TRUSTED_VLAN: u16 = 118;
 pub const RELAY_MAC: [u8; 6] = [2, 0, 0, 0, 0xff, 1];
-/// No client of DHCP.
+/// The hardware address of a host that is not a DHCP client.
 pub const HOST_MAC: [u8; 6] = [2, 0, 0, 0, 0xff, 2];
 
 pub fn ip(last: u8) -> Ipv4Addr {
@@ -52,7 +52,7 @@ pub fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// The engine with all that surrounds it. Commits and fences wait until they are carried out.
+/// The engine with its surroundings. Commits and fences wait until they are carried out.
 pub struct World {
     pub engine: Engine,
     pub leases: Arc<Leases>,
@@ -66,10 +66,11 @@ pub struct World {
     pub sent: Vec<Received>,
     pub probes: Vec<Probe>,
     pub answers: Vec<(CommandId, CommandOutcome)>,
-    /// Names of the effects in their order, since it was last looked at.
+    /// Names of the effects in their order, since they were last read.
     pub effects: Vec<&'static str>,
     pub store_fails: bool,
-    /// While it is set nobody learns whether a commit happens, which it does or not.
+    /// While this is set, the results of commits are unknown; the value says whether they are
+    /// applied.
     pub store_doubts: Option<bool>,
     pub config: Config,
     pub max_slots: u32,
@@ -112,7 +113,7 @@ impl World {
         }
     }
 
-    /// Takes an input in, and carries effects out but for commits and fences.
+    /// Passes an input to the engine and carries out its effects, except commits and fences.
     pub fn input(&mut self, input: Input<'_>) {
         let mut out = Vec::new();
         self.engine.handle(input, self.now, &self.kernel, &mut out);
@@ -178,13 +179,13 @@ impl World {
     pub fn commit(&mut self) {
         let (ticket, changes) = self.commits.pop_front().expect("a commit is due");
         let result = if self.store_fails {
-            Err(CommitError::NotApplied("no space left on device".into()))
+            Err(StoreError::NotApplied("no space left on device".into()))
         } else if self.store_doubts == Some(false) {
-            Err(CommitError::Unknown("the connection is lost".into()))
+            Err(StoreError::Unknown("the connection is lost".into()))
         } else {
             let applied = changes.iter().map(|change| self.apply(change)).collect();
             match self.store_doubts {
-                Some(_) => Err(CommitError::Unknown("the connection is lost".into())),
+                Some(_) => Err(StoreError::Unknown("the connection is lost".into())),
                 None => Ok(applied),
             }
         };
@@ -217,7 +218,7 @@ impl World {
         self.input(Input::Fenced(fence));
     }
 
-    /// Carries out what is under way until nothing is.
+    /// Carries out commits and fences until none is left.
     pub fn settle(&mut self) {
         for _ in 0..1000 {
             if !self.commits.is_empty() {
@@ -243,7 +244,7 @@ impl World {
         self.carry_out(out);
     }
 
-    /// Time passes, each deadline handled as it comes, with all that follows from it.
+    /// Lets time pass and handles each deadline as it comes, with everything that follows from it.
     pub fn pass(&mut self, duration: Duration) {
         let end = self.now.plus(duration);
         while let Some(deadline) = self
@@ -258,12 +259,12 @@ impl World {
         self.now = end;
     }
 
-    /// Time passes and nothing is done about it.
+    /// Lets time pass without handling anything.
     pub fn sleep(&mut self, duration: Duration) {
         self.now = self.now.plus(duration);
     }
 
-    /// A host that has an address answers the last probe for it.
+    /// Answers the last probe, as a host that has the address.
     pub fn host_answers(&mut self, address: Ipv4Addr) {
         let mut probes = self.probes.iter().rev();
         let probe = probes.find(|probe| probe.address == address);
@@ -278,7 +279,7 @@ impl World {
         });
     }
 
-    /// Sends a message, carries everything out, and gives the one reply.
+    /// Sends a message, carries everything out, and returns the only reply.
     pub fn ask(&mut self, message: &Message) -> Received {
         let mut replies = self.ask_all(message);
         assert_eq!(replies.len(), 1, "one reply to {message:?}");
@@ -318,7 +319,7 @@ impl World {
         assert_eq!(self.count(counter), before + 1, "{counter:?}");
     }
 
-    /// DISCOVER, OFFER, REQUEST, ACK.
+    /// Leases an address: DISCOVER, OFFER, REQUEST, ACK.
     pub fn lease(&mut self, client: u8) -> Ipv4Addr {
         let offer = self.ask(&discover(client));
         let address = offer.yiaddr();
@@ -346,7 +347,7 @@ impl World {
         std::mem::take(&mut self.effects)
     }
 
-    /// Goes over to another configuration.
+    /// Reloads with another configuration.
     pub fn reload(&mut self, config: Config) {
         self.before_reload = self.kernel.leases.clone();
         let mut out = Vec::new();
@@ -365,7 +366,8 @@ impl World {
         self.engine.preview(config, &Networks::new(config, links()))
     }
 
-    /// The kernel as a run sees it that has read this client's entry before the last reload.
+    /// Returns the kernel as seen by a run that has read this client's entry before the last
+    /// reload.
     pub fn kernel_before_reload(&self, client: u8) -> Kernel {
         let mut kernel = Kernel::default();
         kernel.grants.clone_from(&self.kernel.grants);
@@ -377,7 +379,7 @@ impl World {
         kernel
     }
 
-    /// The controller ends without notice and starts again; the store and the kernel's map stay.
+    /// Kills the controller and starts another; the store and the kernel's map stay.
     pub fn restart(&mut self) {
         self.restart_with(self.config.clone());
     }
@@ -407,7 +409,7 @@ impl World {
     }
 }
 
-/// What a host with this MAC address says to a probe.
+/// Returns the answer of a host with this MAC address to a probe.
 pub fn answer(probe: &Probe, mac: [u8; 6]) -> ProbeAnswer {
     let Probe { address, .. } = *probe;
     let tags = probe.tags;
@@ -458,7 +460,7 @@ pub fn fingerprint_key() -> [u64; KEY_WORDS] {
 }
 
 impl World {
-    /// Leases any address while other work is left undone.
+    /// Leases any address while other work stays undone.
     pub fn lease_without(&mut self, client: u8) {
         self.sent.clear();
         self.message(&discover(client));

@@ -17,11 +17,12 @@ use dhcp_migrate::{
     import::{self, Destination, Journal, Reason, Report},
     leases,
 };
+use dhcp_model::StoreError;
 use dhcp_store::{
     Store as _, WallRecord,
     reader::Reader,
     sqlite::SqliteStore,
-    wall_clock::{self, Sample, Wall},
+    wall_clock::{self, Sample, WallClock},
 };
 use serde::Serialize;
 
@@ -127,7 +128,7 @@ impl Import {
         let mut store = store.keeping_history(config.server.history);
         let boot_id = wall_clock::boot_id().map_err(run_failed)?;
         let now = Sample::now();
-        let wall = Wall::resume(&mut store, &boot_id, now).map_err(unreadable)?;
+        let wall = WallClock::resume(&mut store, &boot_id, now).map_err(unreadable)?;
         let mut stored = Vec::new();
         store
             .load(&mut |record| stored.push(record))
@@ -146,7 +147,7 @@ fn dry_run(config: &Config, host: &Host, journal: Journal) -> Result<Report, Fai
         read(&config.server.store, |record| stored.push(record))?;
     }
     let now = Sample::now();
-    let wall = Wall::for_display(now);
+    let wall = WallClock::for_display(now);
     Ok(Destination::new(config, host, stored, &wall, now)
         .plan(journal)
         .report)
@@ -173,8 +174,8 @@ fn run_failed(error: impl Into<anyhow::Error>) -> Failure {
     Failure::Run(error.into())
 }
 
-fn unreadable(error: Box<dyn std::error::Error + Send + Sync>) -> Failure {
-    Failure::Run(anyhow::Error::from_boxed(error).context("reading the store"))
+fn unreadable(error: StoreError) -> Failure {
+    Failure::Run(anyhow::Error::new(error).context("reading the store"))
 }
 
 /// The outcome of an import.

@@ -24,7 +24,7 @@ use dhcp_engine::{
 };
 use dhcp_model::Nanos;
 use dhcp_model::hex::with_colons;
-use dhcp_store::wall_clock::{Sample, Wall};
+use dhcp_store::wall_clock::{Sample, WallClock};
 use nix::{
     errno::Errno,
     fcntl::{Flock, FlockArg},
@@ -292,7 +292,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let mut count = 0;
         for chunk in addresses.chunks(CHUNK) {
             let now = Sample::now();
-            let wall = Wall::for_display(now);
+            let wall = WallClock::for_display(now);
             let mut lines = Vec::new();
             for &address in chunk {
                 // The table is not locked during a write, because the engine must not wait for a
@@ -414,7 +414,13 @@ async fn reload(control: &Control, is_preview: bool) -> Response {
     }
 }
 
-fn row(address: Ipv4Addr, lease: &Lease, control: &Control, now: Nanos, wall: &Wall) -> LeaseRow {
+fn row(
+    address: Ipv4Addr,
+    lease: &Lease,
+    control: &Control,
+    now: Nanos,
+    wall: &WallClock,
+) -> LeaseRow {
     let granted = match lease.state {
         LeaseState::Bound | LeaseState::Deleted => (control.granted)(lease.slot, lease.epoch),
         _ => None,

@@ -278,7 +278,7 @@ fn leases_and_offers_are_listed_apart_in_order_and_filtered() {
 #[test]
 fn a_lease_that_is_older_than_the_boot_is_not_shown_as_of_then() {
     let server = serve();
-    // Times before the boot come from the store as zero (`Wall::nanos`).
+    // Times before the boot come from the store as zero (`WallClock::nanos`).
     let address = Ipv4Addr::new(10, 0, 0, 5);
     server.add_at(address, 5, LeaseState::Bound, (Nanos(0), Nanos::FOREVER));
     server.add(7, LeaseState::Bound, Nanos::FOREVER);

@@ -30,7 +30,7 @@ use dhcp_model::Nanos;
 use dhcp_store::{
     committer::Committer,
     sqlite::SqliteStore,
-    wall_clock::{self, Sample, Wall},
+    wall_clock::{self, Sample, WallClock},
 };
 use tokio::sync::{mpsc, oneshot};
 use tracing_subscriber::EnvFilter;
@@ -76,8 +76,7 @@ async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
     let interfaces = links::interfaces(&config, &SlowBases::new())?;
     let listener = Listener::bind(&config.server.control_socket)?;
     let mut store = SqliteStore::open(&config.server.store)?.keeping_history(config.server.history);
-    let wall = Wall::resume(&mut store, &wall_clock::boot_id()?, Sample::now())
-        .map_err(anyhow::Error::from_boxed)
+    let wall = WallClock::resume(&mut store, &wall_clock::boot_id()?, Sample::now())
         .context("resuming the clock of the store")?;
     let mut datapath = Datapath::open(&Options {
         pin_dir: config.server.pin_dir.clone(),

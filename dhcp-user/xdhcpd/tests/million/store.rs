@@ -8,7 +8,7 @@ use dhcp_store::wall_clock::boottime;
 use dhcp_store::{
     Store as _, WallChange,
     sqlite::SqliteStore,
-    wall_clock::{self, Sample, Wall},
+    wall_clock::{self, Sample, WallClock},
 };
 use dhcp_testkit::fixtures::fleet;
 
@@ -21,7 +21,7 @@ pub fn fill(
 ) {
     let mut store = SqliteStore::open(path).expect("a store");
     let boot = wall_clock::boot_id().expect("Linux has one");
-    let wall = Wall::resume(&mut store, &boot, Sample::now()).expect("its clock");
+    let wall = WallClock::resume(&mut store, &boot, Sample::now()).expect("its clock");
     let now = boottime();
     let clients: Vec<_> = clients.collect();
     for chunk in clients.chunks(16_384) {

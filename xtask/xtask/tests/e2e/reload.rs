@@ -63,7 +63,8 @@ fn a_reload_ends_what_is_no_longer_right_and_nothing_else() -> Result<()> {
         server.configure(&config::local_with_pool(LONG, ELSEWHERE))?;
         let (code, said, err) = out(&server.control(&["reload", "--dry-run"])?);
         assert_eq!((code, &*err), (Some(0), ""));
-        let ends = format!("1 would end at their clients' next request or when they expire: {address}\n");
+        let ends =
+            format!("1 would end at their clients' next request or when they expire: {address}\n");
         assert!(said.ends_with(&ends), "{said}");
         renew(MessageType::Ack)?;
         let (code, said, err) = out(&server.control(&["reload"])?);

@@ -171,7 +171,7 @@ fn a_backup_is_made_checked_and_not_overwritten() {
     assert_eq!((again.code, &*again.out), (1, ""));
     assert_eq!(
         again.err,
-        "xdhcpd: DIR/copy.db: is there already; give another name, or --force to replace it\n"
+        "xdhcpd: DIR/copy.db: exists already; give another name, or --force to replace it\n"
     );
     let forced = host.run(&["backup", "--force", "--json", to]);
     assert_eq!(forced.code, 0);

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use dhcp_model::{Applied, CommitError, Record};
-use dhcp_store::{Store, WallChange, wall_clock::Wall};
+use dhcp_model::{Applied, Record, StoreError};
+use dhcp_store::{Store, WallChange, wall_clock::WallClock};
 
 /// The most records in one transaction.
 const MAX_BATCH: usize = 4096;
@@ -24,7 +24,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// All attempts failed.
 pub async fn commit(
     store: &mut impl Store,
-    wall: &Wall,
+    wall: &WallClock,
     mut lost: Vec<Record>,
 ) -> anyhow::Result<Vec<Record>> {
     if lost.is_empty() {
@@ -59,7 +59,7 @@ pub async fn commit(
 async fn commit_or_retry(
     store: &mut impl Store,
     changes: &[WallChange],
-) -> Result<Vec<Applied>, CommitError> {
+) -> Result<Vec<Applied>, StoreError> {
     let mut tries = 1;
     loop {
         match store.commit(changes) {

@@ -15,26 +15,24 @@ struct Failing {
     failures: u32,
 }
 
-type Broken = Box<dyn std::error::Error + Send + Sync>;
-
 impl Store for Failing {
-    fn commit(&mut self, changes: &[WallChange]) -> Result<Vec<Applied>, CommitError> {
+    fn commit(&mut self, changes: &[WallChange]) -> Result<Vec<Applied>, StoreError> {
         if let Some(left) = self.failures.checked_sub(1) {
             self.failures = left;
-            return Err(CommitError::NotApplied("no space left on device".into()));
+            return Err(StoreError::NotApplied("no space left on device".into()));
         }
         self.store.commit(changes)
     }
 
-    fn load(&mut self, each: &mut dyn FnMut(WallRecord)) -> Result<(), Broken> {
+    fn load(&mut self, each: &mut dyn FnMut(WallRecord)) -> Result<(), StoreError> {
         self.store.load(each)
     }
 
-    fn anchor(&mut self) -> Result<Option<Anchor>, Broken> {
+    fn anchor(&mut self) -> Result<Option<Anchor>, StoreError> {
         self.store.anchor()
     }
 
-    fn set_anchor(&mut self, anchor: &Anchor, shift_ns: i64) -> Result<(), CommitError> {
+    fn set_anchor(&mut self, anchor: &Anchor, shift_ns: i64) -> Result<(), StoreError> {
         self.store.set_anchor(anchor, shift_ns)
     }
 }
@@ -57,7 +55,7 @@ fn play(failures: u32, lost: Vec<Record>) -> (anyhow::Result<Vec<Record>>, Vec<W
         boottime: Nanos(1_000_000_000),
         utc: Utc(1_700_000_000_000_000_000),
     };
-    let wall = Wall::resume(&mut store, "boot", sample).unwrap();
+    let wall = WallClock::resume(&mut store, "boot", sample).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()

@@ -11,7 +11,7 @@ use dhcp_datapath::{Datapath, Leases};
 use dhcp_engine::{Effect, Engine, Restoration};
 use dhcp_store::{
     Store,
-    wall_clock::{Wall, boottime},
+    wall_clock::{WallClock, boottime},
 };
 
 use super::recovery;
@@ -21,7 +21,7 @@ use super::recovery;
 pub async fn take_over(
     engine: &mut Engine,
     store: &mut impl Store,
-    wall: &Wall,
+    wall: &WallClock,
     datapath: &mut Datapath,
 ) -> anyhow::Result<Vec<Effect>> {
     let mut restoration = Restoration::new(engine, boottime());
@@ -34,7 +34,6 @@ pub async fn take_over(
                 records += 1;
                 restoration.record(wall.record(stored));
             })
-            .map_err(anyhow::Error::from_boxed)
             .context("reading the store")?;
         reader
             .join()
