@@ -8,6 +8,7 @@
 
 pub mod agreement;
 pub mod alone;
+pub mod counts;
 pub mod fixtures;
 pub mod lab;
 pub mod restore;
