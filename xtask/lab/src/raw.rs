@@ -17,8 +17,8 @@ use super::{
     wire::{Datagram, Wire},
 };
 
-/// How long an answer may take.
-const LONGEST: Duration = Duration::from_secs(3);
+/// After which a request is sent again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How long it is waited for an answer that must not come: many times what any answer takes.
 const SILENCE: Duration = Duration::from_millis(400);
 
@@ -217,8 +217,23 @@ impl RawClient {
     /// None came.
     pub fn ask(&self, message: &Message, path: Path) -> Result<Reply> {
         self.send(message, path)?;
+        self.wait_answer(message, wait::PATIENCE)
+    }
+
+    /// Sends a request every second until it is answered, as to a relay agent that does not listen yet.
+    ///
+    /// # Errors
+    /// No answer came.
+    pub fn ask_again_and_again(&self, message: &Message, path: Path) -> Result<Reply> {
+        wait::until("an answer to any of many", wait::PATIENCE, || {
+            self.send(message, path)?;
+            Ok(self.wait_answer(message, AGAIN).ok())
+        })
+    }
+
+    fn wait_answer(&self, message: &Message, longest: Duration) -> Result<Reply> {
         let kind = message.opts().msg_type();
-        wait::until(&format!("an answer to {kind:?}"), LONGEST, || {
+        wait::until(&format!("an answer to {kind:?}"), longest, || {
             self.receive(message.xid())
         })
     }

@@ -9,6 +9,10 @@ use anyhow::{Result, bail};
 
 const INTERVAL: Duration = Duration::from_millis(10);
 
+/// How long anything may take that happens at once: on a machine whose processors others keep busy it takes many times
+/// what it takes alone. A lab that works never waits for so long.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Asks until there is an answer.
 ///
 /// # Errors

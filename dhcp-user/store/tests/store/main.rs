@@ -9,3 +9,8 @@ mod history;
 mod reader;
 mod sqlite;
 mod wall_clock;
+
+use dhcp_testkit::counts::Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;

@@ -21,11 +21,7 @@ extern "C" fn step(_signal: libc::c_int) {
 /// Returns how many instructions `work` executes outside the kernel, and its result.
 pub fn instructions<R>(work: impl FnOnce() -> R) -> (u64, R) {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let action = SigAction::new(
-        SigHandler::Handler(step),
-        SaFlags::empty(),
-        SigSet::empty(),
-    );
+    let action = SigAction::new(SigHandler::Handler(step), SaFlags::empty(), SigSet::empty());
     // SAFETY: the handler only adds to an atomic number.
     let former = unsafe { sigaction(Signal::SIGTRAP, &action) }.unwrap();
     let before = STEPS.load(Relaxed);

@@ -1,6 +1,6 @@
 //! Plays clients and relay agents at the wire of one server, and hears what comes back.
 
-use std::{collections::HashSet, net::Ipv4Addr, time::Duration};
+use std::{collections::HashSet, net::Ipv4Addr};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use dhcp_common::wire::{message_type, option};
@@ -19,7 +19,6 @@ use super::{
 };
 
 /// How long an answer may take that must come.
-const LONGEST: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub struct Player {
@@ -141,7 +140,7 @@ impl Player {
     /// Sends a request through the relay agent and waits for its answer; keeps answers to another one.
     fn hear(&self, asked: &Request, other: &Request, heard: &mut Vec<Answer>) -> Result<Answer> {
         self.wire.send(&self.frame(asked, Path::BROADCAST)?)?;
-        wait::until("an answer to another client", LONGEST, || {
+        wait::until("an answer to another client", wait::PATIENCE, || {
             while let Some(frame) = self.wire.receive()? {
                 heard.extend(answer(other, &frame));
                 if let Some(answer) = answer(asked, &frame) {

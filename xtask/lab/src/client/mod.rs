@@ -1,6 +1,6 @@
 //! Real DHCP clients, each with state of its own.
 
-use std::{fs, net::Ipv4Addr, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Duration};
+use std::{fs, net::Ipv4Addr, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use anyhow::{Context as _, Result};
 
@@ -27,9 +27,6 @@ pub enum Event {
     Lost,
 }
 
-/// How long a client may take for what it does at once, its random delays included.
-const LONGEST: Duration = Duration::from_secs(12);
-
 /// A real client, running. It ends with its handle, and does not release its lease by that.
 pub trait Client {
     /// All that happened since it was started, oldest first.
@@ -55,7 +52,7 @@ pub trait Client {
     /// # Errors
     /// It has none within the limit.
     fn wait_bound(&self) -> Result<Ipv4Addr> {
-        wait::until("the client to get an address", LONGEST, || {
+        wait::until("the client to get an address", wait::PATIENCE, || {
             Ok(match self.events()?.last() {
                 Some(Event::Bound(address) | Event::Renewed(address)) => {
                     self.has_recorded(*address)?.then_some(*address)
@@ -79,7 +76,7 @@ pub trait Client {
     /// It has not within the limit.
     fn wait_renewals(&self, times: usize) -> Result<()> {
         let what = format!("the client to have renewed {times} times");
-        wait::until(&what, LONGEST, || {
+        wait::until(&what, wait::PATIENCE, || {
             Ok((self.renewals()? >= times).then_some(()))
         })
     }
@@ -108,7 +105,7 @@ pub trait Client {
     /// # Errors
     /// It has not within the limit.
     fn wait_lost(&self, times: usize) -> Result<()> {
-        wait::until("the client to lose its address", LONGEST, || {
+        wait::until("the client to lose its address", wait::PATIENCE, || {
             let events = self.events()?;
             let lost = events.iter().filter(|event| **event == Event::Lost);
             Ok((lost.count() >= times).then_some(()))

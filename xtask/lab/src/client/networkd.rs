@@ -1,20 +1,18 @@
 //! systemd-networkd, with no system around it: folders in the lab by mounts that only it sees, no
 //! D-Bus, and a `/sys` that makes it do without udev.
 
-use std::{fs, net::Ipv4Addr, time::Duration};
+use std::{fs, net::Ipv4Addr};
 
 use anyhow::Result;
 use nix::sys::signal::Signal;
 
 use super::{Client, Event};
-use crate::{Namespace, Process, topology::CLIENT_INTERFACE};
+use crate::{Namespace, Process, topology::CLIENT_INTERFACE, wait};
 
 #[derive(Debug)]
 pub struct Networkd {
     process: Process,
 }
-
-const LONGEST_STOP: Duration = Duration::from_secs(5);
 
 /// `$1`: folder in the lab. A read-only `/sys` is its sign for a container, which has no udev.
 const ISOLATED: &str = r#"set -e
@@ -62,7 +60,7 @@ impl Client for Networkd {
     /// It releases when it is stopped.
     fn release(&mut self) -> Result<()> {
         self.process.signal(Signal::SIGTERM)?;
-        self.process.wait(LONGEST_STOP).map(drop)
+        self.process.wait(wait::PATIENCE).map(drop)
     }
 }
 

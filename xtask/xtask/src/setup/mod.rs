@@ -26,6 +26,7 @@ impl Options {
 /// # Errors
 /// Something is missing and could not be installed.
 pub fn run(options: &Options) -> Result<()> {
+    announce(options)?;
     let version = toolchain::ensure()?;
     rust_src::ensure(&version)?;
     bpf_linker::ensure()?;
@@ -33,6 +34,26 @@ pub fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     packages::ensure()
+}
+
+/// Says what is about to be installed, and how much it is, before anything is.
+fn announce(options: &Options) -> Result<()> {
+    let mut steps = vec![
+        toolchain::to_install()?,
+        rust_src::to_install()?,
+        bpf_linker::to_install(),
+    ];
+    if !options.build_only {
+        steps.push(packages::to_install());
+    }
+    let steps: Vec<String> = steps.into_iter().flatten().collect();
+    if !steps.is_empty() {
+        println!("setup: this will be installed:");
+        for step in steps {
+            println!("setup:   {step}");
+        }
+    }
+    Ok(())
 }
 
 fn there(what: &str) {

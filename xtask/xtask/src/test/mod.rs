@@ -1,4 +1,6 @@
 //! `cargo xtask test`: everything that must hold, and one line at the end that says whether it does.
+//!
+//! `--quick` runs what needs nothing but the Rust toolchain ([`quick`]), `--all` adds what takes long ([`long`]).
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -14,6 +16,8 @@ use xtask_load::kernel;
 
 use crate::setup;
 
+mod long;
+mod quick;
 mod tally;
 
 use tally::Tally;
@@ -22,6 +26,16 @@ use tally::Tally;
 pub struct Options {
     /// Runs only tests whose name contains this, without checks of format and lints.
     filter: Option<String>,
+
+    /// Runs what needs only the Rust toolchain: format, lints and tests of the crates that are built without the BPF
+    /// toolchain. Installs nothing and needs no privileges.
+    #[arg(long)]
+    quick: bool,
+
+    /// Also runs what takes long: 20,000 seeds of the simulation, each sabotage, chaos, fuzzing, and the tests of a
+    /// million leases with full optimization.
+    #[arg(long, conflicts_with_all = ["quick", "filter"])]
+    all: bool,
 }
 
 /// Runs the tests. The last line printed counts them; a check or a step that failed counts as one.
@@ -40,14 +54,13 @@ pub fn run(options: &Options) -> ExitCode {
 }
 
 fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
-    setup::run(&setup::Options::default())?;
     let metadata = workspace::metadata()?;
+    if options.quick {
+        return quick::steps(&metadata, options.filter.as_deref(), tally);
+    }
+    setup::run(&setup::Options::default())?;
     if options.filter.is_none() {
-        for mut check in checks(&metadata) {
-            if let Err(error) = command::run(&mut check) {
-                tally.step_failed(&format!("{error:#}"));
-            }
-        }
+        check(checks(&metadata), tally);
     }
     // The end-to-end tests run the daemon, which `cargo test` alone does not build.
     command::run(&mut cargo(["build", "--workspace"]))?;
@@ -74,7 +87,19 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
         command::as_root(&mut benches);
         count(&mut benches, tally)?;
     }
+    if options.all {
+        long::steps(tally)?;
+    }
     Ok(())
+}
+
+/// Runs commands, each of which counts as failed if it fails.
+fn check(commands: impl IntoIterator<Item = Command>, tally: &mut Tally) {
+    for mut check in commands {
+        if let Err(error) = command::run(&mut check) {
+            tally.step_failed(&format!("{error:#}"));
+        }
+    }
 }
 
 /// Format, lints of the host and of the BPF target, and the links inside the documentation.

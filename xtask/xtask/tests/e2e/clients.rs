@@ -15,7 +15,7 @@ use crate::{expect_by_kernel, wait_engine, wait_state};
 /// For clients that renew when they are told to.
 const LONG: &str = r#"lease-time = "1h""#;
 /// For clients that renew by their own timers only.
-const SHORT: &str = r#"lease-time = "6s""#;
+const SHORT: &str = r#"lease-time = "20s""#;
 
 /// The client gets a lease from the controller, renews it by the kernel alone, and gives it up.
 fn live<C: Client>(

@@ -21,7 +21,7 @@ use xtask_lab::{
 use crate::{SOON, wait_state};
 
 /// Time enough to look at what is being probed.
-const SLOW: &str = r#"probe-time = "2s""#;
+const SLOW: &str = r#"probe-time = "6s""#;
 
 fn after(address: Ipv4Addr) -> Ipv4Addr {
     Ipv4Addr::from_bits(address.to_bits() + 1)

@@ -1,6 +1,6 @@
 //! The servers that are compared.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf};
 
 use anyhow::{Context as _, Result};
 use xtask_lab::{Lab, Namespace, Process, command, server::Server, wait, workspace};
@@ -11,8 +11,6 @@ mod dhcpd;
 mod dnsmasq;
 pub mod kea;
 mod xdhcpd;
-
-const LONGEST_START: Duration = Duration::from_secs(15);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Contender {
@@ -99,7 +97,7 @@ impl Contender {
             Self::Dnsmasq => Running::Other(dnsmasq::spawn(namespace, config)?),
             Self::Dhcpd => Running::Other(dhcpd::spawn(lab, namespace, config)?),
         };
-        wait::until(&format!("{self} to serve"), LONGEST_START, || {
+        wait::until(&format!("{self} to serve"), wait::PATIENCE, || {
             if let Running::Other(process) = &mut running {
                 process.expect_running()?;
             }
