@@ -1,4 +1,4 @@
-//! What it costs to keep who had which address: commits with a history and without, in pairs.
+//! What it costs to keep who had which address: commits with a history and without, in pairs; and to load all of it.
 //!
 //! `cargo bench -p dhcp-benches --bench store`; with `TMPDIR=/dev/shm` the disk is left out of it. Each figure is a
 //! commit of 256 changes with a history; behind it stands how much longer that took than the same commit to a
@@ -144,5 +144,21 @@ fn batch(step: u32, ends: bool) -> Vec<WallChange> {
     changes(turn % batches * CHANGES, state, round + u32::from(is_new))
 }
 
-criterion_group!(benches, calibration, store);
+/// What a start reads.
+fn load(criterion: &mut Criterion) {
+    let mut bench = Bench::new(Duration::ZERO);
+    let mut group = criterion.benchmark_group("store");
+    group.sample_size(10);
+    group.bench_function(format!("{LEASES} records loaded"), |bencher| {
+        bencher.iter(|| {
+            let mut count = 0;
+            let loaded = bench.store.load(&mut |_| count += 1);
+            loaded.expect("a good store");
+            assert_eq!(count, LEASES);
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, calibration, store, load);
 criterion_main!(benches);

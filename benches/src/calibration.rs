@@ -4,16 +4,7 @@
 use std::hint::black_box;
 
 use criterion::Criterion;
-
-/// Octets that are gone through; they fit into the cache of any core.
-const LEN: usize = 4096;
-
-/// Sums with a product in each step, in the order in which memory lies: FNV-1a.
-fn work(octets: &[u8]) -> u64 {
-    octets.iter().fold(0xcbf2_9ce4_8422_2325, |hash, octet| {
-        (hash ^ u64::from(*octet)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
-}
+use dhcp_testkit::calibration::{LEN, work};
 
 pub fn calibration(criterion: &mut Criterion) {
     let octets = [0x5a; LEN];

@@ -2,19 +2,15 @@
 //! what that subnet costs. Instructions and allocations are counted; `cargo xtask bench` times the same.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{fmt::Write as _, net::Ipv4Addr, path::Path, sync::Arc};
-
-use dhcp_common::{
-    abi::{ClientKey, LinkKey, NS_PER_SEC},
-    wire::message_type,
-};
-use dhcp_config::{Config, check};
-use dhcp_engine::{Effect, Engine, Input, Link, LinkTable, Networks, Setup};
+use dhcp_common::abi::{ClientKey, NS_PER_SEC};
+use dhcp_config::Config;
+use dhcp_engine::{Effect, Engine, Input, Networks};
 use dhcp_model::{ClientOrigin, Nanos, Record, RecordState};
 use dhcp_testkit::{
     counts::{Counting, allocations, instructions},
+    many::{self, file, host, mac, read, subnet},
     restore::restore,
-    world::{Kernel, Message, fingerprint_key},
+    world::{Kernel, Message},
 };
 
 #[global_allocator]
@@ -28,54 +24,6 @@ const RESERVATIONS: u32 = 100;
 const FEW: u32 = 10;
 /// By how much more a request may cost with many than with few: a search among more goes deeper.
 const MOST: f64 = 1.25;
-
-/// The n-th subnet, of a /24 each.
-fn subnet(n: u32) -> Ipv4Addr {
-    Ipv4Addr::from(0x0a00_0000 + (n << 8))
-}
-
-fn host(subnet: Ipv4Addr, last: u32) -> Ipv4Addr {
-    Ipv4Addr::from(u32::from(subnet) + last)
-}
-
-/// The MAC address of the reservation of an address.
-fn mac(address: Ipv4Addr) -> [u8; 6] {
-    let [a, b, c, d] = address.octets();
-    [2, 0, a, b, c, d]
-}
-
-fn file(subnets: u32, reservations: u32) -> String {
-    let mut text = String::from(
-        "[defaults]\nprobe-time = \"0s\"\n\n\
-         [[interface]]\nname = \"eth0\"\naddresses = [\"192.0.2.1\"]\n",
-    );
-    for n in 0..subnets {
-        let prefix = subnet(n);
-        let (first, last) = (host(prefix, 128), host(prefix, 250));
-        let router = host(prefix, 1);
-        write!(
-            text,
-            "\n[[subnet]]\nprefix = \"{prefix}/24\"\npools = [\"{first}-{last}\"]\n\
-             options = {{ routers = [\"{router}\"], domain-name = \"edge.example\" }}\n"
-        )
-        .unwrap();
-        for last in 10..10 + reservations {
-            let address = host(prefix, last);
-            let mac = mac(address).map(|octet| format!("{octet:02x}")).join(":");
-            write!(
-                text,
-                "\n[[subnet.reservation]]\nhardware-address = \"{mac}\"\n\
-                 address = \"{address}\"\nhost-name = \"host-{last}\"\n"
-            )
-            .unwrap();
-        }
-    }
-    text
-}
-
-fn read(text: &str) -> Config {
-    check::parse(Path::new("xdhcpd.toml"), text, None).unwrap()
-}
 
 fn reservations(config: &Config) -> u32 {
     config
@@ -98,45 +46,8 @@ fn a_file_of_100_000_reservations_takes_no_more_memory_for_each_than_one_of_a_th
     assert!(many > 1.0 && many <= few, "{many} {few}");
 }
 
-/// Clients behind the relay agents of the first [`FEW`] subnets, and where they are.
-fn clients(last: std::ops::Range<u32>) -> Vec<Message> {
-    let places = (0..FEW).flat_map(|n| last.clone().map(move |last| (subnet(n), last)));
-    places
-        .map(|(prefix, last)| {
-            let mut message = Message::new(0, message_type::DISCOVER).relayed(host(prefix, 1));
-            message.payload[28..34].copy_from_slice(&mac(host(prefix, last)));
-            message.ingress.ifindex = 1;
-            message.end()
-        })
-        .collect()
-}
-
-fn links() -> LinkTable {
-    LinkTable::new(vec![Link {
-        key: LinkKey {
-            ifindex: 1,
-            outer: 0,
-            inner: 0,
-        },
-        network: None,
-        addresses: vec![Ipv4Addr::new(192, 0, 2, 1)],
-        trusts_relay_info: false,
-        honours_subnet_selection: false,
-    }])
-}
-
-fn engine_of(config: Config) -> Engine {
-    Engine::new(Setup {
-        config: Arc::new(config),
-        live: Arc::default(),
-        fingerprint_key: fingerprint_key(),
-        links: links(),
-        max_slots: 200_000,
-    })
-}
-
 fn engine(subnets: u32) -> Engine {
-    engine_of(read(&file(subnets, RESERVATIONS)))
+    many::engine(read(&file(subnets, RESERVATIONS)))
 }
 
 /// Has every client ask, and be offered an address. Returns the instructions of each.
@@ -167,8 +78,8 @@ fn ask(engine: &mut Engine, clients: &[Message]) -> Vec<u64> {
 fn a_client_among_100_000_reservations_costs_what_one_among_a_thousand_does() {
     let (mut few, mut many) = (engine(FEW), engine(SUBNETS));
     for (what, clients) in [
-        ("with a reservation", clients(10..11)),
-        ("of a pool", clients(128..129)),
+        ("with a reservation", many::clients(FEW, 10..11)),
+        ("of a pool", many::clients(FEW, 128..129)),
     ] {
         // A step takes microseconds, and one client shows as much as many.
         let clients = &clients[..1];
@@ -216,7 +127,7 @@ fn reload_one_subnet(others: u32) -> u64 {
     let before = file(RELOADED, 2);
     let config = read(&before);
     let records = leases(&config, others);
-    let mut engine = engine_of(config);
+    let mut engine = many::engine(config);
     let kernel = Kernel::default();
     restore(&mut engine, records, [], NOW, &kernel);
 
@@ -229,7 +140,7 @@ fn reload_one_subnet(others: u32) -> u64 {
     assert_ne!(before, after);
     let mut effects = Vec::new();
     let config = read(&after);
-    let networks = Networks::new(&config, links());
+    let networks = Networks::new(&config, many::links());
     let (looked, preview) = instructions(|| engine.preview(&config, &networks));
     let (changed, ()) =
         instructions(|| engine.reload(&config, networks, NOW, &kernel, &mut effects));
