@@ -7,7 +7,6 @@ use std::{hint::black_box, net::Ipv4Addr};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use dhcp_benches::calibration::calibration;
 use dhcp_common::wire::{CLIENT_PORT, MAC_BROADCAST, message_type, option};
-use dhcp_config::Pool as Range;
 use dhcp_engine::{Effect, Engine, Ingress, Input, pool::Pool};
 use dhcp_model::{Applied, Nanos};
 use dhcp_testkit::alone::{self, IFINDEX, NoGrants, SERVER};
@@ -33,7 +32,8 @@ impl Bench {
         bench
     }
 
-    /// DISCOVER, OFFER, REQUEST, commit, ACK. Returns the address.
+    /// Leases an address to a new client: DISCOVER, OFFER, REQUEST, commit, ACK. Returns the
+    /// address.
     fn new_client(&mut self) -> Ipv4Addr {
         let n = self.next_client;
         self.next_client += 1;
@@ -47,7 +47,7 @@ impl Bench {
         leased
     }
 
-    /// Carries a message through, and returns `yiaddr` of the reply.
+    /// Handles a message with all its effects. Returns `yiaddr` of the reply.
     fn message(&mut self, request: &RequestFrame) -> Option<Ipv4Addr> {
         let now = Nanos(1_000_000_000_000);
         let ingress = Ingress {
@@ -107,7 +107,7 @@ fn engine(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("renewal", leases), |bencher| {
             bencher.iter(|| {
                 n = (n + 7919) % leases;
-                // Addresses are given out in ascending order.
+                // Addresses are leased in ascending order.
                 let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 1, 0, 0)) + n);
                 let renewal = RequestFrame::new(fleet::mac(n), message_type::REQUEST).with(|r| {
                     r.ciaddr = address;
@@ -122,14 +122,14 @@ fn engine(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Taking an address and giving it back costs the same at any fill.
+/// Measures taking an address and giving it back, which takes the same time at any fill.
 fn pool(criterion: &mut Criterion) {
     const SIZE: u32 = 1 << 20;
     let first = u32::from(Ipv4Addr::new(10, 16, 0, 0));
-    let ranges = [Range::new(first.into(), (first + SIZE - 1).into())];
+    let range = (first.into(), (first + SIZE - 1).into());
     let mut group = criterion.benchmark_group("pool, take and give back");
     for percent in [0, 50, 99] {
-        let mut pool = Pool::new(&ranges, []);
+        let mut pool = Pool::<Ipv4Addr>::new([range], []);
         for _ in 0..SIZE / 100 * percent {
             pool.take_any().expect("the pool is not empty yet");
         }

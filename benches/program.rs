@@ -1,9 +1,11 @@
-//! The loaded program by BPF_PROG_TEST_RUN: what a frame costs beyond a program that only passes it.
+//! The time of the loaded program for a frame, in excess of a program that only passes it, by
+//! BPF_PROG_TEST_RUN.
 //!
-//! `cargo bench -p dhcp-benches --bench program [FILTER]`, as root; `cargo xtask bench` compares it with what it was.
-//! Each figure is the least of many short measurements less the least of the bare `xdp_pass`, measured in
-//! turn with it; the frame is restored for each run, see `benches/restore-ebpf`. Beside what is cold stands what
-//! memory takes for one access. docs/PERFORMANCE.md says what the figures mean.
+//! `cargo bench -p dhcp-benches --bench program [FILTER]`, as root; `cargo xtask bench` compares it
+//! with what it was. Each figure is the smallest of many short measurements minus the smallest of
+//! the bare `xdp_pass`, measured in turns; the frame is restored for each run, see
+//! `benches/restore-ebpf`. The time of a memory access is printed for comparison with cold figures.
+//! docs/PERFORMANCE.md describes the figures.
 
 use std::{collections::BTreeMap, fs::File, path::PathBuf};
 
@@ -27,13 +29,13 @@ use dhcp_testkit::fixtures::{
 };
 use serde::Serialize;
 
-/// Bindings in the map; with the last it is larger than any cache of a core.
+/// Bindings in the map; with the last number it is larger than any cache of a core.
 const LEASES: [u32; 3] = [1_000, 100_000, 1_000_000];
 
-/// How long to measure: a run of each program takes a quarter of a microsecond.
+/// Duration of a measurement: a run of each program takes a quarter of a microsecond.
 #[derive(Clone, Copy)]
 struct Effort {
-    /// Runs of each program in a pair. The kernel gives their mean in whole nanoseconds.
+    /// Runs of each program in a pair. The kernel reports their mean in whole nanoseconds.
     repeat: u32,
     pairs: u32,
 }
@@ -46,7 +48,7 @@ const QUICK: Effort = Effort {
     repeat: 2_000,
     pairs: 10,
 };
-/// Whether everything ends as it should.
+/// Only checks the outcomes.
 const ONCE: Effort = Effort {
     repeat: 1,
     pairs: 1,
@@ -54,30 +56,30 @@ const ONCE: Effort = Effort {
 
 #[derive(clap::Parser)]
 struct Options {
-    /// Only figures whose names contain this.
+    /// Measures only figures whose names contain this.
     filter: Option<String>,
     /// Measures a sixtieth as much.
     #[arg(long)]
     quick: bool,
-    /// Lists the figures, in criterion's way, and measures none.
+    /// Lists the figures in criterion's format and measures none.
     #[arg(long)]
     list: bool,
-    /// Also writes nanoseconds of both programs here.
+    /// Also writes the nanoseconds of both programs to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// What cargo adds; without it each figure is only tried once.
+    /// Added by cargo; without it each figure runs once only.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// Requests that end alike.
+/// Requests with the same outcome.
 struct Case {
     name: &'static str,
     request: fn(u32) -> RequestFrame,
     outcome: Outcome,
-    /// What is published of every client.
+    /// State of all published bindings.
     state: BindingState,
-    /// Measured with the fewest leases alone, and of one client.
+    /// Whether it is measured with the fewest leases and one client only.
     is_step: bool,
 }
 
@@ -98,7 +100,8 @@ const fn step(name: &'static str, request: fn(u32) -> RequestFrame, outcome: Out
     }
 }
 
-/// Each outcome; and the steps of an answer, each of which ends a run that does the ones before as well.
+/// Outcomes, and the steps of an answer: each step ends a run that has done the steps before as
+/// well.
 const CASES: &[Case] = &[
     case(
         "pass",
@@ -114,7 +117,7 @@ const CASES: &[Case] = &[
     ),
     Case {
         state: BindingState::Revoked,
-        ..case("nak", renewal, Outcome::Naked)
+        ..case("nak", renewal, Outcome::NakSent)
     },
     case("slow", stranger, Outcome::UnknownClient),
     case("dropped", without_cookie, Outcome::BadCookie),
@@ -153,16 +156,16 @@ const CASES: &[Case] = &[
     ),
 ];
 
-/// Well summed up, but no DHCP.
+/// Returns a request with right checksums and without the magic cookie.
 fn without_cookie(n: u32) -> RequestFrame {
     renewal(n).with(|r| r.cookie = 0)
 }
 
-/// A case with so many leases.
+/// A case with a number of leases.
 struct Figure {
     case: &'static Case,
     leases: u32,
-    /// Each run is for another client, drawn from all.
+    /// Whether each run is for another client, drawn from all.
     is_cold: bool,
 }
 
@@ -282,7 +285,7 @@ fn load(leases: u32, state: BindingState) -> Program {
     program
 }
 
-/// What bindings and grants lie in, at random.
+/// Prints the time of a random access to as much memory as bindings and grants take.
 fn report_memory(leases: u32) {
     let octets = lease_slots(leases) as usize * (size_of::<Cell>() + size_of::<Grant>());
     let ns = memory::access_ns(octets).expect("there is memory");
@@ -294,7 +297,7 @@ fn report(figure: &Figure, pair: Pair, is_measured: bool) {
     if is_measured {
         println!("{name:45} {:4.0} ns above xdp_pass", pair.net_ns());
     } else {
-        // As criterion says after what it has only tried.
+        // The output of criterion for a benchmark that it runs once.
         println!("Testing {name}\nSuccess");
     }
 }

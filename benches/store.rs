@@ -1,8 +1,9 @@
-//! What it costs to keep who had which address: commits with a history and without, in pairs; and to load all of it.
+//! The cost of the history of leases: commits with a history and without, in pairs; and of loading
+//! all leases.
 //!
-//! `cargo bench -p dhcp-benches --bench store`; with `TMPDIR=/dev/shm` the disk is left out of it. Each figure is a
-//! commit of 256 changes with a history; behind it stands how much longer that took than the same commit to a
-//! store without one, just before.
+//! `cargo bench -p dhcp-benches --bench store`; `TMPDIR=/dev/shm` excludes the disk. Each figure is
+//! the time of a commit of 256 changes with a history; after it follows the ratio to the same
+//! commit to a store without one, measured just before.
 
 use std::{
     net::Ipv4Addr,
@@ -32,7 +33,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// With all addresses leased.
+    /// Opens a store in which all addresses are leased.
     fn new(keep: Duration) -> Self {
         let directory = tempfile::tempdir().expect("a directory for the store");
         let path = directory.path().join("leases.db");
@@ -64,7 +65,8 @@ impl Bench {
     }
 }
 
-/// Of as many addresses from this one on; the client of an address is told by how often it has changed hands.
+/// Returns changes of consecutive addresses from `first` on. The client of an address is the number
+/// of its changes of client, `round`.
 fn changes(first: u32, state: RecordState, round: u32) -> Vec<WallChange> {
     let now = Sample::now().utc;
     let change = |number: u32| {
@@ -131,7 +133,8 @@ fn store(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Addresses in turn; with `ends` a commit of ends, and then one of new clients for the same addresses.
+/// Returns the changes of a step: addresses in turn or, with `ends`, ends of leases and then new
+/// clients of the same addresses.
 fn batch(step: u32, ends: bool) -> Vec<WallChange> {
     let batches = LEASES / CHANGES;
     let (turn, state) = match ends {

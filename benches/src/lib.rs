@@ -1,7 +1,7 @@
-//! What the benchmarks share.
+//! Shared parts of the benchmarks.
 //!
-//! [`speed`] measures the loaded program, whose request the program of `restore-ebpf` restores before
-//! each run; [`calibration`] and [`memory`] are measured beside the code.
+//! [`speed`] measures the loaded program, with the program of `restore-ebpf` restoring the request
+//! before each run. [`calibration`] and [`memory`] measure what the figures are compared with.
 
 pub mod calibration;
 pub mod memory;

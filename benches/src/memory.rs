@@ -1,4 +1,4 @@
-//! What memory takes for an access that nothing foresees, beside the figures that are cold.
+//! The time of an unpredictable memory access, for comparison with cold figures.
 
 use std::{hint::black_box, time::Instant};
 
@@ -6,11 +6,15 @@ use memmap2::{Advice, MmapMut};
 
 const LINE: usize = 64;
 const STEPS: u32 = 50_000;
-/// Others use the machine as well; the least of some measurements is nearest to what memory takes.
+/// Measurements. Other users of the machine only add time, so the smallest is nearest to that of
+/// memory.
 const ROUNDS: usize = 20;
 
-/// Nanoseconds for each step of a walk over so many octets, from one cache line to another that only it names, in
-/// pages as small as those of the kernel's maps.
+/// Returns the nanoseconds of each step of a walk over `octets`, where each cache line contains the
+/// address of the next, in pages as small as those of the kernel's maps.
+///
+/// # Errors
+/// The memory is not available.
 pub fn access_ns(octets: usize) -> std::io::Result<f64> {
     let lines = octets.div_ceil(LINE).max(2);
     let mut memory = MmapMut::map_anon(lines * LINE)?;
@@ -33,11 +37,11 @@ pub fn access_ns(octets: usize) -> std::io::Result<f64> {
     Ok((0..ROUNDS).map(|_| round()).fold(f64::MAX, f64::min))
 }
 
-/// Makes one circle of all, in an order that no processor foresees: Sattolo's algorithm.
+/// Arranges all elements in one cycle, in an order that no processor predicts: Sattolo's algorithm.
 fn shuffle(order: &mut [u32]) {
     let mut state = 1u64;
     for last in (1..order.len()).rev() {
-        // Knuth's generator, of which the high bits are good.
+        // Knuth's generator, whose high bits are good.
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);

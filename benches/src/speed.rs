@@ -1,4 +1,4 @@
-//! What the loaded program takes for a frame, beyond what a program takes that only passes it.
+//! The time of the loaded program for a frame, in excess of a program that only passes it.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use dhcp_common::{
     outcome::Outcome,
     wire::{ETHERNET_LEN, IPV4_LEN},
 };
-use dhcp_restore_ebpf::{Checksum, Place, SAMPLE_LEN, Sample, TARGET_INDEX};
+use dhcp_restore_ebpf::{Checksum, NumberField, SAMPLE_LEN, Sample, TARGET_INDEX};
 use dhcp_testkit::fixtures::{
     program::{Error, PASS, Program, program, take},
     request::RequestFrame,
@@ -26,20 +26,21 @@ const RESTORE: &str = "restore";
 /// Offsets in a frame without tags.
 const IP_CHECKSUM: usize = ETHERNET_LEN + 10;
 const UDP_CHECKSUM: usize = ETHERNET_LEN + IPV4_LEN + 6;
-/// What IP's checksum covers, and of the rest what UDP's does: both addresses of the pseudo-header besides.
+/// The octets that IP's checksum covers. UDP's covers everything after them, and both addresses in
+/// them as part of the pseudo-header.
 const IP_HEADER: std::ops::Range<usize> = ETHERNET_LEN..ETHERNET_LEN + IPV4_LEN;
 
-/// Two mean times of one run, measured one after the other.
+/// The mean times of a run of two programs, measured one after the other.
 #[derive(Clone, Copy, Debug)]
 pub struct Pair {
-    /// Of the program that answers.
+    /// The time of the program that answers.
     pub answer: Duration,
-    /// Of the one that passes.
+    /// The time of the program that only passes.
     pub pass: Duration,
 }
 
 impl Pair {
-    /// Of two pairs the least of each: others who use the machine only add.
+    /// Returns the smaller time of each program: other users of the machine only add to them.
     #[must_use]
     pub fn least(self, other: Self) -> Self {
         Self {
@@ -48,23 +49,22 @@ impl Pair {
         }
     }
 
-    /// What the program adds, in nanoseconds; noise may make it less than nothing.
+    /// Returns the time that the program adds, in nanoseconds; with noise it may be negative.
     pub fn net_ns(&self) -> f64 {
         (self.answer.as_secs_f64() - self.pass.as_secs_f64()) * 1e9
     }
 }
 
-/// Where each run's frame comes from.
+/// The frames of successive runs.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
 pub struct Visits(Sample);
 
-// SAFETY: integers only, all but the octets of four octets, of which there is a multiple of four: no
-// padding.
+// SAFETY: integers of four octets, and a multiple of four single octets: no padding.
 unsafe impl Pod for Visits {}
 
 impl Visits {
-    /// The same frame each time, as from one client alone: all that it takes is in the cache.
+    /// The same frame each time, from one client: everything that a run reads is in the cache.
     ///
     /// # Errors
     /// The frame is too long.
@@ -73,7 +73,7 @@ impl Visits {
         let mut sample = Sample {
             len: u32::try_from(frame.len())?,
             clients: 1,
-            places: [Place::default(); _],
+            fields: [NumberField::default(); _],
             checksums: [Checksum::default(); _],
             octets: [0; _],
         };
@@ -87,12 +87,13 @@ impl Visits {
         Ok(Self(sample))
     }
 
-    /// Each time the frame of one drawn from the first `clients`: what is known of it, the cache has lost since.
+    /// Each time the frame of a client drawn from the first `clients`: its entries have left the
+    /// cache since its last run.
     ///
     /// # Errors
-    /// The frames are too long, or differ by more than the client's number in a few places.
+    /// The frames are too long, or differ by more than the client's number at a few offsets.
     pub fn of_many(request: impl Fn(u32) -> RequestFrame, clients: u32) -> Result<Self, Error> {
-        // No two of its octets are alike, so that it is found only where it stands.
+        // No two of its octets are equal, so no other offset matches.
         const OTHER: u32 = 0x000a_bcde;
         let Self(mut sample) = Self::of_one(&request(0))?;
         sample.clients = clients;
@@ -105,8 +106,8 @@ impl Visits {
                 break;
             };
             if base.wrapping_add(OTHER) == other {
-                let place = sample.places.get_mut(found.len());
-                *place.ok_or("a client's number stands in too many places")? = Place {
+                let field = sample.fields.get_mut(found.len());
+                *field.ok_or("a client's number occurs too often")? = NumberField {
                     offset: u32::try_from(at)?,
                     base,
                 };
@@ -144,7 +145,7 @@ impl Visits {
         Ok(visits)
     }
 
-    /// What is run over for this client.
+    /// Returns the frame of a client.
     pub fn frame(&self, number: u32) -> Vec<u8> {
         let mut sample = self.0;
         if sample.clients > 1 {
@@ -158,7 +159,7 @@ impl Visits {
     }
 }
 
-/// Frames that are restored before each of the program's runs; see `restore-ebpf`.
+/// Measures programs over frames that are restored before each run; see `restore-ebpf`.
 #[expect(missing_debug_implementations, reason = "maps do not print themselves")]
 pub struct Stopwatch {
     ebpf: Ebpf,
@@ -167,7 +168,7 @@ pub struct Stopwatch {
 }
 
 impl Stopwatch {
-    /// Takes up the frames.
+    /// Loads the program that restores the frames.
     ///
     /// # Errors
     /// The kernel refused.
@@ -184,10 +185,10 @@ impl Stopwatch {
         })
     }
 
-    /// Mean times over `repeat` runs of each program. All of the runs must end with `outcome`.
+    /// Returns mean times over `repeat` runs of each program. All runs must end with `outcome`.
     ///
     /// # Errors
-    /// The kernel refused, or a run ended otherwise.
+    /// The kernel refused, or a run had another outcome.
     pub fn pair(
         &mut self,
         measured: &mut Program,
@@ -233,7 +234,7 @@ mod tests {
 
     use super::*;
 
-    /// What benchmarks visit clients with, though a client's number is put into a frame without a look at the rest.
+    /// The number of a client is written into the frame without reading the rest of it.
     #[test]
     fn the_frame_of_any_client_that_is_visited_is_what_it_sends() {
         const CLIENTS: u32 = 1 << 20;

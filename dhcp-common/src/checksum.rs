@@ -1,9 +1,9 @@
-//! The Internet checksum (RFC 1071), in the pieces that the fast path puts together.
+//! The Internet checksum (RFC 1071), in pieces that the fast path combines.
 //!
-//! Sums are taken over 16-bit words as they lie in memory, so that no octets are swapped; they are
-//! kept unfolded in 64 bits until the end.
+//! Sums are over 16-bit words in memory order, so no octets are swapped, and stay unfolded in 64
+//! bits until the end.
 
-/// Sums `bytes`, the last odd octet padded with zero.
+/// Sums octets; an odd last one is padded with zero.
 pub fn sum(bytes: &[u8]) -> u64 {
     let mut total = 0u64;
     let mut pairs = bytes.chunks_exact(2);
@@ -26,25 +26,25 @@ pub const fn fold(mut sum: u64) -> u16 {
     sum as u16
 }
 
-/// The sum of a piece that begins at an odd offset of the message (RFC 1071 §2.B).
+/// Converts the sum of a piece that begins at an odd offset of the message (RFC 1071 §2.B).
 #[inline(always)]
 pub const fn at_odd_offset(sum: u64) -> u64 {
     fold(sum).swap_bytes() as u64
 }
 
-/// The sum of a single octet at an even offset.
+/// Returns the sum of a single octet at an even offset.
 #[inline(always)]
 pub const fn sum_octet(octet: u8) -> u64 {
     u16::from_ne_bytes([octet, 0]) as u64
 }
 
-/// The checksum field that belongs to a sum, as it lies in memory.
+/// Returns the checksum field for a sum, in memory order.
 #[inline(always)]
 pub const fn finish(sum: u64) -> u16 {
     !fold(sum)
 }
 
-/// As [`finish`], for UDP, where a field of zero would mean "not computed" (RFC 768).
+/// Returns the checksum field of UDP, where zero would mean "not computed" (RFC 768).
 #[inline(always)]
 pub const fn finish_udp(sum: u64) -> u16 {
     match finish(sum) {

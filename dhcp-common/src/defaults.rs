@@ -1,4 +1,4 @@
-//! Where the daemon's things are, and what it allows, unless its configuration says otherwise.
+//! Default paths and limits of the daemon.
 
 use crate::abi::{Limit, SLOW_RX_FRAMES_IN_ALL};
 
@@ -6,15 +6,15 @@ pub const CONFIG: &str = "/etc/xdhcpd/xdhcpd.toml";
 pub const STORE: &str = "/var/lib/xdhcpd/leases.db";
 pub const CONTROL_SOCKET: &str = "/run/xdhcpd/control.sock";
 pub const PIN_DIR: &str = "/sys/fs/bpf/xdhcpd";
-/// What one client may send to the controller.
+/// Requests that one client may send to the controller.
 pub const CLIENT_LIMIT: Limit = Limit::per_second(20, 40);
-/// What one relay agent may send to the controller.
+/// Requests that one relay agent may send to the controller.
 pub const RELAY_LIMIT: Limit = Limit::per_second(20_000, 40_000);
-/// What clients of whom nothing is published may send to the controller, all together.
+/// Requests that all clients of whom nothing is published may send to the controller together.
 pub const UNKNOWN_LIMIT: Limit = Limit::per_second(10_000, UNKNOWN_BURST);
-/// All clients of a few thousand may come back at once, after a power cut that took their leases with it.
+/// A few thousand clients may return at once, after a power cut that took their leases with it.
 const UNKNOWN_BURST: u32 = 4_000;
 const _: () = assert!(
     UNKNOWN_BURST <= SLOW_RX_FRAMES_IN_ALL / 2,
-    "of what may wait for the controller, half is for clients that have leases"
+    "half of the frames that may wait for the controller is for clients that have leases"
 );

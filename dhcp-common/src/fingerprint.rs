@@ -1,27 +1,29 @@
 //! A keyed fingerprint of everything in a request that can change the options of its answer.
 //!
 //! The fast path replays a rendered answer for a shape of request that the controller has answered
-//! before; the fingerprint names the shape. It covers every option as it came (code, length and
-//! value, in the order sent) but those of [`is_covered`] that change no option of the answer.
+//! before; the fingerprint identifies the shape. It covers every option as sent (code, length and
+//! value, in order), except those that change no option of the answer, see [`is_covered`].
 //!
-//! The function is NH (RFC 4418 §5.2) over 64-bit words, run twice with the key shifted by a word as in
-//! §5.2.2. The key is added to a whole word and not to each of its halves, which spares half of the
-//! instructions and doubles what chance has: for two different inputs chosen without sight of the key both
-//! halves of the fingerprint agree with a probability of about 2^-62. The key is drawn when the maps are made and
-//! lives in them.
+//! The function is NH (RFC 4418 §5.2) over 64-bit words, run twice with the key shifted by a word
+//! as in §5.2.2. The key is added to a whole word and not to each of its halves, which saves half
+//! of the instructions and doubles the probability of a collision: for two different inputs chosen
+//! without knowledge of the key both halves of the fingerprint agree with a probability of about
+//! 2^-62. The key is drawn when the maps are created and stored in them.
 
 use crate::wire::option;
 
-/// Longest input, in words; a request that has more goes the slow way.
+/// Words of the longest input; a request that has more goes to the controller.
 pub const MAX_WORDS: usize = 64;
 
-/// One word a position, and one more for the shifted second lane.
+/// Words of the key: one for each position, and one more for the shifted second lane.
 pub const KEY_WORDS: usize = MAX_WORDS + 1;
 
-/// Whether an option is part of the fingerprint. Those left out name the client, its address or its
-/// way here; the controller's answer carries nothing that is derived from them but what the fast path
-/// echoes itself. Option 97 names the machine, but is returned by the controller alone: covered, it is
-/// of a shape that has no template.
+/// Returns whether an option is part of the fingerprint.
+///
+/// Those left out identify the client, its address or its path to the server. The controller's
+/// answer has nothing derived from them, except what the fast path echoes itself. Option 97
+/// identifies the machine, but only the controller returns it: it is covered, so such a request has
+/// no template.
 #[inline(always)]
 pub const fn is_covered(code: u8) -> bool {
     !matches!(
@@ -38,33 +40,36 @@ pub const fn is_covered(code: u8) -> bool {
     )
 }
 
-/// How many words an option of `len` octets of value takes: code, length and value, padded with zeros.
+/// Returns the words of an option with `len` octets of value: code, length and value, padded with
+/// zeros.
 #[inline(always)]
 pub const fn words_of(len: usize) -> usize {
     (len + 2).div_ceil(8)
 }
 
-/// A fingerprint under way.
+/// A fingerprint that is being computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fingerprint {
     lanes: [u64; 2],
 }
 
 impl Fingerprint {
-    /// Takes in one word with the two key words of its position.
+    /// Mixes in one word with the two key words of its position.
     #[inline(always)]
     pub fn mix(&mut self, word: u64, key: [u64; 2]) {
         self.lanes[0] = self.lanes[0].wrapping_add(product(word, key[0]));
         self.lanes[1] = self.lanes[1].wrapping_add(product(word, key[1]));
     }
 
+    /// Returns the fingerprint.
     #[inline(always)]
     pub fn finish(self) -> [u64; 2] {
         self.lanes
     }
 
-    /// Half of it, and never zero: two inputs chosen without sight of the key agree with a probability of
-    /// about 2^-32. Enough where that makes a client keep for a while what it was told where it was before.
+    /// Returns half of the fingerprint, never zero. Two inputs chosen without knowledge of the key
+    /// agree with a probability of about 2^-32, which is enough here: on a collision a client keeps
+    /// the answers of its former place for a while.
     #[inline(always)]
     pub fn digest(self) -> u64 {
         self.lanes[0] | 1
@@ -77,10 +82,10 @@ fn product(word: u64, key: u64) -> u64 {
     (sum & 0xffff_ffff) * (sum >> 32)
 }
 
-/// A digest of one option, as it stands in a request if that has it once; never zero. The controller's
-/// counterpart of [`Fingerprint::digest`].
+/// Returns a digest of an option that a request has once; never zero. It equals the
+/// [`Fingerprint::digest`] that the fast path computes.
 pub fn of_option(code: u8, value: &[u8], key: &[u64; KEY_WORDS]) -> u64 {
-    // Longer ones come in parts (RFC 3396), and those no program takes.
+    // A longer value comes in parts (RFC 3396), which the fast path leaves to the controller.
     let value = value.get(..u8::MAX.into()).unwrap_or(value);
     let mut octets = [0; 8 * words_of(u8::MAX as usize)];
     octets[0] = code;
@@ -95,7 +100,8 @@ pub fn of_option(code: u8, value: &[u8], key: &[u64; KEY_WORDS]) -> u64 {
     fingerprint.digest()
 }
 
-/// A digest of a hardware address: `htype`, `hlen`, and the octets of `chaddr` in use, in little-endian order.
+/// Returns a digest of a hardware address: `htype`, `hlen`, and the octets of `chaddr` in use, in
+/// little-endian order.
 #[inline(always)]
 pub fn of_hardware(htype: u8, hlen: u8, chaddr: [u64; 2], key: &[u64; KEY_WORDS]) -> u32 {
     let mut fingerprint = Fingerprint::default();
@@ -107,8 +113,8 @@ pub fn of_hardware(htype: u8, hlen: u8, chaddr: [u64; 2], key: &[u64; KEY_WORDS]
     (digest ^ digest >> 32) as u32
 }
 
-/// The fingerprint of a whole options field, or `None` where it is longer than [`MAX_WORDS`] or not
-/// well formed. The controller's counterpart of the fast path's walk.
+/// Returns the fingerprint of a whole options field, or `None` if it is longer than [`MAX_WORDS`]
+/// or malformed. It equals the fingerprint that the fast path's walk computes.
 pub fn of_options(mut options: &[u8], key: &[u64; KEY_WORDS]) -> Option<[u64; 2]> {
     let mut fingerprint = Fingerprint::default();
     let mut position = 0;

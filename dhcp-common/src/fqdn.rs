@@ -1,20 +1,21 @@
-//! The client's name in option 81 (RFC 4702), as far as an answer depends on it.
+//! The fixed part of option 81, the client's name (RFC 4702).
 
-/// Flags and both response codes, which precede the name (RFC 4702 §2).
+/// Octets of the flags and both response codes, which precede the name (RFC 4702 §2).
 pub const HEAD_LEN: usize = 3;
 
-/// S: the client asks the server, or the server tells it, that the server updates its A record.
+/// S: the client requests, or the server confirms, that the server updates the A record.
 pub const SERVER_UPDATES: u8 = 1;
-/// O: the server does otherwise than S asked for.
+/// O: the server overrides the client's S.
 pub const OVERRIDDEN: u8 = 2;
-/// E: the name is in the DNS's wire format, and not in ASCII.
+/// E: the name is in the wire format of the DNS, not in ASCII.
 pub const WIRE_FORMAT: u8 = 4;
-/// N: no updates at all.
+/// N: the server performs no updates.
 pub const NO_UPDATES: u8 = 8;
 
-/// What precedes the name, which goes back as it came, in the answer of a server that never updates the DNS:
-/// N set and S not, O where the client has asked for S, the encoding that the client has chosen, the
-/// other bits zero (RFC 4702 §2.1), and what stands for no response code (§2.2).
+/// Returns the fixed part in the answer of a server that never updates the DNS: N is set and S is
+/// not, O is set where the client has set S, E is the client's, the other bits are zero (RFC 4702
+/// §2.1), and both response codes have the value for none (§2.2). The name is returned as it was
+/// sent.
 #[inline(always)]
 pub const fn answer(flags: u8) -> [u8; HEAD_LEN] {
     const NO_RCODE: u8 = 255;

@@ -1,9 +1,10 @@
 //! The contract between the XDP program and the controller.
 //!
-//! Everything that both sides must agree on stands here once: the maps' keys, values, names and
-//! capacities ([`abi`]), what can become of a frame ([`outcome`]), the wire's numbers ([`wire`]), and
-//! the arithmetic that both sides do ([`fingerprint`], [`checksum`], [`fqdn`]). What a host has unless its
-//! configuration says otherwise is in [`defaults`]. Start with [`abi`]; the reader of the maps is `dhcp-ebpf/src/lib.rs`, their writer `dhcp-user/datapath/`.
+//! Everything on which both sides must agree is defined here once: keys, values, names and
+//! capacities of the maps ([`abi`]), how a run ends ([`outcome`]), the numbers of the wire
+//! protocols ([`wire`]), and the arithmetic that both sides do ([`fingerprint`], [`checksum`],
+//! [`fqdn`]). [`defaults`] holds the default configuration. Start with [`abi`]; `dhcp-ebpf` reads
+//! the maps, and `dhcp-user/datapath` writes them.
 #![no_std]
 
 pub mod abi;

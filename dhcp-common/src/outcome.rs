@@ -1,44 +1,114 @@
-//! What can become of a frame: exit, action, counter and metric label in one.
+//! How a run of the program ends: verdict, counter and metric label in one table.
 //!
-//! The program ends each run with exactly one outcome and counts it once in `OUTCOMES`; the
-//! controller shows the same names.
+//! A run ends with an [`Answer`], or with a [`Silence`] that says why the program does not answer.
+//! Either becomes an [`Outcome`], which the program counts once in `OUTCOMES`. The controller shows
+//! the counters under the same labels.
 
-/// What the driver is told to do with the frame.
+/// The verdict for the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// The frame goes to the host's network stack, untouched.
+    /// The frame goes to the host's network stack, unchanged.
     Pass,
-    /// The frame, now a reply, leaves by the interface on which it came.
+    /// The frame, now a reply, leaves by the interface on which it arrived.
     Transmit,
-    /// The frame goes to the controller, untouched.
+    /// The frame goes to the controller, unchanged.
     Slow,
-    /// The frame ends here.
+    /// The frame is discarded.
     Drop,
 }
 
 macro_rules! outcomes {
-    ($($(#[$doc:meta])* $name:ident = $action:ident, $label:literal;)+) => {
+    (
+        Pass { $($(#[$pass_doc:meta])* $pass:ident = $pass_label:literal;)+ }
+        Transmit { $($(#[$answer_doc:meta])* $answer:ident = $answer_label:literal;)+ }
+        Slow { $($(#[$slow_doc:meta])* $slow:ident = $slow_label:literal;)+ }
+        Drop { $($(#[$drop_doc:meta])* $drop:ident = $drop_label:literal;)+ }
+    ) => {
+        /// The one exit of a run; its number is the index of its counter in `OUTCOMES`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u32)]
         pub enum Outcome {
-            $($(#[$doc])* $name,)+
+            $($(#[$pass_doc])* $pass,)+
+            $($(#[$answer_doc])* $answer,)+
+            $($(#[$slow_doc])* $slow,)+
+            $($(#[$drop_doc])* $drop,)+
+        }
+
+        /// A reply that the program sends.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u32)]
+        pub enum Answer {
+            $($(#[$answer_doc])* $answer = Outcome::$answer as u32,)+
+        }
+
+        /// The reason why the program sends no reply itself.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u32)]
+        pub enum Silence {
+            $($(#[$pass_doc])* $pass = Outcome::$pass as u32,)+
+            $($(#[$slow_doc])* $slow = Outcome::$slow as u32,)+
+            $($(#[$drop_doc])* $drop = Outcome::$drop as u32,)+
         }
 
         impl Outcome {
-            /// Every outcome, in the order of its counters.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+            /// All outcomes, in the order of their counters.
+            pub const ALL: &'static [Self] = &[
+                $(Self::$pass,)+
+                $(Self::$answer,)+
+                $(Self::$slow,)+
+                $(Self::$drop,)+
+            ];
 
-            /// The counter's name in metrics and tables.
+            /// Returns the counter's name in metrics and tables.
             pub const fn label(self) -> &'static str {
                 match self {
-                    $(Self::$name => $label,)+
+                    $(Self::$pass => $pass_label,)+
+                    $(Self::$answer => $answer_label,)+
+                    $(Self::$slow => $slow_label,)+
+                    $(Self::$drop => $drop_label,)+
                 }
             }
 
+            /// Returns the verdict that goes with the outcome.
             #[inline(always)]
             pub const fn action(self) -> Action {
                 match self {
-                    $(Self::$name => Action::$action,)+
+                    $(Self::$pass => Action::Pass,)+
+                    $(Self::$answer => Action::Transmit,)+
+                    $(Self::$slow => Action::Slow,)+
+                    $(Self::$drop => Action::Drop,)+
+                }
+            }
+        }
+
+        impl Silence {
+            /// Returns the verdict that goes with the outcome; never [`Action::Transmit`].
+            #[inline(always)]
+            pub const fn action(self) -> Action {
+                match self {
+                    $(Self::$pass => Action::Pass,)+
+                    $(Self::$slow => Action::Slow,)+
+                    $(Self::$drop => Action::Drop,)+
+                }
+            }
+        }
+
+        impl From<Answer> for Outcome {
+            #[inline(always)]
+            fn from(answer: Answer) -> Self {
+                match answer {
+                    $(Answer::$answer => Self::$answer,)+
+                }
+            }
+        }
+
+        impl From<Silence> for Outcome {
+            #[inline(always)]
+            fn from(silence: Silence) -> Self {
+                match silence {
+                    $(Silence::$pass => Self::$pass,)+
+                    $(Silence::$slow => Self::$slow,)+
+                    $(Silence::$drop => Self::$drop,)+
                 }
             }
         }
@@ -46,121 +116,128 @@ macro_rules! outcomes {
 }
 
 outcomes! {
-    /// Not IPv4/UDP to port 67.
-    NotDhcp = Pass, "not_dhcp";
-    /// DHCP, but not for an address of ours on a link of ours.
-    NotOurs = Pass, "not_ours";
-    /// `op` is BOOTREPLY: a server's answer to a relay agent on this host.
-    BootReply = Pass, "boot_reply";
-
-    /// OFFER to a client with a lease, or once more to one with an offer.
-    Offered = Transmit, "offered";
-    /// ACK in SELECTING, of an address leased to the client already.
-    AckedSelecting = Transmit, "acked_selecting";
-    /// ACK in INIT-REBOOT.
-    AckedRebooting = Transmit, "acked_rebooting";
-    /// ACK in RENEWING.
-    AckedRenewing = Transmit, "acked_renewing";
-    /// ACK in REBINDING.
-    AckedRebinding = Transmit, "acked_rebinding";
-    /// NAK to a client whose lease was revoked.
-    Naked = Transmit, "naked";
-
-    /// The program was told to answer nothing itself.
-    SlowOnly = Slow, "slow_only";
-    /// Nothing is published for this client.
-    UnknownClient = Slow, "unknown_client";
-    /// `giaddr` lies in no subnet of ours.
-    UnknownRelay = Slow, "unknown_relay";
-    /// The link has no network for a client that sends from it directly.
-    UnknownNetwork = Slow, "unknown_network";
-    /// No answer for this shape of request has been rendered yet.
-    NoTemplate = Slow, "no_template";
-    /// A REQUEST from a client with an offer pending: to be committed, or to free the offer.
-    OfferPending = Slow, "offer_pending";
-    /// The published offer or lease has run out.
-    Expired = Slow, "expired";
-    /// The full lease would reach beyond the time that is durable.
-    BeyondHorizon = Slow, "beyond_horizon";
-    /// The client names another address than the one published for it.
-    AddressMismatch = Slow, "address_mismatch";
-    /// The request came from another port of a relay agent, or from other hardware, than the answers are for.
-    OtherOrigin = Slow, "other_origin";
-    /// RELEASE, DECLINE, INFORM or a type of message that only the controller knows.
-    MessageType = Slow, "message_type";
-    /// The client has released or declined, and the controller has not yet said what follows.
-    Closed = Slow, "closed";
-    /// A revoked client that starts afresh.
-    RevokedClient = Slow, "revoked_client";
-    /// A REQUEST that fits no state of RFC 2131 §4.3.2.
-    OddRequest = Slow, "odd_request";
-    /// No option 53: BOOTP (RFC 1534).
-    Bootp = Slow, "bootp";
-    /// Option 52: options continue in `sname` or `file`.
-    Overload = Slow, "overload";
-    /// An option that decides something came more than once (RFC 3396).
-    SplitOption = Slow, "split_option";
-    /// More options, or longer ones, than the walk takes.
-    ManyOptions = Slow, "many_options";
-    /// A client identifier longer than the key holds.
-    LongClientId = Slow, "long_client_id";
-    /// Option 82 with a sub-option that changes the answer.
-    RelaySuboption = Slow, "relay_suboption";
-    /// Option 118: the client or its relay agent names the subnet (RFC 3011).
-    SubnetSelection = Slow, "subnet_selection";
-    /// Hardware that is not Ethernet.
-    Hardware = Slow, "hardware";
-    /// The reply would be larger than the client, or the frame's buffer, takes.
-    ReplyTooLarge = Slow, "reply_too_large";
-    /// The entry changed hands while it was read.
-    Torn = Slow, "torn";
-
-    /// The frame ends before its headers or lengths say.
-    Truncated = Drop, "truncated";
-    /// IPv4 header with options.
-    IpOptions = Drop, "ip_options";
-    /// A fragment of a datagram to port 67.
-    Fragment = Drop, "fragment";
-    /// The lengths of IP and UDP disagree.
-    LengthMismatch = Drop, "length_mismatch";
-    /// The checksum of the IPv4 header is wrong.
-    BadIpChecksum = Drop, "bad_ip_checksum";
-    /// The UDP checksum is wrong.
-    BadUdpChecksum = Drop, "bad_udp_checksum";
-    /// Larger than a datagram of an Ethernet link without jumbo frames.
-    Oversized = Drop, "oversized";
-    /// `op` is neither BOOTREQUEST nor BOOTREPLY.
-    BadOp = Drop, "bad_op";
-    /// `hlen` is over 16.
-    BadHlen = Drop, "bad_hlen";
-    /// No magic cookie.
-    BadCookie = Drop, "bad_cookie";
-    /// An option runs past the end of the message.
-    OptionOverrun = Drop, "option_overrun";
-    /// The options do not end with END.
-    NoEnd = Drop, "no_end";
-    /// An option has a length that its definition does not allow.
-    BadOptionLength = Drop, "bad_option_length";
-    /// Option 53 is of wrong length, unassigned, or a type that only servers send.
-    BadMessageType = Drop, "bad_message_type";
-    /// Option 82 from a client's link that is not trusted to add it.
-    UntrustedRelayInfo = Drop, "untrusted_relay_info";
-    /// A REQUEST for another server, from a client with a lease and no pending offer here.
-    NotSelected = Drop, "not_selected";
-    /// More from one source than the controller takes.
-    Limited = Drop, "limited";
-    /// For the controller, but none is listening.
-    Unserved = Drop, "unserved";
-    /// The reply that had been checked could not be written, or what it promises not be noted; never
-    /// expected.
-    WriteFailed = Drop, "write_failed";
-    /// The maps have no or other metadata; never expected.
-    BadMeta = Drop, "bad_meta";
+    Pass {
+        /// Not IPv4/UDP to port 67.
+        NotDhcp = "not_dhcp";
+        /// DHCP, but not for an address of this server on one of its links.
+        NotOurs = "not_ours";
+        /// `op` is BOOTREPLY: another server's answer to a relay agent on this host.
+        BootReply = "boot_reply";
+    }
+    Transmit {
+        /// OFFER to a client that has a lease, or repeated to a client that has an offer.
+        Offered = "offered";
+        /// ACK in SELECTING, for an address that is leased to the client already.
+        AckedSelecting = "acked_selecting";
+        /// ACK in INIT-REBOOT.
+        AckedRebooting = "acked_rebooting";
+        /// ACK in RENEWING.
+        AckedRenewing = "acked_renewing";
+        /// ACK in REBINDING.
+        AckedRebinding = "acked_rebinding";
+        /// NAK to a client whose lease was revoked.
+        NakSent = "nak";
+    }
+    Slow {
+        /// The fast path is switched off.
+        SlowOnly = "slow_only";
+        /// Nothing is published for the client.
+        UnknownClient = "unknown_client";
+        /// `giaddr` is in no configured subnet.
+        UnknownRelay = "unknown_relay";
+        /// The link has no network for clients that send from it directly.
+        UnknownNetwork = "unknown_network";
+        /// No answer has been rendered yet for this shape of request.
+        NoTemplate = "no_template";
+        /// A REQUEST from a client with a pending offer, which is to be committed or freed.
+        OfferPending = "offer_pending";
+        /// The published offer or lease has expired.
+        Expired = "expired";
+        /// The full lease would end later than the durable time.
+        BeyondHorizon = "beyond_horizon";
+        /// The client names another address than the one published for it.
+        AddressMismatch = "address_mismatch";
+        /// The request came from another port of a relay agent, or from another hardware address,
+        /// than the one the answers were published for.
+        OtherOrigin = "other_origin";
+        /// RELEASE, DECLINE, INFORM or a message type that only the controller handles.
+        MessageType = "message_type";
+        /// The client has released or declined, and the controller has not published since.
+        Closed = "closed";
+        /// A DISCOVER from a client whose lease was revoked.
+        RevokedClient = "revoked_client";
+        /// A REQUEST that matches no client state of RFC 2131 §4.3.2.
+        OddRequest = "odd_request";
+        /// No option 53: BOOTP (RFC 1534).
+        Bootp = "bootp";
+        /// Option 52: options continue in `sname` or `file`.
+        Overload = "overload";
+        /// An option that the decision depends on occurs more than once (RFC 3396).
+        SplitOption = "split_option";
+        /// More options, or longer ones, than the walk takes.
+        ManyOptions = "many_options";
+        /// The client identifier is longer than a key.
+        LongClientId = "long_client_id";
+        /// Option 82 with a sub-option that changes the answer.
+        RelaySuboption = "relay_suboption";
+        /// Option 118: the client or its relay agent selects the subnet (RFC 3011).
+        SubnetSelection = "subnet_selection";
+        /// The hardware type is not Ethernet.
+        Hardware = "hardware";
+        /// The reply is larger than the client accepts or the frame's buffer holds.
+        ReplyTooLarge = "reply_too_large";
+        /// The entry changed while it was read.
+        Torn = "torn";
+    }
+    Drop {
+        /// The frame is shorter than its headers or length fields say.
+        Truncated = "truncated";
+        /// The IPv4 header has options.
+        IpOptions = "ip_options";
+        /// A fragment of a datagram to port 67.
+        Fragment = "fragment";
+        /// The lengths of IP and UDP disagree.
+        LengthMismatch = "length_mismatch";
+        /// The checksum of the IPv4 header is wrong.
+        BadIpChecksum = "bad_ip_checksum";
+        /// The UDP checksum is wrong.
+        BadUdpChecksum = "bad_udp_checksum";
+        /// Larger than a datagram of an Ethernet link without jumbo frames.
+        Oversized = "oversized";
+        /// `op` is neither BOOTREQUEST nor BOOTREPLY.
+        BadOp = "bad_op";
+        /// `hlen` is over 16.
+        BadHlen = "bad_hlen";
+        /// The magic cookie is missing.
+        BadCookie = "bad_cookie";
+        /// An option extends beyond the end of the message.
+        OptionOverrun = "option_overrun";
+        /// The options do not end with END.
+        NoEnd = "no_end";
+        /// An option has a length that its definition does not allow.
+        BadOptionLength = "bad_option_length";
+        /// Option 53 has a wrong length, an unassigned type, or a type that only servers send.
+        BadMessageType = "bad_message_type";
+        /// Option 82 from a client's link that is not trusted to add it.
+        UntrustedRelayInfo = "untrusted_relay_info";
+        /// A REQUEST for another server, from a client with a lease and no pending offer here.
+        NotSelected = "not_selected";
+        /// The source, or unknown clients together, exceed the limit of the controller.
+        Limited = "limited";
+        /// The frame is for the controller, and no controller is running.
+        Unserved = "unserved";
+        /// A checked reply could not be written, or its promise not be noted; never expected.
+        WriteFailed = "write_failed";
+        /// The maps have no metadata or metadata of another version; never expected.
+        BadMeta = "bad_meta";
+    }
 }
 
 impl Outcome {
+    /// The number of outcomes, and of their counters.
     pub const COUNT: usize = Self::ALL.len();
 
+    /// Returns the outcome with a label.
     pub fn from_label(label: &str) -> Option<Self> {
         Self::ALL
             .iter()
@@ -180,5 +257,34 @@ mod tests {
             assert_eq!(Outcome::from_label(outcome.label()), Some(*outcome));
         }
         assert_eq!(Outcome::from_label("no such outcome"), None);
+    }
+
+    /// Pinned counters outlive an upgrade, which must not change what they count (ABI version 4).
+    #[test]
+    fn counters_keep_their_numbers() {
+        assert_eq!(Outcome::COUNT, 53);
+        for (outcome, number) in [
+            (Outcome::NotDhcp, 0),
+            (Outcome::Offered, 3),
+            (Outcome::NakSent, 8),
+            (Outcome::SlowOnly, 9),
+            (Outcome::Torn, 32),
+            (Outcome::Truncated, 33),
+            (Outcome::BadMeta, 52),
+        ] {
+            assert_eq!(outcome as u32, number, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn answers_and_silences_count_as_the_outcome_of_their_name() {
+        assert_eq!(Outcome::from(Answer::NakSent), Outcome::NakSent);
+        assert_eq!(Answer::NakSent as u32, Outcome::NakSent as u32);
+        for silence in [Silence::BootReply, Silence::Torn, Silence::BadMeta] {
+            let outcome = Outcome::from(silence);
+            assert_eq!(silence as u32, outcome as u32, "{silence:?}");
+            assert_eq!(silence.action(), outcome.action(), "{silence:?}");
+            assert_ne!(silence.action(), Action::Transmit, "{silence:?}");
+        }
     }
 }

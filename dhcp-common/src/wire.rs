@@ -18,8 +18,8 @@ macro_rules! big_endian {
                 <$native>::from_be(self.0)
             }
 
-            /// The value as it lies in memory, for arithmetic that does not care for the order of
-            /// octets, such as the Internet checksum (RFC 1071 §2.B).
+            /// Returns the value in memory order, for arithmetic that does not depend on the order
+            /// of octets, such as the Internet checksum (RFC 1071 §2.B).
             pub const fn raw(self) -> $native {
                 self.0
             }
@@ -42,12 +42,12 @@ macro_rules! big_endian {
 }
 
 big_endian!(
-    /// A 16-bit number in network order, aligned as a native one is.
+    /// A 16-bit number in network order with the alignment of `u16`.
     Be16,
     u16
 );
 big_endian!(
-    /// A 32-bit number in network order, aligned as a native one is.
+    /// A 32-bit number in network order with the alignment of `u32`.
     Be32,
     u32
 );
@@ -65,14 +65,14 @@ impl From<Be32> for core::net::Ipv4Addr {
 }
 
 pub const ETHERNET_LEN: usize = 14;
-/// The longest IP datagram of a link without jumbo frames.
+/// Octets of the longest IP datagram of a link without jumbo frames.
 pub const ETHERNET_MTU: usize = 1500;
 pub const VLAN_TAG_LEN: usize = 4;
-/// 802.1Q within 802.1ad is the deepest nesting answered.
+/// Tags of a frame that is answered: 802.1Q within 802.1ad is the deepest nesting.
 pub const MAX_VLAN_TAGS: usize = 2;
 pub const MAC_BROADCAST: [u8; 6] = [0xff; 6];
 
-/// The longest frame of a link without jumbo frames, with all tags.
+/// Octets of the longest frame of a link without jumbo frames, with all tags.
 pub const MAX_FRAME_LEN: usize = ETHERNET_LEN + MAX_VLAN_TAGS * VLAN_TAG_LEN + ETHERNET_MTU;
 
 pub const ETHERTYPE_IPV4: u16 = 0x0800;
@@ -83,7 +83,7 @@ pub const ETHERTYPE_QINQ: u16 = 0x88a8;
 pub const VLAN_ID_MASK: u16 = 0x0fff;
 
 pub const IPV4_LEN: usize = 20;
-/// Version 4 and a header of five words: the only first octet that the fast path takes.
+/// Version 4 and a header of five words, the only first octet that the fast path accepts.
 pub const IPV4_VERSION_IHL: u8 = 0x45;
 pub const IPV4_BROADCAST: Be32 = Be32::new(0xffff_ffff);
 /// More-fragments flag and fragment offset, RFC 791 §3.1.
@@ -109,15 +109,16 @@ pub const FLAG_BROADCAST: u16 = 0x8000;
 /// RFC 2131 §3.
 pub const MAGIC_COOKIE: Be32 = Be32::new(0x6382_5363);
 
-/// `op` to `chaddr`, the part of a BOOTP message before `sname`.
+/// Octets of a BOOTP message before `sname`, from `op` to `chaddr`.
 pub const BOOTP_HEAD_LEN: usize = 44;
 pub const SNAME_LEN: usize = 64;
 pub const FILE_LEN: usize = 128;
-/// Offset of the first option: BOOTP's fixed fields and the magic cookie.
+/// Offset of the first option, after BOOTP's fixed fields and the magic cookie.
 pub const BOOTP_FIXED_LEN: usize = BOOTP_HEAD_LEN + SNAME_LEN + FILE_LEN + 4;
-/// A reply is padded to what RFC 951 clients expect (RFC 1542 §2.1).
+/// Octets to which a reply is padded for RFC 951 clients (RFC 1542 §2.1).
 pub const BOOTP_MIN_LEN: usize = 300;
-/// The largest BOOTP message that any client must take: 576 octets of IP datagram (RFC 2131 §2).
+/// Octets of the largest BOOTP message that any client must accept, in an IP datagram of 576 (RFC
+/// 2131 §2).
 pub const BOOTP_DEFAULT_MAX_LEN: usize = 576 - IPV4_LEN - UDP_LEN;
 
 const _: () = assert!(BOOTP_FIXED_LEN == 240);
@@ -137,11 +138,11 @@ pub mod message_type {
     pub const LEASE_UNASSIGNED: u8 = 11;
     pub const LEASE_UNKNOWN: u8 = 12;
     pub const LEASE_ACTIVE: u8 = 13;
-    /// The last one assigned (RFC 7724 §6.2); what lies above is malformed.
+    /// The last type assigned (RFC 7724 §6.2); higher numbers are malformed.
     pub const LAST_ASSIGNED: u8 = 18;
 }
 
-/// Option codes that decide something here (RFC 2132 and as noted).
+/// Option codes that the server handles (RFC 2132 and as noted).
 pub mod option {
     pub const PAD: u8 = 0;
     pub const SUBNET_MASK: u8 = 1;
@@ -190,7 +191,7 @@ pub mod option {
     pub const END: u8 = 255;
 }
 
-/// Sub-options of option 82 that are looked at; the rest are only echoed.
+/// Sub-options of option 82 that the server handles; all others are only echoed.
 pub mod relay_suboption {
     /// RFC 3046 §3.1.
     pub const CIRCUIT_ID: u8 = 1;
@@ -206,5 +207,5 @@ pub mod relay_suboption {
     pub const SOURCE_PORT: u8 = 19;
 }
 
-/// Lease time that never ends, RFC 2131 §3.3.
+/// Lease time of an infinite lease, RFC 2131 §3.3.
 pub const INFINITE_SECS: u32 = u32::MAX;

@@ -1,38 +1,39 @@
-//! What to answer: only what the published binding says, for the client, the address, the time and the
-//! shape of the request that it binds. One match over message type and state of RFC 2131 §4.3.
+//! Decides what to answer: only what the published binding says, for the client, the address, the
+//! time and the shape of request that it covers. One match over message type and state of RFC 2131
+//! §4.3.
 
 use dhcp_common::{
     abi::{
         Binding, BindingState, ClientDigest, ClientKey, Event, EventKind, FOREVER_NS, Grant, Meta,
         NS_PER_SEC, Template, TemplateKey,
     },
-    outcome::Outcome,
+    outcome::{Answer, Silence},
     wire::{Be32, INFINITE_SECS, message_type},
 };
 
-use crate::{ingress::Ingress, origin, parse::Scratch, tables::Tables};
+use crate::{ingress::Ingress, origin, scratch::Scratch, tables::Tables};
 
-/// An answer, checked in all but its length.
+/// A reply to be written; everything except its length has been checked.
 #[derive(Clone, Copy, Debug)]
-pub struct Answer<'a> {
-    pub outcome: Outcome,
+pub struct Decision<'a> {
+    pub answer: Answer,
     pub template: &'a Template,
     /// `ciaddr` of the reply.
     pub ciaddr: Be32,
     /// `yiaddr` of the reply.
     pub yiaddr: Be32,
-    /// The promise that goes with an ACK.
+    /// The lease time that an ACK promises.
     pub promise: Option<Promise>,
 }
 
-impl Answer<'_> {
+impl Decision<'_> {
     #[inline(always)]
     pub fn is_nak(&self) -> bool {
-        matches!(self.outcome, Outcome::Naked)
+        matches!(self.answer, Answer::NakSent)
     }
 }
 
-/// Time granted to a client.
+/// The time that an ACK grants to a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Promise {
     slot: u32,
@@ -42,18 +43,22 @@ pub struct Promise {
     durable_until_ns: u64,
 }
 
-/// How often a run tries to note what it grants; each time it fails another one has just done so.
+/// Attempts of a run to record what it grants. Each one fails only because another CPU succeeded.
 const MAX_SWAPS: usize = 4;
 
-/// The client's claim that a REQUEST makes, RFC 2131 §4.3.2 table 4.
+/// The client state that a REQUEST implies (RFC 2131 §4.3.2, table 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Claim {
     Selecting,
-    Rebooting,
+    InitReboot,
     Renewing,
     Rebinding,
 }
 
+/// Decides about a DISCOVER or REQUEST.
+///
+/// # Errors
+/// Nothing that is published answers it.
 #[inline(always)]
 pub fn decide<'a, T: Tables>(
     ingress: &Ingress<'_>,
@@ -61,12 +66,12 @@ pub fn decide<'a, T: Tables>(
     meta: &Meta,
     scratch: &mut Scratch,
     tables: &'a T,
-) -> Result<Answer<'a>, Outcome> {
+) -> Result<Decision<'a>, Silence> {
     if !matches!(message, message_type::DISCOVER | message_type::REQUEST) {
-        return Err(Outcome::MessageType);
+        return Err(Silence::MessageType);
     }
     let binding = binding(&scratch.client, meta, tables)?;
-    let state = BindingState::from_raw(binding.state).ok_or(Outcome::Torn)?;
+    let state = BindingState::from_raw(binding.state).ok_or(Silence::Torn)?;
     origin::check(&binding, meta, scratch)?;
     if message == message_type::DISCOVER {
         return discover(scratch, &binding, state, tables);
@@ -74,27 +79,28 @@ pub fn decide<'a, T: Tables>(
 
     let (claim, address) = claim(scratch)?;
     if claim == Claim::Selecting && !names_us(ingress, scratch, tables) {
-        // The offer of another server was taken. Only the controller can free a pending one of ours.
+        // The client took another server's offer. Only the controller can free a pending offer
+        // here.
         return Err(match state {
-            BindingState::Offered => Outcome::OfferPending,
-            BindingState::Bound | BindingState::Revoked => Outcome::NotSelected,
+            BindingState::Offered => Silence::OfferPending,
+            BindingState::Bound | BindingState::Revoked => Silence::NotSelected,
         });
     }
     if address != binding.address {
-        return Err(Outcome::AddressMismatch);
+        return Err(Silence::AddressMismatch);
     }
     match state {
-        BindingState::Offered => Err(Outcome::OfferPending),
+        BindingState::Offered => Err(Silence::OfferPending),
         BindingState::Revoked => nak(&binding, tables),
         BindingState::Bound => {
             let template = template(scratch, &binding, message_type::ACK, tables)?;
             let promise = promise(&binding, template, tables)?;
-            Ok(Answer {
-                outcome: match claim {
-                    Claim::Selecting => Outcome::AckedSelecting,
-                    Claim::Rebooting => Outcome::AckedRebooting,
-                    Claim::Renewing => Outcome::AckedRenewing,
-                    Claim::Rebinding => Outcome::AckedRebinding,
+            Ok(Decision {
+                answer: match claim {
+                    Claim::Selecting => Answer::AckedSelecting,
+                    Claim::InitReboot => Answer::AckedRebooting,
+                    Claim::Renewing => Answer::AckedRenewing,
+                    Claim::Rebinding => Answer::AckedRebinding,
                 },
                 template,
                 ciaddr: scratch.packet.head.bootp.ciaddr,
@@ -105,43 +111,43 @@ pub fn decide<'a, T: Tables>(
     }
 }
 
-/// Whether something is published for a client.
+/// Returns whether something is published for a client.
 #[inline(always)]
 pub fn is_known<T: Tables>(client: &ClientKey, meta: &Meta, tables: &T) -> bool {
-    !matches!(binding(client, meta, tables), Err(Outcome::UnknownClient))
+    !matches!(binding(client, meta, tables), Err(Silence::UnknownClient))
 }
 
-/// What is published for a client, copied and found whole.
+/// Returns a copy of what is published for a client, whose seal is right.
 #[inline(always)]
-fn binding<T: Tables>(client: &ClientKey, meta: &Meta, tables: &T) -> Result<Binding, Outcome> {
+fn binding<T: Tables>(client: &ClientKey, meta: &Meta, tables: &T) -> Result<Binding, Silence> {
     let digest = ClientDigest::new(client, &meta.fingerprint_key);
     let binding = tables
         .binding(client, digest, meta)
-        .ok_or(Outcome::UnknownClient)?;
+        .ok_or(Silence::UnknownClient)?;
     if !binding.is_sealed_for(digest) {
-        return Err(Outcome::Torn);
+        return Err(Silence::Torn);
     }
     Ok(binding)
 }
 
-/// RFC 2131 §4.3.1. An offer is repeated while it is held; a lease is offered to its client as it is,
-/// whatever address the client would rather have.
+/// Answers a DISCOVER (RFC 2131 §4.3.1). An offer is repeated while it is held; a client with a
+/// lease is offered its address, even if it requests another one.
 #[inline(always)]
 fn discover<'a, T: Tables>(
     scratch: &Scratch,
     binding: &Binding,
     state: BindingState,
     tables: &'a T,
-) -> Result<Answer<'a>, Outcome> {
+) -> Result<Decision<'a>, Silence> {
     let template = match state {
-        BindingState::Revoked => return Err(Outcome::RevokedClient),
+        BindingState::Revoked => return Err(Silence::RevokedClient),
         BindingState::Offered => {
-            let grant = tables.grant(binding.slot).ok_or(Outcome::Torn)?;
+            let grant = tables.grant(binding.slot).ok_or(Silence::Torn)?;
             if grant.is_closed(binding.epoch) {
-                return Err(Outcome::Closed);
+                return Err(Silence::Closed);
             }
             if binding.expires_ns <= tables.now_ns() {
-                return Err(Outcome::Expired);
+                return Err(Silence::Expired);
             }
             template(scratch, binding, message_type::OFFER, tables)?
         }
@@ -151,8 +157,8 @@ fn discover<'a, T: Tables>(
             template
         }
     };
-    Ok(Answer {
-        outcome: Outcome::Offered,
+    Ok(Decision {
+        answer: Answer::Offered,
         template,
         ciaddr: Be32::new(0),
         yiaddr: binding.address,
@@ -160,19 +166,19 @@ fn discover<'a, T: Tables>(
     })
 }
 
-/// Which state a REQUEST tells of, and the address that it asks for.
+/// Returns the client state that a REQUEST implies, and the address that it requests.
 #[inline(always)]
-fn claim(scratch: &Scratch) -> Result<(Claim, Be32), Outcome> {
+fn claim(scratch: &Scratch) -> Result<(Claim, Be32), Silence> {
     let walk = &scratch.walk;
     let bootp = &scratch.packet.head.bootp;
     let has_ciaddr = !bootp.ciaddr.is_zero();
     match (walk.server_id, walk.requested) {
         (Some(_), Some(requested)) if !has_ciaddr => Ok((Claim::Selecting, requested)),
-        (Some(_), _) => Err(Outcome::OddRequest),
-        (None, Some(requested)) if !has_ciaddr => Ok((Claim::Rebooting, requested)),
-        (None, Some(_)) => Err(Outcome::OddRequest),
-        (None, None) if !has_ciaddr => Err(Outcome::OddRequest),
-        // What a relay agent passes on, the client has broadcast.
+        (Some(_), _) => Err(Silence::OddRequest),
+        (None, Some(requested)) if !has_ciaddr => Ok((Claim::InitReboot, requested)),
+        (None, Some(_)) => Err(Silence::OddRequest),
+        (None, None) if !has_ciaddr => Err(Silence::OddRequest),
+        // A request that a relay agent forwards was broadcast by the client.
         (None, None) if scratch.packet.head.ip.is_broadcast() || !bootp.giaddr.is_zero() => {
             Ok((Claim::Rebinding, bootp.ciaddr))
         }
@@ -180,7 +186,7 @@ fn claim(scratch: &Scratch) -> Result<(Claim, Be32), Outcome> {
     }
 }
 
-/// Whether option 54 names one of our addresses.
+/// Returns whether option 54 names an address of this server.
 #[inline(always)]
 fn names_us<T: Tables>(ingress: &Ingress<'_>, scratch: &Scratch, tables: &T) -> bool {
     scratch
@@ -195,38 +201,39 @@ fn template<'a, T: Tables>(
     binding: &Binding,
     reply: u8,
     tables: &'a T,
-) -> Result<&'a Template, Outcome> {
+) -> Result<&'a Template, Silence> {
     let key = TemplateKey::new(scratch.walk.fingerprint(), binding.profile, reply);
-    tables.template(&key).ok_or(Outcome::NoTemplate)
+    tables.template(&key).ok_or(Silence::NoTemplate)
 }
 
 #[inline(always)]
-fn nak<'a, T: Tables>(binding: &Binding, tables: &'a T) -> Result<Answer<'a>, Outcome> {
+fn nak<'a, T: Tables>(binding: &Binding, tables: &'a T) -> Result<Decision<'a>, Silence> {
     let key = TemplateKey::new([0; 2], binding.profile, message_type::NAK);
-    Ok(Answer {
-        outcome: Outcome::Naked,
-        template: tables.template(&key).ok_or(Outcome::NoTemplate)?,
+    Ok(Decision {
+        answer: Answer::NakSent,
+        template: tables.template(&key).ok_or(Silence::NoTemplate)?,
         ciaddr: Be32::new(0),
         yiaddr: Be32::new(0),
         promise: None,
     })
 }
 
-/// A full lease from now, if the lease still runs and the full time is durable.
+/// Returns the promise of a full lease from now, if the lease is active and the full time is
+/// durable.
 #[inline(always)]
 fn promise<T: Tables>(
     binding: &Binding,
     template: &Template,
     tables: &T,
-) -> Result<Promise, Outcome> {
-    let grant = tables.grant(binding.slot).ok_or(Outcome::Torn)?;
+) -> Result<Promise, Silence> {
+    let grant = tables.grant(binding.slot).ok_or(Silence::Torn)?;
     if grant.is_closed(binding.epoch) {
-        return Err(Outcome::Closed);
+        return Err(Silence::Closed);
     }
     let granted = grant.granted_for(binding.epoch).unwrap_or(0);
     let now_ns = tables.now_ns();
     if binding.expires_ns.max(granted) <= now_ns {
-        return Err(Outcome::Expired);
+        return Err(Silence::Expired);
     }
     let (lease_ns, until_ns) = if template.lease_secs == INFINITE_SECS {
         (FOREVER_NS, FOREVER_NS)
@@ -235,7 +242,7 @@ fn promise<T: Tables>(
         (lease_ns, now_ns.saturating_add(lease_ns))
     };
     if until_ns > binding.durable_until_ns {
-        return Err(Outcome::BeyondHorizon);
+        return Err(Silence::BeyondHorizon);
     }
     Ok(Promise {
         slot: binding.slot,
@@ -247,14 +254,14 @@ fn promise<T: Tables>(
 }
 
 impl Promise {
-    /// Notes the time granted, for the controller to read after a fence or when the lease is due, and
-    /// asks once for each horizon that comes near to be extended.
+    /// Records the granted time, which the controller reads after a fence or when the lease is due,
+    /// and asks once for each horizon that is near to be extended.
     ///
     /// # Errors
-    /// It was not noted, and must not be promised.
+    /// The time was not recorded, so it must not be promised.
     #[inline(always)]
-    pub fn keep<T: Tables>(&self, tables: &T) -> Result<(), Outcome> {
-        let grant = self.note(tables).ok_or(Outcome::WriteFailed)?;
+    pub fn keep<T: Tables>(&self, tables: &T) -> Result<(), Silence> {
+        let grant = self.record(tables).ok_or(Silence::WriteFailed)?;
         let is_near = self.durable_until_ns - self.until_ns < self.lease_ns;
         let asked = Grant::pack(self.durable_until_ns, self.epoch);
         let is_asked = grant.asked == asked || grant.is_closed(self.epoch);
@@ -269,19 +276,19 @@ impl Promise {
             granted_ns: self.until_ns,
             durable_until_ns: self.durable_until_ns,
         };
-        // Where the ring is full, the next renewal asks again.
+        // If the ring is full, the next renewal asks again.
         if tables.notify(&event) {
-            // The client may have released meanwhile: that stays.
+            // A release on another CPU in the meantime is kept.
             tables.swap_asked(self.slot, grant.asked, asked);
         }
         Ok(())
     }
 
-    /// Raises the time noted, unless it is later already: another CPU may be serving the same client, and a
-    /// run that takes longer must not take back what that one has promised. As the slot was found; `None`
-    /// where others were faster each time.
+    /// Raises the recorded time, unless it is later already: another CPU may serve the same client,
+    /// and a slower run must not take back what the faster one has promised. Returns the grant as
+    /// it was before, or `None` if other CPUs were faster each time.
     #[inline(always)]
-    fn note<T: Tables>(&self, tables: &T) -> Option<Grant> {
+    fn record<T: Tables>(&self, tables: &T) -> Option<Grant> {
         let word = Grant::pack(self.until_ns, self.epoch);
         for _ in 0..MAX_SWAPS {
             let grant = tables.grant(self.slot)?;
@@ -294,9 +301,9 @@ impl Promise {
     }
 }
 
-/// Stops answering from the entry of a client that releases or declines its address, before the
-/// controller has heard of it: no later packet of the client may be answered from it
-/// (RFC 2131 §4.3.3, §4.3.4).
+/// Closes the entry of a client that releases or declines its address, before the controller
+/// receives the message: no later packet of the client may be answered from it (RFC 2131 §4.3.3,
+/// §4.3.4).
 #[inline(always)]
 pub fn close<T: Tables>(
     ingress: &Ingress<'_>,

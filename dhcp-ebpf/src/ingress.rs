@@ -1,8 +1,9 @@
-//! Whether a frame is DHCP for us, and from which link: the part that all traffic of the host pays for.
+//! Whether a frame is DHCP for this server, and from which link. All traffic of the host passes
+//! here.
 
 use dhcp_common::{
     abi::{Link, LinkKey},
-    outcome::Outcome,
+    outcome::Silence,
     wire::{
         Be32, ETHERNET_LEN, ETHERTYPE_IPV4, ETHERTYPE_QINQ, ETHERTYPE_VLAN, IPV4_BROADCAST,
         IPV4_FRAGMENT_MASK, IPV4_PROTOCOL_UDP, IPV4_VERSION_IHL, MAX_VLAN_TAGS, SERVER_PORT,
@@ -19,11 +20,11 @@ mod ipv4 {
     pub const DESTINATION: usize = 16;
 }
 
-/// Bits that the place of an IP header has.
+/// Bits of an IP header's offset.
 pub const NETWORK_OFFSET_MASK: usize = 0x1f;
 const _: () = assert!(ETHERNET_LEN + MAX_VLAN_TAGS * VLAN_TAG_LEN <= NETWORK_OFFSET_MASK);
 
-/// A DHCP datagram for us.
+/// Where a DHCP datagram for this server came from.
 #[derive(Clone, Copy, Debug)]
 pub struct Ingress<'a> {
     /// Octets before the IP header.
@@ -32,63 +33,66 @@ pub struct Ingress<'a> {
     pub source_mac: Mac,
 }
 
-/// Tells DHCP for us from everything else, which is passed or, where it is ours but not whole, dropped.
+/// Tells DHCP for this server from other traffic.
+///
+/// # Errors
+/// The frame is other traffic, which is passed, or a fragment or has IP options, and is dropped.
 #[inline(always)]
 pub fn ingress<'a, T: Tables>(
     frame: &impl Frame,
     ifindex: u32,
     tables: &'a T,
-) -> Result<Ingress<'a>, Outcome> {
-    let (network_offset, vlans) = network_offset(frame).ok_or(Outcome::NotDhcp)?;
-    // One after the other, so that most traffic costs a look or two.
+) -> Result<Ingress<'a>, Silence> {
+    let (network_offset, vlans) = network_offset(frame).ok_or(Silence::NotDhcp)?;
+    // One after the other, so most traffic costs one or two comparisons.
     let protocol = frame.octet_at(network_offset + ipv4::PROTOCOL);
     if protocol != Some(IPV4_PROTOCOL_UDP) {
-        return Err(Outcome::NotDhcp);
+        return Err(Silence::NotDhcp);
     }
-    let version_ihl = frame.octet_at(network_offset).ok_or(Outcome::NotDhcp)?;
+    let version_ihl = frame.octet_at(network_offset).ok_or(Silence::NotDhcp)?;
     if version_ihl >> 4 != 4 {
-        return Err(Outcome::NotDhcp);
+        return Err(Silence::NotDhcp);
     }
     let header_len = usize::from(version_ihl & 0x0f) * 4;
     if frame.be16_at(network_offset + header_len + 2) != Some(SERVER_PORT) {
-        return Err(Outcome::NotDhcp);
+        return Err(Silence::NotDhcp);
     }
-    // Only the first fragment has ports; the others cannot be told from other traffic.
+    // Only the first fragment has ports; the others look like any other traffic.
     let fragment = frame
         .be16_at(network_offset + ipv4::FRAGMENT)
         .filter(|fragment| fragment & 0x1fff == 0)
-        .ok_or(Outcome::NotDhcp)?;
+        .ok_or(Silence::NotDhcp)?;
 
     let key = LinkKey {
         ifindex,
         outer: vlans[0],
         inner: vlans[1],
     };
-    let link = tables.link(&key).ok_or(Outcome::NotOurs)?;
+    let link = tables.link(&key).ok_or(Silence::NotOurs)?;
     let destination = frame
         .raw32_at(network_offset + ipv4::DESTINATION)
         .map(Be32::from_raw)
-        .ok_or(Outcome::NotDhcp)?;
-    let mac = mac_at(frame, 0).ok_or(Outcome::NotDhcp)?;
+        .ok_or(Silence::NotDhcp)?;
+    let mac = mac_at(frame, 0).ok_or(Silence::NotDhcp)?;
     let is_our_mac = mac == Mac::BROADCAST || mac == Mac::new(link.mac);
     if !is_our_mac || !(destination == IPV4_BROADCAST || tables.is_ours(link, destination)) {
-        return Err(Outcome::NotOurs);
+        return Err(Silence::NotOurs);
     }
 
     if version_ihl != IPV4_VERSION_IHL {
-        return Err(Outcome::IpOptions);
+        return Err(Silence::IpOptions);
     }
     if fragment & IPV4_FRAGMENT_MASK != 0 {
-        return Err(Outcome::Fragment);
+        return Err(Silence::Fragment);
     }
     Ok(Ingress {
         network_offset,
         link,
-        source_mac: mac_at(frame, 6).ok_or(Outcome::NotDhcp)?,
+        source_mac: mac_at(frame, 6).ok_or(Silence::NotDhcp)?,
     })
 }
 
-/// Where the IP header begins, and the ids of the VLAN tags before it.
+/// Returns the offset of the IP header and the ids of the VLAN tags before it.
 #[inline(always)]
 fn network_offset(frame: &impl Frame) -> Option<(usize, [u16; 2])> {
     const OUTER: usize = ETHERNET_LEN;

@@ -1,11 +1,12 @@
-//! The fast path's traits over the kernel: frame, maps and helpers. All of the program's unsafe code.
+//! The fast path's traits over the kernel: frame, maps and helpers. The program's unsafe code is
+//! here and in `verifier.rs`.
 
-use core::{arch::asm, ffi::c_void, ptr};
+use core::{arch::asm, ptr};
 
 use aya_ebpf::{
     bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG},
     helpers::{
-        bpf_csum_diff, bpf_jiffies64, bpf_ktime_get_boot_ns, bpf_loop, bpf_xdp_adjust_head,
+        bpf_csum_diff, bpf_jiffies64, bpf_ktime_get_boot_ns, bpf_xdp_adjust_head,
         bpf_xdp_adjust_tail, bpf_xdp_load_bytes, bpf_xdp_store_bytes,
     },
     macros::map,
@@ -26,10 +27,10 @@ use dhcp_common::{
 
 use crate::{
     frame::Frame,
-    opaque::opaque,
     packet::{FIXED_UDP_LEN, Fixed, Head, MIN_IMAGE_LEN, MIN_OPTIONS_LEN, Mac, Options, Packet},
-    parse::Scratch,
-    tables::{Rounds, Tables},
+    scratch::Scratch,
+    tables::Tables,
+    verifier::{Rounds, opaque, repeat},
 };
 
 #[map]
@@ -41,7 +42,8 @@ static LEASES: Array<Bucket> = Array::with_max_entries(
 );
 #[map]
 static GRANTS: Array<Grant> = Array::with_max_entries(lease_slots(DEFAULT_LEASES), BPF_F_MMAPABLE);
-/// Who has each slot. The program asks by digest and never looks here; the next controller does.
+/// The client of each slot. The program searches by digest and never reads it; the next controller
+/// does.
 #[map]
 static CLIENTS: Array<ClientKey> =
     Array::with_max_entries(lease_slots(DEFAULT_LEASES), BPF_F_MMAPABLE);
@@ -63,7 +65,7 @@ static OUTCOMES: PerCpuArray<u64> = PerCpuArray::with_max_entries(Outcome::COUNT
 static EVENTS: RingBuf = RingBuf::with_byte_size(EVENTS_BYTES, 0);
 #[map]
 static SLOW: XskMap = XskMap::with_max_entries(MAX_SLOW_SOCKETS, 0);
-/// Memory of the run under way: a program is not preempted by another one on the same CPU.
+/// Memory of the current run: no other run preempts it on the same CPU.
 #[map]
 static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 
@@ -80,7 +82,7 @@ struct Reading {
 
 /// Octets of both addresses of a link header.
 const MACS_LEN: usize = 12;
-/// What follows them, at most.
+/// The types and tags that may follow them.
 type TypeAndTags = [u8; ETHERNET_LEN + MAX_VLAN_TAGS * VLAN_TAG_LEN - MACS_LEN];
 
 /// The frame of a run.
@@ -97,7 +99,7 @@ impl<'a> XdpFrame<'a> {
         Self { ctx }
     }
 
-    /// Pointer to a value inside the frame.
+    /// Returns a pointer to a value inside the frame.
     #[inline(always)]
     fn at<V>(&self, offset: usize) -> Option<*mut V> {
         let start = opaque(self.ctx.data() + offset);
@@ -107,15 +109,15 @@ impl<'a> XdpFrame<'a> {
         Some(start as *mut V)
     }
 
-    /// As [`Self::at`], for an offset of which the verifier knows nothing.
+    /// Returns the same as [`Self::at`], for an offset of which the verifier knows nothing.
     #[inline(always)]
     fn at_any<V>(&self, offset: usize) -> Option<*mut V> {
         let offset = opaque(offset);
         if offset > MAX_FRAME_LEN {
             return None;
         }
-        // Each worked out once, and in this order: the verifier takes another sum of frame and offset for
-        // another place, and learns nothing of a place that is compared itself.
+        // Each is computed once, in this order: for the verifier another sum of frame and offset is
+        // an unrelated pointer, and comparing a pointer itself proves nothing about it.
         let to = opaque(self.ctx.data() + offset);
         if opaque(to + size_of::<V>()) > self.ctx.data_end() {
             return None;
@@ -127,7 +129,8 @@ impl<'a> XdpFrame<'a> {
 impl Frame for XdpFrame<'_> {
     #[inline(always)]
     fn len(&self) -> usize {
-        // Kept whole: the verifier knows the difference of the two, but no other sum with the end.
+        // Computed as one: the verifier knows the difference of the two, but no other sum with the
+        // end.
         opaque(self.ctx.data_end() - self.ctx.data())
     }
 
@@ -165,8 +168,9 @@ impl Frame for XdpFrame<'_> {
         let mut from = network_offset + size_of::<Fixed>();
         let mut to = ptr::from_mut(&mut packet.options).cast::<u8>();
         let mut rest = options_len;
-        // Most requests have just the shortest message's room for options. Word by word that is cheaper
-        // than the helper, whose copy is microcode, and what it has written is slow to read at once.
+        // Most requests have exactly the shortest message's room for options. Copying it word by
+        // word is cheaper than the helper, whose copy is microcode and whose output is slow to read
+        // at once.
         if rest >= MIN_OPTIONS_LEN {
             let options = self.at::<[u8; MIN_OPTIONS_LEN]>(from)?;
             // SAFETY: as above.
@@ -194,7 +198,7 @@ impl Frame for XdpFrame<'_> {
     ) -> Option<u64> {
         const SHORTEST: usize = FIXED_UDP_LEN + MIN_OPTIONS_LEN;
         let udp = network_offset + IPV4_LEN;
-        // Most requests are of just this length, and each call of the helper takes its time.
+        // Most requests have exactly this length, and each call of the helper takes time.
         if options_len >= MIN_OPTIONS_LEN {
             let datagram = self.at::<[u8; SHORTEST]>(udp)?;
             // SAFETY: `at` has compared the range with the frame's end.
@@ -207,8 +211,9 @@ impl Frame for XdpFrame<'_> {
         Some(sum + sum_options_from(0, options_len, packet))
     }
 
-    /// veth gives a frame from a local sender hardly any room behind its end (skb_pp_cow_data in
-    /// net/core/skbuff.c), but like every driver some before its beginning.
+    /// Grows the frame at its end or else at its beginning: veth leaves a frame from a local sender
+    /// hardly any tailroom (skb_pp_cow_data in net/core/skbuff.c), but like every driver some
+    /// headroom.
     #[inline(always)]
     fn resize(&mut self, len: usize) -> Option<()> {
         let delta = len as i32 - self.len() as i32;
@@ -216,8 +221,9 @@ impl Frame for XdpFrame<'_> {
         if unsafe { bpf_xdp_adjust_tail(self.ctx.ctx, delta) } == 0 {
             return Some(());
         }
-        // What stands between the addresses and any IP header moves with the beginning.
-        // SAFETY: `at` compares the range with the frame's end, here and below; octets need no alignment.
+        // Types and tags between the addresses and the IP header move with the beginning.
+        // SAFETY: `at` compares the range with the frame's end, here and below; octets need no
+        // alignment.
         let types = unsafe { *self.at::<TypeAndTags>(MACS_LEN)? };
         // SAFETY: as at the beginning.
         if unsafe { bpf_xdp_adjust_head(self.ctx.ctx, -delta) } != 0 {
@@ -254,10 +260,10 @@ impl Frame for XdpFrame<'_> {
         let to = self.at::<[u64; MIN_IMAGE_LEN / 8]>(offset)?.cast::<u64>();
         let from = ptr::from_ref(image).cast::<u64>();
         for i in 0..MIN_IMAGE_LEN / 8 {
-            // Faster than the helper, whose copy is microcode. Volatile: else LLVM loads first, and has
-            // no room for what it has loaded.
-            // SAFETY: `at` has compared the range with the frame's end; the image is longer, and the
-            // kernel aligns values to eight.
+            // Faster than the helper, whose copy is microcode. Volatile: otherwise LLVM loads
+            // everything first and runs out of registers.
+            // SAFETY: `at` has compared the range with the frame's end; the image is longer, and
+            // the kernel aligns values to eight.
             unsafe { to.add(i).write_unaligned(from.add(i).read_volatile()) };
         }
         let rest = opaque(len - MIN_IMAGE_LEN) & (IMAGE_LEN - MIN_IMAGE_LEN - 1);
@@ -345,8 +351,8 @@ impl Tables for Maps {
     #[inline(always)]
     fn binding(&self, _client: &ClientKey, digest: ClientDigest, meta: &Meta) -> Option<Binding> {
         let home = digest.home(meta.lease_homes);
-        // Asked for now, so that it comes while the bucket does.
-        // SAFETY: elements of an array stay. Volatile, or else it is not read before it is used.
+        // Read now, so it is fetched from memory together with the bucket.
+        // SAFETY: elements of an array stay. Volatile: otherwise it is not read before it is used.
         unsafe {
             GRANTS
                 .get_ptr(home * WAYS)
@@ -363,8 +369,9 @@ impl Tables for Maps {
         let slot = opaque(search.slot? as usize) as u32;
         let bucket = LEASES.get_ptr(slot / WAYS)?;
         let way = opaque((slot % WAYS) as usize) & (WAYS as usize - 1);
-        // SAFETY: elements of an array stay. The value may change while it is copied, into any other value
-        // of integers; the seal tells. Volatile: the copy is read once, not again where it is used.
+        // SAFETY: elements of an array stay. The value may change while it is copied, into any
+        // other value of integers, which the seal detects. Volatile: the copy is read once, not
+        // again at its uses.
         unsafe {
             let cell = bucket.cast::<Cell>().add(way);
             Some(ptr::addr_of!((*cell).binding).read_volatile())
@@ -407,7 +414,8 @@ impl Tables for Maps {
     fn swap_granted(&self, slot: u32, before: u64, word: u64) -> bool {
         GRANTS
             .get_ptr_mut(slot)
-            // SAFETY: elements of an array stay, and are aligned; only their addresses are used here.
+            // SAFETY: elements of an array stay, and are aligned; only their addresses are used
+            // here.
             .is_some_and(|grant| unsafe { swap(ptr::addr_of_mut!((*grant).granted), before, word) })
     }
 
@@ -437,7 +445,8 @@ impl Tables for Maps {
 
     #[inline(always)]
     fn set_bucket(&self, source: u64, bucket: u64) {
-        // A full map evicts; a failure leaves the bucket as it was, which admits no more than before.
+        // A full map evicts; a failure leaves the bucket as it was, which admits no more than
+        // before.
         let _ = LIMITS.insert(source, bucket, 0);
     }
 
@@ -451,7 +460,7 @@ impl Tables for Maps {
         SLOW.get(slow_index).is_some()
     }
 
-    /// Reading the clock takes a tenth of the time of an answer, so that it is read once a tick.
+    /// Reads the clock once a tick, because reading it takes a tenth of the time of an answer.
     #[inline(always)]
     fn now_ns(&self) -> u64 {
         let Some(reading) = CLOCK.get_ptr_mut(0) else {
@@ -474,7 +483,7 @@ impl Tables for Maps {
     fn sum_options(&self, packet: &Packet, offset: usize, len: usize) -> u64 {
         let offset = opaque(offset) & (Options::CAPACITY - 1);
         let len = opaque(len);
-        // What is left of the longest option by whole words.
+        // No more than the whole words of the longest option.
         if len > 2 + 255 {
             return 0;
         }
@@ -488,7 +497,7 @@ impl Tables for Maps {
     }
 }
 
-/// A client's binding, looked for from its home on, a bucket a round.
+/// The search for a client's binding from its home bucket on, one bucket a round.
 struct Search {
     digest: ClientDigest,
     bucket: u32,
@@ -516,7 +525,8 @@ impl Rounds for Search {
     }
 }
 
-/// The sum of the options from `from`, a multiple of four, to `len`, with zeros up to the next one.
+/// Returns the sum of the options from `from`, a multiple of four, to `len`, which zeros pad to the
+/// next multiple.
 #[inline(always)]
 fn sum_options_from(from: usize, len: usize, packet: &Packet) -> u64 {
     const CHUNK: usize = 512;
@@ -524,7 +534,7 @@ fn sum_options_from(from: usize, len: usize, packet: &Packet) -> u64 {
     let padded = (len + 3) & !3;
     let mut sum = 0u64;
     let mut done = from;
-    // Older kernels take 512 octets a call.
+    // Older kernels take up to 512 octets a call.
     while done < padded && done < Options::CAPACITY {
         let chunk = (padded - done).min(CHUNK);
         // SAFETY: `done + chunk` is at most the capacity, rounded up to a whole chunk.
@@ -534,17 +544,17 @@ fn sum_options_from(from: usize, len: usize, packet: &Packet) -> u64 {
     sum
 }
 
-/// The sum of `len` octets, a multiple of four.
+/// Returns the sum of `len` octets, a multiple of four.
 ///
 /// # Safety
-/// They must be readable.
+/// The octets must be readable.
 #[inline(always)]
 unsafe fn sum_of(start: *const u8, len: usize) -> u64 {
-    // SAFETY: as the caller assures. The helper fails only for other lengths.
+    // SAFETY: as the caller guarantees. The helper fails only for other lengths.
     unsafe { bpf_csum_diff(ptr::null_mut(), 0, start.cast_mut().cast(), len as u32, 0) as u64 }
 }
 
-/// The memory of this run.
+/// Returns the memory of this run.
 #[inline(always)]
 pub fn scratch() -> Option<&'static mut Scratch> {
     // SAFETY: zeros are a value of every field, one run at a time uses a CPU's entry, and this is
@@ -563,53 +573,23 @@ pub fn count(outcome: Outcome) {
     }
 }
 
-/// Hands the frame to the controller's socket, the verdict for the driver; `None` if there is none.
+/// Redirects the frame to the controller's socket. Returns the verdict for the driver, or `None` if
+/// there is no socket.
 #[inline(always)]
 pub fn redirect(slow_index: u32) -> Option<u32> {
     SLOW.redirect(slow_index, 0).ok()
 }
 
-/// See [`crate::tables::repeat`].
-#[inline(always)]
-pub fn repeat<R: Rounds>(limit: u32, rounds: &mut R) {
-    unsafe extern "C" fn body<R: Rounds>(_round: u64, rounds: *mut c_void) -> i64 {
-        // SAFETY: `bpf_loop` hands on the pointer that it was given below.
-        let rounds = unsafe { &mut *rounds.cast::<R>() };
-        i64::from(!rounds.round())
-    }
-    // SAFETY: `rounds` outlives the call, and `body` is its only user meanwhile.
-    unsafe {
-        bpf_loop(
-            limit,
-            body::<R> as *mut c_void,
-            ptr::from_mut(rounds).cast(),
-            0,
-        )
-    };
-}
-
-/// A number of which the verifier knows nothing. What follows is then verified once, and not anew for each
-/// of the numbers that it may be. The slot must be in a map.
-#[inline(always)]
-pub fn forgotten(slot: &mut usize, number: usize) -> usize {
-    let slot = ptr::from_mut(slot);
-    // SAFETY: both for a reference. Volatile: the number goes through memory, of which the verifier keeps
-    // no account.
-    unsafe {
-        slot.write_volatile(number);
-        slot.read_volatile()
-    }
-}
-
-/// Writes a word of a map unless it is no longer `before`. The target's `core` has no such operation, but
-/// the kernel does since Linux 5.12.
+/// Writes a word of a map unless it is no longer `before`. The target's `core` has no such
+/// operation; the kernel has one since Linux 5.12.
 ///
 /// # Safety
-/// `word` is one of an element that stays, and aligned; nobody refers to it but by its address.
+/// `word` is aligned and part of an element that stays, and nothing holds a reference to it.
 #[inline(always)]
 unsafe fn swap(word: *mut u64, before: u64, after: u64) -> bool {
     let found: u64;
-    // SAFETY: the word may be written, says the caller; one instruction reads and writes it.
+    // SAFETY: the caller guarantees that the word may be written; one instruction reads and writes
+    // it.
     unsafe {
         asm!(
             "r0 = cmpxchg_64({word} + 0, r0, {after})",

@@ -1,6 +1,6 @@
-//! What may reach the controller: a token bucket for each source, so that one client or relay agent in
-//! a loop does not starve the others; and one for all clients of whom nothing is published, so that a flood
-//! from addresses that are made up starves none that has a lease.
+//! Rate limits for the controller: a token bucket for each source, so that one client or relay
+//! agent in a loop does not starve the others, and one for all clients of whom nothing is
+//! published, so that a flood from forged addresses does not starve clients that have a lease.
 
 use dhcp_common::abi::{Limit, Meta};
 
@@ -10,15 +10,15 @@ use crate::{ingress::Ingress, packet::Packet, tables::Tables};
 const RELAY: u64 = 1 << 48;
 const ADDRESS: u64 = 2 << 48;
 const HARDWARE: u64 = 3 << 48;
-/// Buckets of many: a flood on a link leaves clients behind relay agents theirs.
+/// Buckets shared by unknown clients. A flood on a link leaves the one behind relay agents alone.
 const UNKNOWN_ON_LINKS: u64 = 4 << 48;
 const UNKNOWN_BEHIND_RELAYS: u64 = 5 << 48;
 
-/// Whether the controller takes one more request from this one's source.
+/// Returns whether the controller takes one more request from the source of this one.
 ///
-/// Requests of a relay agent are counted together. A renewal that was routed here is known by its IP
-/// source, for its MAC address is the router's. A client of whom something is published takes nothing of
-/// what is left for others.
+/// Requests of a relay agent are counted together. The source of a routed renewal is its IP
+/// address, because its MAC address is the router's. A client of whom something is published takes
+/// no token from the bucket that unknown clients share.
 #[inline(always)]
 pub fn admit<T: Tables>(
     ingress: &Ingress<'_>,
@@ -35,7 +35,8 @@ pub fn admit<T: Tables>(
     };
     let mut shared_bucket = 0;
     if !is_known {
-        // Before the source's own, which in a flood is another one each time, and takes a former one's place.
+        // Before the source's own bucket, which in a flood is a new one for each frame and evicts
+        // an older one.
         match spend(shared, &meta.unknown_limit, tables) {
             Some(bucket) => shared_bucket = bucket,
             None => return false,
@@ -59,7 +60,7 @@ pub fn admit<T: Tables>(
     true
 }
 
-/// A source's bucket with a token less; `None` if it has none.
+/// Returns a source's bucket with one token less, or `None` if it has none.
 #[inline(always)]
 fn spend<T: Tables>(source: u64, limit: &Limit, tables: &T) -> Option<u64> {
     let bucket = tables.bucket(source).unwrap_or(0);

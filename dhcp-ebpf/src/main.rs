@@ -1,4 +1,4 @@
-//! The XDP programs of xdhcpd. The fast path begins at [`xdhcpd`]; see `lib.rs` for what follows.
+//! The XDP programs of xdhcpd. The fast path begins at [`xdhcpd`] and continues in `lib.rs`.
 #![no_std]
 #![no_main]
 
@@ -10,7 +10,7 @@ use dhcp_ebpf::{
     respond::respond,
 };
 
-/// Answers DHCP, passes everything else.
+/// Answers DHCP and passes everything else.
 #[xdp]
 pub fn xdhcpd(ctx: XdpContext) -> u32 {
     let Some(scratch) = scratch() else {
@@ -46,8 +46,8 @@ pub fn xdhcpd(ctx: XdpContext) -> u32 {
     action
 }
 
-/// Passes everything: what the far end of a veth pair needs to run for frames that this end sends from
-/// XDP, and what a benchmark of the other program is measured against.
+/// Passes everything. The far end of a veth pair needs an XDP program to receive frames that this
+/// end sends from XDP, and benchmarks measure the other program against this one.
 #[xdp]
 pub fn xdp_pass(_ctx: XdpContext) -> u32 {
     xdp_action::XDP_PASS

@@ -1,35 +1,39 @@
-//! Whether a request came from where the published answers are for.
+//! Whether a request comes from where the published answers are for.
 //!
-//! Some configurations choose by hardware address or by what a relay agent says of the client's port. The
-//! fingerprint covers neither, or each client would be a shape of its own; the binding says instead for which
-//! of them it was published.
+//! Some configurations choose by hardware address or by what a relay agent reports about the
+//! client's port. The fingerprint covers neither, or each client would have a shape of its own.
+//! Instead, the binding names the hardware address or option 82 that it was published for.
 
 use dhcp_common::{
     abi::{BINDING_CHECKS_HARDWARE, BINDING_CHECKS_RELAY_INFO, Binding, Meta},
-    fingerprint::{self, Fingerprint, KEY_WORDS, MAX_WORDS},
-    outcome::Outcome,
+    fingerprint::{self, KEY_WORDS, MAX_WORDS},
+    outcome::Silence,
 };
 
 use crate::{
-    packet::{Options, Packet, opaque},
-    parse::{Scratch, Span, chaddr_words},
-    tables::{Rounds, repeat},
+    packet::{Options, Packet},
+    scratch::{OptionDigest, Scratch, Span},
+    verifier::{Rounds, opaque, repeat},
 };
 
-/// Words a round.
+/// Words in a round.
 const STEPS: usize = 8;
 /// Rounds for the longest option.
 const MAX_ROUNDS: u32 = (fingerprint::words_of(u8::MAX as usize)).div_ceil(STEPS) as u32;
 
+/// Compares the request's origin with the one that the binding was published for.
+///
+/// # Errors
+/// The request comes from elsewhere.
 #[inline(always)]
-pub fn check(binding: &Binding, meta: &Meta, scratch: &mut Scratch) -> Result<(), Outcome> {
+pub fn check(binding: &Binding, meta: &Meta, scratch: &mut Scratch) -> Result<(), Silence> {
     let key = &meta.fingerprint_key;
     if binding.flags & BINDING_CHECKS_HARDWARE != 0 {
         let bootp = &scratch.packet.head.bootp;
-        let chaddr = chaddr_words(bootp);
+        let chaddr = bootp.chaddr_words();
         let found = fingerprint::of_hardware(bootp.htype, bootp.hlen, chaddr, key);
         if found != binding.hardware {
-            return Err(Outcome::OtherOrigin);
+            return Err(Silence::OtherOrigin);
         }
     }
     if binding.flags & BINDING_CHECKS_RELAY_INFO != 0 {
@@ -42,25 +46,26 @@ pub fn check(binding: &Binding, meta: &Meta, scratch: &mut Scratch) -> Result<()
             0
         };
         if found != binding.relay_info {
-            return Err(Outcome::OtherOrigin);
+            return Err(Silence::OtherOrigin);
         }
     }
     Ok(())
 }
 
-/// What a client sends to our own address comes without a relay agent's words (RFC 2131 §4.3.2).
+/// Returns whether a client sent the request directly to the server's address, so that no relay
+/// agent could add an option (RFC 2131 §4.3.2).
 #[inline(always)]
 fn has_gone_past_the_relay(packet: &Packet) -> bool {
     packet.head.bootp.giaddr.is_zero() && !packet.head.ip.is_broadcast()
 }
 
-/// See [`fingerprint::of_option`].
+/// Returns the digest of an option, as [`fingerprint::of_option`] does.
 #[inline(always)]
 fn digest(span: Span, key: &[u64; KEY_WORDS], scratch: &mut Scratch) -> u64 {
-    scratch.digest = Digest {
+    scratch.digest = OptionDigest {
         offset: span.offset,
         left: span.len,
-        ..Digest::default()
+        ..OptionDigest::default()
     };
     repeat(
         MAX_ROUNDS,
@@ -73,20 +78,10 @@ fn digest(span: Span, key: &[u64; KEY_WORDS], scratch: &mut Scratch) -> u64 {
     scratch.digest.fingerprint.digest()
 }
 
-/// A digest under way.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Digest {
-    offset: usize,
-    left: usize,
-    /// Position of the next word.
-    position: usize,
-    fingerprint: Fingerprint,
-}
-
 struct DigestWalk<'a> {
     options: &'a Options,
     key: &'a [u64; KEY_WORDS],
-    digest: &'a mut Digest,
+    digest: &'a mut OptionDigest,
 }
 
 impl Rounds for DigestWalk<'_> {

@@ -1,25 +1,27 @@
 //! A request, copied out of the frame so that every fixed field lies at a constant, aligned offset.
 //!
-//! The copy makes the rest cheap and plain: fields are read as what they are, and the verifier needs no
-//! bounds but the options' mask.
+//! The copy makes the rest cheap and simple: fields have their types, and the verifier needs no
+//! bounds except the mask for options.
 
 use bytemuck::{Pod, Zeroable};
 use dhcp_common::{
     abi::IMAGE_LEN,
     wire::{
         BOOTP_FIXED_LEN, BOOTP_HEAD_LEN, BOOTP_MIN_LEN, Be16, Be32, FILE_LEN, IPV4_BROADCAST,
-        IPV4_LEN, MAC_BROADCAST, SNAME_LEN, UDP_LEN,
+        IPV4_LEN, IPV4_PROTOCOL_UDP, MAC_BROADCAST, SNAME_LEN, UDP_LEN,
     },
 };
 
-/// Octets of options that are looked at; a request with more goes the slow way.
+use crate::verifier::opaque;
+
+/// Octets of options that are read; a request with more goes to the controller.
 pub const MAX_OPTIONS_LEN: usize = 1024;
 
-/// The largest value of an option with its code and length, and a word: what a masked offset may
-/// be followed by.
+/// Octets that may be read from the last masked offset on: the longest option with its code and
+/// length, and a word.
 const SLACK: usize = 268;
 
-/// A MAC address in one word: six octets apart take the program six registers, which it does not have.
+/// A MAC address in one word: as six octets it takes six registers, more than the program has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mac(u64);
 
@@ -37,14 +39,14 @@ impl Mac {
         [a, b, c, d, e, f]
     }
 
-    /// The octets in little-endian order.
+    /// Returns the octets in little-endian order.
     #[inline(always)]
     pub const fn word(self) -> u64 {
         self.0
     }
 }
 
-/// IP header to `chaddr`: what a reply always changes.
+/// Octets from the IP header to `chaddr`, the part that a reply always changes.
 pub const HEAD_LEN: usize = IPV4_LEN + UDP_LEN + BOOTP_HEAD_LEN;
 
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
@@ -57,7 +59,7 @@ pub struct Ipv4 {
     pub fragment: Be16,
     pub ttl: u8,
     pub protocol: u8,
-    /// As it lies in memory.
+    /// In memory order.
     pub checksum: u16,
     pub source: Be32,
     pub destination: Be32,
@@ -69,12 +71,12 @@ pub struct Udp {
     pub source: Be16,
     pub destination: Be16,
     pub len: Be16,
-    /// As it lies in memory.
+    /// In memory order.
     pub checksum: u16,
 }
 
 impl Ipv4 {
-    /// Whether it is to 255.255.255.255.
+    /// Returns whether the destination is 255.255.255.255.
     #[inline(always)]
     pub fn is_broadcast(&self) -> bool {
         self.destination == IPV4_BROADCAST
@@ -96,12 +98,23 @@ pub struct BootpHead {
     pub yiaddr: Be32,
     pub siaddr: Be32,
     pub giaddr: Be32,
-    /// Sixteen octets as they lie in memory.
+    /// Sixteen octets in memory order.
     pub chaddr: [u32; 4],
 }
 
 impl BootpHead {
-    /// The first six octets of `chaddr`.
+    /// Returns the octets of `chaddr` in use, the rest zero, in little-endian order.
+    #[inline(always)]
+    pub fn chaddr_words(&self) -> [u64; 2] {
+        let hlen = usize::from(self.hlen);
+        let chaddr = self.chaddr.map(|word| u64::from(u32::from_le(word)));
+        [
+            first_octets(chaddr[0] | chaddr[1] << 32, hlen),
+            first_octets(chaddr[2] | chaddr[3] << 32, hlen.saturating_sub(8)),
+        ]
+    }
+
+    /// Returns the first six octets of `chaddr`.
     #[inline(always)]
     pub fn ethernet(&self) -> Mac {
         let [low, high] =
@@ -110,7 +123,16 @@ impl BootpHead {
     }
 }
 
-/// IP header to `chaddr`.
+/// Returns the sum of the pseudo-header of RFC 768.
+#[inline(always)]
+pub fn pseudo_header_sum(source: Be32, destination: Be32, udp_len: u16) -> u64 {
+    u64::from(source.raw())
+        + u64::from(destination.raw())
+        + u64::from(u16::from(IPV4_PROTOCOL_UDP).to_be())
+        + u64::from(udp_len.to_be())
+}
+
+/// The headers of a request, from the IP header to `chaddr`.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct Head {
@@ -119,7 +141,7 @@ pub struct Head {
     pub bootp: BootpHead,
 }
 
-/// What precedes the options in every request, as it lies in a frame.
+/// The part of every request before the options, as laid out in a frame.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct Fixed {
@@ -128,16 +150,16 @@ pub struct Fixed {
     pub cookie: Be32,
 }
 
-/// The least that is sent from `sname` on: the shortest BOOTP message.
+/// Octets of the shortest BOOTP message from `sname` on.
 pub const MIN_IMAGE_LEN: usize = BOOTP_MIN_LEN - BOOTP_HEAD_LEN;
 
-/// Room for options in the shortest BOOTP message.
+/// Octets of options in the shortest BOOTP message.
 pub const MIN_OPTIONS_LEN: usize = BOOTP_MIN_LEN - BOOTP_FIXED_LEN;
 
-/// UDP header to cookie.
+/// Octets from the UDP header to the cookie.
 pub const FIXED_UDP_LEN: usize = UDP_LEN + BOOTP_FIXED_LEN;
 
-/// What a request may decide by. `sname` and `file` are left in the frame.
+/// The copy of a request. `sname` and `file` stay in the frame.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C, align(8))]
 pub struct Packet {
@@ -161,7 +183,7 @@ const _: () = {
     assert!(IMAGE_LEN >= SNAME_LEN + FILE_LEN);
 };
 
-/// The options field, and room behind it.
+/// The options field, and slack after it.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct Options([u8; MAX_OPTIONS_LEN + SLACK]);
@@ -169,15 +191,15 @@ pub struct Options([u8; MAX_OPTIONS_LEN + SLACK]);
 impl Options {
     pub const CAPACITY: usize = MAX_OPTIONS_LEN;
 
-    /// The octet at an offset below [`Self::CAPACITY`], and the one after it.
+    /// Returns the octet at an offset below [`Self::CAPACITY`], and the one after it.
     #[inline(always)]
     pub fn pair(&self, offset: usize) -> [u8; 2] {
         let at = masked(offset);
         [self.0[at], self.0[at + 1]]
     }
 
-    /// Eight octets from an offset below [`Self::CAPACITY`] and `skip` more, of which the first `len`
-    /// count and the others are taken for zero; in little-endian order.
+    /// Returns the first `len` of eight octets at an offset below [`Self::CAPACITY`] plus `skip`,
+    /// the others zero, in little-endian order.
     #[inline(always)]
     pub fn word(&self, offset: usize, skip: usize, len: usize) -> u64 {
         let at = masked(offset) + skip;
@@ -187,7 +209,7 @@ impl Options {
         first_octets(u64::from_le_bytes(*octets), len)
     }
 
-    /// The value of an option of four octets at an offset below [`Self::CAPACITY`].
+    /// Returns the value of an option of four octets at an offset below [`Self::CAPACITY`].
     #[inline(always)]
     pub fn address(&self, offset: usize) -> Be32 {
         Be32::from_raw((self.word(offset, 2, 4) as u32).to_le())
@@ -202,7 +224,7 @@ impl Options {
         self.0[at + 2] = octets[2];
     }
 
-    /// Zeroes the four octets after `len`, so that the field can be summed in whole words.
+    /// Zeroes the four octets after `len`, so the field can be summed in whole words.
     #[inline(always)]
     pub fn clear_after(&mut self, len: usize) {
         let at = masked(len);
@@ -212,13 +234,13 @@ impl Options {
         self.0[at + 3] = 0;
     }
 
-    /// Some octets, where they are inside.
+    /// Returns `len` octets, if they are inside the field.
     pub fn slice(&self, from: usize, len: usize) -> Option<&[u8]> {
         self.0.get(from..from.checked_add(len)?)
     }
 }
 
-/// The low `len` octets of a word.
+/// Returns the low `len` octets of a word.
 #[inline(always)]
 pub const fn first_octets(word: u64, len: usize) -> u64 {
     if len >= 8 {
@@ -228,24 +250,9 @@ pub const fn first_octets(word: u64, len: usize) -> u64 {
     }
 }
 
-/// An offset that the verifier can see is inside. LLVM would drop the mask where it has proved what
-/// the verifier cannot.
+/// Returns an offset that the verifier can see is inside. LLVM would drop the mask where it has
+/// proved what the verifier cannot.
 #[inline(always)]
 fn masked(offset: usize) -> usize {
     opaque(offset) & (MAX_OPTIONS_LEN - 1)
-}
-
-#[cfg(target_arch = "bpf")]
-pub use crate::{kernel::forgotten, opaque::opaque};
-
-/// See the kernel's.
-#[cfg(not(target_arch = "bpf"))]
-pub const fn forgotten(_slot: &mut usize, number: usize) -> usize {
-    number
-}
-
-/// See the kernel's.
-#[cfg(not(target_arch = "bpf"))]
-pub const fn opaque(number: usize) -> usize {
-    number
 }

@@ -1,4 +1,4 @@
-//! A request, from the frame to what decides about its answer, in one walk over the options.
+//! Reads a request: headers, options in one walk, and from them the client and its network.
 
 use dhcp_common::{
     abi::{
@@ -6,10 +6,10 @@ use dhcp_common::{
         NETWORK_IGNORES_CLIENT_ID, NetworkRef,
     },
     checksum,
-    fingerprint::{self, Fingerprint, MAX_WORDS},
-    outcome::Outcome,
+    fingerprint::{self, MAX_WORDS},
+    outcome::Silence,
     wire::{
-        BOOTREPLY, BOOTREQUEST, Be32, ETHERNET_MTU, IPV4_LEN, MAGIC_COOKIE, MAX_HLEN, message_type,
+        BOOTREPLY, BOOTREQUEST, ETHERNET_MTU, IPV4_LEN, MAGIC_COOKIE, MAX_HLEN, message_type,
         option, relay_suboption,
     },
 };
@@ -17,123 +17,64 @@ use dhcp_common::{
 use crate::{
     frame::Frame,
     ingress::Ingress,
-    origin::Digest,
-    packet::{BootpHead, FIXED_UDP_LEN, Options, Packet, first_octets, opaque},
-    tables::{Rounds, Tables, repeat},
+    packet::{FIXED_UDP_LEN, Options, Packet, pseudo_header_sum},
+    scratch::{Scratch, Span, Walk},
+    tables::Tables,
+    verifier::{Rounds, opaque, repeat},
 };
 
-/// Options and paddings that the walk takes, and words of the fingerprint, [`STEPS`] a round.
+/// Rounds of the walk, of [`STEPS`] steps each: one step for an option, a padding octet or a
+/// further word of the fingerprint.
 const MAX_ROUNDS: u32 = (96 + MAX_WORDS as u32) / STEPS;
-/// A round keeps the offset in a register, and not in memory as it must between rounds. The verifier
-/// looks at each of its steps.
+/// Steps in a round. A round keeps the offset in a register, while between rounds it must be in
+/// memory. The verifier looks at each step of a round.
 const STEPS: u32 = 8;
-/// Sub-options of option 82 that the walk takes.
+/// Sub-options of option 82 that the walk takes; a request with more goes to the controller.
 const MAX_SUBOPTIONS: u32 = 16;
 const MAX_UDP_LEN: usize = ETHERNET_MTU - IPV4_LEN;
 
-/// An option as it came: where it begins in the options field, and its length with code and length
-/// octets. Zero length: it did not come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Span {
-    pub offset: usize,
-    pub len: usize,
-}
-
-impl Span {
-    #[inline(always)]
-    pub const fn is_present(&self) -> bool {
-        self.len != 0
-    }
-}
-
-/// What the walk finds. It lives beside the packet in memory that the verifier does not track, so that
-/// the walk's rounds all look the same to it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Walk {
-    offset: usize,
-    end: usize,
-    /// What is still to be mixed of the option that ends at `offset`.
-    unmixed: usize,
-    /// Position of the next word of the fingerprint.
-    position: usize,
-    fingerprint: Fingerprint,
-    /// What is wrong with an option of those that came whole. Another instance may yet complete it
-    /// (RFC 3396 §7), so that it counts only when no more options follow.
-    flaw: Option<Outcome>,
-    /// How the walk ended; `None` while it goes on, or when it ran out of rounds.
-    ended: Option<Result<(), Outcome>>,
-    pub message_type: Option<u8>,
-    pub requested: Option<Be32>,
-    pub server_id: Option<Be32>,
-    pub client_id: Span,
-    pub fqdn: Span,
-    pub relay_info: Span,
-}
-
-impl Walk {
-    pub fn fingerprint(&self) -> [u64; 2] {
-        self.fingerprint.finish()
-    }
-
-    #[inline(always)]
-    fn demand(&mut self, is_right: bool, flaw: Outcome) {
-        if !is_right {
-            self.flaw = Some(flaw);
-        }
-    }
-}
-
-/// Memory of one run, for which the kernel's stack of 512 octets is too small.
-#[derive(Clone, Copy, Debug)]
-pub struct Scratch {
-    pub packet: Packet,
-    pub walk: Walk,
-    /// For [`crate::packet::forgotten`].
-    pub number: usize,
-    /// For [`crate::origin`].
-    pub digest: Digest,
-    /// Who asks, once that is known.
-    pub client: ClientKey,
-}
-
 /// Copies the frame and checks its headers.
+///
+/// # Errors
+/// The frame is malformed, a reply, or too long for the fast path.
 #[inline(always)]
 pub fn load(
     frame: &impl Frame,
     ingress: &Ingress<'_>,
     scratch: &mut Scratch,
-) -> Result<(), Outcome> {
+) -> Result<(), Silence> {
     let ip_len = frame
         .be16_at(ingress.network_offset + 2)
-        .ok_or(Outcome::Truncated)?;
+        .ok_or(Silence::Truncated)?;
     let ip_len = usize::from(ip_len);
     if frame.len() < ingress.network_offset + ip_len {
-        return Err(Outcome::Truncated);
+        return Err(Silence::Truncated);
     }
     if ip_len < IPV4_LEN + FIXED_UDP_LEN {
-        return Err(Outcome::Truncated);
+        return Err(Silence::Truncated);
     }
     if ip_len > IPV4_LEN + MAX_UDP_LEN {
-        return Err(Outcome::Oversized);
+        return Err(Silence::Oversized);
     }
-    // Checked before the copy, which has room for no more; the headers' own errors come first.
+    // Checked before the copy, which has room for no more; but errors of the headers take
+    // precedence.
     let options_len = ip_len - IPV4_LEN - FIXED_UDP_LEN;
     let fits = options_len < Options::CAPACITY;
     let copied = if fits { options_len } else { 0 };
     frame
         .load(ingress.network_offset, copied, &mut scratch.packet)
-        .ok_or(Outcome::Truncated)?;
+        .ok_or(Silence::Truncated)?;
 
     let udp_len = ip_len - IPV4_LEN;
     let head = &scratch.packet.head;
     if usize::from(head.udp.len.get()) != udp_len {
-        return Err(Outcome::LengthMismatch);
+        return Err(Silence::LengthMismatch);
     }
     if checksum::fold(ip_sum(&scratch.packet)) != 0xffff {
-        return Err(Outcome::BadIpChecksum);
+        return Err(Silence::BadIpChecksum);
     }
     if !fits {
-        return Err(Outcome::ManyOptions);
+        return Err(Silence::ManyOptions);
     }
     check_udp(frame, ingress.network_offset, &mut scratch.packet, udp_len)?;
     check_bootp(&scratch.packet)?;
@@ -147,15 +88,15 @@ fn ip_sum(packet: &Packet) -> u64 {
     words.iter().map(|&word| u64::from(word)).sum()
 }
 
-/// RFC 1122 §4.1.3.4. Zero stands for a sum that was not computed, and the mere sum of the
-/// pseudo-header for one that was left to hardware which a virtual link does not have.
+/// Verifies the UDP checksum (RFC 1122 §4.1.3.4). Zero means that none was computed; the bare sum
+/// of the pseudo-header means that it was left to hardware, which a virtual link does not have.
 #[inline(always)]
 fn check_udp(
     frame: &impl Frame,
     network_offset: usize,
     packet: &mut Packet,
     len: usize,
-) -> Result<(), Outcome> {
+) -> Result<(), Silence> {
     let head = &packet.head;
     if head.udp.checksum == 0 {
         return Ok(());
@@ -168,47 +109,41 @@ fn check_udp(
     packet.options.clear_after(options_len);
     let datagram = frame
         .sum_datagram(network_offset, options_len, packet)
-        .ok_or(Outcome::Truncated)?;
+        .ok_or(Silence::Truncated)?;
     if checksum::fold(pseudo + datagram) != 0xffff {
-        return Err(Outcome::BadUdpChecksum);
+        return Err(Silence::BadUdpChecksum);
     }
     Ok(())
 }
 
-/// The pseudo-header of RFC 768.
 #[inline(always)]
-pub fn pseudo_header_sum(source: Be32, destination: Be32, udp_len: u16) -> u64 {
-    u64::from(source.raw())
-        + u64::from(destination.raw())
-        + u64::from(u16::from(dhcp_common::wire::IPV4_PROTOCOL_UDP).to_be())
-        + u64::from(udp_len.to_be())
-}
-
-#[inline(always)]
-fn check_bootp(packet: &Packet) -> Result<(), Outcome> {
+fn check_bootp(packet: &Packet) -> Result<(), Silence> {
     let bootp = &packet.head.bootp;
     match bootp.op {
         BOOTREQUEST => {}
-        BOOTREPLY => return Err(Outcome::BootReply),
-        _ => return Err(Outcome::BadOp),
+        BOOTREPLY => return Err(Silence::BootReply),
+        _ => return Err(Silence::BadOp),
     }
     if bootp.hlen > MAX_HLEN {
-        return Err(Outcome::BadHlen);
+        return Err(Silence::BadHlen);
     }
     if packet.cookie != MAGIC_COOKIE {
-        return Err(Outcome::BadCookie);
+        return Err(Silence::BadCookie);
     }
     Ok(())
 }
 
-/// Walks the options and works out who asks, and from which network. Returns the message type.
+/// Walks the options and determines the client and its network. Returns the message type.
+///
+/// # Errors
+/// The options are malformed, or the controller has to read them.
 #[inline(always)]
 pub fn parse<T: Tables>(
     ingress: &Ingress<'_>,
     meta: &Meta,
     tables: &T,
     scratch: &mut Scratch,
-) -> Result<u8, Outcome> {
+) -> Result<u8, Silence> {
     scratch.walk = Walk {
         end: scratch.walk.end,
         ..Walk::default()
@@ -223,7 +158,7 @@ pub fn parse<T: Tables>(
     );
     match scratch.walk.ended {
         Some(ended) => ended?,
-        None => return Err(Outcome::ManyOptions),
+        None => return Err(Silence::ManyOptions),
     }
     let message_type = check_message_type(scratch.walk.message_type)?;
     check_relay_info(ingress.link, scratch)?;
@@ -232,30 +167,30 @@ pub fn parse<T: Tables>(
     Ok(message_type)
 }
 
-/// RFC 2132 §9.6; RFC 1534 for a message without the option.
+/// Checks option 53 (RFC 2132 §9.6); a message without it is BOOTP (RFC 1534).
 #[inline(always)]
-fn check_message_type(received: Option<u8>) -> Result<u8, Outcome> {
+fn check_message_type(received: Option<u8>) -> Result<u8, Silence> {
     match received {
-        None => Err(Outcome::Bootp),
+        None => Err(Silence::Bootp),
         Some(message_type::OFFER | message_type::ACK | message_type::NAK) => {
-            Err(Outcome::BadMessageType)
+            Err(Silence::BadMessageType)
         }
         Some(known @ message_type::DISCOVER..=message_type::LAST_ASSIGNED) => Ok(known),
-        Some(_) => Err(Outcome::BadMessageType),
+        Some(_) => Err(Silence::BadMessageType),
     }
 }
 
-/// The network of the subnet that the relay agent or, in a unicast renewal, the client is in; or that
-/// of the link (RFC 2131 §4.3.1, §4.3.2).
+/// Returns the network of the relay agent's subnet or, in a unicast renewal, of the client's, or
+/// else that of the link (RFC 2131 §4.3.1, §4.3.2).
 #[inline(always)]
 fn network<T: Tables>(
     ingress: &Ingress<'_>,
     tables: &T,
     packet: &Packet,
-) -> Result<NetworkRef, Outcome> {
+) -> Result<NetworkRef, Silence> {
     let bootp = &packet.head.bootp;
     if !bootp.giaddr.is_zero() {
-        return tables.network_of(bootp.giaddr).ok_or(Outcome::UnknownRelay);
+        return tables.network_of(bootp.giaddr).ok_or(Silence::UnknownRelay);
     }
     if !bootp.ciaddr.is_zero()
         && !packet.head.ip.is_broadcast()
@@ -264,24 +199,25 @@ fn network<T: Tables>(
         return Ok(network);
     }
     if ingress.link.network.id == 0 {
-        return Err(Outcome::UnknownNetwork);
+        return Err(Silence::UnknownNetwork);
     }
     Ok(ingress.link.network)
 }
 
-/// RFC 2131 §4.2: option 61 alone where it came and is looked at, else `htype` and `chaddr`.
+/// Returns the key of the client: option 61 alone where it was sent and counts, else `htype` and
+/// `chaddr` (RFC 2131 §4.2).
 #[inline(always)]
-fn client_key(network: NetworkRef, scratch: &Scratch) -> Result<ClientKey, Outcome> {
+fn client_key(network: NetworkRef, scratch: &Scratch) -> Result<ClientKey, Silence> {
     let ignores_client_id = network.flags & NETWORK_IGNORES_CLIENT_ID != 0;
     let network = network.id;
     let span = scratch.walk.client_id;
     if span.is_present() && !ignores_client_id {
         let len = span.len - 2;
         if len > MAX_CLIENT_ID {
-            return Err(Outcome::LongClientId);
+            return Err(Silence::LongClientId);
         }
         let options = &scratch.packet.options;
-        // Most are a hardware type and a MAC address.
+        // Most identifiers are a hardware type and a MAC address.
         if len <= 8 {
             let id = [options.word(span.offset, 2, len), 0, 0, 0];
             return Ok(ClientKey::from_words(
@@ -302,31 +238,20 @@ fn client_key(network: NetworkRef, scratch: &Scratch) -> Result<ClientKey, Outco
         return Ok(key);
     }
     let bootp = &scratch.packet.head.bootp;
-    let [low, high] = chaddr_words(bootp);
+    let [low, high] = bootp.chaddr_words();
     let id = [low, high, 0, 0];
     let key = ClientKey::from_words(network, Identity::Hardware, bootp.htype, bootp.hlen, id);
     Ok(key)
 }
 
-/// The octets of `chaddr` in use, the rest zero, in little-endian order.
 #[inline(always)]
-pub fn chaddr_words(bootp: &BootpHead) -> [u64; 2] {
-    let hlen = usize::from(bootp.hlen);
-    let chaddr = bootp.chaddr.map(|word| u64::from(u32::from_le(word)));
-    [
-        first_octets(chaddr[0] | chaddr[1] << 32, hlen),
-        first_octets(chaddr[2] | chaddr[3] << 32, hlen.saturating_sub(8)),
-    ]
-}
-
-#[inline(always)]
-fn check_relay_info(link: &Link, scratch: &mut Scratch) -> Result<(), Outcome> {
+fn check_relay_info(link: &Link, scratch: &mut Scratch) -> Result<(), Silence> {
     let span = scratch.walk.relay_info;
     if !span.is_present() {
         return Ok(());
     }
     if scratch.packet.head.bootp.giaddr.is_zero() && link.flags & LINK_TRUSTS_RELAY_INFO == 0 {
-        return Err(Outcome::UntrustedRelayInfo);
+        return Err(Silence::UntrustedRelayInfo);
     }
     scratch.walk.offset = span.offset + 2;
     scratch.walk.end = span.offset + span.len;
@@ -338,10 +263,10 @@ fn check_relay_info(link: &Link, scratch: &mut Scratch) -> Result<(), Outcome> {
             walk: &mut scratch.walk,
         },
     );
-    scratch.walk.ended.unwrap_or(Err(Outcome::RelaySuboption))
+    scratch.walk.ended.unwrap_or(Err(Silence::RelaySuboption))
 }
 
-/// One option a step (RFC 2132 §2), or one more word of a long one.
+/// The walk over the options: one option a step (RFC 2132 §2), or one more word of a long one.
 struct OptionWalk<'a> {
     options: &'a Options,
     key: &'a [u64; fingerprint::KEY_WORDS],
@@ -367,16 +292,16 @@ impl Rounds for OptionWalk<'_> {
 }
 
 impl OptionWalk<'_> {
-    /// Where the next option begins, if one follows the one at this offset.
+    /// Reads the option at an offset. Returns the offset of the next one, or `None` at END.
     #[inline(always)]
-    fn step(&mut self, offset: usize) -> Result<Option<usize>, Outcome> {
+    fn step(&mut self, offset: usize) -> Result<Option<usize>, Silence> {
         let walk = &mut *self.walk;
         if walk.unmixed != 0 {
             self.mix(offset);
             return Ok(Some(offset));
         }
         if offset >= walk.end {
-            return Err(Outcome::NoEnd);
+            return Err(Silence::NoEnd);
         }
         let [code, value_len] = self.options.pair(offset);
         if code == option::PAD {
@@ -391,7 +316,7 @@ impl OptionWalk<'_> {
         let value_len = usize::from(value_len);
         let next = offset + 2 + value_len;
         if next > walk.end {
-            return Err(Outcome::OptionOverrun);
+            return Err(Silence::OptionOverrun);
         }
         let span = Span {
             offset,
@@ -400,11 +325,11 @@ impl OptionWalk<'_> {
         self.note(code, span)?;
         if fingerprint::is_covered(code) {
             if self.walk.position + fingerprint::words_of(value_len) > MAX_WORDS {
-                return Err(Outcome::ManyOptions);
+                return Err(Silence::ManyOptions);
             }
             self.walk.unmixed = span.len;
             self.mix(next);
-            // A second word as well, for a step of its own takes longer than the word.
+            // The second word as well, because a further step takes longer than the word.
             if self.walk.unmixed != 0 {
                 self.mix(next);
             }
@@ -412,38 +337,38 @@ impl OptionWalk<'_> {
         Ok(Some(next))
     }
 
-    /// Keeps what is looked at later.
+    /// Stores an option that is used later.
     #[inline(always)]
-    fn note(&mut self, code: u8, span: Span) -> Result<(), Outcome> {
+    fn note(&mut self, code: u8, span: Span) -> Result<(), Silence> {
         let walk = &mut *self.walk;
         match code {
             option::MESSAGE_TYPE => {
-                walk.demand(span.len == 2 + 1, Outcome::BadMessageType);
+                walk.demand(span.len == 2 + 1, Silence::BadMessageType);
                 let value = self.options.word(span.offset, 2, 1) as u8;
                 once(&mut walk.message_type, value)
             }
             option::REQUESTED_ADDRESS => {
-                walk.demand(span.len == 2 + 4, Outcome::BadOptionLength);
+                walk.demand(span.len == 2 + 4, Silence::BadOptionLength);
                 once(&mut walk.requested, self.options.address(span.offset))
             }
             option::SERVER_ID => {
-                walk.demand(span.len == 2 + 4, Outcome::BadOptionLength);
+                walk.demand(span.len == 2 + 4, Silence::BadOptionLength);
                 once(&mut walk.server_id, self.options.address(span.offset))
             }
             option::CLIENT_ID => {
                 // RFC 2132 §9.14.
-                walk.demand(span.len >= 2 + 2, Outcome::BadOptionLength);
+                walk.demand(span.len >= 2 + 2, Silence::BadOptionLength);
                 once_span(&mut walk.client_id, span)
             }
             option::FQDN => once_span(&mut walk.fqdn, span),
             option::RELAY_INFO => once_span(&mut walk.relay_info, span),
-            option::OVERLOAD => Err(Outcome::Overload),
-            option::SUBNET_SELECTION => Err(Outcome::SubnetSelection),
+            option::OVERLOAD => Err(Silence::Overload),
+            option::SUBNET_SELECTION => Err(Silence::SubnetSelection),
             _ => Ok(()),
         }
     }
 
-    /// Mixes the next word of the option that ends at an offset.
+    /// Mixes the next word of the option that ends at an offset into the fingerprint.
     #[inline(always)]
     fn mix(&mut self, end: usize) {
         const { assert!(MAX_WORDS.is_power_of_two()) };
@@ -457,26 +382,27 @@ impl OptionWalk<'_> {
     }
 }
 
-/// RFC 3396 would have repeated options joined; the controller does.
+/// Stores an option that must occur once. Repeated options are to be joined (RFC 3396), which the
+/// controller does.
 #[inline(always)]
-fn once<V>(slot: &mut Option<V>, value: V) -> Result<(), Outcome> {
+fn once<V>(slot: &mut Option<V>, value: V) -> Result<(), Silence> {
     if slot.is_some() {
-        return Err(Outcome::SplitOption);
+        return Err(Silence::SplitOption);
     }
     *slot = Some(value);
     Ok(())
 }
 
 #[inline(always)]
-fn once_span(slot: &mut Span, span: Span) -> Result<(), Outcome> {
+fn once_span(slot: &mut Span, span: Span) -> Result<(), Silence> {
     if slot.is_present() {
-        return Err(Outcome::SplitOption);
+        return Err(Silence::SplitOption);
     }
     *slot = span;
     Ok(())
 }
 
-/// One sub-option of option 82 a round (RFC 3046 §2.0).
+/// The walk over option 82: one sub-option a round (RFC 3046 §2.0).
 struct SuboptionWalk<'a> {
     options: &'a Options,
     walk: &'a mut Walk,
@@ -500,7 +426,7 @@ impl Rounds for SuboptionWalk<'_> {
                 | relay_suboption::SOURCE_PORT
         );
         if changes_the_answer || next > walk.end {
-            walk.ended = Some(Err(Outcome::RelaySuboption));
+            walk.ended = Some(Err(Silence::RelaySuboption));
             return false;
         }
         walk.offset = next;

@@ -1,12 +1,12 @@
-//! The answer, written over the request.
+//! Writes the reply over the request.
 //!
-//! The lengths are settled and the frame resized before the first write; from then on nothing can
-//! fail that was checked, so that no half-written frame goes anywhere.
+//! Lengths are checked and the frame is resized before the first write. After that nothing can
+//! fail, so no half-written frame is sent.
 
 use dhcp_common::{
     abi::{IMAGE_LEN, Identity},
     checksum, fqdn,
-    outcome::Outcome,
+    outcome::Silence,
     wire::{
         BOOTP_HEAD_LEN, BOOTP_MIN_LEN, BOOTREPLY, Be16, Be32, CLIENT_PORT, FLAG_BROADCAST,
         HTYPE_ETHERNET, IPV4_BROADCAST, IPV4_DONT_FRAGMENT, IPV4_LEN, IPV4_PROTOCOL_UDP,
@@ -15,15 +15,16 @@ use dhcp_common::{
 };
 
 use crate::{
-    decide::Answer,
+    decide::Decision,
     frame::Frame,
     ingress::Ingress,
-    packet::{BootpHead, HEAD_LEN, Ipv4, MIN_IMAGE_LEN, Mac, Packet, Udp, forgotten},
-    parse::{Scratch, Span, pseudo_header_sum},
+    packet::{BootpHead, HEAD_LEN, Ipv4, MIN_IMAGE_LEN, Mac, Packet, Udp, pseudo_header_sum},
+    scratch::{Scratch, Span},
     tables::Tables,
+    verifier::forgotten,
 };
 
-/// Where a reply goes, RFC 2131 §4.1.
+/// Destination of a reply (RFC 2131 §4.1).
 struct Destination {
     mac: Mac,
     address: Be32,
@@ -35,32 +36,32 @@ struct Destination {
 fn destination(
     ingress: &Ingress<'_>,
     request: &BootpHead,
-    answer: &Answer<'_>,
-) -> Result<Destination, Outcome> {
+    decision: &Decision<'_>,
+) -> Result<Destination, Silence> {
     let flags = request.flags.get() & FLAG_BROADCAST;
     if !request.giaddr.is_zero() {
         return Ok(Destination {
             mac: ingress.source_mac,
             address: request.giaddr,
             port: SERVER_PORT,
-            // The relay agent shall broadcast a NAK (RFC 2131 §4.3.2).
-            flags: if answer.is_nak() {
+            // The relay agent must broadcast a NAK (RFC 2131 §4.3.2).
+            flags: if decision.is_nak() {
                 FLAG_BROADCAST
             } else {
                 flags
             },
         });
     }
-    let (mac, address) = if answer.is_nak() {
+    let (mac, address) = if decision.is_nak() {
         (Mac::BROADCAST, IPV4_BROADCAST)
     } else if !request.ciaddr.is_zero() {
         (ingress.source_mac, request.ciaddr)
     } else if flags != 0 {
         (Mac::BROADCAST, IPV4_BROADCAST)
     } else if request.htype == HTYPE_ETHERNET && request.hlen == 6 {
-        (request.ethernet(), answer.yiaddr)
+        (request.ethernet(), decision.yiaddr)
     } else {
-        return Err(Outcome::Hardware);
+        return Err(Silence::Hardware);
     };
     Ok(Destination {
         mac,
@@ -70,19 +71,23 @@ fn destination(
     })
 }
 
+/// Turns the request in the frame into the reply.
+///
+/// # Errors
+/// The reply is too large, its destination has no Ethernet address, or a write failed.
 #[inline(always)]
 pub fn reply<F: Frame, T: Tables>(
     frame: &mut F,
     ingress: &Ingress<'_>,
     scratch: &mut Scratch,
-    answer: &Answer<'_>,
+    decision: &Decision<'_>,
     tables: &T,
-) -> Result<(), Outcome> {
-    let template = answer.template;
-    let mut fqdn = fqdn_of(scratch, answer);
+) -> Result<(), Silence> {
+    let template = decision.template;
+    let mut fqdn = fqdn_of(scratch, decision);
     let client_id = scratch.walk.client_id;
     let relay_info = scratch.walk.relay_info;
-    let destination = destination(ingress, &scratch.packet.head.bootp, answer)?;
+    let destination = destination(ingress, &scratch.packet.head.bootp, decision)?;
 
     let image_len = usize::from(template.len);
     let padded_len = usize::from(template.padded_len);
@@ -90,7 +95,7 @@ pub fn reply<F: Frame, T: Tables>(
     let bootp_len = (end + 1).max(BOOTP_MIN_LEN);
     if end + 1 > usize::from(template.max_len) || !(MIN_IMAGE_LEN..=IMAGE_LEN).contains(&padded_len)
     {
-        return Err(Outcome::ReplyTooLarge);
+        return Err(Silence::ReplyTooLarge);
     }
 
     let udp_len = UDP_LEN + bootp_len;
@@ -98,7 +103,7 @@ pub fn reply<F: Frame, T: Tables>(
     let image = network + HEAD_LEN;
     let len = network + IPV4_LEN + udp_len;
     if frame.len() != len {
-        frame.resize(len).ok_or(Outcome::ReplyTooLarge)?;
+        frame.resize(len).ok_or(Silence::ReplyTooLarge)?;
     }
 
     let mut sum = u64::from(template.sum);
@@ -106,7 +111,7 @@ pub fn reply<F: Frame, T: Tables>(
         answer_fqdn(&mut scratch.packet, fqdn);
         sum += at_offset(option_sum(&scratch.packet, fqdn, tables), image_len);
     }
-    // Or else all that follows is verified for a reply with it and once more for one without.
+    // Otherwise everything that follows is verified twice, with option 81 and without.
     fqdn.len = forgotten(&mut scratch.number, fqdn.len);
     let echoed = image_len + fqdn.len;
     sum += at_offset(client_id_sum(scratch, client_id, tables), echoed);
@@ -135,13 +140,13 @@ pub fn reply<F: Frame, T: Tables>(
         len: Be16::new(udp_len as u16),
         checksum: 0,
     };
-    // What else the request has stays: htype, hlen, xid, giaddr and chaddr (RFC 2131 §4.3.1 table 3).
+    // htype, hlen, xid, giaddr and chaddr stay as in the request (RFC 2131 §4.3.1, table 3).
     head.bootp.op = BOOTREPLY;
     head.bootp.hops = 0;
     head.bootp.secs = Be16::new(0);
     head.bootp.flags = Be16::new(destination.flags);
-    head.bootp.ciaddr = answer.ciaddr;
-    head.bootp.yiaddr = answer.yiaddr;
+    head.bootp.ciaddr = decision.ciaddr;
+    head.bootp.yiaddr = decision.yiaddr;
     head.bootp.siaddr = template.siaddr;
 
     let ip: &[u32; IPV4_LEN / 4] = bytemuck::must_cast_ref(&head.ip);
@@ -173,27 +178,27 @@ pub fn reply<F: Frame, T: Tables>(
             }
         }
         frame.store_octet(at, option::END)?;
-        // It comes first, and is written last, where the verifier has nothing more to look at twice.
+        // Option 81 comes first and is written last, where nothing is left to be verified twice.
         if fqdn.is_present() {
             echo(frame, image + image_len, &scratch.packet, fqdn)?;
         }
         Some(())
     })();
-    written.ok_or(Outcome::WriteFailed)
+    written.ok_or(Silence::WriteFailed)
 }
 
-/// Option 81 where it is answered. A NAK says nothing of it (RFC 2131 table 3), and one that is shorter than
-/// its fixed part says nothing itself.
+/// Returns the option 81 that is answered. A NAK has none (RFC 2131, table 3), and an option
+/// shorter than its fixed part is ignored.
 #[inline(always)]
-fn fqdn_of(scratch: &Scratch, answer: &Answer<'_>) -> Span {
+fn fqdn_of(scratch: &Scratch, decision: &Decision<'_>) -> Span {
     let mut span = scratch.walk.fqdn;
-    if span.len < 2 + fqdn::HEAD_LEN || answer.is_nak() {
+    if span.len < 2 + fqdn::HEAD_LEN || decision.is_nak() {
         span.len = 0;
     }
     span
 }
 
-/// Makes the one that the client gets of the option 81 that it sent.
+/// Turns the option 81 of the request into that of the reply.
 #[inline(always)]
 fn answer_fqdn(packet: &mut Packet, span: Span) {
     let at = span.offset + 2;
@@ -201,7 +206,7 @@ fn answer_fqdn(packet: &mut Packet, span: Span) {
     packet.options.put(at, fqdn::answer(flags));
 }
 
-/// The sum of option 61: from the words of it that are the client's key, where it is known by that.
+/// Returns the sum of option 61, from the words of the client's key where it is part of that.
 #[inline(always)]
 fn client_id_sum<T: Tables>(scratch: &Scratch, span: Span, tables: &T) -> u64 {
     if !span.is_present() {
@@ -218,7 +223,7 @@ fn client_id_sum<T: Tables>(scratch: &Scratch, span: Span, tables: &T) -> u64 {
             .sum::<u64>()
 }
 
-/// The sum of an option of the request.
+/// Returns the sum of an option of the request.
 #[inline(always)]
 fn option_sum<T: Tables>(packet: &Packet, span: Span, tables: &T) -> u64 {
     if !span.is_present() {
@@ -226,12 +231,12 @@ fn option_sum<T: Tables>(packet: &Packet, span: Span, tables: &T) -> u64 {
     }
     let whole = span.len & !3;
     let rest = packet.options.word(span.offset, whole, span.len & 3);
-    // The rest is less than a word of 32 bits, in little-endian order.
+    // The rest is shorter than a word of 32 bits, in little-endian order.
     tables.sum_options(packet, span.offset, whole) + u64::from((rest as u32).to_le())
 }
 
-/// Writes an option of the request at an offset of the reply. Most are short, and two words or four, of
-/// which some octets may lie in two, take less time than a call of the kernel's helper.
+/// Writes an option of the request at an offset of the reply. Most options are short, and writing
+/// two or four words, which may overlap, takes less time than a call of the kernel's helper.
 #[inline(always)]
 fn echo<F: Frame>(frame: &mut F, offset: usize, packet: &Packet, span: Span) -> Option<()> {
     let mut copy = |at: usize| {
@@ -253,7 +258,8 @@ fn echo<F: Frame>(frame: &mut F, offset: usize, packet: &Packet, span: Span) -> 
     }
 }
 
-/// The sum of a piece at an offset of the message; all that precedes the image is of even length.
+/// Returns the sum of a piece at an offset of the image. Everything before the image has even
+/// length.
 #[inline(always)]
 fn at_offset(sum: u64, offset: usize) -> u64 {
     if offset % 2 == 1 {

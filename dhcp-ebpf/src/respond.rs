@@ -1,31 +1,34 @@
 //! The life of a frame, from its arrival to its one outcome.
+//!
+//! Continue with the controller, `dhcp-user/xdhcpd/src/run/mod.rs`.
 
 use dhcp_common::{
     abi::{ABI_VERSION, META_SLOW_ONLY, Meta},
-    outcome::{Action, Outcome},
+    outcome::{Action, Answer, Outcome, Silence},
 };
 
 use crate::{
     decide,
     frame::Frame,
     ingress::{Ingress, NETWORK_OFFSET_MASK, ingress},
-    limit,
-    packet::forgotten,
-    parse::{self, Scratch},
-    reply,
+    limit, parse, reply,
+    scratch::Scratch,
     tables::Tables,
+    verifier::forgotten,
 };
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
     pub outcome: Outcome,
-    /// Where in `SLOW` a frame goes whose outcome says so.
+    /// Index into `SLOW` of the socket that takes a frame for the controller.
     pub slow_index: u32,
 }
 
-/// Handles one frame that came by `queue` of `ifindex`. It is rewritten where the outcome is to transmit
-/// it, and else left as it was.
+/// Handles one frame that arrived on `queue` of `ifindex`.
+///
+/// The frame is rewritten if it is answered, and otherwise left as it was. This is the one place
+/// where answers and silences become the outcome that is counted.
 #[inline(always)]
 pub fn respond<F: Frame, T: Tables>(
     frame: &mut F,
@@ -36,7 +39,8 @@ pub fn respond<F: Frame, T: Tables>(
 ) -> Verdict {
     let mut slow_index = 0;
     let outcome = match try_respond(frame, ifindex, queue, tables, scratch, &mut slow_index) {
-        Ok(outcome) | Err(outcome) => outcome,
+        Ok(answer) => Outcome::from(answer),
+        Err(silence) => Outcome::from(silence),
     };
     Verdict {
         outcome,
@@ -52,40 +56,41 @@ fn try_respond<F: Frame, T: Tables>(
     tables: &T,
     scratch: &mut Scratch,
     slow_index: &mut u32,
-) -> Result<Outcome, Outcome> {
+) -> Result<Answer, Silence> {
     let mut ingress = ingress(frame, ifindex, tables)?;
     let network_offset = forgotten(&mut scratch.number, ingress.network_offset);
     ingress.network_offset = network_offset & NETWORK_OFFSET_MASK;
-    let meta = tables.meta().ok_or(Outcome::BadMeta)?;
+    let meta = tables.meta().ok_or(Silence::BadMeta)?;
     if meta.abi_version != ABI_VERSION {
-        return Err(Outcome::BadMeta);
+        return Err(Silence::BadMeta);
     }
 
     let mut message = None;
-    let outcome = match answer(frame, &ingress, meta, tables, scratch, &mut message) {
-        Ok(outcome) | Err(outcome) => outcome,
+    let silence = match answer(frame, &ingress, meta, tables, scratch, &mut message) {
+        Ok(answer) => return Ok(answer),
+        Err(silence) => silence,
     };
-    if outcome.action() != Action::Slow {
-        return Ok(outcome);
+    if silence.action() != Action::Slow {
+        return Err(silence);
     }
     *slow_index = ingress.link.slow_base.wrapping_add(queue);
     if !tables.is_served(*slow_index) {
-        return Err(Outcome::Unserved);
+        return Err(Silence::Unserved);
     }
-    // Who sends what is not understood is not known either.
-    let is_known = outcome != Outcome::UnknownClient
+    // The sender of a request that is not understood is not known either.
+    let is_known = silence != Silence::UnknownClient
         && message.is_some()
         && decide::is_known(&scratch.client, meta, tables);
     if !limit::admit(&ingress, &scratch.packet, is_known, meta, tables) {
-        return Err(Outcome::Limited);
+        return Err(Silence::Limited);
     }
     if let Some(message) = message {
         decide::close(&ingress, message, meta, scratch, tables);
     }
-    Ok(outcome)
+    Err(silence)
 }
 
-/// Answers, or says why not. Leaves its type in `parsed` if the request was understood.
+/// Answers a request. Stores its message type in `parsed` if the request was understood.
 #[inline(always)]
 fn answer<F: Frame, T: Tables>(
     frame: &mut F,
@@ -94,17 +99,17 @@ fn answer<F: Frame, T: Tables>(
     tables: &T,
     scratch: &mut Scratch,
     parsed: &mut Option<u8>,
-) -> Result<Outcome, Outcome> {
+) -> Result<Answer, Silence> {
     parse::load(frame, ingress, scratch)?;
     let message = parse::parse(ingress, meta, tables, scratch)?;
     *parsed = Some(message);
     if meta.flags & META_SLOW_ONLY != 0 {
-        return Err(Outcome::SlowOnly);
+        return Err(Silence::SlowOnly);
     }
-    let answer = decide::decide(ingress, message, meta, scratch, tables)?;
-    reply::reply(frame, ingress, scratch, &answer, tables)?;
-    if let Some(promise) = answer.promise {
+    let decision = decide::decide(ingress, message, meta, scratch, tables)?;
+    reply::reply(frame, ingress, scratch, &decision, tables)?;
+    if let Some(promise) = decision.promise {
         promise.keep(tables)?;
     }
-    Ok(answer.outcome)
+    Ok(decision.answer)
 }

@@ -1,7 +1,7 @@
-//! What the fast path needs of the maps and of the machine, in the kernel or in a test.
+//! The fast path's view of the maps and of the machine, in the kernel or in a test.
 //!
-//! Values that the controller may replace under a running program are copied out; see
-//! [`Binding::seal`] and [`Template`] for what makes the copies and the references safe to use.
+//! Values that the controller may replace while a run uses them are copied; [`Binding::seal`] and
+//! [`Template`] describe why the copies and the references are safe to use.
 
 use core::hint::black_box;
 
@@ -17,74 +17,60 @@ use dhcp_common::{
 
 use crate::packet::Packet;
 
+/// The maps, the clock and the helpers of the kernel.
 pub trait Tables {
+    /// Returns the one entry of `META`.
     fn meta(&self) -> Option<&Meta>;
+    /// Returns the link that a frame came from.
     fn link(&self, key: &LinkKey) -> Option<&Link>;
-    /// What is known of the longest prefix that covers an address.
+    /// Returns the entry of the longest prefix that covers an address.
     fn relay(&self, address: Be32) -> Option<NetworkRef>;
 
-    /// The network that an address lies in.
+    /// Returns the network of an address.
     #[inline(always)]
     fn network_of(&self, address: Be32) -> Option<NetworkRef> {
         self.relay(address).filter(|network| network.id != 0)
     }
 
-    /// Whether an address is ours on the link or, failing that, on any other (RFC 2131 §4.1).
+    /// Returns whether an address is the server's on this or any other link (RFC 2131 §4.1).
     #[inline(always)]
     fn is_ours(&self, link: &Link, address: Be32) -> bool {
         if link.has_address(address) {
             return true;
         }
-        // Or else the compiler tests flags that it has not read, which the verifier refuses.
+        // Without this the compiler tests flags that it has not read, which the verifier refuses.
         let flags = black_box(self.relay(address).map_or(0, |network| network.flags));
         flags & NETWORK_IS_OURS != 0
     }
 
-    /// A copy of what is published for a client, whose digest is by the key of `meta`.
+    /// Returns a copy of what is published for a client, whose digest is by the key of `meta`.
     fn binding(&self, client: &ClientKey, digest: ClientDigest, meta: &Meta) -> Option<Binding>;
+    /// Returns the rendered answer with a key.
     fn template(&self, key: &TemplateKey) -> Option<&Template>;
 
-    /// A copy of a slot's grant.
+    /// Returns a copy of a slot's grant.
     fn grant(&self, slot: u32) -> Option<Grant>;
-    /// Writes [`Grant::granted`] of a slot; `false` if it is no longer `before`, for another CPU has
-    /// written it.
+    /// Writes [`Grant::granted`] of a slot. Returns `false` if it is no longer `before` because
+    /// another CPU has written it.
     fn swap_granted(&self, slot: u32, before: u64, word: u64) -> bool;
     /// Writes [`Grant::asked`] of a slot unless it is no longer `before`.
     fn swap_asked(&self, slot: u32, before: u64, word: u64);
-    /// Writes [`Grant::asked`] of a slot, whatever it is.
+    /// Writes [`Grant::asked`] of a slot unconditionally.
     fn set_asked(&self, slot: u32, word: u64);
 
-    /// The bucket of a source, see [`crate::limit`].
+    /// Returns the bucket of a source, see `limit.rs`.
     fn bucket(&self, source: u64) -> Option<u64>;
+    /// Stores the bucket of a source.
     fn set_bucket(&self, source: u64, bucket: u64);
 
-    /// Hands an event to the controller; `false` if the ring is full.
+    /// Sends an event to the controller. Returns `false` if the ring is full.
     fn notify(&self, event: &Event) -> bool;
-    /// Whether a socket of the controller stands at this index of `SLOW`.
+    /// Returns whether the controller has a socket at this index of `SLOW`.
     fn is_served(&self, slow_index: u32) -> bool;
-    /// Now, in nanoseconds of `CLOCK_BOOTTIME`, or up to [`CLOCK_LEAD_NS`] later.
+    /// Returns the time in nanoseconds of `CLOCK_BOOTTIME`, or up to [`CLOCK_LEAD_NS`] later.
     fn now_ns(&self) -> u64;
 
-    /// The unfolded sum, as in [`dhcp_common::checksum`], of `len` octets, a multiple of four, from
-    /// `offset` of the options.
+    /// Returns the unfolded sum, as in [`dhcp_common::checksum`], of `len` octets from `offset` of
+    /// the options. `len` is a multiple of four.
     fn sum_options(&self, packet: &Packet, offset: usize, len: usize) -> u64;
 }
-
-/// A bounded loop. The kernel verifies the body once, instead of each round.
-pub trait Rounds {
-    /// Whether to go on.
-    fn round(&mut self) -> bool;
-}
-
-/// Runs up to `limit` rounds.
-#[cfg(not(target_arch = "bpf"))]
-pub fn repeat<R: Rounds>(limit: u32, rounds: &mut R) {
-    for _ in 0..limit {
-        if !rounds.round() {
-            break;
-        }
-    }
-}
-
-#[cfg(target_arch = "bpf")]
-pub use crate::kernel::repeat;

@@ -1,74 +1,75 @@
-//! The frame that the program of `main.rs` restores, and how it is made that of another client.
+//! The frame that the program of `main.rs` restores, and its change into that of another client.
 //!
 //! `benches/src/speed.rs` fills it in.
 #![no_std]
 
 use dhcp_common::checksum;
 
-/// More octets than a frame has; a power of two, so that a mask keeps an offset inside.
+/// Octets for a frame, more than any has; a power of two, so a mask keeps an offset inside.
 pub const SAMPLE_LEN: usize = 512;
 /// Octets of a client's number.
 const NUMBER_LEN: usize = 4;
-/// Places of a frame in which a client's number may stand: source MAC and IP address, `ciaddr`, `chaddr`,
-/// option 61.
-pub const MAX_PLACES: usize = 5;
+/// Fields of a frame that may contain a client's number: source MAC and IP address, `ciaddr`,
+/// `chaddr`, option 61.
+pub const MAX_FIELDS: usize = 5;
 
-/// The one entry of the table of programs.
+/// Index of the one entry of the program table.
 pub const TARGET_INDEX: u32 = 0;
 
-/// A frame of many clients that differ by their number alone.
+/// A frame of many clients, which differ by their numbers only.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Sample {
     /// Octets of the frame.
     pub len: u32,
-    /// From how many clients each run draws one; with one the frame stays as it is.
+    /// Number of clients, of which each run draws one; with one client the frame is unchanged.
     pub clients: u32,
-    /// Those in use come first; the others have the offset zero.
-    pub places: [Place; MAX_PLACES],
-    /// Of IP and UDP.
+    /// Fields in use come first; the others have offset zero.
+    pub fields: [NumberField; MAX_FIELDS],
+    /// The checksums of IP and UDP.
     pub checksums: [Checksum; 2],
     pub octets: [u8; SAMPLE_LEN + NUMBER_LEN],
 }
 
-/// Four octets that are a client's number, added to what client 0 has there.
+/// A field of four octets: the value of client 0 plus the client's number.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
-pub struct Place {
+pub struct NumberField {
     pub offset: u32,
     pub base: u32,
 }
 
-/// A checksum, and what a client's number adds to it.
+/// A checksum field, and the contribution of a client's number.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct Checksum {
     pub offset: u32,
-    /// Of all that it covers, for client 0.
+    /// Sum of everything that it covers, for client 0.
     pub sum: u32,
-    /// How many of the places that it covers are at even offsets, and at odd ones.
+    /// Number of covered fields at even offsets.
     pub even: u32,
+    /// Number of covered fields at odd offsets.
     pub odd: u32,
 }
 
 impl Sample {
-    /// Makes the frame that of client `number`, without a look at the rest of it. The low halves of all bases
-    /// are zero, and no number carries into more than the high ones.
+    /// Changes the frame into that of client `number`, without reading the rest of it. The low
+    /// halves of all bases are zero, so no addition overflows.
     #[inline(always)]
     pub fn visit(&mut self, number: u32) {
-        for place in self.places {
-            if place.offset == 0 {
+        for field in self.fields {
+            if field.offset == 0 {
                 break;
             }
-            let octets = (place.base + number).to_be_bytes();
-            self.put(place.offset, octets);
+            let octets = (field.base + number).to_be_bytes();
+            self.put(field.offset, octets);
         }
         let raw = number.to_be();
         let even = u64::from(raw & 0xffff) + u64::from(raw >> 16);
         let odd = checksum::at_odd_offset(even);
         for field in self.checksums {
             let added = u64::from(field.even) * even + u64::from(field.odd) * odd;
-            // Never zero, which in a UDP header would mean that nobody has summed.
+            // Never zero, which in a UDP header means "not computed".
             let found = checksum::finish_udp(u64::from(field.sum) + added);
             self.put(field.offset, found.to_ne_bytes());
         }

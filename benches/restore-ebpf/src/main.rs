@@ -1,9 +1,9 @@
-//! For benchmarks only: puts a request into the frame and runs another program over it.
+//! For benchmarks only: writes a request into the frame and runs another program over it.
 //!
-//! BPF_PROG_TEST_RUN with a repeat count hands a program the frame as the last run left it. One that
-//! answers would see its own reply from the second run on, and what is measured would be a miss. This
-//! program stands before the one that is measured and restores the frame each time, for the same client or
-//! for one drawn from many; what it costs itself is measured with a program that only passes behind it.
+//! BPF_PROG_TEST_RUN with a repeat count gives a program the frame as the last run left it. A
+//! program that answers would receive its own reply from the second run on. This program restores
+//! the frame before each run, for the same client or for one drawn from many, and then calls the
+//! measured program. Its own cost is measured with a program that only passes.
 //! `benches/src/speed.rs` is the other side.
 //!
 //! It uses nothing of `dhcp-ebpf`, so its object has none of the fast path's maps.
@@ -21,23 +21,24 @@ use aya_ebpf::{
 };
 use dhcp_restore_ebpf::{SAMPLE_LEN, Sample, TARGET_INDEX};
 
-/// The one frame. It is rewritten in place: a benchmark runs on one CPU.
+/// The frame. It is rewritten in place, because a benchmark runs on one CPU.
 #[map]
 static SAMPLE: Array<Sample> = Array::with_max_entries(1, 0);
-/// Where the sequence of clients has got to.
+/// State of the sequence of clients.
 #[map]
 static DRAWN: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);
-/// The program that is measured.
+/// The measured program.
 #[map]
 static TARGET: ProgramArray = ProgramArray::with_max_entries(1, 0);
 
+/// Restores the frame and calls the measured program.
 #[xdp]
 pub fn restore(ctx: XdpContext) -> u32 {
     if put_next(&ctx).is_some() {
-        // SAFETY: nothing here waits to be dropped.
+        // SAFETY: nothing here needs to be dropped.
         unsafe { TARGET.tail_call(&ctx, TARGET_INDEX) };
     }
-    // What no program that is measured returns.
+    // No measured program returns this.
     xdp_action::XDP_ABORTED
 }
 
@@ -64,8 +65,8 @@ fn put_next(ctx: &XdpContext) -> Option<()> {
     (stored == 0).then_some(())
 }
 
-/// The next number of a sequence without a pattern that a processor could foresee (Numerical Recipes' generator,
-/// of which the high bits are good), below `clients`.
+/// Returns the next number below `clients` of a sequence that a processor cannot predict: Numerical
+/// Recipes' generator, whose high bits are good.
 #[inline(always)]
 fn draw(state: &mut u32, clients: u32) -> u32 {
     *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

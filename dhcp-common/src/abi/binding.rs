@@ -1,8 +1,6 @@
-//! What is published for a client, and what the program grants from it.
+//! The published decision about a client, and the time that the program grants from it.
 
-use super::{ClientDigest, FOREVER_NS};
-#[cfg(doc)]
-use super::{TemplateKey, WAYS};
+use super::{digest::ClientDigest, time::FOREVER_NS};
 #[cfg(doc)]
 use crate::fingerprint;
 use crate::wire::Be32;
@@ -20,6 +18,7 @@ pub enum BindingState {
 }
 
 impl BindingState {
+    /// Returns the state with a number.
     #[inline(always)]
     pub const fn from_raw(raw: u8) -> Option<Self> {
         match raw {
@@ -33,41 +32,44 @@ impl BindingState {
 
 /// In [`Binding::flags`]: the answers are only for requests with the same `htype` and `chaddr`.
 pub const BINDING_CHECKS_HARDWARE: u8 = 1;
-/// In [`Binding::flags`]: the answers are only for requests with the same option 82; a unicast one without
-/// any passes, for it has gone past the relay agent (RFC 2131 §4.3.2).
+/// In [`Binding::flags`]: the answers are only for requests with the same option 82. A unicast
+/// request without the option passes, because it has bypassed the relay agent (RFC 2131 §4.3.2).
 pub const BINDING_CHECKS_RELAY_INFO: u8 = 2;
 
-/// Value of `LEASES`: what the controller has decided for a client, and made durable.
+/// Value of `LEASES`: what the controller has decided about a client and made durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Binding {
-    /// [`Binding::seal_for`] of its client and all other fields. The kernel writes into the place that a
-    /// program may be reading, and in no set order; a copy whose seal does not fit was torn.
+    /// [`Binding::seal_for`] the client and all other fields. The kernel writes into memory that a
+    /// run may be reading, in unspecified order; a copy with a wrong seal was torn.
     pub seal: u64,
     pub address: Be32,
-    /// Where it stands, in `GRANTS` as well: the bucket's index times [`WAYS`], and the place in it.
+    /// The cell, which is also the index into `GRANTS`: the bucket's index times `WAYS`, plus the
+    /// cell's index in it.
     pub slot: u32,
-    /// Which rendered answers are this client's, see [`TemplateKey`].
+    /// The profile of this client's rendered answers, see `TemplateKey`.
     pub profile: u64,
     /// [`BindingState`].
     pub state: u8,
     /// See the `BINDING_CHECKS_*` constants.
     pub flags: u8,
-    /// Which use of the slot this is; a grant with another epoch is of a former one.
+    /// Number of the slot's use; a grant with another epoch is of another use.
     pub epoch: u16,
     /// [`fingerprint::of_hardware`] of the client that the answers are for, if that is checked.
     pub hardware: u32,
-    /// [`fingerprint::of_option`] of its option 82, or zero without one, if that is checked.
+    /// [`fingerprint::of_option`] of the request's option 82, or zero without one, if that is
+    /// checked.
     pub relay_info: u64,
-    /// The end of the lease, or of the offer, when this was published; a grant may have extended it.
+    /// End of the lease or offer at the time of publication; a grant may have extended it.
     pub expires_ns: u64,
-    /// The horizon: until then the address is this client's on disk, and no ACK may promise more.
+    /// The horizon: the address is durably the client's until then, and no ACK may promise more.
     pub durable_until_ns: u64,
 }
 
 impl Binding {
-    /// A sum of products with odd constants: a difference in a single word always shows, and one in several
-    /// but for a chance of 2^-64. No product waits for another.
+    /// Returns a sum of products with odd constants. A difference in one word always changes it,
+    /// and a difference in several words does except with a probability of 2^-64. No product
+    /// depends on another.
     #[inline(always)]
     pub const fn seal_for(&self, client: ClientDigest) -> u64 {
         let [low, high] = client.lanes();
@@ -93,19 +95,21 @@ impl Binding {
         seal
     }
 
+    /// Returns the binding with its seal.
     #[must_use]
     pub const fn sealed_for(mut self, client: ClientDigest) -> Self {
         self.seal = self.seal_for(client);
         self
     }
 
+    /// Returns whether the seal is right.
     #[inline(always)]
     pub const fn is_sealed_for(&self, client: ClientDigest) -> bool {
         self.seal == self.seal_for(client)
     }
 }
 
-/// Of [`Binding::seal_for`]: the first eight outputs of SplitMix64 from zero, made odd.
+/// Factors of [`Binding::seal_for`]: the first eight outputs of SplitMix64 from zero, made odd.
 const SEAL_FACTORS: [u64; 8] = {
     let mut factors = [0; 8];
     let mut i = 0;
@@ -119,18 +123,10 @@ const SEAL_FACTORS: [u64; 8] = {
     factors
 };
 
-/// By how much the program's time may be ahead, and never behind, so that it extends no lease that has
-/// ended, and notes none to end before it does.
+/// Value of `GRANTS`: what the program reports to the controller about a slot.
 ///
-/// It reads the clock once in a tick of the kernel's timer. A tick takes up to 10 ms (`CONFIG_HZ`), and
-/// another CPU takes over when the one that counts them has missed five (`MAX_STALLED_JIFFIES` in
-/// kernel/time/tick-sched.c).
-pub const CLOCK_LEAD_NS: u64 = 100_000_000;
-
-/// Value of `GRANTS`: what the program tells the controller about one slot.
-///
-/// Each word holds a time, rounded up to 2^16 ns, and in its low 16 bits the epoch of the binding for
-/// which it was written, so that it is read and written whole.
+/// Each word holds a time, rounded up to 2^16 ns, and in its low 16 bits the epoch of the binding
+/// for which it was written, so both are read and written at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Grant {
@@ -143,10 +139,12 @@ pub struct Grant {
 impl Grant {
     const EPOCH_MASK: u64 = 0xffff;
     const LAST: u64 = !Self::EPOCH_MASK;
-    /// In `asked`: the client has released or declined; nothing is answered from the entry any more.
+    /// In `asked`: the client has released or declined, and nothing is answered from the entry any
+    /// more.
     pub const CLOSED: u64 = FOREVER_NS;
 
-    /// A time and an epoch in a word. The time is rounded up, so that it never shortens a promise.
+    /// Packs a time and an epoch into a word. The time is rounded up, so it never shortens a
+    /// promise.
     #[inline(always)]
     pub const fn pack(time_ns: u64, epoch: u16) -> u64 {
         let rounded = if time_ns > Self::LAST {
@@ -157,7 +155,7 @@ impl Grant {
         rounded | epoch as u64
     }
 
-    /// The time in a word, if the word was written for this epoch; at least the time packed.
+    /// Returns the time in a word if that was written for this epoch; at least the time packed.
     #[inline(always)]
     pub const fn unpack(word: u64, epoch: u16) -> Option<u64> {
         if word == 0 || (word & Self::EPOCH_MASK) != epoch as u64 {
@@ -167,12 +165,13 @@ impl Grant {
         Some(if time == Self::LAST { FOREVER_NS } else { time })
     }
 
+    /// Returns whether the client of this epoch has released or declined.
     #[inline(always)]
     pub const fn is_closed(&self, epoch: u16) -> bool {
         matches!(Self::unpack(self.asked, epoch), Some(Self::CLOSED))
     }
 
-    /// The end of lease granted to the binding of this epoch.
+    /// Returns the end of lease granted to the binding of this epoch.
     #[inline(always)]
     pub const fn granted_for(&self, epoch: u16) -> Option<u64> {
         Self::unpack(self.granted, epoch)
@@ -182,7 +181,7 @@ impl Grant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abi::ClientKey;
+    use crate::abi::client::ClientKey;
 
     fn client(network: u32) -> ClientDigest {
         let client = ClientKey::client_id(network, &[1, 2, 3, 4, 5, 6, 7, 8, 9]);

@@ -1,4 +1,4 @@
-//! Who a client is.
+//! The identity of a client.
 
 use crate::wire::HTYPE_ETHERNET;
 
@@ -6,7 +6,7 @@ use crate::wire::HTYPE_ETHERNET;
 pub const MAX_CLIENT_ID: usize = 32;
 const CLIENT_ID_WORDS: usize = MAX_CLIENT_ID / 8;
 
-/// What a client is known by.
+/// The kind of a client's identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Identity {
@@ -22,14 +22,15 @@ pub enum Identity {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(C)]
 pub struct ClientKey {
-    /// Network, [`Identity`], `htype` and length, so that keys of different kinds never meet.
-    pub(super) scope: u64,
-    /// The identifier's octets, the rest zero. Words, so that the program copies no single octets.
-    pub(super) id: [u64; CLIENT_ID_WORDS],
+    /// Network, [`Identity`], `htype` and length, so keys of different kinds are never equal.
+    scope: u64,
+    /// The identifier's octets, the rest zero. Words, because the program copies those faster.
+    id: [u64; CLIENT_ID_WORDS],
 }
 
 impl ClientKey {
-    /// A key over words of little-endian octets, of which `len` are in use and all others are zero.
+    /// Makes a key of words of little-endian octets, of which `len` are in use and all others are
+    /// zero.
     #[inline(always)]
     pub const fn from_words(
         network: u32,
@@ -47,17 +48,18 @@ impl ClientKey {
         }
     }
 
-    /// The key of a client without client identifier. `None` where `chaddr` is longer than a key.
+    /// Returns the key of a client without client identifier, or `None` if `chaddr` is longer than
+    /// a key.
     pub fn hardware(network: u32, htype: u8, chaddr: &[u8]) -> Option<Self> {
         Self::from_bytes(network, Identity::Hardware, htype, chaddr)
     }
 
-    /// The key of a client with option 61. `None` where the value is longer than a key.
+    /// Returns the key of a client with option 61, or `None` if the value is longer than a key.
     pub fn client_id(network: u32, id: &[u8]) -> Option<Self> {
         Self::from_bytes(network, Identity::ClientId, 0, id)
     }
 
-    /// The key of a client whose option 61 is longer than a key, from its SHA-256.
+    /// Returns the key of a client whose option 61 is longer than a key, from its SHA-256.
     pub fn client_id_digest(network: u32, digest: [u8; 32]) -> Self {
         Self::from_bytes(network, Identity::ClientIdDigest, 0, &digest)
             .unwrap_or_else(|| unreachable!("a digest has the length of a key"))
@@ -74,12 +76,13 @@ impl ClientKey {
         ))
     }
 
-    /// All that is not the identifier; [`ClientKey::from_scope`] is the way back.
+    /// Returns everything except the identifier, the inverse of [`ClientKey::from_scope`].
+    #[inline(always)]
     pub const fn scope(&self) -> u64 {
         self.scope
     }
 
-    /// The key that was taken apart. `None` for an identifier that is not of the length that the scope says.
+    /// Reassembles a key. Returns `None` if the identifier does not have the length in the scope.
     pub fn from_scope(scope: u64, id: &[u8]) -> Option<Self> {
         if id.len() != usize::from((scope >> 48) as u8) {
             return None;
@@ -88,16 +91,18 @@ impl ClientKey {
         Some(Self { scope, id })
     }
 
+    /// Returns the network.
     pub const fn network(&self) -> u32 {
         self.scope as u32
     }
 
-    /// The identifier's octets in little-endian words, the rest zero.
+    /// Returns the identifier's octets in little-endian words, the rest zero.
     #[inline(always)]
     pub const fn id_words(&self) -> [u64; CLIENT_ID_WORDS] {
         self.id
     }
 
+    /// Returns the kind of identity.
     pub const fn identity(&self) -> Identity {
         match (self.scope >> 32) as u8 {
             1 => Identity::Hardware,
@@ -106,17 +111,18 @@ impl ClientKey {
         }
     }
 
+    /// Returns `htype` of a hardware address, or zero.
     pub const fn htype(&self) -> u8 {
         (self.scope >> 40) as u8
     }
 
-    /// Octets of the identifier.
+    /// Returns the number of octets of the identifier.
     #[inline(always)]
     pub(super) const fn id_len(&self) -> u8 {
         (self.scope >> 48) as u8
     }
 
-    /// The identifier: the first `len` octets of the array.
+    /// Returns the identifier: an array, and how many of its octets count.
     pub fn id(&self) -> ([u8; MAX_CLIENT_ID], usize) {
         let mut octets = [0; MAX_CLIENT_ID];
         for (chunk, word) in octets.chunks_exact_mut(8).zip(self.id) {
@@ -126,7 +132,7 @@ impl ClientKey {
         (octets, len.min(MAX_CLIENT_ID))
     }
 
-    /// The key as stored on disk; [`ClientKey::from_octets`] is the way back.
+    /// Returns the key as stored on disk, the inverse of [`ClientKey::from_octets`].
     pub fn to_octets(&self) -> [u8; size_of::<Self>()] {
         let mut octets = [0; size_of::<Self>()];
         octets[..8].copy_from_slice(&self.scope.to_le_bytes());
@@ -134,7 +140,8 @@ impl ClientKey {
         octets
     }
 
-    /// `None` for octets that no [`ClientKey::to_octets`] gives.
+    /// Reads a key as stored on disk. Returns `None` for octets that [`ClientKey::to_octets`] never
+    /// returns.
     pub fn from_octets(octets: &[u8; size_of::<Self>()]) -> Option<Self> {
         let (scope, id) = octets.split_first_chunk::<8>()?;
         let [network @ .., _, _, _, _] = *scope;
@@ -151,7 +158,7 @@ impl ClientKey {
     }
 }
 
-/// Octets in little-endian words, the rest zero. `None` where they are too many.
+/// Returns octets in little-endian words, the rest zero, or `None` if there are too many.
 fn words(octets: &[u8]) -> Option<[u64; CLIENT_ID_WORDS]> {
     if octets.len() > MAX_CLIENT_ID {
         return None;

@@ -1,9 +1,9 @@
-//! Where requests come from.
+//! The links and relay agents that requests come from.
 
-use super::{MAX_LINK_ADDRESSES, MAX_LINKS, MAX_RELAYS, MAX_SUBNETS};
+use super::capacity::{MAX_LINK_ADDRESSES, MAX_LINKS, MAX_RELAYS, MAX_SUBNETS};
 use crate::wire::Be32;
 
-/// Key of `LINKS`: where a frame came from.
+/// Key of `LINKS`: the interface and VLAN of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct LinkKey {
@@ -27,20 +27,21 @@ pub struct NetworkRef {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Link {
-    /// The network of clients that send here directly; its id is zero where there is none.
+    /// The network of clients that send directly; its id is zero if there is none.
     pub network: NetworkRef,
     /// See the `LINK_*` constants.
     pub flags: u32,
     /// First index of the interface's sockets in `SLOW`.
     pub slow_base: u32,
     pub mac: [u8; 6],
-    /// How many of `addresses` are in use.
+    /// Number of `addresses` in use.
     pub address_count: u16,
-    /// Ours on this link, unused ones zero.
+    /// Addresses of the server on this link, unused ones zero.
     pub addresses: [Be32; MAX_LINK_ADDRESSES],
 }
 
 impl Link {
+    /// Returns whether an address is the server's on this link.
     #[inline(always)]
     pub fn has_address(&self, address: Be32) -> bool {
         !address.is_zero()
@@ -55,19 +56,20 @@ impl Link {
     }
 }
 
-/// Option 82 is taken from clients' links (`giaddr` zero): a switch there adds it.
+/// In [`Link::flags`]: option 82 is accepted without a relay agent (`giaddr` zero), because a
+/// switch on the link adds it.
 pub const LINK_TRUSTS_RELAY_INFO: u32 = 1;
 
-/// Key data of `RELAYS`, a trie over prefixes in network order; its value is [`NetworkRef`]. Beside the
-/// subnets each address of ours stands in it, on whichever link it is, with [`NETWORK_IS_OURS`].
+/// Key data of `RELAYS`, a trie over prefixes in network order; its value is [`NetworkRef`]. It
+/// holds the subnets, and the server's addresses on all links with [`NETWORK_IS_OURS`].
 pub type RelayKey = Be32;
 
-/// In [`NetworkRef::flags`]: the prefix is one address, and ours. The id is that of the network that it
-/// lies in, or zero.
+/// In [`NetworkRef::flags`]: the prefix is one address of the server. The id is that of the network
+/// that contains it, or zero.
 pub const NETWORK_IS_OURS: u32 = 1;
 
-/// In [`NetworkRef::flags`]: its clients are known by their hardware addresses, whatever option 61 they
-/// send.
+/// In [`NetworkRef::flags`]: clients are identified by hardware address only, and option 61 is
+/// ignored.
 pub const NETWORK_IGNORES_CLIENT_ID: u32 = 2;
 
 const _: () = assert!(

@@ -1,35 +1,43 @@
-//! What holds for all maps, and what may reach the controller.
+//! Metadata of the maps, and limits for the controller.
 
-use super::NS_PER_SEC;
-#[cfg(doc)]
-use super::{ABI_VERSION, lease_homes};
+use super::time::NS_PER_SEC;
 use crate::fingerprint;
 
-/// The one entry of `META`: what holds for all maps beside it. Written by the controller.
+/// Version of everything in the maps: layouts, and the meaning of each field.
+pub const ABI_VERSION: u32 = 4;
+
+/// Index of the one entry of `META`.
+pub const META_INDEX: u32 = 0;
+
+/// In [`Meta::flags`]: the program answers nothing and hands every request to the controller.
+pub const META_SLOW_ONLY: u32 = 1;
+
+/// The one entry of `META`: metadata of all maps. The controller writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Meta {
-    /// [`ABI_VERSION`] of whoever made the maps.
+    /// [`ABI_VERSION`] of the controller that created the maps.
     pub abi_version: u32,
     /// See the `META_*` constants.
     pub flags: u32,
-    /// How many leases the maps are made for.
+    /// Number of leases for which the maps were created.
     pub max_leases: u32,
-    /// [`lease_homes`] of them.
+    /// `lease_homes` for that number.
     pub lease_homes: u32,
-    /// Key of the digests in `LEASES` and of the fingerprints in `TEMPLATES`, drawn when the maps were made.
+    /// Key of the digests in `LEASES` and of the fingerprints in `TEMPLATES`, drawn when the maps
+    /// were created.
     pub fingerprint_key: [u64; fingerprint::KEY_WORDS],
-    /// What one client may send to the controller.
+    /// Requests that one client may send to the controller.
     pub client_limit: Limit,
-    /// What one relay agent may send to the controller.
+    /// Requests that one relay agent may send to the controller.
     pub relay_limit: Limit,
-    /// What all clients of whom nothing is published may send to the controller: those on links, and again those behind
-    /// relay agents.
+    /// Requests that all clients of whom nothing is published may send to the controller: those on
+    /// links, and separately those behind relay agents.
     pub unknown_limit: Limit,
 }
 
 /// A token bucket in the form of GCRA (ITU-T I.371): one packet every `interval_ns`, and up to
-/// `burst_ns` of them saved up.
+/// `burst_ns` saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Limit {
@@ -38,6 +46,7 @@ pub struct Limit {
 }
 
 impl Limit {
+    /// Allows `packets` a second, and `burst` at once.
     pub const fn per_second(packets: u32, burst: u32) -> Self {
         let interval_ns = NS_PER_SEC / if packets == 0 { 1 } else { packets as u64 };
         Self {
@@ -46,7 +55,7 @@ impl Limit {
         }
     }
 
-    /// The bucket after one more packet at `now_ns`, or `None` if it holds no token.
+    /// Returns the bucket after one more packet at `now_ns`, or `None` if it holds no token.
     #[inline(always)]
     pub const fn admit(&self, bucket: u64, now_ns: u64) -> Option<u64> {
         let arrival = if bucket > now_ns { bucket } else { now_ns };

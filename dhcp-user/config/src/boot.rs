@@ -1,16 +1,16 @@
-//! What a client boots from.
+//! Boot parameters of a client.
 
 use std::net::Ipv4Addr;
 
 use super::{
-    check::host_address,
     raw::{Node, Section},
+    value::host_address,
 };
 
-/// The longest that one option holds.
+/// The longest value of one option.
 const MAX_OCTETS: usize = 255;
 
-/// The fixed fields of a reply that a client boots by (RFC 2131 §2, table 3).
+/// The boot parameters in the fixed fields of a reply (RFC 2131 §2, table 3).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Boot {
     /// `siaddr`.
@@ -31,7 +31,7 @@ impl Boot {
         }
     }
 
-    /// These, and where they say nothing those of `parent`.
+    /// Returns these parameters, with those of `parent` where these are unset.
     #[must_use]
     pub fn over(&self, parent: &Self) -> Self {
         Self {
@@ -46,12 +46,12 @@ impl Boot {
     }
 }
 
-/// Text for a field that ends with a zero octet (RFC 2131 §2).
+/// Reads text for a field that is terminated by a zero octet (RFC 2131 §2).
 fn text(node: &Node<'_>, such_as: &str) -> Option<String> {
     let text = node.string(such_as)?;
     if !(1..=MAX_OCTETS).contains(&text.len()) || text.contains(char::is_control) {
         node.refuse(format_args!(
-            "give 1 to {MAX_OCTETS} printable octets such as {such_as:?}, or leave it out"
+            "invalid text; give 1 to {MAX_OCTETS} printable octets such as {such_as:?}, or remove it"
         ));
         return None;
     }

@@ -1,4 +1,4 @@
-//! Classes of clients: whom they take in, and what those get.
+//! Classes of clients: their conditions and settings.
 
 use std::{cell::Cell, collections::HashMap};
 
@@ -6,37 +6,38 @@ use dhcp_common::wire::MAX_HLEN;
 use dhcp_model::hex::{parse_hex, text_or_hex};
 
 use super::{
-    Class, Classes, Condition, Field, Overrides, Pattern,
-    check::replace,
     options::key,
     raw::{Node, Section, each, nearest},
-    times,
+    settings,
+    types::{Class, Classes, Condition, Field, Overrides, Pattern},
+    value::replace,
 };
 
-/// As many as bits in a [`Classes`].
+/// The number of bits in [`Classes`].
 const MAX_CLASSES: usize = Classes::BITS as usize;
-/// Conditions inside conditions.
+/// The deepest nesting of conditions.
 const MAX_DEPTH: u32 = 8;
-/// Conditions on where a request comes from, in all classes: as many as bits in a
-/// [`Marks`](super::Classes).
+/// The most conditions on the origin of a request, in all classes together. The engine represents
+/// those that hold as bits of a `u64`.
 const MAX_OF_ORIGIN: usize = u64::BITS as usize;
 
-/// The classes of a file, and which bit each name has.
+/// The classes of a file, and the bit of each name.
 #[derive(Default)]
-pub(super) struct Named {
+pub(super) struct ClassNames {
     pub classes: Vec<Class>,
     by_name: HashMap<String, Classes>,
-    /// Conditions on where a request comes from, so far.
+    /// Conditions on the origin of a request that have been read.
     of_origin: Cell<usize>,
 }
 
-impl Named {
+impl ClassNames {
+    /// Reads all classes of the file.
     pub fn read(root: &Section<'_>) -> Self {
         let mut named = Self::default();
         for node in root.tables("class") {
             if named.classes.len() == MAX_CLASSES {
                 node.refuse(format_args!(
-                    "one class too many; at most {MAX_CLASSES} are told apart"
+                    "too many classes; at most {MAX_CLASSES} are supported"
                 ));
                 break;
             }
@@ -48,7 +49,7 @@ impl Named {
     fn add(&mut self, node: &Node<'_>) {
         let known: Vec<_> = ["name", "when", "refuse"]
             .into_iter()
-            .chain(times::OVERRIDES)
+            .chain(settings::OVERRIDES)
             .collect();
         let Some(section) = node.section(&known) else {
             return;
@@ -61,11 +62,11 @@ impl Named {
         let name = section.require("name", "\"phones\"").and_then(|node| {
             let name = node.string("phones")?;
             if name.is_empty() {
-                node.refuse("give a name of at least one octet");
+                node.refuse("empty name; give at least one character");
             }
             let bit = 1 << self.classes.len();
             if self.by_name.insert(name.to_owned(), bit).is_some() {
-                node.refuse("another class has this name; give each its own");
+                node.refuse("duplicate class name; give each class its own name");
             }
             Some(name.to_owned())
         });
@@ -77,11 +78,11 @@ impl Named {
         });
     }
 
-    /// A table of conditions that must all hold.
+    /// Reads a table of conditions, all of which must hold.
     fn condition(&self, node: &Node<'_>, depth: u32) -> Option<Condition> {
         if depth == MAX_DEPTH {
             node.refuse(format_args!(
-                "conditions inside conditions; at most {MAX_DEPTH} deep"
+                "conditions are nested too deeply; at most {MAX_DEPTH} levels are supported"
             ));
             return None;
         }
@@ -102,7 +103,7 @@ impl Named {
         let section = node.section(&known)?;
         let fields = section.fields();
         if fields.is_empty() {
-            node.refuse("no condition; give one such as { vendor-class = \"PXEClient*\" }");
+            node.refuse("empty condition; give one such as { vendor-class = \"PXEClient*\" }");
         }
         let conditions = each(fields, |(key, node)| self.field(key, &node, depth));
         Some(Condition::All(conditions?))
@@ -126,17 +127,17 @@ impl Named {
             "all" => Condition::All(list()?),
             "any" => Condition::Any(list()?),
             "not" => Condition::Not(Box::new(self.condition(node, depth + 1)?)),
-            // Noted by `section`.
+            // `section` has noted it as unknown.
             _ => return None,
         })
     }
 
-    /// A condition on where a request comes from.
+    /// Reads a condition on the origin of a request.
     fn of_origin(&self, field: Field, node: &Node<'_>) -> Option<Condition> {
         self.of_origin.set(self.of_origin.get() + 1);
         if self.of_origin.get() == MAX_OF_ORIGIN + 1 {
             node.refuse(format_args!(
-                "one condition too many on hardware addresses and option 82; at most {MAX_OF_ORIGIN} stand in all classes, each for any number of values"
+                "too many conditions on hardware addresses and option 82; all classes together have at most {MAX_OF_ORIGIN}, each with any number of values"
             ));
         }
         let patterns = match field {
@@ -146,7 +147,7 @@ impl Named {
         Some(Condition::Is(field, patterns?))
     }
 
-    /// The bits of one class or of a list of them.
+    /// Returns the bits of a class or of a list of classes.
     pub fn named(&self, node: &Node<'_>) -> Option<Classes> {
         let mut classes = 0;
         for node in node.one_or_list("names of classes") {
@@ -156,10 +157,10 @@ impl Named {
                 let hint = match nearest(name, known) {
                     Some(near) => format!("did you mean {near:?}?"),
                     None => {
-                        format!("add `[[class]]` with `name = {name:?}` before what refers to it")
+                        format!("add `[[class]]` with `name = {name:?}` before its first use")
                     }
                 };
-                node.refuse(format_args!("no such class here; {hint}"));
+                node.refuse(format_args!("unknown class; {hint}"));
                 return None;
             };
             classes |= bit;
@@ -168,7 +169,7 @@ impl Named {
     }
 }
 
-/// A string or a list of them, one of which must fit.
+/// Reads a pattern or a list of patterns, one of which must match.
 fn patterns(node: &Node<'_>) -> Option<Vec<Pattern>> {
     let nodes = node.one_or_list("strings such as \"PXEClient*\"");
     each(&nodes, pattern)
@@ -183,7 +184,7 @@ fn pattern(node: &Node<'_>) -> Option<Pattern> {
     let octets = text_or_hex(text);
     if octets.is_none() {
         node.refuse(
-            "nothing to compare with; give \"MSFT 5.0\", \"PXEClient*\" for all that begins so, or octets as \"hex:0102\"",
+            "not a pattern; give text such as \"MSFT 5.0\", a prefix such as \"PXEClient*\", or octets such as \"hex:0102\"",
         );
     }
     Some(Pattern {
@@ -192,7 +193,7 @@ fn pattern(node: &Node<'_>) -> Option<Pattern> {
     })
 }
 
-/// Hardware addresses, or what they begin with.
+/// Reads hardware addresses, or prefixes of them.
 fn hardware_patterns(node: &Node<'_>) -> Option<Vec<Pattern>> {
     let nodes = node.one_or_list("hardware addresses such as \"02:00:00:*\"");
     each(&nodes, |node| {
@@ -204,7 +205,7 @@ fn hardware_patterns(node: &Node<'_>) -> Option<Vec<Pattern>> {
         let octets = parse_hex(text).filter(|octets| octets.len() <= usize::from(MAX_HLEN));
         if octets.is_none() {
             node.refuse(format_args!(
-                "not a hardware address; give up to {MAX_HLEN} octets such as \"02:00:00:00:00:01\", or \"02:00:00:*\" for all that begin so"
+                "not a hardware address; give up to {MAX_HLEN} octets such as \"02:00:00:00:00:01\", or a prefix such as \"02:00:00:*\""
             ));
         }
         Some(Pattern {
@@ -214,23 +215,23 @@ fn hardware_patterns(node: &Node<'_>) -> Option<Vec<Pattern>> {
     })
 }
 
-/// Patterns by enterprise number, such as `{ 4491 = "docsis3*" }`; each must fit.
+/// Reads patterns by enterprise number, such as `{ 4491 = "docsis3*" }`, all of which must match.
 fn enterprises(node: &Node<'_>) -> Option<Vec<Condition>> {
     let fields = node.free_section()?.fields();
     if fields.is_empty() {
-        node.refuse("no enterprise; give one such as { 4491 = \"docsis3*\" }");
+        node.refuse("empty table; give an enterprise such as { 4491 = \"docsis3*\" }");
         return None;
     }
     each(fields, |(name, node)| {
         let Some(number) = key(name) else {
-            node.refuse("no enterprise number; give one of IANA's, such as 4491");
+            node.refuse("not an enterprise number; give one from IANA's registry, such as 4491");
             return None;
         };
         Some(Condition::Enterprise(number, patterns(&node)?))
     })
 }
 
-/// Numbers of IANA's registry of processor architectures (RFC 5970, RFC 4578 §2.1).
+/// Reads numbers from IANA's registry of processor architectures (RFC 5970, RFC 4578 §2.1).
 fn architectures(node: &Node<'_>) -> Option<Vec<u16>> {
     let nodes = node.one_or_list("numbers of architectures, such as 7 for x64 UEFI");
     each(&nodes, |node| node.integer(0..=i64::from(u16::MAX)))

@@ -1,4 +1,4 @@
-//! What this host has of the things that a configuration names.
+//! The interfaces of the host, against which a configuration can be checked.
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
@@ -8,6 +8,6 @@ use ipnet::Ipv4Net;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Host {
     pub interfaces: BTreeMap<String, Vec<Ipv4Addr>>,
-    /// The networks that these addresses are on.
+    /// The prefixes of these addresses, without host bits.
     pub prefixes: Vec<Ipv4Net>,
 }

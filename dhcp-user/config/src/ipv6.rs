@@ -1,4 +1,4 @@
-//! Whether option 108 is sent where the file sets it: only what is IPv6-mostly says it (RFC 8925 §3.3).
+//! Option 108 in places where it is never sent: only IPv6-mostly networks send it (RFC 8925 §3.3).
 
 use std::collections::HashMap;
 
@@ -11,11 +11,11 @@ use super::{
 
 const MOSTLY: &str = "ipv6-mostly";
 
-/// Notes each `v6-only-preferred` that no client can be told.
+/// Notes each `v6-only-preferred` that is sent to no client.
 pub(super) fn refuse_unsent(root: &Section<'_>) {
     let [classes, networks, subnets] = ["class", "network", "subnet"].map(|key| tables(root, key));
     let is_on = |node: &Node<'_>| says(node) == Some(true);
-    // Its clients may be anywhere.
+    // The clients of a class may be on any subnet.
     if classes.iter().any(is_on) {
         return;
     }
@@ -62,7 +62,7 @@ fn refuse(table: &Node<'_>) {
     for (name, node) in options.fields() {
         if options::code(name).or(name.parse().ok()) == Some(option::V6_ONLY_PREFERRED) {
             node.refuse(
-                "never sent, for no client that it is for is on an IPv6-mostly network; add `ipv6-mostly = true` beside its `options`, or leave it out",
+                "never sent, because none of these clients is on an IPv6-mostly network; add `ipv6-mostly = true` beside `options`, or remove it",
             );
         }
     }
@@ -77,7 +77,7 @@ fn text<'a>(table: &Node<'a>, key: &str) -> Option<&'a str> {
 }
 
 fn field<'a>(table: &Node<'a>, key: &str) -> Option<Node<'a>> {
-    // Whatever is of a wrong type has been noted.
+    // Wrong types are noted elsewhere.
     let section = table.is_table().then(|| table.free_section())??;
     section.get(key)
 }

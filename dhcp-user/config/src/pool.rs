@@ -1,15 +1,20 @@
-//! Pools: ranges of a subnet's addresses, for whom they are, and what their clients get.
+//! Pools: ranges of addresses in a subnet, the classes that may use them, and their settings.
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use ipnet::Ipv4Net;
 
-use super::{Overrides, Pool, class::Named, raw::Node, times};
+use super::{
+    class::ClassNames,
+    raw::Node,
+    settings,
+    types::{Overrides, Pool},
+};
 
-/// The server's own addresses and the interface that has each.
+/// The server's own addresses, each with the interface that has it.
 pub(super) type Ours = BTreeMap<Ipv4Addr, String>;
 
-/// What no client of one subnet may be given.
+/// Addresses that no client of a subnet may be given.
 #[derive(Clone, Copy)]
 pub(super) struct Taken<'a> {
     pub ours: &'a Ours,
@@ -17,7 +22,7 @@ pub(super) struct Taken<'a> {
 }
 
 impl Taken<'_> {
-    /// The first such address of a range, and why.
+    /// Describes the first such address in a range.
     pub fn find(&self, first: Ipv4Addr, last: Ipv4Addr) -> Option<String> {
         if let Some((address, interface)) = self.ours.range(first..=last).next() {
             return Some(format!(
@@ -29,8 +34,9 @@ impl Taken<'_> {
     }
 }
 
-/// The addresses that hosts on a subnet can have: all but the first and the last one (RFC 1122
-/// §3.2.1.3), which only prefixes of two addresses or one do without (RFC 3021).
+/// Returns the first and the last address that hosts on a subnet can have: all but the network and
+/// the broadcast address (RFC 1122 §3.2.1.3), which prefixes of length 31 and 32 do not have (RFC
+/// 3021).
 pub fn usable(prefix: Ipv4Net) -> (Ipv4Addr, Ipv4Addr) {
     let (first, last) = (prefix.network(), prefix.broadcast());
     if prefix.prefix_len() >= 31 {
@@ -42,12 +48,12 @@ pub fn usable(prefix: Ipv4Net) -> (Ipv4Addr, Ipv4Addr) {
     )
 }
 
-/// In ascending order of addresses.
+/// Reads the pools of a subnet and returns them in ascending order of addresses.
 pub(super) fn read(
     node: &Node<'_>,
     prefix: Ipv4Net,
     taken: Taken<'_>,
-    classes: &Named,
+    classes: &ClassNames,
 ) -> Vec<Pool> {
     let mut pools = Vec::new();
     for node in node.list("pools such as \"10.0.0.100-10.0.0.200\"") {
@@ -63,13 +69,13 @@ pub(super) fn read(
     pools
 }
 
-/// A range, or a table with one, the classes that it is for, and what its clients get.
-fn read_pool(node: &Node<'_>, classes: &Named) -> Option<Pool> {
+/// Reads a range, or a table with a range, classes and settings.
+fn read_pool(node: &Node<'_>, classes: &ClassNames) -> Option<Pool> {
     if !node.is_table() {
         return read_range(node);
     }
     let own = ["range", "classes"];
-    let known: Vec<_> = own.into_iter().chain(times::OVERRIDES).collect();
+    let known: Vec<_> = own.into_iter().chain(settings::OVERRIDES).collect();
     let section = node.section(&known)?;
     let range = section.require("range", "\"10.0.0.100-10.0.0.200\"");
     let classes = section.get("classes").map(|node| classes.named(&node));
@@ -94,7 +100,7 @@ fn read_range(node: &Node<'_>) -> Option<Pool> {
     };
     let Some((first, last)) = pool else {
         node.refuse(
-            "not a pool; give \"10.0.0.100-10.0.0.200\" or a prefix such as \"10.0.0.128/25\"",
+            "not an address range; give \"10.0.0.100-10.0.0.200\" or a prefix such as \"10.0.0.128/25\"",
         );
         return None;
     };
@@ -111,23 +117,23 @@ fn is_good_pool(node: &Node<'_>, pool: &Pool, prefix: Ipv4Net, taken: Taken<'_>)
     let (first, last) = usable(prefix);
     let give = format_args!("give addresses between {first} and {last}").to_string();
     if !prefix.contains(&pool.first) || !prefix.contains(&pool.last) {
-        node.refuse(format_args!("lies outside the subnet {prefix}; {give}"));
+        node.refuse(format_args!("outside the subnet {prefix}; {give}"));
         return false;
     }
     if pool.first < first || pool.last > last {
         node.refuse(format_args!(
-            "contains the network's own or broadcast address of {prefix}; {give}"
+            "contains the network or broadcast address of {prefix}; {give}"
         ));
         return false;
     }
     if let Some(taken) = taken.find(pool.first, pool.last) {
-        node.refuse(format_args!("contains {taken}; leave it out"));
+        node.refuse(format_args!("contains {taken}; exclude it"));
         return false;
     }
     true
 }
 
-/// Refuses each range that overlaps one before it in the order of addresses, and returns them all.
+/// Notes each range that overlaps another one, and returns all ranges in their order.
 pub(super) fn refuse_overlaps<T>(
     ranges: Vec<(T, Node<'_>)>,
     bounds: impl Fn(&T) -> (Ipv4Addr, Ipv4Addr),
@@ -142,14 +148,14 @@ pub(super) fn refuse_overlaps<T>(
         if let Some((end, other)) = reach
             && first <= end
         {
-            // The one further down in the file is the one to change.
+            // The problem is noted at the range further down in the file.
             let (earlier, later) = if other.line() <= node.line() {
                 (other, node)
             } else {
                 (node, other)
             };
             later.refuse(format_args!(
-                "overlaps {}; let each address stand in one only",
+                "overlaps {}; each address may be in only one of them",
                 earlier.pointer()
             ));
         }

@@ -1,25 +1,25 @@
-//! What is wrong with a configuration, in words that lead to the place and to the remedy.
+//! Problems of a configuration: where each is, and how to solve it.
 
 use std::{fmt, path::Path, sync::Arc};
 
-/// One thing that is wrong.
+/// One problem of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     pub file: Arc<Path>,
-    /// Line and column, both from 1; `None` where the file could not be read at all.
-    pub place: Option<(usize, usize)>,
+    /// Line and column, both counted from 1; `None` if the file cannot be read.
+    pub position: Option<(usize, usize)>,
     /// The path to the field, such as `subnet[0].pools[1]`; empty for the file as a whole.
     pub field: String,
-    /// As the file has it.
+    /// The value as written in the file.
     pub value: Option<String>,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and what would be valid.
     pub message: String,
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.file.display())?;
-        if let Some((line, column)) = self.place {
+        if let Some((line, column)) = self.position {
             write!(f, "{line}:{column}:")?;
         }
         match (&*self.field, &self.value) {
@@ -31,7 +31,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// All that is wrong, in the order of the file.
+/// All problems of a configuration, in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 

@@ -1,8 +1,8 @@
-//! The TOML file as a tree of nodes that know their place in it.
+//! The TOML file as a tree of nodes that know their position.
 //!
-//! A derived deserializer stops at the first thing it does not like; whoever edits a configuration
-//! wants to hear of all of them. So the file is walked as values with spans: each reader here either
-//! gives a value of the right type or notes a [`Problem`] and lets the walk go on.
+//! A derived deserializer stops at the first error, but an operator wants to see all of them. The
+//! file is therefore walked as values with spans: each reader either returns a value of the right
+//! type, or notes a [`Problem`] and lets the walk continue.
 
 use std::{borrow::Borrow, cell::RefCell, fmt, ops::RangeInclusive, path::Path, sync::Arc};
 
@@ -10,12 +10,12 @@ use toml::de::{DeTable, DeValue};
 
 use super::problem::{Problem, Problems};
 
-/// Characters of a value that a problem repeats.
+/// The longest excerpt of a value that a problem shows, in characters.
 const MAX_VALUE_CHARS: usize = 80;
-/// How alike two names must be (Jaro-Winkler) for one to be suggested for the other.
+/// The least Jaro-Winkler similarity of a name that is suggested for an unknown one.
 const ALIKE: f64 = 0.8;
 
-/// A file under examination, with all that was found wrong in it so far.
+/// A file that is being read, with the problems found so far.
 #[derive(Debug)]
 pub struct Document<'a> {
     file: Arc<Path>,
@@ -25,6 +25,7 @@ pub struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
+    /// Starts to read `text`; problems name `file`.
     pub fn new(file: &Path, text: &'a str) -> Self {
         let starts = text.match_indices('\n').map(|(index, _)| index + 1);
         Self {
@@ -35,17 +36,17 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Hands the file's values to `read`, unless it is not TOML.
+    /// Passes the root table to `read` if the file is valid TOML.
     ///
     /// # Errors
-    /// All problems: those of the syntax, or those that `read` noted.
+    /// All syntax errors, or all problems that `read` noted.
     pub fn read<T>(self, read: impl FnOnce(Section<'_>) -> T) -> Result<T, Problems> {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         for error in errors {
             let start = error.span().map_or(0, |span| span.start);
             self.note(start, String::new(), None, error.message());
         }
-        // What is left of a broken file would only give problems that follow from the first ones.
+        // Values of a file with syntax errors would only give consequential problems.
         if !self.problems.borrow().is_empty() {
             return Err(self.into_problems());
         }
@@ -68,10 +69,10 @@ impl<'a> Document<'a> {
     }
 
     fn note(&self, start: usize, field: String, value: Option<String>, message: impl fmt::Display) {
-        let (line, column) = self.place(start);
+        let (line, column) = self.position(start);
         let problem = Problem {
             file: Arc::clone(&self.file),
-            place: Some((line, column)),
+            position: Some((line, column)),
             field,
             value,
             message: message.to_string(),
@@ -79,7 +80,7 @@ impl<'a> Document<'a> {
         self.problems.borrow_mut().push((start, problem));
     }
 
-    fn place(&self, start: usize) -> (usize, usize) {
+    fn position(&self, start: usize) -> (usize, usize) {
         let line = self.line_starts.partition_point(|&first| first <= start);
         let first = line.checked_sub(1).and_then(|i| self.line_starts.get(i));
         let before = first.and_then(|&first| self.text.get(first..start));
@@ -100,7 +101,7 @@ impl<'a> Document<'a> {
     }
 }
 
-/// One value.
+/// A value of the file.
 #[derive(Clone, Debug)]
 pub struct Node<'a> {
     document: &'a Document<'a>,
@@ -111,7 +112,7 @@ pub struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// Notes that this value is wrong: what about it, and what would be right.
+    /// Notes a problem with this value. The message says what is wrong and what would be valid.
     pub fn refuse(&self, message: impl fmt::Display) {
         let value = match self.value {
             DeValue::Table(_) => None,
@@ -121,29 +122,32 @@ impl<'a> Node<'a> {
             .note(self.start, self.field.clone(), value, message);
     }
 
+    /// Returns the line of the value, from 1.
     pub fn line(&self) -> usize {
-        self.document.place(self.start).0
+        self.document.position(self.start).0
     }
 
-    /// Path and place, to point to this value from a problem with another one.
+    /// Returns path and line, to refer to this value from a problem with another one.
     pub fn pointer(&self) -> String {
         format!("{} (line {})", self.field, self.line())
     }
 
-    /// A string, if it is one; nothing is noted.
+    /// Returns the string, if it is one, and notes nothing otherwise.
     pub fn as_string(&self) -> Option<&'a str> {
         self.value.as_str()
     }
 
-    /// Likewise.
+    /// Returns the boolean, if it is one, and notes nothing otherwise.
     pub fn as_boolean(&self) -> Option<bool> {
         self.value.as_bool()
     }
 
+    /// Returns whether the value is a list.
     pub fn is_list(&self) -> bool {
         self.value.is_array()
     }
 
+    /// Returns the string, or notes a wrong type and gives `such_as` as an example.
     pub fn string(&self, such_as: &str) -> Option<&'a str> {
         let string = self.value.as_str();
         if string.is_none() {
@@ -152,10 +156,12 @@ impl<'a> Node<'a> {
         string
     }
 
+    /// Returns whether the value is a table.
     pub fn is_table(&self) -> bool {
         self.value.is_table()
     }
 
+    /// Returns the boolean, or notes a wrong type.
     pub fn boolean(&self) -> Option<bool> {
         let boolean = self.value.as_bool();
         if boolean.is_none() {
@@ -164,6 +170,7 @@ impl<'a> Node<'a> {
         boolean
     }
 
+    /// Returns the integer, or notes a wrong type or a value outside of `range`.
     pub fn integer<T: TryFrom<i64>>(&self, range: RangeInclusive<i64>) -> Option<T> {
         let wanted = format!("a number from {} to {}", range.start(), range.end());
         let Some(integer) = self.value.as_integer() else {
@@ -180,7 +187,7 @@ impl<'a> Node<'a> {
         number
     }
 
-    /// The values of a list.
+    /// Returns the items of a list, or notes a wrong type.
     pub fn list(&self, of: &str) -> Vec<Node<'a>> {
         let Some(array) = self.value.as_array() else {
             self.refuse_type(&format!("a list of {of}"));
@@ -198,7 +205,7 @@ impl<'a> Node<'a> {
             .collect()
     }
 
-    /// The values of a list, or this one.
+    /// Returns the items of a list, or this value alone if it is no list.
     pub fn one_or_list(&self, of: &str) -> Vec<Node<'a>> {
         if self.value.is_array() {
             return self.list(of);
@@ -206,14 +213,14 @@ impl<'a> Node<'a> {
         vec![self.clone()]
     }
 
-    /// A table in which no fields but the known ones may stand.
+    /// Returns the table, and notes each field that is not among `known`.
     pub fn section(&self, known: &[&str]) -> Option<Section<'a>> {
         let section = self.free_section()?;
         section.refuse_unknown(known);
         Some(section)
     }
 
-    /// A table whose fields are looked at one by one.
+    /// Returns the table, whatever its fields are.
     pub fn free_section(&self) -> Option<Section<'a>> {
         let Some(entries) = self.value.as_table() else {
             self.refuse_type("a table");
@@ -236,7 +243,7 @@ impl<'a> Node<'a> {
     }
 }
 
-/// One table.
+/// A table of the file.
 #[derive(Debug)]
 pub struct Section<'a> {
     document: &'a Document<'a>,
@@ -246,11 +253,13 @@ pub struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
+    /// Returns the value of a field.
     pub fn get(&self, key: &str) -> Option<Node<'a>> {
         let value = self.entries.get(key)?;
         Some(self.child(key, value))
     }
 
+    /// Returns the value of a field, or notes that it is missing and gives `such_as` as an example.
     pub fn require(&self, key: &str, such_as: &str) -> Option<Node<'a>> {
         let node = self.get(key);
         if node.is_none() {
@@ -261,14 +270,14 @@ impl<'a> Section<'a> {
         node
     }
 
-    /// The tables under `[[key]]`.
+    /// Returns the tables under `[[key]]`.
     pub fn tables(&self, key: &str) -> Vec<Node<'a>> {
         self.get(key)
             .map(|node| node.list("tables"))
             .unwrap_or_default()
     }
 
-    /// All fields, in the order of the file.
+    /// Returns all fields, in the order of the file.
     pub fn fields(&self) -> Vec<(&'a str, Node<'a>)> {
         let mut fields: Vec<_> = self
             .entries
@@ -283,12 +292,13 @@ impl<'a> Section<'a> {
         in_order.map(|(_, name, node)| (name, node)).collect()
     }
 
-    /// Notes that something is wrong with the table as a whole.
+    /// Notes a problem with the table as a whole.
     pub fn refuse(&self, message: impl fmt::Display) {
         self.document
             .note(self.start, self.field.clone(), None, message);
     }
 
+    /// Notes each field that is not among `known`, with the nearest known name.
     pub fn refuse_unknown(&self, known: &[&str]) {
         for key in self.entries.keys() {
             let name: &str = Borrow::<str>::borrow(key);
@@ -297,7 +307,7 @@ impl<'a> Section<'a> {
             }
             let hint = match nearest(name, known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("known here: {}", known.join(", ")),
+                None => format!("known fields: {}", known.join(", ")),
             };
             self.document.note(
                 key.span().start,
@@ -326,8 +336,8 @@ impl<'a> Section<'a> {
     }
 }
 
-/// What is made of all nodes. Each is looked at, so that each problem is noted, although one that is wrong
-/// spoils the rest.
+/// Reads all nodes. Continues after a failure, so that every problem is noted, and then returns
+/// `None`.
 pub fn each<N, T>(
     nodes: impl IntoIterator<Item = N>,
     read: impl FnMut(N) -> Option<T>,
@@ -336,7 +346,7 @@ pub fn each<N, T>(
     values.into_iter().collect()
 }
 
-/// The known name that was most likely meant.
+/// Returns the known name that is most similar to `name`, if one is similar enough.
 pub fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     known
         .map(|near| (strsim::jaro_winkler(name, near), near))

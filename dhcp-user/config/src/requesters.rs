@@ -1,21 +1,21 @@
-//! Who may ask about leases.
+//! Relay agents that may send LEASEQUERY (RFC 4388).
 
 use std::collections::HashMap;
 
 use ipnet::Ipv4Net;
 
 use super::{
-    check::{has_no_host_bits, host_address},
     raw::{Node, each},
+    value::{has_no_host_bits, host_address},
 };
 
-/// Addresses and prefixes, each once.
+/// Reads a list of addresses and prefixes without duplicates.
 pub fn read(node: &Node<'_>) -> Option<Vec<Ipv4Net>> {
     let mut lines = HashMap::new();
     each(node.list("addresses and prefixes"), |node| {
         let requesters = addresses(&node)?;
         if let Some(line) = lines.insert(requesters, node.line()) {
-            node.refuse(format_args!("given already in line {line}; leave one out"));
+            node.refuse(format_args!("duplicate of line {line}; remove one"));
             return None;
         }
         Some(requesters)

@@ -1,4 +1,4 @@
-//! Reservations: which client always gets which address.
+//! Reservations: addresses that are always given to the same client.
 
 use std::{collections::HashMap, net::Ipv4Addr, sync::Arc};
 
@@ -11,17 +11,19 @@ use ipnet::Ipv4Net;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Network, Overrides, Owner, Port, Reservation,
-    check::{address, replace},
     pool::{Taken, usable},
     raw::{Node, Section},
-    times,
+    settings,
+    types::{Network, Overrides, Owner, RelayPort, Reservation},
+    value::{address, replace},
 };
 
-/// The longest name that the DNS has (RFC 1035 §2.3.4, less the length octets at both ends).
+/// The longest domain name in text form (RFC 1035 §2.3.4: 255 octets, less the first length octet
+/// and the root label).
 const MAX_HOST_NAME: usize = 253;
 
-/// The reservations of one subnet. `owners` are those that have one on its network already, with the line.
+/// Returns the reservations of one subnet. `owners` maps each owner that already has a reservation
+/// on the same network to the line of that reservation.
 pub(super) fn read(
     section: &Section<'_>,
     network: &Network,
@@ -39,7 +41,7 @@ pub(super) fn read(
         "address",
         "host-name",
     ];
-    let known: Vec<_> = own.into_iter().chain(times::OVERRIDES).collect();
+    let known: Vec<_> = own.into_iter().chain(settings::OVERRIDES).collect();
     for node in section.tables("reservation") {
         let Some(section) = node.section(&known) else {
             continue;
@@ -56,7 +58,7 @@ pub(super) fn read(
             && let Some(line) = addresses.insert(*address, node.line())
         {
             node.refuse(format_args!(
-                "reserved already in line {line}; give each address to one client"
+                "already reserved in line {line}; reserve each address for one client"
             ));
         }
         if let Some((Owner::Client(client), node)) = &owner
@@ -64,18 +66,18 @@ pub(super) fn read(
             && !network.match_client_id
         {
             node.refuse(
-                "nobody is known by it with `match-client-id = false`; give a `hardware-address`",
+                "client identifiers are ignored with `match-client-id = false`; give a `hardware-address`",
             );
         }
         if let Some((owner, node)) = &owner
             && let Some(line) = owners.insert(owner.clone(), node.line())
         {
-            let (what, each) = match owner {
-                Owner::Client(_) => ("client", "each client"),
-                Owner::Port(_) => ("port", "each"),
+            let owner = match owner {
+                Owner::Client(_) => "client",
+                Owner::RelayPort(_) => "relay agent port",
             };
             node.refuse(format_args!(
-                "this {what} has a reservation on this network in line {line}; give {each} one address"
+                "this {owner} already has a reservation on this network in line {line}; reserve one address for each {owner}"
             ));
         }
         if let (Some((owner, _)), Some((address, _))) = (owner, address) {
@@ -90,7 +92,7 @@ pub(super) fn read(
     reservations
 }
 
-/// Whom a reservation is for, and the field that says so.
+/// Returns the owner of a reservation, and the field that names it.
 fn owner<'a>(section: &Section<'a>, network: u32) -> Option<(Owner, Node<'a>)> {
     let [hardware, client_id, circuit_id, remote_id] =
         ["hardware-address", "client-id", "circuit-id", "remote-id"].map(|key| section.get(key));
@@ -105,35 +107,35 @@ fn owner<'a>(section: &Section<'a>, network: u32) -> Option<(Owner, Node<'a>)> {
         }
         (None, None, Some(circuit), remote) => {
             let (circuit_id, remote_id) = (agent_id(&circuit), remote.as_ref().map(agent_id));
-            let port = Port {
+            let port = RelayPort {
                 circuit_id: Some(circuit_id?),
                 remote_id: remote_id.map_or(Some(None), |id| id.map(Some))?,
             };
-            Some((Owner::Port(port), circuit))
+            Some((Owner::RelayPort(port), circuit))
         }
         (None, None, None, Some(remote)) => {
-            let port = Port {
+            let port = RelayPort {
                 circuit_id: None,
                 remote_id: Some(agent_id(&remote)?),
             };
-            Some((Owner::Port(port), remote))
+            Some((Owner::RelayPort(port), remote))
         }
         _ => {
             section.refuse(
-                "give either `hardware-address = \"02:00:00:00:00:01\"` or `client-id = \"01:02:00:00:00:00:01\"`, or for whoever is at a port of a relay agent one or both of `circuit-id = \"eth 0/1/7\"` and `remote-id = \"hex:0200000000aa\"`",
+                "identify the client by `hardware-address = \"02:00:00:00:00:01\"`, by `client-id = \"01:02:00:00:00:00:01\"`, or by its relay agent port with one or both of `circuit-id = \"eth 0/1/7\"` and `remote-id = \"hex:0200000000aa\"`",
             );
             None
         }
     }
 }
 
-/// A sub-option of option 82, whose length is one octet.
+/// Returns the value of a sub-option of option 82, whose length is one octet (RFC 3046 §2).
 fn agent_id(node: &Node<'_>) -> Option<Vec<u8>> {
     let octets = hex::text_or_hex(node.string("eth 0/1/7")?);
     let octets = octets.filter(|octets| octets.len() <= 255);
     if octets.is_none() {
         node.refuse(
-            "not what a relay agent can send; give 1 to 255 octets, as text such as \"eth 0/1/7\" or as \"hex:0004002a0107\"",
+            "not a sub-option value; give 1 to 255 octets, as text such as \"eth 0/1/7\" or as \"hex:0004002a0107\"",
         );
     }
     octets
@@ -173,12 +175,12 @@ fn reserved_address(node: &Node<'_>, prefix: Ipv4Net, taken: Taken<'_>) -> Optio
     let (first, last) = usable(prefix);
     if !(first..=last).contains(&address) {
         node.refuse(format_args!(
-            "no host of the subnet {prefix} can have it; give an address between {first} and {last}"
+            "not a host address of the subnet {prefix}; give an address between {first} and {last}"
         ));
         return None;
     }
     if let Some(taken) = taken.find(address, address) {
-        node.refuse(format_args!("no client can have {taken}; give another one"));
+        node.refuse(format_args!("conflicts with {taken}; give another address"));
         return None;
     }
     Some(address)
@@ -193,7 +195,7 @@ fn read_host_name(node: &Node<'_>) -> Option<String> {
     Some(name.to_owned())
 }
 
-/// Whether it is a host name by RFC 1123 §2.1, of at most 253 octets.
+/// Returns whether `name` is a host name as RFC 1123 §2.1 defines it, of at most 253 octets.
 pub fn is_host_name(name: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())

@@ -1,4 +1,4 @@
-//! Networks and their subnets, and what each takes from what is around it.
+//! Networks and their subnets, and the settings that each inherits.
 
 use std::collections::HashMap;
 
@@ -7,45 +7,46 @@ use ipnet::Ipv4Net;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Network, Owner, Subnet,
-    check::{has_no_host_bits, host_address, replace},
-    class::Named,
+    class::ClassNames,
     pool::{self, Ours, Taken, refuse_overlaps},
     raw::{Node, Section, nearest},
     reservation,
-    times::{self, Settings},
+    settings::{self, Settings},
+    types::{Network, Owner, Subnet},
+    value::{has_no_host_bits, host_address, replace},
 };
 
-/// A `/8` is the largest network that IPv4 ever gave to anybody.
+/// The largest block that was ever assigned in IPv4 is a `/8`.
 const SHORTEST_PREFIX: u8 = 8;
 const MAX_NAME: usize = 64;
 
 /// A network under construction.
 struct Draft<'a> {
     network: Network,
-    /// What its subnets inherit.
+    /// Inherited by its subnets.
     settings: Settings<'a>,
     node: Node<'a>,
-    /// Whether it has a table of its own, which subnets name.
+    /// Whether it is a `[[network]]`, which subnets refer to by name.
     is_shared: bool,
-    /// Where each reservation stands.
+    /// The line of each reservation.
     owners: HashMap<Owner, usize>,
 }
 
-pub(super) fn networks(root: &Section<'_>, ours: &Ours, classes: &Named) -> Vec<Network> {
+/// Returns the networks of the file, each with its subnets.
+pub(super) fn networks(root: &Section<'_>, ours: &Ours, classes: &ClassNames) -> Vec<Network> {
     let defaults = root
         .get("defaults")
-        .and_then(|node| node.section(&times::KNOWN))
+        .and_then(|node| node.section(&settings::KNOWN))
         .map(|section| Settings::read(&section))
         .unwrap_or_default()
         .over(&Settings::default());
     let nodes = root.tables("subnet");
     if nodes.is_empty() {
-        root.refuse("no subnet to serve; add `[[subnet]]` with `prefix = \"10.0.0.0/24\"`");
+        root.refuse("no subnet configured; add `[[subnet]]` with `prefix = \"10.0.0.0/24\"`");
     }
     if nodes.len() > MAX_SUBNETS as usize {
         root.refuse(format_args!(
-            "{} subnets; at most {MAX_SUBNETS} are served",
+            "{} subnets; at most {MAX_SUBNETS} are supported",
             nodes.len()
         ));
     }
@@ -70,7 +71,8 @@ struct Drafts<'a> {
 }
 
 impl<'a> Drafts<'a> {
-    /// Index of a new network. One whose name is taken is noted, and goes on beside the other.
+    /// Adds a network and returns its index. Notes a duplicate name, and keeps both networks so
+    /// that the check can continue.
     fn add(
         &mut self,
         name: String,
@@ -82,7 +84,7 @@ impl<'a> Drafts<'a> {
         let id = network_id(&name);
         if id == 0 {
             node.refuse(format_args!(
-                "the name {name:?} has the number zero; give another `name`"
+                "the network id derived from the name {name:?} is zero; choose another `name`"
             ));
         }
         if let Some(other) = self.by_id.insert(id, index) {
@@ -91,10 +93,10 @@ impl<'a> Drafts<'a> {
             let reason = if other.network.name == name {
                 "has the same name"
             } else {
-                "gets the same number from its name"
+                "has a name from which the same network id is derived"
             };
             node.refuse(format_args!(
-                "the {what} in line {} {reason}; give this one another `name` than {name:?}",
+                "the {what} in line {} {reason}; choose another `name` than {name:?}",
                 other.node.line(),
             ));
         }
@@ -118,7 +120,7 @@ impl<'a> Drafts<'a> {
         for draft in &self.drafts {
             if draft.network.subnets.is_empty() {
                 draft.node.refuse(format_args!(
-                    "no subnet is part of it; say `network = {:?}` in those that are",
+                    "no subnet belongs to it; set `network = {:?}` in its subnets",
                     draft.network.name
                 ));
             }
@@ -128,7 +130,7 @@ impl<'a> Drafts<'a> {
 }
 
 fn shared_network<'a>(node: Node<'a>, defaults: &Settings<'a>, drafts: &mut Drafts<'a>) {
-    let known: Vec<_> = ["name"].into_iter().chain(times::KNOWN).collect();
+    let known: Vec<_> = ["name"].into_iter().chain(settings::KNOWN).collect();
     let Some(section) = node.section(&known) else {
         return;
     };
@@ -145,7 +147,7 @@ fn subnet<'a>(
     node: Node<'a>,
     defaults: &Settings<'a>,
     ours: &Ours,
-    classes: &Named,
+    classes: &ClassNames,
     drafts: &mut Drafts<'a>,
     prefixes: &mut Vec<(Ipv4Net, Node<'a>)>,
 ) {
@@ -157,12 +159,12 @@ fn subnet<'a>(
         "server-id",
         "reservation",
     ];
-    let known: Vec<_> = own.into_iter().chain(times::KNOWN).collect();
+    let known: Vec<_> = own.into_iter().chain(settings::KNOWN).collect();
     let Some(section) = node.section(&known) else {
         return;
     };
     let settings = Settings::read(&section);
-    // Without a prefix everything else is still looked at, as if it were inside.
+    // Without a valid prefix the rest is still checked, against `0.0.0.0/0`.
     let mut prefix = Ipv4Net::default();
     if let Some(node) = section.require("prefix", "\"10.0.0.0/24\"")
         && let Some(good) = read_prefix(&node)
@@ -184,9 +186,9 @@ fn subnet<'a>(
         .get("pools")
         .map(|node| pool::read(&node, prefix, taken, classes));
     if draft.is_shared
-        && let Some(node) = section.get(times::MATCH_CLIENT_ID)
+        && let Some(node) = section.get(settings::MATCH_CLIENT_ID)
     {
-        node.refuse("clients are those of the whole network; set it in its `[[network]]`");
+        node.refuse("applies to the whole network; set it in `[[network]]`");
     }
     draft.network.match_client_id = settings.match_client_id(inherited);
     let reservations =
@@ -209,7 +211,7 @@ fn subnet<'a>(
     });
 }
 
-/// The network that a subnet is part of: the one that it names, or one of its own.
+/// Returns the network of a subnet: the one that it names, or a network for it alone.
 fn network_of<'a>(
     section: &Section<'a>,
     subnet: Node<'a>,
@@ -219,7 +221,9 @@ fn network_of<'a>(
 ) -> Option<usize> {
     if let Some(node) = section.get("network") {
         if let Some(name) = section.get("name") {
-            name.refuse("the leases belong to the `network`; leave one of the two out");
+            name.refuse(
+                "a subnet of a `network` has no name of its own; remove `name` or `network`",
+            );
         }
         let name = node.string("campus")?;
         let index = drafts
@@ -233,7 +237,7 @@ fn network_of<'a>(
                 Some(near) => format!("did you mean {near:?}?"),
                 None => format!("add `[[network]]` with `name = {name:?}`"),
             };
-            node.refuse(format_args!("no such network; {hint}"));
+            node.refuse(format_args!("unknown network; {hint}"));
         }
         return index;
     }
@@ -242,7 +246,7 @@ fn network_of<'a>(
     Some(drafts.add(name, defaults.clone(), subnet, false))
 }
 
-/// Stable whatever else changes in the file.
+/// Derives the id of a network from its name, so that it survives other changes of the file.
 fn network_id(name: &str) -> u32 {
     let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(name));
     u32::from_be_bytes([a, b, c, d])
@@ -252,7 +256,7 @@ fn subnet_name(node: &Node<'_>) -> Option<String> {
     let name = node.string("lan")?;
     if !(1..=MAX_NAME).contains(&name.len()) || name.contains(char::is_control) {
         node.refuse(format_args!(
-            "give a name of 1 to {MAX_NAME} printable octets"
+            "invalid name; give 1 to {MAX_NAME} printable octets"
         ));
         return None;
     }
@@ -266,7 +270,7 @@ fn read_prefix(node: &Node<'_>) -> Option<Ipv4Net> {
     };
     if prefix.prefix_len() < SHORTEST_PREFIX {
         node.refuse(format_args!(
-            "too large; give a prefix of at least /{SHORTEST_PREFIX}"
+            "prefix too short; give a prefix length of at least /{SHORTEST_PREFIX}"
         ));
         return None;
     }

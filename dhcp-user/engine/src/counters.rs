@@ -1,22 +1,42 @@
-//! What the slow path did, by name.
+//! What the slow path did, and why it was silent, by name.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident = $label:literal;)+) => {
-        /// One thing that the engine did, or the reason why it was silent.
+    (
+        events { $($(#[$event_doc:meta])* $event:ident = $event_label:literal;)+ }
+        silences { $($(#[$silence_doc:meta])* $silence:ident = $silence_label:literal;)+ }
+    ) => {
+        /// One thing that the engine did, or the reason why it did not answer.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Counter {
-            $($(#[$doc])* $name,)+
+            $($(#[$event_doc])* $event,)+
+            $($(#[$silence_doc])* $silence,)+
         }
 
         impl Counter {
-            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+            pub const ALL: &'static [Self] = &[$(Self::$event,)+ $(Self::$silence,)+];
 
-            /// The counter's name in metrics and tables.
+            /// Returns the counter's name in metrics and tables.
             pub const fn label(self) -> &'static str {
                 match self {
-                    $(Self::$name => $label,)+
+                    $(Self::$event => $event_label,)+
+                    $(Self::$silence => $silence_label,)+
+                }
+            }
+        }
+
+        /// Why a message gets no answer.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Silence {
+            $($(#[$silence_doc])* $silence,)+
+        }
+
+        impl Silence {
+            /// Returns the counter that such messages are counted by.
+            pub const fn counter(self) -> Counter {
+                match self {
+                    $(Self::$silence => Counter::$silence,)+
                 }
             }
         }
@@ -24,119 +44,139 @@ macro_rules! counters {
 }
 
 counters! {
-    Offered = "offered";
-    /// An OFFER without an address, to a client that does without IPv4 (RFC 8925).
-    Ipv6Only = "ipv6_only";
-    Acked = "acked";
-    Naked = "naked";
-    /// ACK to an INFORM.
-    Informed = "informed";
-    /// Answers to LEASEQUERY (RFC 4388 §6.4).
-    LeaseActive = "lease_active";
-    LeaseUnassigned = "lease_unassigned";
-    LeaseUnknown = "lease_unknown";
-    /// A reply to a BOOTP request.
-    BootpAnswered = "bootp_answered";
-    Released = "released";
-    Declined = "declined";
-    /// An offer freed because its client chose another server.
-    OfferDeclined = "offer_declined";
-    /// An offer that was not taken in time.
-    OfferExpired = "offer_expired";
-    /// A probe for a host that has the address which a client is to be offered.
-    Probed = "probed";
-    /// An address that somebody has who answered a probe; it is quarantined.
-    AddressInUse = "address_in_use";
-    /// An address offered without a probe, for as many as allowed were under way.
-    Unprobed = "unprobed";
-    /// A lease that ended, its address free again.
-    LeaseExpired = "lease_expired";
-
-    /// Shorter than a BOOTP message.
-    Truncated = "truncated";
-    BadOp = "bad_op";
-    BadHlen = "bad_hlen";
-    BadCookie = "bad_cookie";
-    /// An option runs past the end of its field.
-    OptionOverrun = "option_overrun";
-    NoEnd = "no_end";
-    TooManyOptions = "too_many_options";
-    /// An option has a length that its definition does not allow.
-    BadOptionLength = "bad_option_length";
-    /// Option 53 is of wrong length, unassigned, or a type that only servers send.
-    BadMessageType = "bad_message_type";
-    /// A type of message that is not served.
-    UnservedMessageType = "unserved_message_type";
-    /// BOOTP, that is, no option 53 (RFC 1534), where it is not served, or not to this client.
-    Bootp = "bootp";
-    /// Neither client identifier nor hardware address.
-    NoIdentity = "no_identity";
-    /// `giaddr` lies in no subnet of ours.
-    UnknownRelay = "unknown_relay";
-    /// The link that a relay agent or client has selected (RFC 3527, RFC 3011) is in no subnet of ours.
-    UnknownLink = "unknown_link";
-    /// The link has no network for a client that sends from it directly.
-    UnknownNetwork = "unknown_network";
-    /// Option 82 from a client's link that is not trusted to add it.
-    UntrustedRelayInfo = "untrusted_relay_info";
-    /// Option 82 with a sub-option that makes no sense; it is left out of account.
-    BrokenRelayInfo = "broken_relay_info";
-    /// A REQUEST that fits no state of RFC 2131 §4.3.2.
-    OddRequest = "odd_request";
-    /// A REQUEST for another server.
-    NotSelected = "not_selected";
-    /// INIT-REBOOT or REBINDING of a client that is unknown here.
-    UnknownClient = "unknown_client";
-    /// The configuration refuses its class.
-    ClassRefused = "class_refused";
-    /// A REQUEST that came again while the first one is being committed, or a DISCOVER whose address is
-    /// being probed.
-    Retransmitted = "retransmitted";
-    /// No address is free for the client.
-    PoolEmpty = "pool_empty";
-    /// Somebody had every address that was probed for a DISCOVER.
-    ProbesGivenUp = "probes_given_up";
-    /// A RELEASE that fits no lease.
-    ReleaseMismatch = "release_mismatch";
-    /// A DECLINE that fits no lease or offer.
-    DeclineMismatch = "decline_mismatch";
-    /// An INFORM without any address to answer to.
-    InformNowhere = "inform_nowhere";
-    /// A LEASEQUERY without `giaddr`, which is where its answer would go (RFC 4388 §6.4.3).
-    LeasequeryNowhere = "leasequery_nowhere";
-    /// A LEASEQUERY of a relay agent that the configuration does not permit to ask.
-    LeasequeryRefused = "leasequery_refused";
-    /// A LEASEQUERY not for exactly one of address, hardware address and client identifier (RFC 4388 §6.3).
-    OddLeasequery = "odd_leasequery";
-    /// The reply does not fit even with all that may be left out.
-    ReplyTooLarge = "reply_too_large";
-    /// A reply without option 82, which did not fit (RFC 3046 §2.2).
-    RelayInfoLeftOut = "relay_info_left_out";
-
-    /// A commit failed; its client got no answer.
-    StoreFailed = "store_failed";
-    /// A DISCOVER of a client without a lease while commits fail: it is left to other servers.
-    StoreFailing = "store_failing";
-    /// The store holds the address for another client.
-    StoreConflict = "store_conflict";
-    Published = "published";
-    Withdrawn = "withdrawn";
-    /// A lease that works without the kernel, whose map is full.
-    TableFull = "table_full";
-    TemplatePublished = "template_published";
-    /// One that an earlier run has published.
-    TemplateAdopted = "template_adopted";
-    /// The map of templates was full, and has been cleared for what comes in now.
-    TemplatesFull = "templates_full";
-    /// Leases whose horizon was extended for the kernel.
-    HorizonExtended = "horizon_extended";
+    events {
+        /// An OFFER.
+        Offered = "offered";
+        /// An OFFER without an address, to a client that can do without IPv4 (RFC 8925).
+        Ipv6Only = "ipv6_only";
+        /// An ACK to a REQUEST, or to a DISCOVER with rapid commit.
+        Acked = "acked";
+        /// A NAK.
+        NakSent = "nak";
+        /// ACK to an INFORM.
+        Informed = "informed";
+        /// A LEASEQUERY for a lease that is active (RFC 4388 §6.4).
+        LeaseActive = "lease_active";
+        /// A LEASEQUERY for an address that is not leased.
+        LeaseUnassigned = "lease_unassigned";
+        /// A LEASEQUERY for what this server does not know.
+        LeaseUnknown = "lease_unknown";
+        /// A reply to a BOOTP request.
+        BootpAnswered = "bootp_answered";
+        /// A RELEASE that ends a lease.
+        Released = "released";
+        /// A DECLINE that takes an address out of service.
+        Declined = "declined";
+        /// An offer freed because its client chose another server.
+        OfferDeclined = "offer_declined";
+        /// An offer that was not taken in time.
+        OfferExpired = "offer_expired";
+        /// A probe for a host that already has the address which a client is to be offered.
+        Probed = "probed";
+        /// An address quarantined because a host answered a probe for it.
+        AddressInUse = "address_in_use";
+        /// An address offered without a probe, because as many as allowed were in progress.
+        Unprobed = "unprobed";
+        /// A lease that ended; its address is free again.
+        LeaseExpired = "lease_expired";
+        /// Option 82 with a malformed sub-option, which is ignored.
+        BrokenRelayInfo = "broken_relay_info";
+        /// A reply without option 82, which did not fit (RFC 3046 §2.2).
+        RelayInfoLeftOut = "relay_info_left_out";
+        /// A commit that failed; its client got no answer.
+        StoreFailed = "store_failed";
+        /// The store holds the address for another client.
+        StoreConflict = "store_conflict";
+        /// A binding published in the kernel's map.
+        Published = "published";
+        /// A binding taken out of the kernel's map.
+        Withdrawn = "withdrawn";
+        /// A lease served without the kernel, whose map is full.
+        TableFull = "table_full";
+        /// An answer published for the kernel to repeat.
+        TemplatePublished = "template_published";
+        /// A template kept from an earlier run.
+        TemplateAdopted = "template_adopted";
+        /// The map of templates was full and has been cleared for new ones.
+        TemplatesFull = "templates_full";
+        /// A lease whose horizon was extended for the kernel.
+        HorizonExtended = "horizon_extended";
+    }
+    silences {
+        /// Shorter than a BOOTP message.
+        Truncated = "truncated";
+        /// `op` is not BOOTREQUEST.
+        BadOp = "bad_op";
+        /// `hlen` is longer than `chaddr`.
+        BadHlen = "bad_hlen";
+        /// The magic cookie is missing.
+        BadCookie = "bad_cookie";
+        /// An option runs past the end of its field.
+        OptionOverrun = "option_overrun";
+        /// The options have no END.
+        NoEnd = "no_end";
+        /// More options than any client sends.
+        TooManyOptions = "too_many_options";
+        /// An option has a length that its definition does not allow.
+        BadOptionLength = "bad_option_length";
+        /// Option 53 is of wrong length, unassigned, or a type that only servers send.
+        BadMessageType = "bad_message_type";
+        /// A type of message that is not served.
+        UnservedMessageType = "unserved_message_type";
+        /// BOOTP, that is, no option 53 (RFC 1534), where it is not served, or not to this client.
+        Bootp = "bootp";
+        /// Neither client identifier nor hardware address.
+        NoIdentity = "no_identity";
+        /// `giaddr` lies in no subnet of ours.
+        UnknownRelay = "unknown_relay";
+        /// The link that a relay agent or client has selected (RFC 3527, RFC 3011) is in no subnet
+        /// of ours.
+        UnknownLink = "unknown_link";
+        /// The link serves no network for clients that send from it directly.
+        UnknownNetwork = "unknown_network";
+        /// Option 82 directly from a link that is not trusted to add it.
+        UntrustedRelayInfo = "untrusted_relay_info";
+        /// A REQUEST that fits no state of RFC 2131 §4.3.2.
+        OddRequest = "odd_request";
+        /// A REQUEST for another server.
+        NotSelected = "not_selected";
+        /// INIT-REBOOT or REBINDING of a client that is unknown here.
+        UnknownClient = "unknown_client";
+        /// The configuration refuses the client's class.
+        ClassRefused = "class_refused";
+        /// A REQUEST repeated while the first one is being committed, or a DISCOVER whose address
+        /// is being probed.
+        Retransmitted = "retransmitted";
+        /// No address is free for the client.
+        PoolEmpty = "pool_empty";
+        /// A host had every address that was probed for a DISCOVER.
+        ProbesGivenUp = "probes_given_up";
+        /// A RELEASE that fits no lease.
+        ReleaseMismatch = "release_mismatch";
+        /// A DECLINE that fits no lease or offer.
+        DeclineMismatch = "decline_mismatch";
+        /// An INFORM without any address to answer to.
+        InformNowhere = "inform_nowhere";
+        /// A LEASEQUERY without `giaddr`, to which its answer would go (RFC 4388 §6.4.3).
+        LeasequeryNowhere = "leasequery_nowhere";
+        /// A LEASEQUERY from a relay agent that the configuration does not permit.
+        LeasequeryRefused = "leasequery_refused";
+        /// A LEASEQUERY not for exactly one of address, hardware address and client identifier (RFC
+        /// 4388 §6.3).
+        OddLeasequery = "odd_leasequery";
+        /// The reply does not fit even with all that may be left out.
+        ReplyTooLarge = "reply_too_large";
+        /// A DISCOVER from a client without a lease while commits fail; it is left to other
+        /// servers.
+        StoreFailing = "store_failing";
+    }
 }
 
 impl Counter {
     pub const COUNT: usize = Self::ALL.len();
 }
 
-/// Written by the engine, read at any time by whoever holds a reference.
+/// The counts, which the engine writes and anybody who holds a reference reads.
 #[derive(Debug)]
 pub struct Counters {
     values: [AtomicU64; Counter::COUNT],

@@ -1,11 +1,11 @@
-//! What goes into the engine and what comes out: no I/O, no clock.
+//! Inputs and effects of the engine, which has no I/O and no clock.
 
 use std::net::Ipv4Addr;
 
 use dhcp_common::abi::{Binding, ClientKey, Grant, Template, TemplateKey};
 use dhcp_model::{Applied, Change, CommitError, Ticket};
 
-/// Where a request came from, with all that a reply needs to find its way back.
+/// Where a request came from, with all that a reply needs to get back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ingress {
     pub ifindex: u32,
@@ -13,14 +13,14 @@ pub struct Ingress {
     pub tags: [Option<[u8; 4]>; 2],
     pub source_mac: [u8; 6],
     pub source: Ipv4Addr,
-    /// Where some relay agents listen (RFC 8357).
+    /// The port that some relay agents listen on (RFC 8357).
     pub source_port: u16,
-    /// Whether RENEWING or REBINDING depends on it (RFC 2131 §4.3.2).
+    /// Tells RENEWING from REBINDING (RFC 2131 §4.3.2).
     pub destination: Ipv4Addr,
 }
 
 impl Ingress {
-    /// VLAN ids, outer first, zero where there is no tag.
+    /// Returns the VLAN ids, outer first, zero where there is no tag.
     pub fn vlans(&self) -> [u16; 2] {
         vlan_ids(&self.tags)
     }
@@ -34,11 +34,12 @@ fn vlan_ids(tags: &[Option<[u8; 4]>; 2]) -> [u16; 2] {
     })
 }
 
-/// Where a reply goes. The source MAC is the interface's; ports follow from `destination_port`.
+/// Where a reply goes. The source MAC address is the interface's; the source port follows from
+/// `destination_port`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Egress {
     pub ifindex: u32,
-    /// The request's, unchanged.
+    /// The tags of the request, unchanged.
     pub tags: [Option<[u8; 4]>; 2],
     pub destination_mac: [u8; 6],
     pub source: Ipv4Addr,
@@ -46,35 +47,36 @@ pub struct Egress {
     pub destination_port: u16,
 }
 
-/// A question whether a host has an address.
+/// A packet that asks whether a host has an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
     pub address: Ipv4Addr,
     pub ifindex: u32,
-    /// Those of the request that the address is probed for.
+    /// The tags of the request that the address is probed for.
     pub tags: [Option<[u8; 4]>; 2],
     pub way: ProbeWay,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbeWay {
-    /// ARP, from an address of ours; unspecified where none of ours is in the address's subnet (RFC 5227 §1.1).
+    /// ARP from one of the server's addresses; unspecified if none is in the subnet (RFC 5227
+    /// §1.1).
     Link { sender: Ipv4Addr },
     /// ICMP echo, to the MAC address that the relay agent's request came from.
     Relay { mac: [u8; 6], source: Ipv4Addr },
 }
 
-/// Who has answered a [`Probe`].
+/// An answer to a [`Probe`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbeAnswer {
     Arp {
         address: Ipv4Addr,
         ifindex: u32,
-        /// As [`Ingress::vlans`] has them.
+        /// The VLAN ids, as [`Ingress::vlans`] returns them.
         vlans: [u16; 2],
         mac: [u8; 6],
     },
-    /// An echo of what we have sent, whichever way it came back.
+    /// An ICMP echo reply to what was sent, whichever way it came back.
     Echo { address: Ipv4Addr },
 }
 
@@ -85,7 +87,7 @@ impl ProbeAnswer {
         }
     }
 
-    /// The host's, where it is known.
+    /// Returns the MAC address of the host, if it is known.
     pub const fn mac(&self) -> Option<[u8; 6]> {
         match self {
             Self::Arp { mac, .. } => Some(*mac),
@@ -95,7 +97,7 @@ impl ProbeAnswer {
 }
 
 impl Probe {
-    /// Whether the answer is one to this probe: for ARP, it came on the same link.
+    /// Returns whether an answer is one to this probe: for ARP, it has to come from the same link.
     pub fn is_answered_by(&self, answer: &ProbeAnswer) -> bool {
         self.address == answer.address()
             && match (self.way, answer) {
@@ -108,21 +110,29 @@ impl Probe {
     }
 }
 
-/// Names one withdrawn entry on its way through the fence.
+/// Identifies one withdrawn entry on its way through the fence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FenceId(pub u64);
 
-/// Names one command of an operator, so that its answer finds its way back.
+/// Identifies one command of an operator, so that its answer gets back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CommandId(pub u64);
 
-/// What an operator asks of the engine. What only reads goes to the live table instead.
+/// What an operator commands. What only reads goes to the lease table instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Forget the lease of an address: its client gets it again when it asks.
+    /// Deletes the lease of an address: its client gets it again when it asks.
     Delete(Ipv4Addr),
-    /// Forbid the lease of an address: its client is told NAK when it asks.
+    /// Revokes the lease of an address: its client is told NAK when it asks.
     Revoke(Ipv4Addr),
+}
+
+impl Command {
+    pub const fn address(self) -> Ipv4Addr {
+        match self {
+            Self::Delete(address) | Self::Revoke(address) => address,
+        }
+    }
 }
 
 /// How a [`Command`] ended. It is answered when the kernel can no longer act against it.
@@ -131,11 +141,11 @@ pub enum CommandOutcome {
     Done,
     /// There is no lease of this address.
     NoLease,
-    /// The store did not take it; nothing has changed.
+    /// The store did not commit it; nothing has changed.
     StoreFailed,
 }
 
-/// What goes in.
+/// What goes into the engine.
 #[derive(Debug)]
 pub enum Input<'a> {
     /// A BOOTP message.
@@ -143,19 +153,20 @@ pub enum Input<'a> {
         ingress: &'a Ingress,
         payload: &'a [u8],
     },
-    /// The result of [`Effect::Commit`], a word for each change.
+    /// The result of [`Effect::Commit`], one for each change.
     Committed {
         ticket: Ticket,
         result: Result<Vec<Applied>, CommitError>,
     },
-    /// The entry of [`Effect::Withdraw`] is gone from the map, and no program run holds it any more.
+    /// The entry of [`Effect::Withdraw`] is gone from the map, and no run of the program uses it
+    /// any more.
     Fenced(FenceId),
     /// The program has granted time near the horizon of this slot.
     HorizonLow {
         slot: u32,
         epoch: u16,
     },
-    /// Somebody has answered [`Effect::Probe`].
+    /// A host has answered [`Effect::Probe`].
     ProbeAnswered(ProbeAnswer),
     Command {
         id: CommandId,
@@ -163,30 +174,32 @@ pub enum Input<'a> {
     },
 }
 
-/// What comes out, to be carried out in this order.
+/// What comes out of the engine, to be carried out in this order.
 #[derive(Debug)]
 pub enum Effect {
-    /// To be committed; [`Input::Committed`] follows.
+    /// Commit these changes; [`Input::Committed`] follows.
     Commit {
         ticket: Ticket,
         changes: Vec<Change>,
     },
-    /// Into `LEASES`. A failure is harmless if the client's former entry goes then: it takes the slow path.
+    /// Write a binding to `LEASES`. A failure is harmless if the client's former entry is removed
+    /// then: the client is served by the slow path.
     Publish { key: ClientKey, binding: Binding },
-    /// Out of `LEASES`, retried until it is gone, then a fence; [`Input::Fenced`] follows.
+    /// Remove an entry from `LEASES`, with retries until it is gone, then pass a fence;
+    /// [`Input::Fenced`] follows.
     Withdraw { fence: FenceId, key: ClientKey },
-    /// Into `TEMPLATES`. A failure is harmless.
+    /// Write an answer to `TEMPLATES`. A failure is harmless.
     PublishTemplate {
         key: TemplateKey,
         template: Box<Template>,
     },
-    /// All but the NAKs out of `TEMPLATES`, to make room. A failure is harmless.
+    /// Remove all but the NAKs from `TEMPLATES`, to make room. A failure is harmless.
     ForgetTemplates,
-    /// A BOOTP message, to be framed and sent.
+    /// Frame and send a BOOTP message.
     Send { egress: Egress, payload: Vec<u8> },
-    /// To be framed and sent; [`Input::ProbeAnswered`] follows if a host has the address.
+    /// Frame and send a probe; [`Input::ProbeAnswered`] follows if a host has the address.
     Probe(Probe),
-    /// The answer to an operator.
+    /// Answer an operator.
     Answer {
         id: CommandId,
         outcome: CommandOutcome,
@@ -195,6 +208,6 @@ pub enum Effect {
 
 /// What the engine may read of the kernel's side.
 pub trait Grants {
-    /// The entry of `GRANTS`; zeros for a slot beyond the map.
+    /// Returns an entry of `GRANTS`; zeros for a slot beyond the map.
     fn grant(&self, slot: u32) -> Grant;
 }

@@ -2,11 +2,11 @@
 
 use dhcp_common::fqdn::{self, HEAD_LEN, WIRE_FORMAT};
 
-/// The longest label of a name (RFC 1035 §3.1). A larger length octet would be a pointer, which this form
-/// does without (RFC 4702 §2.3).
+/// The longest label of a name (RFC 1035 §3.1). A larger length octet would be a pointer, which is
+/// not allowed here (RFC 4702 §2.3).
 const MAX_LABEL: u8 = 63;
 
-/// An option 81 that has room for its fixed part.
+/// An option 81 that is long enough for its fixed part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fqdn {
     flags: u8,
@@ -15,7 +15,7 @@ pub struct Fqdn {
 }
 
 impl Fqdn {
-    /// `None` for a value that is shorter than its fixed part, and then says nothing.
+    /// Reads the value of option 81; `None` if it is shorter than its fixed part.
     pub fn parse(value: &[u8]) -> Option<Self> {
         let ([flags, ..], name) = value.split_first_chunk::<HEAD_LEN>()?;
         Some(Self {
@@ -24,12 +24,12 @@ impl Fqdn {
         })
     }
 
-    /// The value that goes back.
+    /// Returns the value that is sent back.
     pub fn answer(&self) -> Vec<u8> {
         [&fqdn::answer(self.flags)[..], &self.name].concat()
     }
 
-    /// The name, for people; `None` where the client gives none, or none that is well formed.
+    /// Returns the name, for people; `None` if the client gives none, or none that is well formed.
     pub fn text(&self) -> Option<Box<str>> {
         let text = if self.flags & WIRE_FORMAT == 0 {
             String::from_utf8_lossy(&self.name).into_owned()
@@ -40,8 +40,8 @@ impl Fqdn {
     }
 }
 
-/// The labels of a name in wire format, which ends with an empty one, or where the value ends if it is only a
-/// part of a name (RFC 4702 §2.3).
+/// Returns the labels of a name in wire format. It ends with an empty label, or with the value if
+/// it is only a part of a name (RFC 4702 §2.3).
 fn labels(mut name: &[u8]) -> Option<Vec<String>> {
     let mut labels = Vec::new();
     while let Some((len @ 1..=MAX_LABEL, rest)) = name.split_first() {

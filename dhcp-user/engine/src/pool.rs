@@ -1,70 +1,70 @@
-//! The free addresses of a subnet.
+//! The free addresses, or prefixes, of a subnet.
 //!
 //! Taking any, taking a certain one and giving back cost O(1) at any fill. Nothing is kept for an
-//! address until it is used for the first time, so that a pool of millions costs what its clients do.
+//! address until it is used for the first time, so that a pool of millions costs what its clients
+//! do.
 
-use std::{collections::HashSet, net::Ipv4Addr};
+use std::collections::HashSet;
 
+use dhcp_model::Address;
 use hashlink::LinkedHashSet;
 
-/// Addresses never used come first, in ascending order, then the one given back longest ago: a client
-/// that returns has the best chance to find its former address free.
+/// Gives out addresses that were never used first, in ascending order, then the one given back
+/// longest ago: a client that returns has the best chance to find its former address free.
 #[derive(Debug)]
-pub struct Pool {
-    ranges: Vec<Range>,
+pub struct Pool<A> {
+    ranges: Vec<Range<A>>,
     /// The range in which the next never-used address is looked for.
     current: usize,
-    /// Inside the ranges, but kept for the clients they are reserved for.
-    reserved: HashSet<u32>,
+    /// Inside the ranges, but kept for the clients that they are reserved for.
+    reserved: HashSet<A>,
     /// Used before `take_any` came to them; it skips them, and forgets them then.
-    used_ahead: HashSet<u32>,
+    used_ahead: HashSet<A>,
     /// Given back, the longest ago first.
-    given_back: LinkedHashSet<u32>,
+    given_back: LinkedHashSet<A>,
     size: u64,
     free: u64,
 }
 
-/// Inclusive; `next` is the first that `take_any` has not come to. Wider than an address, so that one
-/// past the last of all fits.
+/// Inclusive; `next` is the first that `take_any` has not come to, `None` behind the last.
 #[derive(Clone, Copy, Debug)]
-struct Range {
-    first: u64,
-    next: u64,
-    last: u64,
+struct Range<A> {
+    first: A,
+    next: Option<A>,
+    last: A,
 }
 
-impl Range {
-    const fn contains(&self, address: u64) -> bool {
+impl<A: Address> Range<A> {
+    fn contains(&self, address: A) -> bool {
         self.first <= address && address <= self.last
+    }
+
+    fn step(&mut self, address: A) {
+        self.next = address.successor().filter(|next| *next <= self.last);
     }
 }
 
-impl Pool {
-    /// The addresses of `pools` (ascending, disjoint) but those that are reserved.
-    pub fn new<'a>(
-        pools: impl IntoIterator<Item = &'a dhcp_config::Pool>,
-        reserved: impl IntoIterator<Item = Ipv4Addr>,
+impl<A: Address> Pool<A> {
+    /// Creates a pool of the addresses of `ranges` (ascending, disjoint, ends included) without the
+    /// reserved ones.
+    pub fn new(
+        ranges: impl IntoIterator<Item = (A, A)>,
+        reserved: impl IntoIterator<Item = A>,
     ) -> Self {
-        let ranges: Vec<_> = pools
+        let ranges: Vec<_> = ranges
             .into_iter()
-            .map(|pool| {
-                let first = u64::from(u32::from(pool.first));
-                Range {
-                    first,
-                    next: first,
-                    last: u64::from(u32::from(pool.last)),
-                }
+            .map(|(first, last)| Range {
+                first,
+                next: Some(first),
+                last,
             })
             .collect();
         let reserved: HashSet<_> = reserved
             .into_iter()
-            .map(u32::from)
             .filter(|address| in_ranges(&ranges, *address))
             .collect();
-        let all: u64 = ranges
-            .iter()
-            .map(|range| range.last - range.first + 1)
-            .sum();
+        let counts = ranges.iter().map(|range| A::count(range.first, range.last));
+        let all = counts.fold(0, u64::saturating_add);
         let size = all - reserved.len() as u64;
         Self {
             ranges,
@@ -77,27 +77,25 @@ impl Pool {
         }
     }
 
-    /// Whether the address may be given to any client.
-    pub fn contains(&self, address: Ipv4Addr) -> bool {
-        let address = u32::from(address);
+    /// Returns whether the address is one of this pool, free or not.
+    pub fn contains(&self, address: A) -> bool {
         in_ranges(&self.ranges, address) && !self.reserved.contains(&address)
     }
 
     /// Takes the address that has been free for the longest time.
-    pub fn take_any(&mut self) -> Option<Ipv4Addr> {
+    pub fn take_any(&mut self) -> Option<A> {
         let address = self
             .take_never_used()
             .or_else(|| self.given_back.pop_front())?;
         self.free -= 1;
-        Some(address.into())
+        Some(address)
     }
 
     /// Every address is passed once in the life of the pool, so that this is O(1) over all calls.
-    fn take_never_used(&mut self) -> Option<u32> {
+    fn take_never_used(&mut self) -> Option<A> {
         while let Some(range) = self.ranges.get_mut(self.current) {
-            while range.next <= range.last {
-                let address = range.next as u32;
-                range.next += 1;
+            while let Some(address) = range.next {
+                range.step(address);
                 if !self.reserved.contains(&address) && !self.used_ahead.remove(&address) {
                     return Some(address);
                 }
@@ -107,12 +105,12 @@ impl Pool {
         None
     }
 
-    /// Takes a certain address. False, and nothing changed, if it is not free or not of this pool.
-    pub fn take(&mut self, address: Ipv4Addr) -> bool {
+    /// Takes a certain address. Returns `false`, and changes nothing, if it is not free or not of
+    /// this pool.
+    pub fn take(&mut self, address: A) -> bool {
         if !self.contains(address) {
             return false;
         }
-        let address = u32::from(address);
         if self.is_never_used(address) {
             self.use_ahead(address);
         } else if !self.given_back.remove(&address) {
@@ -122,35 +120,34 @@ impl Pool {
         true
     }
 
-    /// Addresses that are taken in ascending order, as by a start, are not noted one by one.
-    fn use_ahead(&mut self, address: u32) {
-        let wide = u64::from(address);
+    /// Takes an address before `take_any` comes to it. Addresses that are taken in ascending order,
+    /// as by a start, are not noted one by one.
+    fn use_ahead(&mut self, address: A) {
         let mut ranges = self.ranges.iter_mut();
-        let next = ranges.find(|range| range.contains(wide) && range.next == wide);
-        match next {
-            Some(range) => range.next += 1,
+        match ranges.find(|range| range.next == Some(address)) {
+            Some(range) => range.step(address),
             None => {
                 self.used_ahead.insert(address);
             }
         }
     }
 
-    /// Whether the address could be taken.
-    pub fn is_free(&self, address: Ipv4Addr) -> bool {
-        let raw = u32::from(address);
-        self.contains(address) && (self.is_never_used(raw) || self.given_back.contains(&raw))
+    /// Returns whether the address can be taken.
+    pub fn is_free(&self, address: A) -> bool {
+        self.contains(address)
+            && (self.is_never_used(address) || self.given_back.contains(&address))
     }
 
     /// Gives back a taken address. One that is free or not of this pool is left alone.
-    pub fn give_back(&mut self, address: Ipv4Addr) {
+    pub fn give_back(&mut self, address: A) {
         if !self.contains(address) || self.is_free(address) {
             return;
         }
-        self.given_back.insert(u32::from(address));
+        self.given_back.insert(address);
         self.free += 1;
     }
 
-    /// Whether the other pool is of the same addresses, free or not.
+    /// Returns whether another pool has the same addresses, free or not.
     pub fn is_of_the_same(&self, other: &Self) -> bool {
         let bounds = |pool: &Self| -> Vec<_> {
             let ranges = pool.ranges.iter();
@@ -159,11 +156,11 @@ impl Pool {
         bounds(self) == bounds(other) && self.reserved == other.reserved
     }
 
-    /// Makes a new pool know which addresses are not free, and in which order others were given back.
+    /// Tells a new pool which addresses are not free, and in which order others were given back.
     pub fn fill(
         &mut self,
-        taken: impl IntoIterator<Item = Ipv4Addr>,
-        given_back: impl IntoIterator<Item = Ipv4Addr>,
+        taken: impl IntoIterator<Item = A>,
+        given_back: impl IntoIterator<Item = A>,
     ) {
         for address in taken {
             self.take(address);
@@ -175,20 +172,19 @@ impl Pool {
         }
     }
 
-    /// Used before and free, the longest ago first.
-    pub fn given_back(&self) -> impl Iterator<Item = Ipv4Addr> {
-        self.given_back.iter().map(|address| (*address).into())
+    /// Returns the addresses that were used before and are free, the longest ago first.
+    pub fn given_back(&self) -> impl Iterator<Item = A> {
+        self.given_back.iter().copied()
     }
 
-    fn is_never_used(&self, address: u32) -> bool {
-        let wide = u64::from(address);
+    fn is_never_used(&self, address: A) -> bool {
         self.ranges
             .iter()
-            .any(|range| range.contains(wide) && range.next <= wide)
+            .any(|range| range.contains(address) && range.next.is_some_and(|next| next <= address))
             && !self.used_ahead.contains(&address)
     }
 
-    /// Addresses in all, taken or not.
+    /// Returns the number of all addresses, taken or not.
     pub const fn size(&self) -> u64 {
         self.size
     }
@@ -198,15 +194,13 @@ impl Pool {
     }
 }
 
-fn in_ranges(ranges: &[Range], address: u32) -> bool {
-    ranges
-        .iter()
-        .any(|range| range.contains(u64::from(address)))
+fn in_ranges<A: Address>(ranges: &[Range<A>], address: A) -> bool {
+    ranges.iter().any(|range| range.contains(address))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::{collections::BTreeSet, net::Ipv4Addr};
 
     use proptest::prelude::*;
 
@@ -216,12 +210,9 @@ mod tests {
         Ipv4Addr::new(10, 0, 0, last)
     }
 
-    fn pool(ranges: &[(u8, u8)], reserved: &[u8]) -> Pool {
-        let ranges: Vec<_> = ranges
-            .iter()
-            .map(|(first, last)| dhcp_config::Pool::new(ip(*first), ip(*last)))
-            .collect();
-        Pool::new(&ranges, reserved.iter().map(|last| ip(*last)))
+    fn pool(ranges: &[(u8, u8)], reserved: &[u8]) -> Pool<Ipv4Addr> {
+        let ranges = ranges.iter().map(|(first, last)| (ip(*first), ip(*last)));
+        Pool::new(ranges, reserved.iter().map(|last| ip(*last)))
     }
 
     #[test]
@@ -248,11 +239,8 @@ mod tests {
 
     #[test]
     fn a_pool_of_a_whole_class_a_network_takes_no_memory_for_it() {
-        let ranges = [dhcp_config::Pool::new(
-            Ipv4Addr::new(10, 0, 0, 1),
-            Ipv4Addr::new(10, 255, 255, 254),
-        )];
-        let mut pool = Pool::new(&ranges, []);
+        let range = (Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 255, 255, 254));
+        let mut pool = Pool::new([range], []);
         assert_eq!(pool.size(), (1 << 24) - 2);
         assert!(pool.take(Ipv4Addr::new(10, 200, 0, 0)));
         assert_eq!(pool.used_ahead.len(), 1);
@@ -262,7 +250,7 @@ mod tests {
     #[test]
     fn the_last_address_of_all_is_an_address_like_others() {
         let last = Ipv4Addr::BROADCAST;
-        let mut pool = Pool::new(&[dhcp_config::Pool::new(last, last)], []);
+        let mut pool = Pool::new([(last, last)], []);
         assert_eq!(pool.take_any(), Some(last));
         assert_eq!(pool.take_any(), None);
     }

@@ -1,4 +1,4 @@
-//! What relay agents say of a request in option 82 (RFC 3046), as far as it decides about the answer.
+//! Option 82 (RFC 3046), as far as the answer depends on it.
 
 use std::net::Ipv4Addr;
 
@@ -10,18 +10,19 @@ use dhcp_model::split_suboption;
 pub struct RelayInfo {
     /// An address on the client's link, which counts instead of `giaddr` (RFC 3527).
     pub link_selection: Option<Ipv4Addr>,
-    /// What the client shall take for the server (RFC 5107).
+    /// The server identifier that the client is to be told (RFC 5107).
     pub server_id_override: Option<Ipv4Addr>,
-    /// Whether the relay agent listens where it sends from, and not on the server's port (RFC 8357).
+    /// Whether the relay agent listens on the port that it sends from, and not on the server's (RFC
+    /// 8357).
     pub has_source_port: bool,
     /// A sub-option runs past the end, or one of those above has a value that it cannot have.
     pub is_broken: bool,
 }
 
 impl RelayInfo {
-    /// Reads the value of option 82. Its sub-options have neither padding nor end, and each code counts
-    /// where it first stands. What is broken is left out, for the relay agent that wrote it gets its
-    /// answer all the same (RFC 3046 §2.2).
+    /// Reads the value of option 82. Its sub-options have neither padding nor end, and the first of
+    /// each code counts. Broken ones are ignored: the relay agent that wrote them is answered all
+    /// the same (RFC 3046 §2.2).
     pub fn parse(mut value: &[u8]) -> Self {
         let mut info = Self::default();
         while !value.is_empty() {
@@ -56,7 +57,7 @@ impl RelayInfo {
     }
 }
 
-/// An address that a host can have.
+/// Returns an address that a host can have.
 fn address(value: &[u8]) -> Option<Ipv4Addr> {
     let octets: [u8; 4] = value.try_into().ok()?;
     Some(Ipv4Addr::from(octets)).filter(|address| {

@@ -6,7 +6,7 @@ use dhcp_common::abi::{NETWORK_IGNORES_CLIENT_ID, NETWORK_IS_OURS, NetworkRef};
 use dhcp_config::Config;
 use ipnet::Ipv4Net;
 
-use super::links::LinkTable;
+use crate::networks::LinkTable;
 
 /// No network.
 pub const NO_NETWORK: NetworkRef = NetworkRef { id: 0, flags: 0 };

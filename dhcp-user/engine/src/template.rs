@@ -7,16 +7,17 @@ use dhcp_common::{
 };
 use smallvec::SmallVec;
 
-use super::{
-    profile::{Profile, Terms},
+use crate::{
+    networks::{Profile, Terms},
     reply::{self, Answer, NakReason},
     request::Shape,
 };
 
-/// Every NAK is the same for all requests, so that it needs no fingerprint.
+/// The fingerprint of a NAK, which is the same for all requests.
 const NO_FINGERPRINT: [u64; 2] = [0; 2];
 
-/// A NAK says the same to every client, however much it takes.
+/// Returns the shape that a NAK is rendered for: it is the same for every client, however long a
+/// message it takes.
 fn nak_shape() -> Shape {
     Shape {
         parameters: None,
@@ -31,7 +32,7 @@ fn nak_shape() -> Shape {
     }
 }
 
-/// The kernel's NAK: it is for revoked leases only.
+/// Renders the kernel's NAK, which is for revoked leases only.
 pub fn nak(profile: &Profile, id: u64) -> Option<(TemplateKey, Box<Template>)> {
     template(
         Answer::Nak(NakReason::Revoked),
@@ -42,9 +43,9 @@ pub fn nak(profile: &Profile, id: u64) -> Option<(TemplateKey, Box<Template>)> {
     )
 }
 
-/// Renders an answer as the kernel would need it: without echoes, which it adds itself if they fit.
-/// Where they do not it hands the request on, so that the options do not depend on them. `None` where
-/// the answer is too long for the map, or returns what names one machine.
+/// Renders an answer for the kernel: without echoes, which the kernel adds itself if they fit. If
+/// they do not fit it hands the request on, so that the options do not depend on them. Returns
+/// `None` if the answer is too long for the map, or contains the id of one machine.
 pub fn template(
     answer: Answer,
     profile: u64,

@@ -1,21 +1,32 @@
 //! Deadlines of addresses: at most one for each, in one total order.
 
-use std::{collections::BTreeSet, net::Ipv4Addr};
+use std::collections::BTreeSet;
 
-use dhcp_model::Nanos;
+use dhcp_model::{Address, Nanos};
 
-/// Arming, cancelling and taking the earliest deadline cost O(log n). An address has one entry however
-/// often it is armed again, so that memory is bounded by the addresses in use. Which deadline an address has is
-/// known to the owner, who keeps it with the rest.
-#[derive(Debug, Default)]
-pub struct Timers {
+/// Keeps deadlines in order.
+///
+/// Arming, cancelling and taking the earliest deadline cost O(log n). An address has one entry
+/// however often it is armed again, so that memory is bounded by the addresses in use. The caller
+/// keeps the deadline of each address, and says what it was.
+#[derive(Debug)]
+pub struct Timers<A> {
     /// Ties are broken by the address, so that the order does not depend on how it came about.
-    order: BTreeSet<(Nanos, Ipv4Addr)>,
+    order: BTreeSet<(Nanos, A)>,
 }
 
-impl Timers {
-    /// Moves the deadline of an address. [`Nanos::FOREVER`] is none, takes no memory and never comes.
-    pub fn move_to(&mut self, address: Ipv4Addr, former: Nanos, deadline: Nanos) {
+impl<A> Default for Timers<A> {
+    fn default() -> Self {
+        Self {
+            order: BTreeSet::new(),
+        }
+    }
+}
+
+impl<A: Address> Timers<A> {
+    /// Moves the deadline of an address. [`Nanos::FOREVER`] stands for none: it takes no memory and
+    /// never comes.
+    pub fn move_to(&mut self, address: A, former: Nanos, deadline: Nanos) {
         if former == deadline {
             return;
         }
@@ -32,7 +43,7 @@ impl Timers {
     }
 
     /// Takes the earliest deadline that has come by `now`.
-    pub fn pop_due(&mut self, now: Nanos) -> Option<Ipv4Addr> {
+    pub fn pop_due(&mut self, now: Nanos) -> Option<A> {
         let (deadline, address) = *self.order.first()?;
         if deadline > now {
             return None;
@@ -54,6 +65,8 @@ impl Timers {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     fn address(last: u8) -> Ipv4Addr {

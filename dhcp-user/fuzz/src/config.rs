@@ -6,12 +6,12 @@ use dhcp_common::{
     abi::{Grant, NS_PER_SEC},
     wire::{message_type, option},
 };
-use dhcp_config::{Config, check};
+use dhcp_config::{Config, file};
 use dhcp_datapath::host::Interface;
 use dhcp_engine::{Effect, Engine, Grants, Input, Setup};
 use dhcp_model::{Applied, Nanos};
 use dhcp_testkit::world::{Message, Received, fingerprint_key};
-use xdhcpd::run::links::{self, Port};
+use xdhcpd::run::links::{self, ServedInterface};
 
 const NOW: Nanos = Nanos(1_000 * NS_PER_SEC);
 /// A parameter list that asks for every option.
@@ -37,12 +37,12 @@ const MOST: usize = 4;
 /// Something did not hold.
 pub fn config(octets: &[u8]) {
     let text = String::from_utf8_lossy(octets);
-    match check::parse(Path::new("xdhcpd.toml"), &text, None) {
+    match file::parse(Path::new("xdhcpd.toml"), &text, None) {
         Err(problems) => {
             assert!(!problems.0.is_empty(), "a file is refused for a reason");
             let lines = text.lines().count().max(1);
             for problem in &problems.0 {
-                let (line, _) = problem.place.expect("each is somewhere in the text");
+                let (line, _) = problem.position.expect("each is somewhere in the text");
                 assert!((1..=lines + 1).contains(&line), "line {line} of {lines}");
                 assert!(!problem.message.is_empty());
             }
@@ -63,7 +63,7 @@ impl Grants for NoGrants {
 }
 
 fn serve(config: Config) {
-    let ports: Vec<Port> = (0..)
+    let ports: Vec<ServedInterface> = (0..)
         .zip(&config.interfaces)
         .map(|(index, configured)| {
             let interface = Interface {
@@ -74,7 +74,7 @@ fn serve(config: Config) {
                 queues: 1,
                 driver: None,
             };
-            links::port(index, configured, interface, &config).expect("checked before")
+            links::interface(index, configured, interface, &config).expect("checked before")
         })
         .collect();
     let table = links::table(&ports);
@@ -82,7 +82,6 @@ fn serve(config: Config) {
     let subnets: Vec<_> = config.subnets().map(|(_, subnet)| subnet.prefix).collect();
     let mut controller = Controller(Engine::new(Setup {
         config: Arc::new(config),
-        live: Arc::default(),
         fingerprint_key: fingerprint_key(),
         links: table,
         max_slots: 16,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use dhcp_control::{ErrorKind, MAX_REQUEST, Response, Stats};
-use dhcp_engine::{Command, CommandOutcome, Preview, live::Live};
+use dhcp_engine::{Command, CommandOutcome, Preview, lease_table::Leases};
 use dhcp_testkit::world::{World, decline, discover, ip};
 use tokio::{
     io::join,
@@ -16,7 +16,7 @@ use tokio::{
 use xdhcpd::control::server::{Control, Reload, converse};
 
 /// Leases in most states.
-static LIVE: LazyLock<Arc<Live>> = LazyLock::new(|| {
+static LEASES: LazyLock<Arc<Leases>> = LazyLock::new(|| {
     let mut world = World::new();
     let revoked = world.lease(1);
     let declined = world.lease(2);
@@ -24,7 +24,7 @@ static LIVE: LazyLock<Arc<Live>> = LazyLock::new(|| {
     world.message(&discover(3));
     world.command(0, Command::Revoke(revoked));
     world.settle();
-    world.live
+    world.leases
 });
 
 thread_local! {
@@ -42,7 +42,7 @@ pub fn control(octets: &[u8]) {
     let (commands, mut received) = mpsc::channel(1);
     let (reloads, mut asked) = mpsc::channel::<Reload>(1);
     let control = Arc::new(Control {
-        live: Arc::clone(&LIVE),
+        leases: Arc::clone(&LEASES),
         commands,
         reloads,
         granted: Box::new(|_, _| None),
@@ -92,7 +92,7 @@ fn check_answers(octets: &[u8], answers: &[u8]) {
     let mut refusals = 0;
     let mut rows = 0;
     for line in answers.split_inclusive(|octet| *octet == b'\n') {
-        match serde_json::from_slice(line).expect("a response") {
+        match serde_json::from_slice::<Response>(line).expect("a response") {
             Response::Lease(_) => rows += 1,
             Response::End { count } => {
                 assert_eq!(count, rows, "as many as were listed");

@@ -1,4 +1,4 @@
-//! Leases for other tools: CSV or JSON, a record for each.
+//! Leases for other tools, as CSV or JSON.
 
 use std::{
     collections::HashMap,
@@ -12,12 +12,12 @@ use dhcp_model::{AgentIds, hex::with_colons};
 use dhcp_store::{WallRecord, wall_clock::Utc};
 use serde::{Serialize, Serializer as _, ser::SerializeSeq as _};
 
-/// How leases are written.
+/// An output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// RFC 4180, with a header.
     Csv,
-    /// One list.
+    /// One list of objects.
     Json,
 }
 
@@ -25,12 +25,13 @@ pub enum Format {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Row {
     pub address: Ipv4Addr,
-    /// `bound`, `deleted`, `revoked`, `quarantined`, or from the store also `former`.
+    /// `bound`, `deleted`, `revoked` or `quarantined`; from the store also `former`.
     pub state: String,
-    /// The network's name, or its number where the configuration does not know it.
+    /// The name of the network, or its id if the configuration has no such network.
     pub network: String,
+    /// The hardware type (`htype`), such as 1 for Ethernet.
     pub hardware_type: u8,
-    /// Octets in hexadecimal, with colons; so are all that follow but the host name.
+    /// Octets in hexadecimal with colons, as all values up to `relay_info` but the host name.
     pub hardware_address: String,
     pub client_id: Option<String>,
     pub host_name: Option<String>,
@@ -38,20 +39,20 @@ pub struct Row {
     pub circuit_id: Option<String>,
     /// Sub-option 2.
     pub remote_id: Option<String>,
-    /// Option 82 in full.
+    /// The complete option 82.
     pub relay_info: Option<String>,
-    /// RFC 3339, in UTC; a running server does not know it of a lease that is older than the boot.
+    /// RFC 3339, in UTC. `None` for leases of a running server that began before the boot.
     pub since: Option<String>,
     /// Seconds since 1970.
     pub since_epoch: Option<u64>,
     /// RFC 3339, in UTC, or `infinite`.
     pub expires: String,
-    /// Seconds since 1970; `None`: never.
+    /// Seconds since 1970; `None` for an infinite lease.
     pub expires_epoch: Option<u64>,
 }
 
 impl Row {
-    /// Of a record in the store.
+    /// Returns the row of a record in the store.
     pub fn of_record(stored: &WallRecord, networks: &HashMap<u32, String>) -> Self {
         let record = &stored.record;
         let origin = &record.origin;
@@ -76,10 +77,10 @@ impl Row {
     }
 }
 
-/// Writes rows in the order in which they come.
+/// Writes rows in their order.
 ///
 /// # Errors
-/// They cannot be written.
+/// Errors of `out`.
 pub fn write(
     rows: impl Iterator<Item = Row>,
     format: Format,
@@ -115,7 +116,7 @@ fn write_csv(rows: impl Iterator<Item = Row>, out: &mut dyn Write) -> io::Result
     writer.flush()
 }
 
-/// The header where there is no row to take it from.
+/// The header, which is needed if there are no rows to derive it from.
 const COLUMNS: [&str; 14] = [
     "address",
     "state",
@@ -133,8 +134,8 @@ const COLUMNS: [&str; 14] = [
     "expires_epoch",
 ];
 
-/// A name as it can stand in a table: no character of it ends a line or moves a cursor, and no spreadsheet takes it
-/// for a formula. No host name that RFC 1123 allows is changed by this.
+/// Escapes control characters in a name, and prefixes names that spreadsheets would read as
+/// formulas. Host names that are valid by RFC 1123 are unchanged.
 fn harmless(name: &str) -> String {
     let escaped: String = name
         .chars()
@@ -152,6 +153,7 @@ fn harmless(name: &str) -> String {
     escaped
 }
 
+/// Returns the name of a network, or its id if it has none.
 pub fn network_name(id: u32, networks: &HashMap<u32, String>) -> String {
     networks.get(&id).cloned().unwrap_or_else(|| id.to_string())
 }
@@ -163,6 +165,7 @@ fn epoch(time: Utc) -> Option<u64> {
     u64::try_from(time.0 / 1_000_000_000).ok()
 }
 
+/// Returns an RFC 3339 time as seconds since 1970.
 pub fn epoch_of(text: &str) -> Option<u64> {
     let time = humantime::parse_rfc3339(text).ok()?;
     let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;

@@ -1,37 +1,17 @@
-//! Moving in from another server, and out again.
+//! Migration from Kea, dnsmasq and ISC dhcpd, and export of leases.
 //!
-//! [`leases`] reads what Kea, dnsmasq and ISC dhcpd have written of their leases, [`import`] decides which of them
-//! become records of ours, [`convert`] turns the three configurations into ours, and [`export`] writes our leases
-//! for other tools. Nothing here talks to a client: what is imported is served when the server starts.
+//! [`leases`] reads the lease files of the three servers, and [`import`] decides which leases
+//! become records of the store. [`convert`] converts their configurations. [`export`] writes leases
+//! for other tools. Nothing here talks to clients: imported leases are served when the server
+//! starts.
 
 pub mod convert;
 pub mod export;
+mod file_format;
 pub mod import;
 pub mod leases;
 mod lines;
-mod looks;
+mod source;
 mod statements;
 
-use clap::ValueEnum;
-
-/// A server that leases and configurations come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Source {
-    /// ISC Kea.
-    Kea,
-    /// dnsmasq.
-    Dnsmasq,
-    /// ISC dhcpd.
-    Isc,
-}
-
-impl Source {
-    /// What people call it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Kea => "Kea",
-            Self::Dnsmasq => "dnsmasq",
-            Self::Isc => "ISC dhcpd",
-        }
-    }
-}
+pub use self::source::Source;

@@ -1,22 +1,23 @@
-//! A file's lines, of which none takes more memory than a line should.
+//! Lines of a file, with a bound on the memory of each.
 
 use std::io::{self, BufRead};
 
-/// Octets of a line. The longest that any of the servers writes has some two thousand.
+/// The longest line that is read, in octets. The servers write at most some two thousand.
 pub const MAX_LINE: usize = 64 * 1024;
 
-/// Why a line cannot be read.
+/// The reason why a line cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadLine {
-    #[error("a line of more than {MAX_LINE} octets")]
+    #[error("line longer than {MAX_LINE} octets")]
     TooLong,
-    #[error("cut off: the file ends within this line")]
+    #[error("truncated: the file ends within this line")]
     CutOff,
-    #[error("a zero octet, which no text has")]
+    #[error("contains a zero octet")]
     NotText,
 }
 
-/// Text on its way to a terminal: what a client or a file has put into it moves no cursor.
+/// Escapes control characters in text from clients and files, so that it can be printed to a
+/// terminal.
 pub fn printable(text: &str) -> String {
     let escaped = |c: char| -> Box<dyn Iterator<Item = char>> {
         match c {
@@ -27,18 +28,20 @@ pub fn printable(text: &str) -> String {
     text.chars().flat_map(escaped).collect()
 }
 
-/// Lines without their ends, numbered from 1.
+/// An iterator over lines without their line ends, numbered from 1.
 pub struct Lines<R> {
     reader: R,
     number: usize,
 }
 
 impl<R: BufRead> Lines<R> {
+    /// Reads lines from `reader`.
     pub const fn new(reader: R) -> Self {
         Self { reader, number: 0 }
     }
 
-    /// Reads up to the end of the line, and keeps no more of it than is allowed. `None` at the end of the file.
+    /// Reads to the end of the line, and keeps at most [`MAX_LINE`] octets of it. Returns `None` at
+    /// the end of the file.
     fn read(&mut self) -> io::Result<Option<Result<String, BadLine>>> {
         let mut line = Vec::new();
         let mut is_too_long = false;
@@ -68,7 +71,7 @@ impl<R: BufRead> Lines<R> {
         } else if line.contains(&0) {
             Err(BadLine::NotText)
         } else {
-            // Names come from clients, in whatever encoding; all that decides is ASCII.
+            // Names come from clients and have any encoding; everything else is ASCII.
             Ok(String::from_utf8_lossy(&line).into_owned())
         }))
     }

@@ -1,27 +1,28 @@
-//! The language of dhcpd.conf(5) and dhcpd.leases(5): words and strings, ended by `;`, or by a block of the like in
-//! braces. A statement at a time is read, so that a file of a million leases takes no more memory than one.
+//! The language of dhcpd.conf(5) and dhcpd.leases(5): words and strings, followed by `;` or by a
+//! block of statements in braces. Statements are read one at a time, so that memory does not grow
+//! with the file.
 
 use std::io::{self, BufRead};
 
 use super::lines::{BadLine, Lines};
 
-/// Blocks inside blocks.
+/// The deepest nesting of blocks.
 const MAX_DEPTH: usize = 32;
-/// Words, strings and marks of one statement with all that is in its block.
+/// The most tokens of one statement, including its block.
 const MAX_TOKENS: usize = 1 << 20;
 
 /// A word or a string.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Word {
     Bare(String),
-    /// Octets between quotation marks, without their escapes.
+    /// Octets of a string, with escapes replaced.
     Quoted(Vec<u8>),
-    /// One of `,=(){}` and the like that are not part of words.
+    /// A punctuation mark, such as `,`, `=`, `(` or `{`.
     Mark(char),
 }
 
 impl Word {
-    /// A word as it stands.
+    /// Returns an unquoted word.
     pub fn bare(&self) -> Option<&str> {
         match self {
             Self::Bare(word) => Some(word),
@@ -29,12 +30,13 @@ impl Word {
         }
     }
 
+    /// Returns whether it is this unquoted word, in any case.
     pub fn is(&self, word: &str) -> bool {
         self.bare()
             .is_some_and(|bare| bare.eq_ignore_ascii_case(word))
     }
 
-    /// A name: the word, or the text of a string.
+    /// Returns the word, or the text of a string.
     pub fn text(&self) -> Option<String> {
         match self {
             Self::Bare(word) => Some(word.clone()),
@@ -43,7 +45,8 @@ impl Word {
         }
     }
 
-    /// Octets of a string, or of hexadecimal numbers with colons between, which have one or two digits each.
+    /// Returns the octets of a string, or of hexadecimal numbers of one or two digits, separated by
+    /// colons.
     pub fn octets(&self) -> Option<Vec<u8>> {
         match self {
             Self::Quoted(octets) => Some(octets.clone()),
@@ -60,28 +63,28 @@ impl Word {
     }
 }
 
-/// A statement, with what is in its block if it has one.
+/// A statement, with its block if it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// Where it begins.
+    /// The line in which it begins.
     pub line: usize,
     pub words: Vec<Word>,
     pub block: Option<Vec<Statement>>,
 }
 
 impl Statement {
-    /// The word at an index.
+    /// Returns the unquoted word at an index.
     pub fn word(&self, index: usize) -> Option<&str> {
         self.words.get(index)?.bare()
     }
 
-    /// What the first word is followed by, as in `class "NAME" {`; empty where nothing is.
+    /// Returns the second word, as in `class "NAME" {`, or an empty string.
     pub fn name(&self) -> String {
         let name = self.words.get(1).and_then(Word::text);
         name.unwrap_or_default()
     }
 
-    /// Whether it begins with these words.
+    /// Returns whether it begins with these words.
     pub fn begins(&self, words: &[&str]) -> bool {
         words.len() <= self.words.len()
             && words
@@ -91,24 +94,24 @@ impl Statement {
     }
 }
 
-/// What is wrong with a file, and where.
+/// A syntax error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
     pub line: usize,
     pub why: String,
 }
 
-/// The statements of a file, one after the other. What cannot be read is told once, and the reading goes on with the
-/// next line.
+/// An iterator over the statements of a file. After a syntax error it continues with the next
+/// statement outside of blocks.
 pub struct Statements<R> {
     lines: Lines<R>,
     number: usize,
     line: Vec<Token>,
-    /// Tokens that may still be read for the statement under way.
+    /// The number of tokens that the current statement may still have.
     allowance: usize,
 }
 
-/// A word, or the end of a statement or of a block.
+/// A word, the end of a statement, or the beginning or end of a block.
 #[derive(Clone, Debug)]
 enum Token {
     Word(Word),
@@ -123,6 +126,7 @@ enum Failure {
 }
 
 impl<R: BufRead> Statements<R> {
+    /// Reads statements from `reader`.
     pub const fn new(reader: R) -> Self {
         Self {
             lines: Lines::new(reader),
@@ -139,12 +143,12 @@ impl<R: BufRead> Statements<R> {
         })
     }
 
-    /// The next token; `None` at the end of the file.
+    /// Returns the next token, or `None` at the end of the file.
     fn token(&mut self) -> Result<Option<Token>, Failure> {
         loop {
             if let Some(token) = self.line.pop() {
                 let left = self.allowance.checked_sub(1);
-                self.allowance = left.ok_or_else(|| self.unreadable("a statement without end"))?;
+                self.allowance = left.ok_or_else(|| self.unreadable("unterminated statement"))?;
                 return Ok(Some(token));
             }
             let Some(line) = self.lines.next() else {
@@ -162,7 +166,7 @@ impl<R: BufRead> Statements<R> {
         Ok(())
     }
 
-    /// Goes on with the next line that begins at the margin, as statements do that are in no block.
+    /// Skips to the next line that is not indented, as statements outside of blocks are.
     fn recover(&mut self) -> Result<(), Failure> {
         self.line.clear();
         for line in self.lines.by_ref() {
@@ -175,8 +179,8 @@ impl<R: BufRead> Statements<R> {
         Ok(())
     }
 
-    /// The statement that begins with the next token; `None` at the end of a file, or of the block that `opened`
-    /// says the line of.
+    /// Returns the next statement, or `None` at the end of the file, or of the block that was
+    /// opened in line `opened`.
     fn statement(
         &mut self,
         opened: Option<usize>,
@@ -187,7 +191,7 @@ impl<R: BufRead> Statements<R> {
             words: Vec::new(),
             block: None,
         };
-        // Of the records in definitions of options: `{ text, integer 8 }`.
+        // Braces of records in option definitions: `{ text, integer 8 }`.
         let mut braces = 0_usize;
         loop {
             let token = self.token()?;
@@ -220,7 +224,7 @@ impl<R: BufRead> Statements<R> {
                 None => {
                     let begun = opened.unwrap_or(statement.line);
                     return Err(self.unreadable(format!(
-                        "cut off: the file ends within what begins in line {begun}"
+                        "truncated: the file ends within a statement that begins in line {begun}"
                     )));
                 }
             }
@@ -229,7 +233,7 @@ impl<R: BufRead> Statements<R> {
 
     fn block(&mut self, line: usize, depth: usize) -> Result<Vec<Statement>, Failure> {
         if depth == MAX_DEPTH {
-            return Err(self.unreadable(format!("more than {MAX_DEPTH} blocks inside each other")));
+            return Err(self.unreadable(format!("blocks nested more than {MAX_DEPTH} deep")));
         }
         let mut block = Vec::new();
         while let Some(statement) = self.statement(Some(line), depth + 1)? {
@@ -255,13 +259,13 @@ impl<R: BufRead> Iterator for Statements<R> {
         };
         match self.recover() {
             Err(Failure::Io(error)) => Some(Err(error)),
-            // A second one in a row is told with the next statement, or not at all.
+            // A second error in a row is reported with the next statement, or not at all.
             Ok(()) | Err(Failure::Unreadable(_)) => Some(Ok(Err(unreadable))),
         }
     }
 }
 
-/// The tokens of a line.
+/// Splits a line into tokens.
 fn tokens(line: &str) -> Result<Vec<Token>, String> {
     let mut tokens = Vec::new();
     let mut rest = line;
@@ -277,7 +281,7 @@ fn tokens(line: &str) -> Result<Vec<Token>, String> {
             '{' => (Token::Open, after),
             '}' => (Token::Close, after),
             '"' => {
-                let (octets, left) = quoted(after).ok_or("a string without end")?;
+                let (octets, left) = quoted(after).ok_or("unterminated string")?;
                 (Token::Word(Word::Quoted(octets)), left)
             }
             c if is_mark(c) => (Token::Word(Word::Mark(c)), after),
@@ -298,8 +302,8 @@ const fn is_mark(c: char) -> bool {
     matches!(c, ',' | '=' | '(' | ')' | '!' | '~' | '?')
 }
 
-/// The octets of a string, and what is behind it. Escapes are those of dhcpd: octal and hexadecimal numbers, and
-/// letters for what controls a terminal.
+/// Returns the octets of a string and the text after it. Escapes are those of dhcpd: octal and
+/// hexadecimal numbers, and letters for control characters.
 fn quoted(text: &str) -> Option<(Vec<u8>, &str)> {
     let mut octets = Vec::new();
     let mut rest = text;

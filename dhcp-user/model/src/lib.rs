@@ -15,7 +15,7 @@ mod record;
 pub use self::{
     address::Address,
     agent_ids::{AgentIds, split_suboption},
-    change::{Applied, Change, CommitError, Ticket},
+    change::{Applied, Change, CommitError, StoreFault, Ticket},
     client_key::client_key,
     horizon::horizon,
     lease_times::LeaseTimes,

@@ -12,7 +12,7 @@ pub enum RecordState {
     /// Leased.
     Bound,
     /// Deleted by the operator; kept for the client, which may still use it, until the horizon.
-    Forgotten,
+    Deleted,
     /// Revoked by the operator; the client is told NAK.
     Revoked,
     /// Declined; out of service until the horizon.
@@ -26,7 +26,7 @@ impl RecordState {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Bound => "bound",
-            Self::Forgotten => "deleted",
+            Self::Deleted => "deleted",
             Self::Revoked => "revoked",
             Self::Quarantined => "quarantined",
             Self::Former => "former",
@@ -41,8 +41,8 @@ impl RecordState {
 
 /// What is known of one address. Times are the engine's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    pub address: Ipv4Addr,
+pub struct Record<A = Ipv4Addr> {
+    pub address: A,
     pub client: ClientKey,
     pub state: RecordState,
     pub origin: ClientOrigin,

@@ -88,7 +88,7 @@ pub struct Health {
 
 /// A commit of several tickets failed: what each of them is told.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{}", .0.0)]
+#[error("{}", .0.fault())]
 struct Shared(Arc<CommitError>);
 
 #[derive(Debug, thiserror::Error)]
@@ -182,7 +182,7 @@ impl Committer {
 
     fn tell_of_stall(&self) {
         if self.watch.is_to_be_told() {
-            let error = CommitError(Box::new(Refused::Stalled));
+            let error = CommitError::NotApplied(Box::new(Refused::Stalled));
             self.counters.failed(Sample::now().utc, &error);
             tracing::error!(%error, "the store does not answer: {CONSEQUENCES}");
         }
@@ -210,7 +210,7 @@ fn refuse(
     counters: &Counters,
     results: &UnboundedSender<Vec<Committed>>,
 ) {
-    let error = Shared(Arc::new(CommitError(Box::new(why))));
+    let error = Shared(Arc::new(CommitError::NotApplied(Box::new(why))));
     let tickets = work.into_iter().map(|(ticket, _)| ticket);
     let refused = failures(tickets, &error);
     if !refused.is_empty() {
@@ -221,8 +221,14 @@ fn refuse(
 }
 
 fn failures(tickets: impl Iterator<Item = Ticket>, error: &Shared) -> Vec<Committed> {
-    let failed = tickets.map(|ticket| (ticket, Err(CommitError(Box::new(error.clone())))));
-    failed.collect()
+    let error = || {
+        let fault = Box::new(error.clone());
+        match *error.0 {
+            CommitError::NotApplied(_) => CommitError::NotApplied(fault),
+            CommitError::Unknown(_) => CommitError::Unknown(fault),
+        }
+    };
+    tickets.map(|ticket| (ticket, Err(error()))).collect()
 }
 
 struct Worker<C> {

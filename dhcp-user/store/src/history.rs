@@ -95,7 +95,7 @@ pub(super) fn drift_of(connection: &Connection) -> rusqlite::Result<i64> {
 /// States in which an address is its client's to use.
 pub(super) const HELD: [RecordState; 3] = [
     RecordState::Bound,
-    RecordState::Forgotten,
+    RecordState::Deleted,
     RecordState::Revoked,
 ];
 

@@ -50,7 +50,7 @@ pub trait Store: Send {
     /// Applies all changes in one transaction that is on disk when this returns.
     ///
     /// # Errors
-    /// None of the changes was applied.
+    /// None of the changes was applied, or it is not known whether they were; see [`CommitError`].
     fn commit(&mut self, changes: &[WallChange]) -> Result<Vec<Applied>, CommitError>;
 
     /// Calls `each` with every record.
@@ -73,7 +73,7 @@ pub trait Store: Send {
     /// Writes the anchor, and moves the times of all records by `shift_ns`, in one transaction.
     ///
     /// # Errors
-    /// Nothing was changed.
+    /// Nothing was changed, or that is not known.
     fn set_anchor(&mut self, anchor: &wall_clock::Anchor, shift_ns: i64)
     -> Result<(), CommitError>;
 }

@@ -51,7 +51,7 @@ WHERE lease.client = excluded.client OR lease.state = ?12"
 const PUT_STATES: [RecordState; 4] = [
     RecordState::Former,
     RecordState::Bound,
-    RecordState::Forgotten,
+    RecordState::Deleted,
     RecordState::Revoked,
 ];
 const REMOVE: &str = "DELETE FROM lease WHERE address = ?1 AND client = ?2";
@@ -131,24 +131,36 @@ impl SqliteStore {
     }
 }
 
-fn failed(error: rusqlite::Error) -> CommitError {
-    CommitError(Box::new(error))
+/// A statement failed, so that the transaction is rolled back.
+fn not_applied(error: rusqlite::Error) -> CommitError {
+    CommitError::NotApplied(Box::new(error))
+}
+
+/// COMMIT itself failed. After an error of input or output, such as a failed `fsync`, the write-ahead log may hold the
+/// whole transaction, and the next recovery would find it there; after any other it does not.
+fn commit_failed(error: rusqlite::Error) -> CommitError {
+    if error.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure) {
+        CommitError::Unknown(Box::new(error))
+    } else {
+        CommitError::NotApplied(Box::new(error))
+    }
 }
 
 impl Store for SqliteStore {
     fn commit(&mut self, changes: &[WallChange]) -> Result<Vec<Applied>, CommitError> {
         let history = &self.history;
-        let write = |connection: &mut Connection| {
-            let transaction = connection.transaction()?;
-            let mut statements = Statements::new(&transaction, history)?;
+        let write = |transaction: &Transaction<'_>| {
+            let mut statements = Statements::new(transaction, history)?;
             let applied = changes.iter().map(|change| statements.apply(change));
             let applied = applied.collect::<Result<_, _>>()?;
             drop(statements);
-            history.prune(&transaction, changes.len())?;
-            transaction.commit()?;
+            history.prune(transaction, changes.len())?;
             Ok(applied)
         };
-        write(&mut self.connection).map_err(failed)
+        let transaction = self.connection.transaction().map_err(not_applied)?;
+        let applied = write(&transaction).map_err(not_applied)?;
+        transaction.commit().map_err(commit_failed)?;
+        Ok(applied)
     }
 
     fn load(
@@ -182,8 +194,7 @@ impl Store for SqliteStore {
 
     fn set_anchor(&mut self, anchor: &Anchor, shift_ns: i64) -> Result<(), CommitError> {
         let history = &self.history;
-        let write = |connection: &mut Connection| {
-            let transaction = connection.transaction()?;
+        let write = |transaction: &Transaction<'_>| {
             transaction.execute(
                 "REPLACE INTO anchor (id, boot_id, offset_ns, drift_ns, seen) VALUES (0, ?1, ?2, ?3, ?4)",
                 params![anchor.boot_id, anchor.offset_ns, anchor.drift_ns, anchor.seen.0],
@@ -191,10 +202,11 @@ impl Store for SqliteStore {
             if shift_ns != 0 {
                 transaction.execute(SHIFT, params![shift_ns, Utc::FOREVER.0])?;
             }
-            history.prune_rows(&transaction, PRUNED_BY_TICK)?;
-            transaction.commit()
+            history.prune_rows(transaction, PRUNED_BY_TICK)
         };
-        write(&mut self.connection).map_err(failed)?;
+        let transaction = self.connection.transaction().map_err(not_applied)?;
+        write(&transaction).map_err(not_applied)?;
+        transaction.commit().map_err(commit_failed)?;
         self.history.drift_ns = anchor.drift_ns;
         Ok(())
     }
@@ -283,7 +295,7 @@ fn write(
 pub(super) const fn state_number(state: RecordState) -> u8 {
     match state {
         RecordState::Bound => 1,
-        RecordState::Forgotten => 2,
+        RecordState::Deleted => 2,
         RecordState::Revoked => 3,
         RecordState::Quarantined => 4,
         RecordState::Former => 5,
@@ -293,7 +305,7 @@ pub(super) const fn state_number(state: RecordState) -> u8 {
 fn state_of(number: u8) -> Option<RecordState> {
     [
         RecordState::Bound,
-        RecordState::Forgotten,
+        RecordState::Deleted,
         RecordState::Revoked,
         RecordState::Quarantined,
         RecordState::Former,

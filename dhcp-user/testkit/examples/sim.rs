@@ -27,7 +27,7 @@ struct Options {
 }
 
 fn sabotage(label: &str) -> Result<Sabotage, String> {
-    const ALL: [Sabotage; 8] = [
+    const ALL: [Sabotage; 9] = [
         Sabotage::FenceAtOnce,
         Sabotage::PromiseBeforeCommit,
         Sabotage::ForgetGrants,
@@ -36,6 +36,7 @@ fn sabotage(label: &str) -> Result<Sabotage, String> {
         Sabotage::StartAtOnce,
         Sabotage::OfferInUse,
         Sabotage::TrustTorn,
+        Sabotage::DoubtIsFailure,
     ];
     ALL.into_iter()
         .find(|sabotage| sabotage.label() == label)

@@ -6,8 +6,8 @@ use dhcp_common::{
     abi::{Grant, LinkKey},
     fingerprint::KEY_WORDS,
 };
-use dhcp_config::check;
-use dhcp_engine::{Engine, Grants, Link, LinkTable, Setup, live::Live};
+use dhcp_config::file;
+use dhcp_engine::{Engine, Grants, Link, LinkTable, Setup};
 
 const CONFIG: &str = r#"
 [[interface]]
@@ -31,7 +31,7 @@ impl Grants for NoGrants {
 }
 
 pub fn engine(max_slots: u32) -> Engine {
-    let config = check::parse(Path::new("alone.toml"), CONFIG, None).expect("a good file");
+    let config = file::parse(Path::new("alone.toml"), CONFIG, None).expect("a good file");
     let link = Link {
         key: LinkKey {
             ifindex: IFINDEX,
@@ -45,7 +45,6 @@ pub fn engine(max_slots: u32) -> Engine {
     };
     Engine::new(Setup {
         config: Arc::new(config),
-        live: Arc::new(Live::default()),
         fingerprint_key: [7; KEY_WORDS],
         links: LinkTable::new(vec![link]),
         max_slots,

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, net::Ipv4Addr, ops::Range, path::Path, sync::Arc};
 
 use dhcp_common::{abi::LinkKey, wire::message_type};
-use dhcp_config::{Config, check};
+use dhcp_config::Config;
 use dhcp_engine::{Engine, Link, LinkTable, Setup};
 
 use crate::world::{Message, fingerprint_key};
@@ -56,7 +56,7 @@ pub fn file(subnets: u32, reservations: u32) -> String {
 
 /// The configuration in a file, which has to be right.
 pub fn read(text: &str) -> Config {
-    check::parse(Path::new("xdhcpd.toml"), text, None).unwrap()
+    dhcp_config::file::parse(Path::new("xdhcpd.toml"), text, None).unwrap()
 }
 
 /// Clients behind the relay agents of the first so many subnets, and where they are.
@@ -91,7 +91,6 @@ pub fn links() -> LinkTable {
 pub fn engine(config: Config) -> Engine {
     Engine::new(Setup {
         config: Arc::new(config),
-        live: Arc::default(),
         fingerprint_key: fingerprint_key(),
         links: links(),
         max_slots: 200_000,

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
 
 use dhcp_common::wire::{message_type, option};
-use dhcp_engine::{Command, Input, live::LeaseState};
+use dhcp_engine::{Command, Input, lease_table::LeaseState};
 use dhcp_model::{ClientOrigin, Nanos, Record, RecordState};
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -262,14 +262,14 @@ fn taken_elsewhere(world: &mut World, last: u8) {
 /// client's again, beside the one that the client has come to.
 fn check(world: &World, has_crashed: bool) {
     let mut clients = BTreeMap::new();
-    for lease in world.live.iter() {
+    for lease in world.leases.iter() {
         let is_active = matches!(
             lease.state,
             LeaseState::Probing
                 | LeaseState::Offered
                 | LeaseState::Committing
                 | LeaseState::Bound
-                | LeaseState::Forgotten
+                | LeaseState::Deleted
         );
         if is_active && !has_crashed {
             let earlier = clients.insert(lease.holder.client(), *lease.key());
@@ -296,7 +296,7 @@ fn check(world: &World, has_crashed: bool) {
             "{address} published twice"
         );
         let lease = world
-            .live
+            .leases
             .get(&address)
             .expect("what is published is not free");
         assert_eq!(lease.holder.client(), *client);
@@ -315,7 +315,7 @@ fn check(world: &World, has_crashed: bool) {
 pub fn check_nothing_is_lost(mut world: World) {
     world.settle();
     world.pass(secs(DECLINE_SECS + 10 * u64::from(LEASE_SECS)));
-    assert_eq!(world.live.len(), 0, "{:?}", world.live);
+    assert_eq!(world.leases.len(), 0, "{:?}", world.leases);
     assert_eq!(world.kernel.leases.len(), 0);
     assert_eq!(
         (

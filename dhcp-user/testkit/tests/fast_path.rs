@@ -1,4 +1,4 @@
-//! The fast path on the host, over plain vectors.
+//! The fast path on the host, over vectors and hash maps.
 
 use std::net::Ipv4Addr;
 
@@ -91,7 +91,8 @@ fn outcome_of(tables: &HostTables, request: &RequestFrame) -> Outcome {
 fn c062_renewals_go_on_to_the_horizon_and_ask_once_for_more() {
     let mut tables = leased();
     let start = tables.now_ns;
-    // Half a lease apart: the horizon of three hours is near from the third on, and passed after the fourth.
+    // Half a lease apart: the horizon of three hours is near from the third on, and reached with
+    // the fourth.
     let expected = [
         (1, Outcome::AckedRenewing, 0),
         (2, Outcome::AckedRenewing, 0),
@@ -122,7 +123,7 @@ fn c062_renewals_go_on_to_the_horizon_and_ask_once_for_more() {
 fn a_full_ring_is_asked_again() {
     let mut tables = leased();
     tables.now_ns += 3 * LEASE_NS / 2;
-    // Kept alive by an earlier grant.
+    // An earlier grant has extended the lease.
     tables.set_grant(1, tables.now_ns + 1);
     tables.ring_room.set(0);
     assert_eq!(outcome_of(&tables, &renewal(1)), Outcome::AckedRenewing);
@@ -147,7 +148,8 @@ fn c062_a_run_that_another_cpu_overtakes_takes_back_nothing() {
 
 #[test]
 fn c076_a_release_on_another_cpu_is_not_undone_by_a_run_that_asks_for_more() {
-    // It comes before the run has noted what it grants: seen, if something else has been noted with it.
+    // It comes before the run records its grant, which notices it if the granted time differs as
+    // well.
     for noted_with_it in [1, NS_PER_SEC] {
         let mut tables = leased();
         tables.now_ns += 3 * LEASE_NS / 2;
@@ -226,7 +228,7 @@ fn a_source_is_limited_to_its_burst_and_the_fast_path_is_not() {
     assert!((0..100).all(|_| outcome_of(&tables, &renewal(1)) == Outcome::AckedRenewing));
 }
 
-/// From the n-th hardware address that nobody has.
+/// Returns a DISCOVER from the n-th forged hardware address.
 fn bogus(n: u16) -> RequestFrame {
     let [a, b] = n.to_be_bytes();
     RequestFrame::new([2, 0xbb, 0, 0, a, b], message_type::DISCOVER)
@@ -242,14 +244,14 @@ fn unknown_clients_share_a_limit_and_known_ones_go_past_it() {
     assert_eq!(admitted(0, 2000), 501, "the burst of 500 and the one due");
     let inform = |n| RequestFrame::new(n, message_type::INFORM);
     assert_eq!(outcome_of(&tables, &inform(mac(50))), Outcome::Limited);
-    // What needs the controller of a client that has a lease, and of one that has an offer.
+    // Requests that need the controller, from a client that has a lease.
     assert_eq!(outcome_of(&tables, &inform(mac(1))), Outcome::MessageType);
     let odd = renewal(1)
         .option(option::HOST_NAME, b"h")
         .option(60, b"shape");
     assert_eq!(outcome_of(&tables, &odd), Outcome::NoTemplate);
     assert_eq!(outcome_of(&tables, &renewal(1)), Outcome::AckedRenewing);
-    // And of a relay agent's, who have a bucket of their own.
+    // Clients behind relay agents share another bucket.
     let relayed = bogus(0).relayed(Ipv4Addr::new(10, 9, 0, 1), mac(250), (SERVER_MAC, SERVER));
     assert_eq!(outcome_of(&tables, &relayed), Outcome::UnknownClient);
 }
@@ -299,7 +301,7 @@ fn permutations(items: &mut Vec<usize>, from: usize, each: &mut impl FnMut(&[usi
 
 #[test]
 fn c005_no_octet_beyond_the_datagram_is_ever_read_as_an_option() {
-    // The same message, cut at every length, in a frame padded with what would be a good rest.
+    // The same message, cut at every length, in a frame padded with its missing octets.
     let whole = renewal(1).with(|r| r.min_len = 0);
     let options = whole.payload().len() - 240;
     for cut in 1..options {

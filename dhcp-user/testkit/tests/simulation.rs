@@ -11,7 +11,7 @@ const STEPS: u64 = 1000;
 /// In so many worlds whatever is broken on purpose must have been noticed.
 const NOTICED_WITHIN: u64 = 1000;
 /// What has to happen in all these worlds, or else they show nothing about it.
-const EXPECTED: [&str; 31] = [
+const EXPECTED: [&str; 32] = [
     "acknowledged by the controller",
     "acknowledged by the kernel",
     "addresses found in use",
@@ -20,6 +20,7 @@ const EXPECTED: [&str; 31] = [
     "coincidences",
     "commits",
     "commits failed",
+    "commits in doubt",
     "commits refused",
     "configurations changed",
     "crashes",
@@ -140,4 +141,9 @@ fn c030_an_address_that_is_offered_although_a_host_has_answered_for_it_is_notice
 #[test]
 fn a_program_that_believes_torn_copies_is_noticed() {
     is_noticed(Sabotage::TrustTorn);
+}
+
+#[test]
+fn c120_a_commit_in_doubt_that_is_taken_for_a_failed_one_is_noticed() {
+    is_noticed(Sabotage::DoubtIsFailure);
 }

@@ -1,14 +1,14 @@
-//! What this host has of the things that a configuration names.
+//! The interfaces of this host.
 
 use std::io;
 
 use dhcp_config::Host;
 use ipnet::Ipv4Net;
 
-/// Asks the kernel for its interfaces and their IPv4 addresses.
+/// Reads the interfaces of this host and their IPv4 addresses.
 ///
 /// # Errors
-/// The kernel did not answer.
+/// Errors of getifaddrs(3).
 pub fn probe() -> io::Result<Host> {
     let mut host = Host::default();
     for entry in nix::ifaddrs::getifaddrs()? {

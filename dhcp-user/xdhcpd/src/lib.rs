@@ -1,7 +1,7 @@
-//! xdhcpd: the daemon and its command line, as a library for its binary and its tests.
+//! The server xdhcpd and its command line, as a library for the executable and its tests.
 //!
-//! [`run`] wires the engine, the store and the datapath together; [`cli`] is the command line, which
-//! talks to a running daemon through [`control`].
+//! [`run`] connects engine, store and datapath; [`cli`] is the command line, which talks to a
+//! running server through [`control`]. [`store_audit`] checks a store.
 
 pub mod cli;
 pub mod control;

@@ -1,5 +1,4 @@
-//! xdhcpd, the daemon and its command line. What it does is in the library; the server itself begins at
-//! [`xdhcpd::run::run`].
+//! The executable `xdhcpd`. The server starts in [`xdhcpd::run::run`].
 
 use std::process::ExitCode;
 

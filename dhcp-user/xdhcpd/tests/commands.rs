@@ -1,4 +1,4 @@
-//! The command lines, as a person or a script runs them.
+//! Command lines, executed as processes.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -15,7 +15,7 @@ fn fixture(name: &str) -> PathBuf {
     fixtures.join(name)
 }
 
-/// A folder with a configuration whose store is in it.
+/// A directory with a configuration and its store.
 struct Site {
     directory: tempfile::TempDir,
 }
@@ -69,7 +69,8 @@ fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// All leases of the fixture have ended but the infinite one; the times of the others do not matter here.
+/// Writes a lease file of dnsmasq: an infinite lease, an active one, an ended one, and one outside
+/// of all subnets.
 fn dnsmasq(site: &Site) -> PathBuf {
     let path = site.directory.path().join("dnsmasq.leases");
     let text = "0 02:00:00:00:00:01 10.77.0.100 plain *\n\
@@ -90,13 +91,13 @@ fn import_says_what_it_has_done_and_names_what_it_has_not() {
     assert_eq!(
         out(&output),
         format!(
-            "{name}: imported\n       2  leased, with the time that was left\n       \
-             1  ended; their clients get them again while they are free\n       1  skipped: outside every subnet\n"
+            "{name}: imported\n       2  active leases, with their remaining times\n       \
+             1  ended leases; their clients get them again while they are free\n       1  skipped: outside all subnets\n"
         )
     );
     assert_eq!(
         err(&output),
-        format!("{name}:4: 10.78.0.101: lies in no subnet of the configuration\n")
+        format!("{name}:4: 10.78.0.101: in no subnet of the configuration\n")
     );
     assert_eq!(site.records(), 3);
 }
@@ -128,7 +129,7 @@ fn strict_refuses_the_whole_file() {
     let output = site.xdhcpd(&["import", "--from", "dnsmasq", "--strict"], &[&file]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        out(&output).contains("not imported, for --strict"),
+        out(&output).contains("not imported: --strict"),
         "{}",
         out(&output)
     );
@@ -144,7 +145,7 @@ fn a_store_in_use_is_not_imported_into() {
     let output = site.xdhcpd(&["import", "--from", "dnsmasq"], &[&file]);
     assert_eq!(output.status.code(), Some(1));
     assert!(err(&output).contains("another xdhcpd has this store open; stop it first"));
-    // To look is allowed.
+    // A dry run only reads the store.
     let output = site.xdhcpd(&["import", "--from", "dnsmasq", "--dry-run"], &[&file]);
     assert!(output.status.success(), "{}", err(&output));
     drop(running);
@@ -162,7 +163,7 @@ fn a_file_that_is_not_there_or_of_another_server_is_an_error() {
     );
     let output = site.xdhcpd(&["import", "--from", "kea"], &[&dnsmasq(&site)]);
     assert!(
-        err(&output).contains("say `--from dnsmasq`"),
+        err(&output).contains("use `--from dnsmasq`"),
         "{}",
         err(&output)
     );
@@ -257,8 +258,8 @@ fn what_convert_prints_passes_check_and_the_list_stands_beside_it() {
     assert_eq!(
         err(&output),
         format!(
-            "{name}:2: left out: port: not of DHCPv4; dnsmasq can go on with DNS, TFTP and the rest, without `dhcp-range`\n\
-             {name}:4: left out: log-dhcp: there is nothing to set here\n"
+            "{name}:2: left out: port: not part of DHCPv4; dnsmasq can continue to serve DNS and TFTP without `dhcp-range`\n\
+             {name}:4: left out: log-dhcp: no such setting is needed\n"
         )
     );
     fs::write(site.config(), &output.stdout).unwrap();

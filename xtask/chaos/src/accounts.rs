@@ -1,8 +1,9 @@
-//! Accounts of what passes on the wire, and of what a server owes its clients by it.
+//! Accounts of the messages on the link, and of what the server owes its clients.
 //!
-//! They know nothing of the server but one line of its configuration, [`Terms`]; what happens to it from outside
-//! they are told as [`Conditions`]. A client counts a lease from when it first sent the REQUEST (RFC 2131 §4.4.1):
-//! the server can only have taken it in later, so that no rule about who holds what needs any tolerance.
+//! The accounts know one line of the server's configuration, its [`Guarantee`]; faults are reported
+//! to them as [`Conditions`]. A client counts a lease from when it first sent the REQUEST (RFC 2131
+//! §4.4.1). The server can only have received it later, so rules about who holds an address need no
+//! tolerance.
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -15,29 +16,26 @@ use dhcproto::v4::{DhcpOption, Message, MessageType, Opcode, OptionCode};
 use xtask_lab::witness;
 
 use super::{
+    client_record::ClientRecord,
     conditions::{Conditions, Moment, Trouble},
-    exchange::{Asked, Claim, Exchange, requested},
+    exchange::{Asked, Claim, Client, Exchange, requested},
     rule::{Rule, Violation},
-    standing::Standing,
 };
 
-/// What stands in `chaddr`. Clients of one lab have different ones, whatever else identifies them.
-pub type Client = [u8; 6];
-
-/// Longest time until a known client has its answer. What takes it so long is this machine: the kernel answers in
-/// microseconds, the controller in some milliseconds.
+/// Longest time until a known client is answered. The kernel answers in microseconds and the
+/// controller in milliseconds; the rest is for a busy machine.
 pub const ANSWER: Duration = Duration::from_secs(2);
-/// A lease that ends within this may have ended when the REQUEST is looked at.
+/// A lease that ends within this time may have ended when the server reads the REQUEST.
 const LAST_MOMENT: Duration = Duration::from_millis(200);
-/// The program takes it to be so much later than it is, at most.
+/// How far ahead of the actual time the program's clock may be.
 const CLOCK_LEAD: Duration = Duration::from_nanos(CLOCK_LEAD_NS);
-/// After that no answer comes any more, not even one that waited for a link.
+/// After this time no answer is expected any more, not even one that was queued on a link.
 const FORGOTTEN: Duration = Duration::from_secs(60);
 
-/// What the operator has been told of the server, and may rely on.
+/// What the configuration guarantees.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
-    /// `horizon-leases` of the configuration.
+pub struct Guarantee {
+    /// The option `horizon-leases`.
     pub horizon_leases: u32,
 }
 
@@ -48,32 +46,32 @@ pub struct Counts {
     pub requests: u64,
     pub acks: u64,
     pub naks: u64,
-    /// Leases asked for by those who had them, while no controller ran, and acknowledged.
+    /// Requests for a lease by its holder that were acknowledged while no controller ran.
     pub headless: u64,
-    /// ACKs that came when their lease was over.
+    /// ACKs that arrived after their lease had ended.
     pub stale: u64,
 }
 
-/// Who holds an address, or did last.
+/// The present or last holder of an address.
 #[derive(Clone, Copy, Debug)]
 struct Lease {
     client: Client,
-    /// From the ACK with which it began.
+    /// Time of the ACK with which the lease began.
     since: Moment,
     until: Moment,
 }
 
 #[derive(Debug)]
 pub struct Accounts {
-    terms: Terms,
+    guarantee: Guarantee,
     conditions: Conditions,
     open: HashMap<Exchange, Asked>,
-    /// When the answers that are owed are due, and when exchanges are forgotten.
+    /// When owed answers are due, and when exchanges are forgotten.
     due: VecDeque<(Moment, Exchange)>,
     forgotten: VecDeque<(Moment, Exchange)>,
     leases: HashMap<Ipv4Addr, Lease>,
-    standings: HashMap<Client, Standing>,
-    /// The longest lease so far: a kernel that knows of it may want to grant as much.
+    records: HashMap<Client, ClientRecord>,
+    /// The longest lease so far: the kernel may try to grant as much.
     longest: Duration,
     counts: Counts,
     violations: Vec<Violation>,
@@ -88,10 +86,10 @@ impl witness::Accounts for Accounts {
                 Rule::AnswersAreAsked,
                 at,
                 message,
-                "it has no type or no sender",
+                "the message has no type or no sender",
             );
         };
-        self.standings
+        self.records
             .entry(client)
             .or_default()
             .note(message, kind, at);
@@ -108,28 +106,28 @@ impl witness::Accounts for Accounts {
             (Opcode::BootReply, MessageType::Offer) => self.offered(at, client, message),
             (Opcode::BootReply, MessageType::Ack) => self.acknowledged(at, client, message),
             (Opcode::BootReply, MessageType::Nak) => self.refused(at, client, message),
-            _ => self.blame(Rule::AnswersAreAsked, at, message, "nobody expects it"),
+            _ => self.blame(Rule::AnswersAreAsked, at, message, "unexpected message"),
         }
     }
 }
 
 impl Accounts {
-    pub fn new(terms: Terms) -> Self {
+    pub fn new(guarantee: Guarantee) -> Self {
         Self {
-            terms,
+            guarantee,
             conditions: Conditions::default(),
             open: HashMap::new(),
             due: VecDeque::new(),
             forgotten: VecDeque::new(),
             leases: HashMap::new(),
-            standings: HashMap::new(),
+            records: HashMap::new(),
             longest: Duration::ZERO,
             counts: Counts::default(),
             violations: Vec::new(),
         }
     }
 
-    /// What happens to the server from outside.
+    /// Returns the conditions, which report faults to the accounts.
     pub const fn conditions(&mut self) -> &mut Conditions {
         &mut self.conditions
     }
@@ -142,12 +140,12 @@ impl Accounts {
         &self.violations
     }
 
-    /// Enters a violation that is found when all is over.
+    /// Records a violation that is found at the end.
     pub fn violate(&mut self, rule: Rule, at: Moment, what: String) {
         self.violations.push(Violation { rule, at, what });
     }
 
-    /// The addresses that somebody holds, and who.
+    /// Returns the addresses that are held, and by whom.
     pub fn held(&self, at: Moment) -> HashMap<Ipv4Addr, Client> {
         let leases = self.leases.iter().filter(|(_, lease)| lease.until > at);
         leases
@@ -155,7 +153,8 @@ impl Accounts {
             .collect()
     }
 
-    /// Those of these clients that hold a lease at a time which they were acknowledged since another.
+    /// Returns those of the given clients that hold a lease at `at` and were acknowledged it after
+    /// `since`.
     pub fn served(
         &self,
         clients: impl IntoIterator<Item = Client>,
@@ -164,14 +163,15 @@ impl Accounts {
     ) -> BTreeSet<Client> {
         let held: BTreeSet<Client> = self.held(at).into_values().collect();
         let is_served = |client: &Client| {
-            let standing = self.standings.get(client);
+            let record = self.records.get(client);
             held.contains(client)
-                && standing.is_some_and(|standing| standing.is_acknowledged_since(since))
+                && record.is_some_and(|record| record.is_acknowledged_since(since))
         };
         clients.into_iter().filter(is_served).collect()
     }
 
-    /// Nothing more has passed before this time: what was due by then has come, or has not.
+    /// States that all messages until this time have been recorded: answers that were due have
+    /// arrived or are missing.
     pub fn pass(&mut self, now: Moment) {
         while let Some((at, exchange)) = self.due.front().copied()
             && at < now
@@ -199,12 +199,12 @@ impl Accounts {
             asked.sent += 1;
             return;
         }
-        let standing = self.standings.entry(client).or_default();
-        let horizon = standing.asks(exchange.is_discover, at, &self.conditions);
+        let record = self.records.entry(client).or_default();
+        let horizon = record.asks(exchange.is_discover, at, &self.conditions);
         let lease = self.leases.get(&about);
         let has_it =
             lease.is_some_and(|lease| lease.client == client && lease.until > at + LAST_MOMENT);
-        let is_owed = has_it && matches!(claim, Claim::Extending | Claim::Rebooting);
+        let is_owed = has_it && matches!(claim, Claim::Extending | Claim::InitReboot);
         let asked = Asked {
             first: at,
             sent: 1,
@@ -220,7 +220,7 @@ impl Accounts {
         self.forgotten.push_back((at + FORGOTTEN, exchange));
     }
 
-    /// Notes an answer, and says to what.
+    /// Records an answer and returns the request that it belongs to.
     fn answered(
         &mut self,
         at: Moment,
@@ -234,7 +234,7 @@ impl Accounts {
             is_discover,
         };
         let Some(asked) = self.open.get_mut(&exchange) else {
-            self.blame(Rule::AnswersAreAsked, at, message, "nobody has asked");
+            self.blame(Rule::AnswersAreAsked, at, message, "there was no request");
             return None;
         };
         asked.answers += 1;
@@ -253,15 +253,15 @@ impl Accounts {
         let Some(asked) = self.answered(at, client, message, true) else {
             return;
         };
-        // An OFFER can have waited for a link while its address went to another: it was another's already when
-        // the DISCOVER was sent.
+        // An OFFER may be queued on a link while its address is leased to another client. It is
+        // wrong only if the address was the other's when the DISCOVER was sent.
         let holder = self.leases.get(&message.yiaddr()).copied();
         let holder = holder.filter(|lease| {
             lease.client != client && lease.since <= asked.first && lease.until > at
         });
         if let Some(holder) = holder {
             let what = format!(
-                "{} holds it for {:?} more",
+                "{} holds it for another {:?}",
                 mac(holder.client),
                 holder.until - at
             );
@@ -276,18 +276,19 @@ impl Accounts {
         self.counts.acks += 1;
         let address = message.yiaddr();
         if address != asked.about {
-            let what = format!("{} was asked for", asked.about);
+            let what = format!("the request was for {}", asked.about);
             return self.blame(Rule::AnswersFit, at, message, &what);
         }
         let lease_time = match message.opts().get(OptionCode::AddressLeaseTime) {
             Some(DhcpOption::AddressLeaseTime(secs)) => Duration::from_secs(u64::from(*secs)),
-            _ => return self.blame(Rule::AnswersFit, at, message, "it says no lease time"),
+            _ => return self.blame(Rule::AnswersFit, at, message, "it has no lease time"),
         };
         self.longest = self.longest.max(lease_time);
         let until = asked.first + lease_time;
-        let standing = self.standings.entry(client).or_default();
-        // It asked, and gave the address up before it heard: the ACK gives nothing back.
-        let is_given_up = standing.has_given_up_since(asked.first);
+        let record = self.records.entry(client).or_default();
+        // The client gave the address up after asking and before this answer: the ACK does not
+        // restore the lease.
+        let is_given_up = record.has_given_up_since(asked.first);
         if until <= at || is_given_up {
             self.counts.stale += u64::from(until <= at);
             return;
@@ -296,7 +297,7 @@ impl Accounts {
         let before = before.filter(|lease| lease.until > at);
         if let Some(other) = before.filter(|lease| lease.client != client) {
             let what = format!(
-                "{} holds it for {:?} more",
+                "{} holds it for another {:?}",
                 mac(other.client),
                 other.until - at
             );
@@ -306,13 +307,13 @@ impl Accounts {
         let lease = Lease {
             client,
             since: before.map_or(at, |lease| lease.since),
-            // What was promised earlier still holds, though leases may have become shorter.
+            // An earlier lease still holds even if lease times have become shorter.
             until: before.map_or(until, |lease| lease.until.max(until)),
         };
         self.leases.insert(address, lease);
-        let standing = self.standings.entry(client).or_default();
-        let horizon_leases = self.terms.horizon_leases;
-        standing.is_acknowledged(at, (until, lease_time), horizon_leases, &self.conditions);
+        let record = self.records.entry(client).or_default();
+        let horizon_leases = self.guarantee.horizon_leases;
+        record.is_acknowledged(at, (until, lease_time), horizon_leases, &self.conditions);
         let is_headless = self
             .conditions
             .is_in(Trouble::ControllerGone, asked.first, at);
@@ -329,7 +330,11 @@ impl Accounts {
         let lease = self.leases.get(&asked.about).copied();
         let lease = lease.filter(|lease| lease.client == client && lease.until > at);
         if let Some(lease) = lease {
-            let what = format!("{} is its own for {:?} more", asked.about, lease.until - at);
+            let what = format!(
+                "the client holds {} for another {:?}",
+                asked.about,
+                lease.until - at
+            );
             self.blame(Rule::LeasesAreNotRefused, at, message, &what);
         }
     }
@@ -339,27 +344,28 @@ impl Accounts {
         if lease.is_some_and(|lease| lease.client == client) {
             self.leases.remove(&address);
         }
-        let standing = self.standings.entry(client).or_default();
-        standing.gives_up(at, &self.conditions);
+        let record = self.records.entry(client).or_default();
+        record.gives_up(at, &self.conditions);
     }
 
-    /// An answer that was owed is due.
+    /// Checks an exchange whose owed answer is due.
     fn look_after(&mut self, exchange: Exchange, now: Moment) {
         let asked = self.open.get(&exchange).copied();
         let Some(asked) = asked.filter(|asked| asked.answers == 0) else {
             return;
         };
-        let standing = self.standings.get(&exchange.client);
-        let is_given_up = standing.is_some_and(|s| s.has_given_up_since(asked.first));
+        let record = self.records.get(&exchange.client);
+        let is_given_up = record.is_some_and(|s| s.has_given_up_since(asked.first));
         let Some(horizon) = asked.owed.filter(|_| !is_given_up) else {
             return;
         };
         if self.excuses_silence(asked.first, now, horizon) {
             return;
         }
-        let history = standing.map(|standing| standing.history(asked.first));
+        let history = record.map(|record| record.history(asked.first));
         let what = format!(
-            "{} ({:?}, xid {:#010x}) asked for {}, which it has, and which is on disk for {:?} more, and was not answered within {ANSWER:?}; {}",
+            "{} ({:?}, xid {:#010x}) asked for {}, which it holds and which is on disk for \
+             another {:?}, and was not answered within {ANSWER:?}; {}",
             mac(exchange.client),
             asked.claim,
             exchange.xid,
@@ -370,14 +376,14 @@ impl Accounts {
         self.violate(Rule::LeasesAreRenewed, asked.first, what);
     }
 
-    /// Whether a client that has a lease may hear nothing when it asks for it.
+    /// Returns whether a client that asks for its lease may remain unanswered.
     fn excuses_silence(&self, from: Moment, to: Moment, horizon: Moment) -> bool {
         let is_in = |trouble| self.conditions.is_in(trouble, from, to);
         if is_in(Trouble::LinkDown) {
             return true;
         }
         let is_kernel_alone = is_in(Trouble::ControllerGone) || is_in(Trouble::DiskFull);
-        // What is not on disk the kernel does not promise, and nobody but a controller renders an answer.
+        // The kernel does not grant what is not on disk, and only a controller renders new answers.
         is_kernel_alone
             && (from + self.longest + CLOCK_LEAD > horizon
                 || is_in(Trouble::Reload)

@@ -1,4 +1,4 @@
-//! A client: the state machine of RFC 2131 §4.4, in a hurry, with the whims of those who use it.
+//! A client: the state machine of RFC 2131 §4.4 with shorter times, and users who act at random.
 
 use std::{
     net::Ipv4Addr,
@@ -12,30 +12,32 @@ use xtask_lab::raw::Reply;
 
 use super::machine::Machine;
 
-/// The time of RFC 2131 §4.1 runs so many times faster here: leases are seconds long.
+/// Factor by which the retransmission times of RFC 2131 §4.1 are shortened: leases last seconds.
 const HURRY: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_secs(4);
 const MAX_DOUBLINGS: u32 = 3;
 const JITTER: Duration = Duration::from_secs(1);
-/// RFC 2131 §3.1(5): before it starts again after a DECLINE.
+/// RFC 2131 §3.1(5): pause before the client starts again after a DECLINE.
 const AFTER_DECLINE: Duration = Duration::from_secs(10);
-/// Of a REQUEST until the client starts afresh, and of an INIT-REBOOT until it goes on with what it has.
+/// Transmissions of a REQUEST until the client starts again, and in INIT-REBOOT until it continues
+/// with the lease that it has.
 const TRIES: u32 = 4;
-/// RFC 2131 §4.4.5 waits half of the time that is left, and at least a minute: with such leases, less.
+/// RFC 2131 §4.4.5 waits half of the remaining time and at least a minute. These leases are
+/// shorter.
 const LEAST_RENEWAL_PAUSE: Duration = Duration::from_secs(1);
-/// Between a RELEASE and what follows.
+/// Pause after a RELEASE.
 const RESTART: Duration = Duration::from_millis(100);
-/// How long one that gives its lease back, or does not take an offer, is switched off at most.
+/// Longest time for which a client is off that has released its lease or ignored an offer.
 const SHORT_ABSENCE: Duration = Duration::from_secs(3);
 
-/// Which clients do as they like, and which do only what they must.
+/// Whether clients act at random or only as required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
     Wild,
     Steady,
 }
 
-/// What a client acts upon.
+/// What a client bases its next step on.
 #[derive(Debug)]
 pub struct Turn<'a> {
     pub now: Instant,
@@ -57,21 +59,21 @@ impl Turn<'_> {
 enum State {
     /// Switched off.
     Off,
-    /// Never to be heard of again.
+    /// Switched off for good.
     Gone,
     Init,
     Selecting,
     Requesting(Ipv4Addr),
     Rebooting,
     Bound,
-    /// Or rebinding, when its time has come.
+    /// RENEWING, or REBINDING after T2.
     Renewing,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Held {
     address: Ipv4Addr,
-    /// When it sent the REQUEST that was acknowledged.
+    /// When the client sent the REQUEST that was acknowledged.
     since: Instant,
     lease: Duration,
 }
@@ -90,7 +92,7 @@ impl Held {
     }
 }
 
-/// What it sends, if anything.
+/// The frame to be sent, if any.
 type Frame = Result<Option<Vec<u8>>>;
 
 #[derive(Debug)]
@@ -99,10 +101,10 @@ pub struct Client {
     state: State,
     tries: u32,
     xid: u32,
-    /// When it first sent what it waits for the answer to.
+    /// When the client first sent the request whose answer it waits for.
     sent: Instant,
     held: Option<Held>,
-    /// When it does something next; a wake-up for another time is an old one.
+    /// When the client acts next. Wake-ups for another time are outdated.
     pub wakes_at: Instant,
 }
 
@@ -123,10 +125,10 @@ impl Client {
         self.machine.mac
     }
 
-    /// Its time has come.
+    /// Acts when its time has come.
     ///
     /// # Errors
-    /// A frame cannot be encoded; so with the others.
+    /// A frame cannot be encoded.
     pub fn wake(&mut self, turn: &mut Turn<'_>) -> Frame {
         let valid = self.held.filter(|held| held.until() > turn.now);
         match (self.state, valid) {
@@ -139,7 +141,7 @@ impl Client {
             (State::Requesting(address), _) if self.tries < TRIES => self.select(address, turn),
             (State::Rebooting, _) if self.tries < TRIES => self.reboot(turn),
             (State::Rebooting, Some(held)) => {
-                // RFC 2131 §3.2: without an answer it may go on using its address.
+                // RFC 2131 §3.2: without an answer the client may continue to use its address.
                 self.state = State::Bound;
                 self.wakes_at = held.renewal().max(turn.now + RESTART);
                 Ok(None)
@@ -155,7 +157,7 @@ impl Client {
         }
     }
 
-    /// It is answered.
+    /// Handles an answer.
     ///
     /// # Errors
     /// As [`Client::wake`].
@@ -165,13 +167,13 @@ impl Client {
         }
         match (self.state, reply.kind()) {
             (State::Selecting, Some(MessageType::Offer)) if turn.is_whim(0.02) => {
-                // It takes another server's offer, or none.
+                // The client accepts another server's offer, or none.
                 self.switch_off(SHORT_ABSENCE, turn);
                 Ok(None)
             }
             (State::Selecting, Some(MessageType::Offer)) => {
                 let address = reply.address();
-                // The transaction goes on, and the lease counts from here.
+                // The transaction continues, and the lease counts from here.
                 (self.state, self.tries) = (State::Requesting(address), 0);
                 self.sent = turn.now;
                 self.select(address, turn)
@@ -189,7 +191,7 @@ impl Client {
         }
     }
 
-    /// It gives its lease back and starts afresh.
+    /// Releases the lease and starts again.
     ///
     /// # Errors
     /// As [`Client::wake`].
@@ -199,12 +201,12 @@ impl Client {
         self.release(turn)
     }
 
-    /// It asks for its lease, or for one, soon.
+    /// Asks for the client's lease, or for a new one, within a time.
     pub fn ask_within(&mut self, time: Duration, turn: &mut Turn<'_>) {
         self.wakes_at = turn.within(Duration::ZERO, time);
     }
 
-    /// It is switched off for good, perhaps without a word.
+    /// Switches the client off for good, in half of the cases without a RELEASE.
     ///
     /// # Errors
     /// As [`Client::wake`].
@@ -217,7 +219,7 @@ impl Client {
         self.release(turn)
     }
 
-    /// What a client does whose renewal is due, or that had something in mind before.
+    /// Acts at random, when a renewal is due or earlier.
     fn live(&mut self, held: Held, turn: &mut Turn<'_>) -> Frame {
         match turn.dice.random_range(0..1000) {
             0..40 => {
@@ -233,7 +235,7 @@ impl Client {
                 self.enter(State::Rebooting, turn);
                 self.reboot(turn)
             }
-            // It sleeps until it is time to rebind.
+            // The client sleeps until T2.
             130..200 if turn.now < held.rebinding() => {
                 self.wakes_at = held.rebinding();
                 Ok(None)
@@ -247,7 +249,7 @@ impl Client {
         self.wakes_at = turn.within(RESTART, longest);
     }
 
-    /// Some come back with an address that they no longer have.
+    /// Some clients return with an address that is no longer theirs.
     fn switch_on(&mut self, turn: &mut Turn<'_>) -> Frame {
         if self.held.is_some() {
             self.enter(State::Rebooting, turn);
@@ -257,7 +259,7 @@ impl Client {
         self.discover(turn)
     }
 
-    /// A transaction begins.
+    /// Begins a transaction.
     fn enter(&mut self, state: State, turn: &mut Turn<'_>) {
         self.state = state;
         self.tries = 0;
@@ -265,7 +267,7 @@ impl Client {
         self.sent = turn.now;
     }
 
-    /// RFC 2131 §4.1: twice as long each time, and some chance.
+    /// RFC 2131 §4.1: doubles the pause, with a random part.
     fn back_off(&mut self, turn: &mut Turn<'_>) {
         let pause = FIRST_PAUSE * (1 << self.tries.min(MAX_DOUBLINGS));
         self.tries += 1;
@@ -288,7 +290,7 @@ impl Client {
         self.held.map(reboot).transpose()
     }
 
-    /// RENEWING, and when that time is over REBINDING. Each REQUEST is a transaction of its own, for the lease
+    /// Renews, or after T2 rebinds. Each REQUEST is a separate transaction, because the lease
     /// counts from it.
     fn extend(&mut self, held: Held, turn: &mut Turn<'_>) -> Frame {
         self.enter(State::Renewing, turn);
@@ -320,7 +322,7 @@ impl Client {
             _ => return Ok(None),
         };
         if matches!(self.state, State::Requesting(_)) && turn.is_whim(0.01) {
-            // ARP finds another host that has the address (RFC 2131 §3.1(5)).
+            // ARP finds another host with this address (RFC 2131 §3.1(5)).
             self.held = None;
             self.state = State::Init;
             self.wakes_at = turn.now + AFTER_DECLINE / HURRY;
@@ -335,7 +337,7 @@ impl Client {
         self.held = Some(held);
         self.state = State::Bound;
         let renewal = held.renewal().saturating_duration_since(turn.now);
-        // Some do not wait until they have to renew.
+        // Some clients renew before T1.
         let first = if turn.is_whim(0.1) { RESTART } else { renewal };
         self.wakes_at = turn.within(first, renewal + JITTER / HURRY);
         Ok(None)

@@ -1,23 +1,23 @@
-//! What the accounts are told from outside: when a fault began and when it was over. Nothing else of the server.
+//! The faults that the accounts are told of: when each began and ended.
 
 use std::time::Duration;
 
-/// A time since the beginning of 1970, as the kernel stamps frames.
+/// A time since the Unix epoch, as in the kernel's timestamps of frames.
 pub type Moment = Duration;
 
-/// How long clients must have been served after a reload until the kernel can be expected to have the answers to
-/// all shapes of requests: each is rendered for the first that asks so.
+/// How long clients must have been served after a reload until the kernel can be expected to have
+/// answers for all shapes of requests: each answer is rendered for the first client that asks.
 const SETTLING: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// Frames are lost, each way.
+    /// Frames are lost in both directions.
     LinkDown,
-    /// Nobody runs but the program in the kernel.
+    /// Only the program in the kernel runs.
     ControllerGone,
-    /// No commit can be relied on.
+    /// Commits may fail.
     DiskFull,
-    /// What the kernel repeats is being replaced.
+    /// The published answers are being replaced.
     Reload,
 }
 
@@ -35,14 +35,14 @@ impl Span {
     }
 }
 
-/// In the order in which they began. Two of a kind do not overlap.
+/// Faults in the order in which they began. Two of the same kind do not overlap.
 #[derive(Debug, Default)]
 pub struct Conditions {
     spans: Vec<Span>,
 }
 
 impl Conditions {
-    /// To be told before it is done.
+    /// Records the beginning of a fault, before it is caused.
     pub fn begin(&mut self, trouble: Trouble, at: Moment) {
         self.spans.push(Span {
             trouble,
@@ -51,7 +51,7 @@ impl Conditions {
         });
     }
 
-    /// To be told after it is undone.
+    /// Records the end of a fault, after it is repaired.
     pub fn end(&mut self, trouble: Trouble, at: Moment) {
         let open = self.spans.iter_mut().rev();
         let open = open.filter(|span| span.trouble == trouble && span.to.is_none());
@@ -60,19 +60,21 @@ impl Conditions {
         }
     }
 
-    /// Whether there was such trouble in between, both included.
+    /// Returns whether there was such a fault between two times, both inclusive.
     pub fn is_in(&self, trouble: Trouble, from: Moment, to: Moment) -> bool {
         let mut spans = self.spans.iter().rev();
         spans.any(|span| span.trouble == trouble && span.overlaps(from, to))
     }
 
-    /// Whether frames passed, the controller ran and its commits were taken all the time in between.
+    /// Returns whether there was no fault but a reload between two times: frames passed, the
+    /// controller ran, and its commits succeeded.
     pub fn is_whole(&self, from: Moment, to: Moment) -> bool {
         let mut spans = self.spans.iter().rev();
         !spans.any(|span| span.trouble != Trouble::Reload && span.overlaps(from, to))
     }
 
-    /// Whether, at a time, clients had been served for long enough since the last reload before it.
+    /// Returns whether, at a time, clients had been served long enough since the last reload before
+    /// it.
     pub fn has_settled(&self, at: Moment) -> bool {
         let before = self.spans.iter().filter(|span| span.from < at);
         let reload = before.clone().rfind(|span| span.trouble == Trouble::Reload);

@@ -1,12 +1,15 @@
-//! A request as it is on the wire, and what it asks for.
+//! A request on the link, and what it asks for.
 
 use std::net::Ipv4Addr;
 
 use dhcproto::v4::{DhcpOption, Message, MessageType, OptionCode};
 
-use super::{accounts::Client, conditions::Moment};
+use super::conditions::Moment;
 
-/// What an answer is recognized by.
+/// A client's `chaddr`, which is unique in a lab.
+pub type Client = [u8; 6];
+
+/// What an answer is matched by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Exchange {
     pub xid: u32,
@@ -18,11 +21,11 @@ pub struct Exchange {
 pub enum Claim {
     Discover,
     Selecting,
-    Rebooting,
+    InitReboot,
     Extending,
 }
 
-/// A request, be it sent several times.
+/// A request and its retransmissions.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked {
     pub first: Moment,
@@ -30,12 +33,12 @@ pub struct Asked {
     pub answers: u32,
     pub claim: Claim,
     pub about: Ipv4Addr,
-    /// Its sender had the lease that it asks for; until when that was on disk.
+    /// Set if the sender held the lease that it asks for: until when that was on disk.
     pub owed: Option<Moment>,
 }
 
 impl Claim {
-    /// RFC 2131 §4.3.2, table 4, and the address that is asked for.
+    /// Returns the kind of request by RFC 2131 §4.3.2, table 4, and the address it asks for.
     pub fn of(message: &Message) -> (Self, Ipv4Addr) {
         if message.opts().msg_type() == Some(MessageType::Discover) {
             return (Self::Discover, requested(message));
@@ -47,13 +50,13 @@ impl Claim {
         let claim = if names_a_server {
             Self::Selecting
         } else {
-            Self::Rebooting
+            Self::InitReboot
         };
         (claim, requested(message))
     }
 }
 
-/// Option 50.
+/// Returns option 50.
 pub fn requested(message: &Message) -> Ipv4Addr {
     match message.opts().get(OptionCode::RequestedIpAddress) {
         Some(DhcpOption::RequestedIpAddress(address)) => *address,

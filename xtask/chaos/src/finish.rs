@@ -1,4 +1,4 @@
-//! The end: no more faults, and exact accounts of every client and every address.
+//! The end of a run: no more faults, and exact accounts of every client and every address.
 
 use std::{
     collections::BTreeSet,
@@ -8,32 +8,32 @@ use std::{
 };
 
 use anyhow::Result;
-use xtask_lab::raw::{Path, RawClient};
+use xtask_lab::{raw::RawClient, wire::Path};
 
 use super::{
-    accounts::Client,
+    exchange::Client,
     fleet::{Fleet, Order},
     rule::Rule,
-    scene::{self, LONGEST_LEASE_SECS, RESERVED, Scene, TERMS, Variant},
+    scene::{self, GUARANTEE, LONGEST_LEASE_SECS, RESERVED, Scene, Variant},
     stage::{Stage, now},
 };
 
-/// The longest that a server may keep an address for a client that is gone: what it has on disk for it. Some
-/// more is for clients that have to ask again.
+/// The longest time for which a server may keep an address for a client that is gone, which is what
+/// it has committed. The rest is for clients that have to ask again.
 const KEPT: Duration =
-    Duration::from_secs((LONGEST_LEASE_SECS * (TERMS.horizon_leases + 1) + 16) as u64);
+    Duration::from_secs((LONGEST_LEASE_SECS * (GUARANTEE.horizon_leases + 1) + 16) as u64);
 const LOOK: Duration = Duration::from_millis(100);
-/// Those that come last are switched on within this.
+/// Clients of the last fleet are switched on within this time.
 const SWITCHED_ON: Duration = Duration::from_secs(1);
-/// Of the clients and addresses that something is wrong with, so many are named.
+/// Number of affected clients or addresses that a violation names.
 const MAX_NAMED: usize = 8;
 /// Numbers of the fleets.
 const FIRST: u8 = 1;
 const LAST: u8 = 2;
-/// Who comes when there is nothing left.
+/// A client that arrives when no address is free.
 const LATE: Client = [2, 9, 0, 0, 0, 2];
 
-/// Everybody who has a lease renews it, and who has none gets one.
+/// Expects that every client with a lease renews it, and that every other client obtains one.
 ///
 /// # Errors
 /// The clients failed.
@@ -54,7 +54,7 @@ pub fn expect_service(stage: &Stage, fleet: &Fleet, scene: Scene) -> Result<()> 
     if !unserved.is_empty() {
         let named: Vec<_> = unserved.iter().take(MAX_NAMED).collect();
         let what = format!(
-            "{} of {} clients got no lease within {KEPT:?}: {named:02x?}",
+            "{} of {} clients obtained no lease within {KEPT:?}: {named:02x?}",
             unserved.len(),
             all.len()
         );
@@ -66,7 +66,8 @@ pub fn expect_service(stage: &Stage, fleet: &Fleet, scene: Scene) -> Result<()> 
     Ok(())
 }
 
-/// All go, and as many as there are addresses come and get each of them, and nobody gets one more.
+/// Switches all clients off, and expects that as many new clients as there are addresses lease all
+/// of them, and that no further client obtains one.
 ///
 /// # Errors
 /// The clients failed.
@@ -76,14 +77,14 @@ pub fn expect_all_addresses(
     scene: Scene,
     seed: u64,
 ) -> Result<()> {
-    stage.say("all clients go, half of them without a word");
+    stage.say("all clients leave, half of them without a RELEASE");
     fleet.tell(Order::Leave)?;
     until(|| stage.witness.ledger().held(now()).is_empty());
     fleet.stop()?;
 
     let addresses: BTreeSet<Ipv4Addr> = scene.addresses().collect();
     stage.say(format_args!(
-        "{} others come, one for each address",
+        "{} new clients start, one for each address",
         addresses.len()
     ));
     let link = stage.link()?;
@@ -103,21 +104,21 @@ pub fn expect_all_addresses(
     }
     let foreign: Vec<_> = held.difference(&addresses).collect();
     if !foreign.is_empty() {
-        violate(
-            stage,
-            format!("{foreign:?} are in no pool, and were leased"),
-        );
+        violate(stage, format!("{foreign:?} were leased and are in no pool"));
     }
     expect_no_more(stage)?;
     fleet.stop()?;
     Ok(())
 }
 
-/// Who comes now gets nothing, but what is reserved for him.
+/// Expects that a late client obtains only an address that is reserved for it.
 fn expect_no_more(stage: &mut Stage) -> Result<()> {
     let late = RawClient::open(&stage.net.client)?.with_mac(LATE);
     if let Err(answered) = late.ask_in_vain(&late.discover(), Path::BROADCAST) {
-        violate(stage, format!("every address is leased: {answered:#}"));
+        violate(
+            stage,
+            format!("all addresses are leased, but a client was answered: {answered:#}"),
+        );
     }
     let (machine, address) = RESERVED;
     let has_reservation = true;
@@ -131,7 +132,7 @@ fn expect_no_more(stage: &mut Stage) -> Result<()> {
         Ok(ack) if ack.address() == address => {}
         other => violate(
             stage,
-            format!("{address} is reserved, and its machine got {other:?}"),
+            format!("{address} is reserved, but its client was answered with {other:?}"),
         ),
     }
     Ok(())
@@ -142,7 +143,7 @@ fn violate(stage: &Stage, what: String) {
     accounts.violate(Rule::NothingIsLost, now(), what);
 }
 
-/// Looks until it is so, or all times are over.
+/// Polls until the condition holds or the longest time has passed.
 fn until(is_so: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is_so() && begun.elapsed() < KEPT {
@@ -150,7 +151,7 @@ fn until(is_so: impl Fn() -> bool) {
     }
 }
 
-/// The first fleet: those who live through all of it.
+/// Starts the first fleet, whose clients run through all faults.
 ///
 /// # Errors
 /// There is no such link.

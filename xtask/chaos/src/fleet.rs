@@ -1,4 +1,4 @@
-//! Thousands of clients behind one packet socket, on one thread.
+//! Thousands of clients on one packet socket and one thread.
 
 use std::{
     cmp::Reverse,
@@ -18,35 +18,35 @@ use super::{
     scene::{self, Scene},
 };
 
-/// Frames that are sent in a row, and the time that such a row has: a veth end holds 256 frames for a receiving
-/// thread that has no processor for a while, and drops what comes then.
+/// Frames sent in a row, and the time allotted to a row. A veth end queues 256 frames for a
+/// receiving thread that waits for a processor, and drops any more.
 const ROW: usize = 4;
 const TURN: Duration = Duration::from_millis(1);
-/// Answers that are taken in before others have their turn.
+/// Answers received before frames are sent again.
 const ANSWERS: usize = 64;
-/// Within that all do what they are told at once.
+/// Time within which all clients act on an order.
 const SPREAD: Duration = Duration::from_millis(1500);
 
-/// What all clients are told.
+/// An order to all clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// To do as they like from now on.
+    /// Act at random from now on.
     Wild,
-    /// To do only what they must.
+    /// Act only as required.
     Steady,
-    /// To give their leases back and get new ones.
+    /// Release the leases and obtain new ones.
     Restart,
-    /// To ask for the leases that they have, or for some.
+    /// Ask for the present lease, or for a new one.
     Ask,
-    /// To go for good, half of them without a word.
+    /// Leave for good, half of them without a RELEASE.
     Leave,
 }
 
-/// What became of a fleet.
+/// Counters of a fleet.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sent {
     pub frames: u64,
-    /// Those that the link did not take.
+    /// Frames that the link did not accept.
     pub lost: u64,
 }
 
@@ -57,7 +57,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Switches the clients of a scene on, within the time given. They differ in `number` from those of other
+    /// Switches the clients of a scene on, within a time. `number` distinguishes them from other
     /// fleets.
     ///
     /// # Errors
@@ -80,33 +80,38 @@ impl Fleet {
         })
     }
 
+    /// Gives all clients an order.
+    ///
     /// # Errors
     /// The fleet has failed.
     pub fn tell(&self, order: Order) -> Result<()> {
         let told = self.orders.send(order);
-        told.map_err(|_| anyhow!("the clients are gone"))
+        told.map_err(|_| anyhow!("the clients have ended"))
     }
 
-    /// Switches all of them off.
+    /// Switches all clients off.
     ///
     /// # Errors
-    /// They failed.
+    /// The fleet has failed.
     pub fn stop(mut self) -> Result<Sent> {
         drop(self.orders);
-        let thread = self.thread.take().context("the clients were stopped")?;
+        let thread = self
+            .thread
+            .take()
+            .context("the clients are already stopped")?;
         let sent = thread.join();
-        sent.unwrap_or_else(|_| Err(anyhow!("the clients panicked")))
+        sent.unwrap_or_else(|_| Err(anyhow!("the thread of the clients panicked")))
     }
 }
 
-/// The thread's side.
+/// The state of the thread.
 struct Crew {
     wire: Wire,
     clients: Vec<Client>,
     by_mac: HashMap<[u8; 6], usize>,
-    /// Who wakes when.
+    /// When each client wakes.
     wakes: BinaryHeap<Reverse<(Instant, usize)>>,
-    /// Who is to do at which time what all were told to.
+    /// When each client carries out the last order.
     told: BinaryHeap<Reverse<(Instant, usize)>>,
     order: Order,
     mood: Mood,
@@ -143,7 +148,7 @@ impl Crew {
         }
     }
 
-    /// Until nobody gives orders any more.
+    /// Runs until no more orders can come.
     fn run(&mut self, orders: &Receiver<Order>) -> Result<Sent> {
         loop {
             match orders.try_recv() {
@@ -197,7 +202,7 @@ impl Crew {
         }
     }
 
-    /// Has the next one do what it was told. `false` where it is nobody's time.
+    /// Makes the next client carry out its order. Returns `false` if none is due.
     fn obey(&mut self, now: Instant) -> Result<bool> {
         let Some(index) = due(&mut self.told, now) else {
             return Ok(false);
@@ -219,7 +224,7 @@ impl Crew {
         Ok(true)
     }
 
-    /// Wakes the next one. `false` where it is nobody's time.
+    /// Wakes the next client. Returns `false` if none is due.
     fn wake(&mut self, now: Instant) -> Result<bool> {
         loop {
             let due_at = self.wakes.peek().map(|Reverse((at, _))| *at);
@@ -274,7 +279,7 @@ impl Crew {
     }
 }
 
-/// Takes out who is due first, if it is due.
+/// Removes and returns the first client, if it is due.
 fn due(times: &mut BinaryHeap<Reverse<(Instant, usize)>>, now: Instant) -> Option<usize> {
     let Reverse((at, _)) = times.peek()?;
     if *at > now {

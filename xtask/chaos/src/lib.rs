@@ -1,9 +1,10 @@
-//! `cargo xtask chaos`: the daemon and thousands of clients on a real link, while it is killed, its disk filled, its
-//! interface set down and its configuration changed. One seed says what is done and in which order; when exactly
-//! it meets which frame is up to the machine.
+//! `cargo xtask chaos`: the daemon and thousands of clients on a real link, while it is killed, its
+//! disk fills, its interface goes down and its configuration changes. A seed determines the events
+//! and their order; their timing relative to frames depends on the machine.
 //!
-//! [`accounts`] are kept on the wire and say what was wrong; [`plan`] is what is done, [`stage`] does it;
-//! [`client`] and [`fleet`] are the clients, [`finish`] the final accounting.
+//! [`accounts`] of the messages on the link find violations; [`plan`] draws the events and
+//! [`stage`] performs them; [`client`] and [`fleet`] are the clients; [`finish`] is the final
+//! accounting.
 
 use std::{fmt, time::Duration};
 
@@ -16,6 +17,7 @@ use xtask_lab::{
 
 pub mod accounts;
 mod client;
+mod client_record;
 pub mod conditions;
 mod exchange;
 mod finish;
@@ -25,7 +27,6 @@ pub mod plan;
 pub mod rule;
 pub mod scene;
 pub mod stage;
-mod standing;
 
 use accounts::Counts;
 use conditions::Moment;
@@ -36,28 +37,30 @@ use stage::{Stage, Tally};
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// For how long faults go on; leasing before and accounting after them take a minute more at most.
+    /// How long faults are injected. Leasing before and accounting after them take up to a minute
+    /// more.
     #[arg(long, default_value = "60s", value_parser = humantime::parse_duration)]
     time: Duration,
+    /// Number of clients.
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(100..=20_000))]
     clients: u32,
-    /// Plays the events of an earlier run again; drawn where none is given.
+    /// Repeats the events of an earlier run [default: random].
     #[arg(long)]
     seed: Option<u64>,
-    /// Takes everything for set up and built.
+    /// Skips setup and build.
     #[arg(long)]
     pub no_build: bool,
 }
 
-/// What came of it.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub struct Report {
     pub clients: u32,
-    /// When the times that were told began.
+    /// Start of the run, from which printed times count.
     pub began: Moment,
     pub counts: Counts,
     pub tally: Tally,
-    /// Frames that the link dropped, as the kernel counts them; clients ask again.
+    /// Frames that the link dropped according to the kernel; clients retransmit.
     pub dropped: u64,
     pub violations: Vec<Violation>,
 }
@@ -82,10 +85,11 @@ impl fmt::Display for Report {
     }
 }
 
-/// Plays it, and names what was wrong; the last line counts. Whether all was right. The daemon must have been built.
+/// Runs the events and prints all violations; the last line is a summary. Returns whether there
+/// were none. The daemon must have been built.
 ///
 /// # Errors
-/// There is no lab, or the server did not start when it was told to.
+/// The lab failed, or the server did not start.
 pub fn run(options: &Options) -> Result<bool> {
     let seed = options.seed.unwrap_or_else(rand::random);
     if !is_root() {
@@ -103,7 +107,7 @@ pub fn run(options: &Options) -> Result<bool> {
         report = Some(play(lab, options.time, options.clients, seed)?);
         Ok(())
     })?;
-    let report = report.context("nothing was played")?;
+    let report = report.context("nothing was run")?;
     for violation in &report.violations {
         let at = violation.at.saturating_sub(report.began);
         println!("violation at {}: {violation}", plan::secs(at));
@@ -112,14 +116,14 @@ pub fn run(options: &Options) -> Result<bool> {
     Ok(report.violations.is_empty())
 }
 
-/// Plays the events of a seed among so many clients.
+/// Runs the events of a seed with a number of clients.
 ///
 /// # Errors
-/// The lab failed, or the server did not start when it was told to.
+/// The lab failed, or the server did not start.
 pub fn play(lab: &Lab, time: Duration, clients: u32, seed: u64) -> Result<Report> {
     println!(
-        "chaos: seed {seed}: it decides what is done, in which order and after which pauses; which frames that \
-         meets is up to the machine"
+        "chaos: seed {seed}: it determines the events, their order and pauses; their timing \
+         relative to frames depends on the machine"
     );
     let scene = Scene::new(clients);
     let mut stage = Stage::set(lab, scene)?;
@@ -134,10 +138,10 @@ pub fn play(lab: &Lab, time: Duration, clients: u32, seed: u64) -> Result<Report
     fleet.tell(Order::Steady)?;
     stage.say("no more faults");
     stage.repair()?;
-    stage.say("every client asks for its lease, or for one");
+    stage.say("every client asks for its lease, or for a new one");
     finish::expect_service(&stage, &fleet, scene)?;
     finish::expect_all_addresses(&mut stage, fleet, scene, seed)?;
-    // Whatever is still owed is due by then.
+    // All owed answers are due by then.
     stage.wait(accounts::ANSWER * 2);
     stage.witness.ledger().pass(stage::now());
     report(stage, clients)

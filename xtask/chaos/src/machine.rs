@@ -1,4 +1,4 @@
-//! What a client sends: its identity, and how its frames get to the server.
+//! What a client sends: its identity, and the path of its frames to the server.
 
 use std::net::Ipv4Addr;
 
@@ -9,15 +9,15 @@ use dhcproto::v4::{
     relay::{RelayAgentInformation, RelayInfo},
 };
 use rand::{Rng as _, rngs::StdRng};
-use xtask_lab::raw::{self, Path};
+use xtask_lab::{raw, wire::Path};
 
 use super::scene::{AGENT, GATEWAY, SERVER};
 
-/// The wire of all clients.
+/// The link of all clients.
 #[derive(Clone, Copy, Debug)]
 pub struct Link {
     pub server_mac: [u8; 6],
-    /// Of the relay agent, through which its clients renew too.
+    /// Hardware address of the relay agent, through which its clients renew too.
     pub agent_mac: [u8; 6],
 }
 
@@ -26,7 +26,7 @@ pub struct Machine {
     pub mac: [u8; 6],
     /// Option 61.
     id: Option<Vec<u8>>,
-    /// Option 82, for one behind the relay agent.
+    /// Option 82 of a client behind the relay agent.
     port: Option<Vec<u8>>,
     /// Option 55.
     list: Vec<OptionCode>,
@@ -34,7 +34,7 @@ pub struct Machine {
     link: Link,
 }
 
-/// A frame, or why it could not be encoded.
+/// A frame, or the reason why it could not be encoded.
 type Frame = Result<Vec<u8>>;
 
 impl Machine {
@@ -62,26 +62,26 @@ impl Machine {
         self.broadcast(message, Ipv4Addr::UNSPECIFIED)
     }
 
-    /// REQUEST in SELECTING.
+    /// Returns a REQUEST in SELECTING.
     pub fn select(&self, xid: u32, address: Ipv4Addr) -> Frame {
         let options = [requested(address), server()];
         let message = self.message(MessageType::Request, xid, &options);
         self.broadcast(message, Ipv4Addr::UNSPECIFIED)
     }
 
-    /// REQUEST in INIT-REBOOT.
+    /// Returns a REQUEST in INIT-REBOOT.
     pub fn reboot(&self, xid: u32, address: Ipv4Addr) -> Frame {
         let message = self.message(MessageType::Request, xid, &[requested(address)]);
         self.broadcast(message, Ipv4Addr::UNSPECIFIED)
     }
 
-    /// REQUEST in RENEWING.
+    /// Returns a REQUEST in RENEWING.
     pub fn renew(&self, xid: u32, address: Ipv4Addr) -> Frame {
         let message = self.message(MessageType::Request, xid, &[]);
         self.unicast(message, address)
     }
 
-    /// REQUEST in REBINDING.
+    /// Returns a REQUEST in REBINDING.
     pub fn rebind(&self, xid: u32, address: Ipv4Addr) -> Frame {
         let mut message = self.message(MessageType::Request, xid, &[]);
         message.set_ciaddr(address);
@@ -116,7 +116,7 @@ impl Machine {
         message
     }
 
-    /// To all servers, through the relay agent where there is one.
+    /// Encodes a message to all servers, through the relay agent where there is one.
     fn broadcast(&self, mut message: Message, source: Ipv4Addr) -> Frame {
         let Some(port) = &self.port else {
             return raw::frame(self.mac, None, &message, Path::broadcast_from(source));
@@ -134,7 +134,7 @@ impl Machine {
         raw::frame(self.link.agent_mac, None, &message, path)
     }
 
-    /// To the server of its lease, from the address that it has.
+    /// Encodes a message from the client's address to the server of its lease.
     fn unicast(&self, mut message: Message, address: Ipv4Addr) -> Frame {
         message.set_ciaddr(address);
         let source_mac = if self.port.is_some() {

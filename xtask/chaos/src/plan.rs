@@ -1,4 +1,4 @@
-//! What is done to the server, and when: all of it follows from one seed.
+//! The events and their times, which all follow from one seed.
 
 use std::{fmt, time::Duration};
 
@@ -6,15 +6,15 @@ use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 
 use super::scene::{LONGEST_LEASE_SECS, Variant};
 
-/// For how long no controller runs in a headless stretch: longer than a lease.
+/// How long no controller runs in [`Event::Headless`]: longer than a lease.
 pub const HEADLESS: Duration = Duration::from_secs(LONGEST_LEASE_SECS as u64 * 5 / 4);
-/// What it takes until all clients have a new lease before that.
+/// Time until all clients have a new lease before that.
 pub const LEASING: Duration = Duration::from_millis(3500);
 
-/// `kill -9`, and how long nobody starts the server again.
+/// SIGKILL, and the time until the server is started again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kill {
-    /// From the beginning of what it comes amidst.
+    /// Time since the beginning of the event during which the server is killed.
     pub after: Duration,
     pub gone: Duration,
 }
@@ -28,7 +28,7 @@ pub enum Event {
     Stop {
         gone: Duration,
     },
-    /// All clients lease anew, and then no controller runs for longer than that lease.
+    /// All clients obtain a new lease, and then no controller runs for longer than that lease.
     Headless,
     DiskFull {
         lasts: Duration,
@@ -46,13 +46,13 @@ pub enum Event {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Nothing happens for so long before it.
+    /// Pause before the event.
     pub pause: Duration,
     pub event: Event,
 }
 
 impl Step {
-    /// As far as the real system keeps to it.
+    /// Returns the planned duration.
     pub fn lasts(&self) -> Duration {
         let after = |lasts: Duration, kill: Option<Kill>| {
             lasts.max(kill.map_or(Duration::ZERO, |kill| kill.after + kill.gone))
@@ -74,7 +74,7 @@ impl fmt::Display for Event {
         let amidst = |f: &mut fmt::Formatter<'_>, kill: Option<Kill>| match kill {
             Some(Kill { after, gone }) => write!(
                 f,
-                "; {} in, the controller is killed, to be started {} later",
+                "; after {} the controller is killed, and started {} later",
                 secs(after),
                 secs(gone)
             ),
@@ -83,17 +83,18 @@ impl fmt::Display for Event {
         match *self {
             Self::Kill { gone } => write!(
                 f,
-                "the controller is killed, to be started {} later",
+                "the controller is killed, and started {} later",
                 secs(gone)
             ),
             Self::Stop { gone } => write!(
                 f,
-                "the controller is stopped, to be started {} later",
+                "the controller is stopped, and started {} later",
                 secs(gone)
             ),
             Self::Headless => write!(
                 f,
-                "all clients lease anew; then the controller is killed, and not started for {}, longer than a lease",
+                "all clients obtain new leases; then the controller is killed, and not started \
+                 for {}, longer than a lease",
                 secs(HEADLESS)
             ),
             Self::DiskFull { lasts, kill } => {
@@ -112,12 +113,12 @@ impl fmt::Display for Event {
     }
 }
 
-/// Seconds to the millisecond.
+/// Formats a time in seconds with milliseconds.
 pub fn secs(time: Duration) -> String {
     format!("{:.3} s", time.as_secs_f64())
 }
 
-/// As many events as last for about so long, and at least one.
+/// Draws events that last about `time`, at least one.
 pub fn draw(seed: u64, time: Duration) -> Vec<Step> {
     let mut dice = StdRng::seed_from_u64(seed);
     let mut steps: Vec<Step> = Vec::new();
@@ -137,7 +138,7 @@ pub fn draw(seed: u64, time: Duration) -> Vec<Step> {
     steps
 }
 
-/// Each kind of event, in any order.
+/// Draws each kind of event once, in random order.
 fn round(dice: &mut StdRng, variant: &mut Variant) -> Vec<Event> {
     let gone = |dice: &mut StdRng| between(dice, 50, 3000);
     let amidst = |dice: &mut StdRng, longest: u64| {
@@ -173,7 +174,7 @@ fn round(dice: &mut StdRng, variant: &mut Variant) -> Vec<Event> {
         events.push(Event::Reload { variant, kill });
     }
     events.shuffle(dice);
-    // Each reload goes on from the one before it.
+    // Each reload starts from the configuration of the previous one.
     for event in &mut events {
         if let Event::Reload { variant: next, .. } = event {
             *variant = variant.changed(dice);
@@ -184,7 +185,7 @@ fn round(dice: &mut StdRng, variant: &mut Variant) -> Vec<Event> {
 }
 
 impl Variant {
-    /// One that differs in one way, or in several.
+    /// Returns a variant that differs in one or more ways.
     fn changed(self, dice: &mut StdRng) -> Self {
         let mut next = self;
         while next == self {

@@ -1,4 +1,4 @@
-//! What must always hold, and what did not.
+//! The rules that must always hold, and their violations.
 
 use std::fmt;
 
@@ -8,19 +8,19 @@ use super::conditions::Moment;
 pub enum Rule {
     /// No address is acknowledged to two clients at overlapping times.
     OneClientAnAddress,
-    /// No address is offered that another client holds.
+    /// No address is offered while another client holds it.
     OffersAreFree,
-    /// Each answer is to a request, and to no more than were sent.
+    /// Each answer belongs to a request, and there are no more answers than requests.
     AnswersAreAsked,
-    /// An ACK is about the address that was asked for, and says for how long.
+    /// An ACK is for the requested address and has a lease time.
     AnswersFit,
-    /// A client that asks for the lease that it has is answered, by the kernel alone if need be.
+    /// A client that asks for its own lease is answered, if necessary by the kernel alone.
     LeasesAreRenewed,
-    /// Nobody is refused the lease that he has.
+    /// No client is refused its own lease.
     LeasesAreNotRefused,
-    /// After all faults everybody gets a lease.
+    /// After all faults every client obtains a lease.
     EveryoneIsServed,
-    /// After all leases every address of the pools can be leased again, and no other.
+    /// After all leases have ended, every address of the pools can be leased again, and no other.
     NothingIsLost,
 }
 

@@ -1,4 +1,4 @@
-//! Who is where, and what the server is configured to.
+//! The addresses of all participants, and the server's configuration.
 
 use std::{
     fmt::{self, Write as _},
@@ -7,31 +7,31 @@ use std::{
 
 use xtask_lab::topology::{SERVER_INTERFACE, mac_text};
 
-use super::accounts::{Client, Terms};
+use super::{accounts::Guarantee, exchange::Client};
 
 pub const PREFIX_LEN: u8 = 16;
-/// The server on the link of its own clients.
+/// The server on its clients' link.
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 1);
-/// The relay agent on that link, and on the link of its clients: `giaddr`.
+/// The relay agent on that link, and on the link of its clients (`giaddr`).
 pub const AGENT: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 2);
 pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 98, 0, 1);
 const DIRECT: Pool = Pool::of(10 << 24 | 99 << 16);
 const RELAYED: Pool = Pool::of(10 << 24 | 98 << 16);
-/// A machine for which an address is reserved, outside of all pools, by some of the configurations.
+/// A client with a reservation outside all pools in some of the configurations.
 pub const RESERVED: (Client, Ipv4Addr) = ([2, 9, 0, 0, 0, 1], Ipv4Addr::new(10, 99, 0, 77));
 
-pub const TERMS: Terms = Terms { horizon_leases: 2 };
-/// Of the two lease times that reloads change between.
+pub const GUARANTEE: Guarantee = Guarantee { horizon_leases: 2 };
+/// The longer of the two lease times that reloads switch between.
 pub const LONGEST_LEASE_SECS: u32 = 8;
 const SHORTER_LEASE_SECS: u32 = 6;
-/// Of so many clients one is behind the relay agent.
+/// One in this many clients is behind the relay agent.
 const ONE_RELAYED_OF: u32 = 4;
-/// Of so many addresses one has no client: a lost address is soon missed.
+/// One in this many addresses has no client, so that a lost address is soon missed.
 const ONE_SPARE_OF: u32 = 50;
-/// What declined addresses and the smallest fleet take.
+/// Spare addresses for declined ones and for the smallest fleet.
 const LEAST_SPARE: u32 = 8;
 
-/// A subnet and the addresses that it leases.
+/// A subnet and its pool.
 #[derive(Clone, Copy, Debug)]
 struct Pool {
     subnet: u32,
@@ -56,7 +56,7 @@ impl Pool {
     }
 }
 
-/// What a reload changes. Every address stays what it is.
+/// What a reload changes. Clients keep their addresses in every variant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Variant {
     pub has_shorter_leases: bool,
@@ -96,7 +96,7 @@ impl Variant {
     }
 }
 
-/// How many clients there are, and how many addresses.
+/// Number of clients and of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scene {
     pub direct: u32,
@@ -116,7 +116,7 @@ impl Scene {
         self.direct + self.relayed
     }
 
-    /// As many clients as there are addresses.
+    /// Returns the scene with as many clients as addresses.
     #[must_use]
     pub const fn full(self) -> Self {
         Self {
@@ -125,13 +125,13 @@ impl Scene {
         }
     }
 
-    /// Every address that can be leased by whoever asks.
+    /// Returns every address that any client can lease.
     pub fn addresses(self) -> impl Iterator<Item = Ipv4Addr> {
         let Self { direct, relayed } = self.full();
         DIRECT.addresses(direct).chain(RELAYED.addresses(relayed))
     }
 
-    /// All but the section `[server]`.
+    /// Returns the configuration without the section `[server]`.
     pub fn config(self, variant: Variant) -> String {
         let full = self.full();
         let (lease, name_server) = (variant.lease_secs(), variant.name_server());
@@ -139,7 +139,7 @@ impl Scene {
             "[defaults]\nlease-time = \"{lease}s\"\nhorizon-leases = {}\noffer-time = \"3s\"\nprobe-time = \"0s\"\n\
              decline-time = \"5s\"\nauthoritative = true\noptions = {{ domain-name-servers = [\"{name_server}\"] }}\n\n\
              [[interface]]\nname = \"{SERVER_INTERFACE}\"\n",
-            TERMS.horizon_leases
+            GUARANTEE.horizon_leases
         );
         for (name, pool, router, size) in [
             ("direct", DIRECT, SERVER, full.direct),
@@ -173,7 +173,7 @@ const fn pool_size(clients: u32) -> u32 {
     clients + clients / ONE_SPARE_OF + LEAST_SPARE
 }
 
-/// The hardware address of a client of a fleet.
+/// Returns the hardware address of a client of a fleet.
 pub const fn mac(fleet: u8, number: u32) -> Client {
     let [a, b, c, d] = number.to_be_bytes();
     [2 | a << 2, fleet, 0, b, c, d]

@@ -1,4 +1,4 @@
-//! The server on its link, what is done to it, and who listens.
+//! The server on its link, the events, and the recording of messages.
 
 use std::{
     fmt,
@@ -23,19 +23,19 @@ use super::{
     fleet::{Fleet, Order},
     machine::Link,
     plan::{Event, HEADLESS, Kill, LEASING},
-    scene::{PREFIX_LEN, SERVER, Scene, TERMS, Variant},
+    scene::{GUARANTEE, PREFIX_LEN, SERVER, Scene, Variant},
 };
 
-/// The store, and room for what it writes before it is checkpointed.
+/// Holds the store and what it writes before a checkpoint.
 const DISK_KIB: u32 = 32 * 1024;
-/// The longest pause after which the store is tried again, and the commit of what has waited.
+/// Longest pause before the store is tried again, plus the commit of what was queued.
 const RECOVERY: Duration = Duration::from_secs(7);
-/// From SIGHUP until the new configuration is in force, on a busy machine.
+/// Time from SIGHUP until the new configuration is in effect, on a busy machine.
 const RELOADING: Duration = Duration::from_secs(1);
-/// From `ip link set up` until frames pass.
+/// Time from `ip link set up` until frames pass.
 const LINK_UP: Duration = Duration::from_millis(500);
 
-/// How often what was done.
+/// Number of events by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub kills: u32,
@@ -55,7 +55,7 @@ pub struct Stage {
     disk: Disk,
     variant: Variant,
     began: Instant,
-    /// When the store can be relied on again, after the disk has been full.
+    /// When the store is reliable again after the disk was full.
     recovers_at: Option<Moment>,
     tally: Tally,
 }
@@ -67,7 +67,7 @@ pub fn now() -> Moment {
 }
 
 impl Stage {
-    /// The server runs, and everything that passes is seen.
+    /// Starts the server and records everything on the link.
     ///
     /// # Errors
     /// The kernel refused, or the server did not start.
@@ -75,7 +75,7 @@ impl Stage {
         let net = Direct::new(lab)?;
         net.server
             .add_address(SERVER_INTERFACE, SERVER, PREFIX_LEN)?;
-        // However busy the machine is, no frame is dropped because a thread has to wait for a processor.
+        // No frame is dropped because a thread waits for a processor, however busy the machine is.
         napi::receive_at_once(&net.server, SERVER_INTERFACE)?;
         napi::receive_at_once(&net.client, CLIENT_INTERFACE)?;
         let disk = lab.disk(DISK_KIB)?;
@@ -83,9 +83,9 @@ impl Stage {
         let mut server = Server::new(lab, &net.server, &scene.config(variant))?;
         server.keep_store_at(disk.path("leases.db"));
         server.configure(&scene.config(variant))?;
-        // Nobody sends from an address of this host: all checksums must be right.
+        // No address of this host sends: all checksums must be correct.
         let witness = Witness::keep(
-            Accounts::new(TERMS),
+            Accounts::new(GUARANTEE),
             &net.client,
             CLIENT_INTERFACE,
             Ipv4Addr::BROADCAST,
@@ -106,7 +106,7 @@ impl Stage {
         })
     }
 
-    /// What clients must know of the wire.
+    /// Returns what clients must know of the link.
     ///
     /// # Errors
     /// The interfaces are gone.
@@ -117,7 +117,7 @@ impl Stage {
         })
     }
 
-    /// When the times that it tells began.
+    /// Returns the time from which printed times count.
     pub fn began(&self) -> Moment {
         now().saturating_sub(self.began.elapsed())
     }
@@ -126,12 +126,12 @@ impl Stage {
         self.tally
     }
 
-    /// Says what happens, and when.
+    /// Prints what happens, and when.
     pub fn say(&self, what: impl fmt::Display) {
         println!("{:8.3} s  {what}", self.began.elapsed().as_secs_f64());
     }
 
-    /// Time passes, and nothing else.
+    /// Waits for a time without any event.
     pub fn wait(&mut self, time: Duration) {
         let until = now() + time;
         if let Some(at) = self.recovers_at.filter(|at| *at <= until) {
@@ -142,6 +142,8 @@ impl Stage {
         sleep(until.saturating_sub(now()));
     }
 
+    /// Performs an event.
+    ///
     /// # Errors
     /// The server does not start, or the lab fails.
     pub fn play(&mut self, event: Event, fleet: &Fleet) -> Result<()> {
@@ -162,7 +164,7 @@ impl Stage {
         }
     }
 
-    /// No fault is left, and the configuration is the first one.
+    /// Ends all faults and restores the first configuration.
     ///
     /// # Errors
     /// The server does not run.
@@ -174,6 +176,8 @@ impl Stage {
         Ok(())
     }
 
+    /// Loads another configuration, and optionally kills the server during that.
+    ///
     /// # Errors
     /// The server does not run, or the file cannot be written.
     pub fn reload(&mut self, variant: Variant, kill: Option<Kill>) -> Result<()> {

@@ -1,5 +1,5 @@
-//! Other DHCP servers beside xdhcpd, on the same wire: what they answer to the same requests ([`answers`]), and how
-//! fast they are under the same load ([`throughput`]).
+//! xdhcpd and other DHCP servers on the same link: their answers to the same requests
+//! ([`answers`]), and their speed under the same load ([`throughput`]).
 
 pub mod answers;
 pub mod throughput;

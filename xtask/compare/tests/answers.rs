@@ -1,4 +1,4 @@
-//! `docs/COMPARISON.md` says what the requests in the code are, and what xdhcpd answers to them.
+//! `docs/COMPARISON.md` contains the requests of the code, and xdhcpd's answers to them.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn said_by_page() -> Result<page::Said> {
 fn the_page_has_the_requests_and_the_reasons_of_the_code() -> Result<()> {
     let said = said_by_page()?;
     let right = page::Said::of_code(said.ours.clone());
-    assert_eq!(said, right, "`cargo xtask compare` writes the page anew");
+    assert_eq!(said, right, "`cargo xtask compare` updates the page");
     assert_eq!(said.requests.len(), 30);
     Ok(())
 }
@@ -22,7 +22,7 @@ fn the_page_has_the_requests_and_the_reasons_of_the_code() -> Result<()> {
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn xdhcpd_answers_as_the_page_says() -> Result<()> {
-    let column = answers::column(Contender::Xdhcpd)?.context("xdhcpd is not there")?;
+    let column = answers::column(Contender::Xdhcpd)?.context("xdhcpd is not built")?;
     let page = said_by_page()?.ours;
     assert_eq!(page.len(), column.cells.len());
     for ((case, page), cell) in cases::all().zip(page).zip(column.cells) {
@@ -31,7 +31,7 @@ fn xdhcpd_answers_as_the_page_says() -> Result<()> {
     Ok(())
 }
 
-/// The same answer of a server to everything.
+/// Returns a column with the same answer to every request.
 fn column(contender: Contender, cell: &str) -> Column {
     Column {
         contender,
@@ -51,7 +51,7 @@ fn columns(cells: [&str; 4]) -> Vec<Column> {
 fn a_difference_needs_a_reason_and_a_reason_a_difference() {
     let cases = cases::all().count();
     let reasons = cases::all().filter(|case| case.reason.is_some()).count();
-    // Ours first.
+    // The first column is xdhcpd's.
     for (cells, expected) in [
         (["a", "a", "a", "a"], reasons),
         (["a", "a", "a", "b"], reasons),

@@ -1,4 +1,4 @@
-//! What must be undone on every way out: return, error, panic, SIGINT, SIGTERM and SIGHUP.
+//! Cleanup that runs on every way out: return, error, panic, SIGINT, SIGTERM and SIGHUP.
 
 use std::{
     collections::BTreeMap,
@@ -7,16 +7,16 @@ use std::{
 
 type Undo = Box<dyn FnOnce() + Send>;
 
-/// By order of registration.
+/// Pending cleanups, in the order of registration.
 static PENDING: Mutex<BTreeMap<u64, Undo>> = Mutex::new(BTreeMap::new());
 static HANDLER: Once = Once::new();
 
-/// What a shell reports of a program that SIGINT ended.
+/// Exit status of a program that SIGINT ended, as shells report it.
 const EXIT_INTERRUPTED: i32 = 130;
 
 /// Runs a closure once: when dropped, or when a signal ends the program.
 #[derive(Debug)]
-#[must_use = "it is undone as soon as this is dropped"]
+#[must_use = "the closure runs as soon as this is dropped"]
 pub struct Cleanup {
     id: u64,
 }
@@ -25,7 +25,9 @@ impl Cleanup {
     pub fn new(undo: impl FnOnce() + Send + 'static) -> Self {
         HANDLER.call_once(|| {
             if let Err(error) = ctrlc::set_handler(interrupted) {
-                eprintln!("xtask: signals will leave things behind: {error}");
+                eprintln!(
+                    "xtask: cannot handle signals, which will leave resources behind: {error}"
+                );
             }
         });
         let mut pending = pending();
@@ -34,7 +36,7 @@ impl Cleanup {
         Self { id }
     }
 
-    /// Leaves things as they are.
+    /// Drops the closure without running it.
     pub fn disarm(self) {
         pending().remove(&self.id);
     }
@@ -42,7 +44,7 @@ impl Cleanup {
 
 impl Drop for Cleanup {
     fn drop(&mut self) {
-        // Taken out first: the closure must not run under the lock.
+        // Removed before the call: the closure must not run under the lock.
         let undo = pending().remove(&self.id);
         if let Some(undo) = undo {
             undo();
@@ -54,7 +56,8 @@ fn pending() -> MutexGuard<'static, BTreeMap<u64, Undo>> {
     PENDING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Undoes the latest first, and ends the program. Nothing new is registered meanwhile.
+/// Runs all pending cleanups, latest first, and ends the program. The lock is held, so that nothing
+/// is registered meanwhile.
 fn interrupted() {
     eprintln!("xtask: interrupted, cleaning up");
     let mut pending = pending();

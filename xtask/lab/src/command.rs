@@ -1,4 +1,4 @@
-//! Commands as a person would type them: printed before they run, quoted for a shell.
+//! Commands, printed before they run and quoted so that they can be pasted into a shell.
 
 use std::{
     ffi::OsStr,
@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-/// A command line for a shell.
+/// Displays a command as a shell command line.
 #[derive(Debug)]
 pub struct Line<'a>(pub &'a Command);
 
@@ -42,7 +42,7 @@ fn quoted(word: &OsStr) -> String {
     quoted
 }
 
-/// `Command::new`, with arguments.
+/// Returns a command with arguments.
 pub fn command<I>(program: impl AsRef<OsStr>, arguments: I) -> Command
 where
     I: IntoIterator,
@@ -53,10 +53,10 @@ where
     command
 }
 
-/// Prints a command and runs it, its output going where ours goes.
+/// Prints a command and runs it; its output goes where that of this process goes.
 ///
 /// # Errors
-/// It could not be started, or did not end with success.
+/// It could not be started or failed.
 pub fn run(command: &mut Command) -> Result<()> {
     println!("$ {}", Line(command));
     let status = command
@@ -68,10 +68,10 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command without printing it.
+/// Runs a command without printing it and returns what it writes to stdout.
 ///
 /// # Errors
-/// It could not be started, or did not end with success; with what it wrote to stderr.
+/// It could not be started or failed; the error contains what it wrote to stderr.
 pub fn read(command: &mut Command) -> Result<String> {
     let output = output(command)?;
     if !output.status.success() {
@@ -83,10 +83,10 @@ pub fn read(command: &mut Command) -> Result<String> {
         );
     }
     String::from_utf8(output.stdout)
-        .with_context(|| format!("`{}` wrote something other than UTF-8", Line(command)))
+        .with_context(|| format!("`{}` wrote something that is not UTF-8", Line(command)))
 }
 
-/// Runs a command without printing it, whatever its end.
+/// Runs a command without printing it, and returns its output and status.
 ///
 /// # Errors
 /// It could not be started.
@@ -97,14 +97,14 @@ pub fn output(command: &mut Command) -> Result<Output> {
         .with_context(|| format!("cannot start `{}`", Line(command)))
 }
 
-/// The command as it is for root, through sudo for anyone else.
+/// Returns the command unchanged for root, and through sudo for other users.
 #[must_use]
 pub fn privileged(command: Command) -> Command {
     if is_root() {
         return command;
     }
     let mut through = Command::new("sudo");
-    // sudo clears the environment; what was set on purpose is set again behind it.
+    // sudo clears the environment, so variables that were set on purpose are passed as arguments.
     let set = command.get_envs().filter_map(|(key, value)| {
         let mut pair = key.to_os_string();
         pair.push("=");
@@ -118,20 +118,21 @@ pub fn privileged(command: Command) -> Command {
     through
 }
 
-/// Runs this program once more, through sudo: what was built as a user is run as root.
+/// Runs this program again through sudo: it is built as a user and run as root.
 ///
 /// # Errors
-/// sudo is not installed, or the program did not end with success.
+/// sudo is not installed, or the program failed.
 pub fn run_again_as_root<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<()> {
     if !is_installed("sudo") {
-        bail!("this needs root, and sudo is not installed: run it as root");
+        bail!("root is required and sudo is not installed: run this as root");
     }
-    let own = std::env::current_exe().context("cannot find the path of this executable")?;
+    let own = std::env::current_exe().context("cannot determine the path of this executable")?;
     let mut again = Command::new("sudo");
     run(again.arg(own).args(arguments))
 }
 
-/// Lets cargo build as the user, and run what it has built as root. Whether that is possible.
+/// Makes cargo build as the user and run what it has built as root. Returns whether that is
+/// possible.
 pub fn as_root(cargo: &mut Command) -> bool {
     if is_root() {
         return true;
@@ -146,7 +147,7 @@ pub fn as_root(cargo: &mut Command) -> bool {
     true
 }
 
-/// The triple of this machine as cargo has it in names of variables.
+/// Returns the triple of this machine as cargo spells it in names of variables.
 fn host_triple_variable() -> String {
     let triple = read(&mut command("rustc", ["--print", "host-tuple"]));
     triple
@@ -160,7 +161,8 @@ pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
-/// Where a program is found in `PATH` or where Debian keeps those of the administrator.
+/// Finds a program in `PATH` or in the folders where Debian installs system administration
+/// programs.
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)

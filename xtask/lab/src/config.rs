@@ -1,40 +1,40 @@
-//! Configurations of the daemon for the topologies, all but the section `[server]`.
+//! Configurations of the daemon for the topologies, without the section `[server]`.
 
 use std::net::Ipv4Addr;
 
 use super::topology::{GATEWAY, SECOND_GATEWAY, SERVER, SERVER_INTERFACE};
 
-/// The first addresses of the pools of [`local`] and [`relayed`].
+/// First addresses of the pools of [`local`] and [`relayed`].
 pub const LOCAL_POOL: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 pub const RELAYED_POOL: Ipv4Addr = Ipv4Addr::new(10, 88, 0, 100);
 
-/// A subnet for clients on the server's link, with `defaults` in the section of that name. Nothing is probed, so
-/// that new clients are answered at once.
+/// Returns a configuration for clients on the server's link, with `defaults` in the section of that
+/// name. Addresses are not probed, so new clients are answered at once.
 pub fn local(defaults: &str) -> String {
     local_with_pool(defaults, "10.77.0.100-10.77.0.199")
 }
 
-/// The same with another pool.
+/// Returns the configuration of [`local`] with another pool.
 pub fn local_with_pool(defaults: &str, pool: &str) -> String {
     local_probed(&unprobed(defaults), pool)
 }
 
-/// The same with addresses probed as `defaults` say.
+/// Returns the configuration of [`local`] with addresses probed as `defaults` says.
 pub fn local_probed(defaults: &str, pool: &str) -> String {
     head(defaults) + &subnet("10.77.0.0/24", pool, SERVER)
 }
 
-/// A subnet for clients behind the relay agent.
+/// Returns a configuration for clients behind the relay agent.
 pub fn relayed(defaults: &str) -> String {
     relayed_probed(&unprobed(defaults))
 }
 
-/// The same with addresses probed as `defaults` say.
+/// Returns the configuration of [`relayed`] with addresses probed as `defaults` says.
 pub fn relayed_probed(defaults: &str) -> String {
     head(defaults) + &subnet("10.88.0.0/24", "10.88.0.100-10.88.0.199", GATEWAY)
 }
 
-/// A subnet behind each of two relay agents.
+/// Returns a configuration with a subnet behind each of two relay agents.
 pub fn two_relays(defaults: &str) -> String {
     let second = subnet("10.89.0.0/24", "10.89.0.100-10.89.0.199", SECOND_GATEWAY);
     relayed(defaults) + &second

@@ -1,4 +1,4 @@
-//! A small disk that can be full.
+//! A small disk that can be filled.
 
 use std::{
     fs::{self, File},
@@ -10,10 +10,10 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::command::{self, command};
 
-/// Written at once: what is left when not even one fits is less than a page.
+/// Size of a write. When not even one fits, less than a page is free.
 const PAGE: [u8; 4096] = [0; 4096];
 
-/// A file system in memory; it goes with its lab.
+/// A file system in memory, removed with its lab.
 #[derive(Debug)]
 pub struct Disk {
     dir: PathBuf,
@@ -22,7 +22,7 @@ pub struct Disk {
 
 impl Disk {
     pub(super) fn mount(dir: &Path, kib: u32) -> Result<Self> {
-        fs::create_dir(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        fs::create_dir(dir).with_context(|| format!("cannot create {}", dir.display()))?;
         let mut mount = command("mount", ["-t", "tmpfs", "-o"]);
         mount.arg(format!("size={kib}k")).arg("xdhcpd-lab").arg(dir);
         command::read(&mut mount)?;
@@ -34,10 +34,10 @@ impl Disk {
         self.dir.join(name)
     }
 
-    /// Leaves no page free.
+    /// Fills the disk until no page is free.
     ///
     /// # Errors
-    /// It could not be written to, or it does not get full.
+    /// The disk cannot be written to, or does not become full.
     pub fn fill(&self) -> Result<()> {
         let mut file = File::create(self.filler())?;
         for _ in 0..=self.kib {
@@ -47,15 +47,19 @@ impl Disk {
                 Err(error) => return Err(error).context("cannot fill the disk"),
             }
         }
-        bail!("{} takes more than {} KiB", self.dir.display(), self.kib)
+        bail!(
+            "{} has room for more than {} KiB",
+            self.dir.display(),
+            self.kib
+        )
     }
 
-    /// As it was before [`Disk::fill`].
+    /// Frees what [`Disk::fill`] has filled.
     ///
     /// # Errors
-    /// It was not filled.
+    /// The disk was not filled.
     pub fn make_room(&self) -> Result<()> {
-        fs::remove_file(self.filler()).context("cannot make room on the disk")
+        fs::remove_file(self.filler()).context("cannot free space on the disk")
     }
 
     fn filler(&self) -> PathBuf {

@@ -1,4 +1,4 @@
-//! dnsmasq, the other DHCP server on a link.
+//! dnsmasq as another DHCP server on a link.
 
 use std::net::Ipv4Addr;
 
@@ -12,7 +12,8 @@ pub struct Dnsmasq {
 }
 
 impl Dnsmasq {
-    /// Serves a range of addresses, with a T1 that a test can wait for.
+    /// Starts dnsmasq with a range of addresses and a T1 that is short enough for a test to wait
+    /// for.
     ///
     /// # Errors
     /// It cannot be started.
@@ -42,10 +43,10 @@ impl Dnsmasq {
         })
     }
 
-    /// What it has logged so far: a line for each message.
+    /// Returns its log so far: a line for each message.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The log cannot be read.
     pub fn output(&self) -> Result<String> {
         self.process.output()
     }

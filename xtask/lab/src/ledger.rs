@@ -1,4 +1,4 @@
-//! Accounts of who holds which address, kept from nothing but what passes on the wire.
+//! A ledger of which client holds which address, kept only from the messages on the wire.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,19 +9,19 @@ use dhcproto::v4::{Message, MessageType, Opcode};
 
 type Client = Vec<u8>;
 
-/// Clients that are known by their hardware addresses, one address each, and leases that do not end by
-/// themselves while the accounts are kept.
+/// Ledger for clients that are identified by their hardware addresses, have one address each, and
+/// whose leases do not expire while the ledger is kept.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    /// Messages so far: the time of these accounts.
+    /// Messages so far, which serve as the clock of this ledger.
     seen: u64,
-    /// When a request was sent that is not answered yet.
+    /// Time at which each unanswered request was sent.
     open: HashMap<Exchange, u64>,
     offered: HashMap<Ipv4Addr, Client>,
     held: HashMap<Ipv4Addr, Client>,
-    /// Addresses that a client has had, be it no more.
+    /// Addresses that a client has had at any time.
     known: HashSet<Ipv4Addr>,
-    /// When a client gave its address up.
+    /// Time at which each client last gave its address up.
     released: HashMap<Client, u64>,
     counts: Counts,
     wrong: Vec<String>,
@@ -38,18 +38,18 @@ struct Exchange {
 pub struct Counts {
     pub discovers: usize,
     pub offers: usize,
-    /// REQUESTs that take up an offer.
+    /// REQUESTs that accept an offer.
     pub selections: usize,
     /// REQUESTs that extend a lease.
     pub extensions: usize,
     pub acks: usize,
-    /// ACKs in SELECTING of an address that there was one for before.
+    /// ACKs in SELECTING for an address that was leased before.
     pub leased_again: usize,
     pub releases: usize,
 }
 
 impl Ledger {
-    /// Enters a message, in the order in which they pass.
+    /// Records a message. Messages must be passed in the order in which they were sent.
     pub fn enter(&mut self, message: &Message) {
         self.seen += 1;
         let kind = message.opts().msg_type();
@@ -76,18 +76,18 @@ impl Ledger {
                 self.counts.acks += 1;
                 self.ack(message, client);
             }
-            (opcode, kind) => self.blame(message, &format!("{opcode:?} {kind:?} was not expected")),
+            (opcode, kind) => self.blame(message, &format!("unexpected {opcode:?} {kind:?}")),
         }
     }
 
     fn offer(&mut self, message: &Message, client: Client) {
         let address = message.yiaddr();
         if self.open.remove(&exchange(message, true)).is_none() {
-            self.blame(message, "an OFFER to nobody's DISCOVER");
+            self.blame(message, "OFFER without a DISCOVER");
         }
         let others = [self.held.get(&address), self.offered.get(&address)];
         if others.into_iter().flatten().any(|other| *other != client) {
-            self.blame(message, "offered, and it is another client's");
+            self.blame(message, "the offered address is another client's");
         }
         self.offered.insert(address, client);
     }
@@ -95,20 +95,21 @@ impl Ledger {
     fn ack(&mut self, message: &Message, client: Client) {
         let address = message.yiaddr();
         let Some(asked) = self.open.remove(&exchange(message, false)) else {
-            return self.blame(message, "an ACK to nobody's REQUEST");
+            return self.blame(message, "ACK without a REQUEST");
         };
         if self
             .held
             .get(&address)
             .is_some_and(|other| *other != client)
         {
-            self.blame(message, "acknowledged, and it is another client's");
+            self.blame(message, "the acknowledged address is another client's");
         }
         self.offered.remove(&address);
         if message.ciaddr().is_unspecified() && !self.known.insert(address) {
             self.counts.leased_again += 1;
         }
-        // It may have asked for more time and have given the address up before it heard of that.
+        // The client may have asked for an extension and given the address up before it was
+        // answered.
         if self
             .released
             .get(&client)
@@ -142,17 +143,17 @@ impl Ledger {
         self.counts
     }
 
-    /// Requests that nothing has come back for.
+    /// Returns the number of requests without an answer.
     pub fn unanswered(&self) -> usize {
         self.open.len()
     }
 
-    /// What must never pass, and did.
+    /// Returns the violations found.
     pub fn wrong(&self) -> &[String] {
         &self.wrong
     }
 
-    /// The addresses that clients hold now.
+    /// Returns the addresses that clients hold now.
     pub fn held(&self) -> HashSet<Ipv4Addr> {
         self.held.keys().copied().collect()
     }

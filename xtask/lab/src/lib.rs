@@ -1,9 +1,9 @@
 //! Network namespaces with real DHCP clients, a relay agent and the daemon in them.
 //!
-//! A [`Lab`] owns namespaces, links, a bpffs and a folder, all under a name drawn for it, and touches
+//! A [`Lab`] owns namespaces, links, a bpffs and a folder, all under a random name, and touches
 //! nothing else. [`topology`] lays out the networks, [`server`] runs the daemon, [`client`] and
-//! [`raw`] play its clients. Whatever the way out, everything is removed; what a killed lab has left
-//! is swept by the next.
+//! [`raw`] are its clients. Everything is removed on every way out; what a killed lab has left is
+//! removed by the next one.
 
 use std::{
     fs::{self, File},
@@ -25,8 +25,8 @@ pub mod command;
 pub mod config;
 pub mod disk;
 pub mod dnsmasq;
-pub mod former;
 pub mod ledger;
+pub mod migration_source;
 pub mod namespace;
 pub mod napi;
 pub mod operator;
@@ -47,38 +47,38 @@ pub use namespace::Namespace;
 pub use process::Process;
 pub use registry::remove_kept;
 
-/// Programs without which there is no lab.
+/// Programs that a lab requires.
 const PROGRAMS: [&str; 6] = ["ip", "nsenter", "unshare", "mount", "umount", "bpftool"];
-/// Lines of each log that are shown when a step fails.
+/// Lines shown of each log when a step fails.
 const LOG_TAIL: usize = 60;
 
 #[derive(Debug)]
 pub struct Lab {
     id: String,
     dir: PathBuf,
-    /// Whether the program of its daemons may answer.
+    /// Whether the daemons' XDP program may answer.
     has_fast_path: bool,
-    /// Locked for as long as the lab has an owner.
+    /// Record of this lab, locked as long as the lab has an owner.
     record: File,
     /// `None` for a lab that is kept.
     cleanup: Option<Cleanup>,
 }
 
 impl Lab {
-    /// Plays something in a lab of its own. If it fails, the logs are shown.
+    /// Runs a function in a new lab. If it fails, the logs are shown.
     ///
     /// # Errors
-    /// There is no lab, or what was played failed.
+    /// The lab cannot be set up, or the function failed.
     pub fn run(play: impl FnOnce(&Self) -> Result<()>) -> Result<()> {
         let lab = Self::new()?;
         play(&lab).inspect_err(|_| lab.print_logs())
     }
 
-    /// Plays the same in two labs side by side: in one the program answers whom it can, in the other it
-    /// hands everything on, and clients must not notice.
+    /// Runs a function in two labs in parallel: in one the XDP program answers, in the other it
+    /// passes everything on. Clients must not notice a difference.
     ///
     /// # Errors
-    /// As [`Lab::run`], of either.
+    /// As [`Lab::run`], for either lab.
     pub fn run_in_both_modes(play: impl Fn(&Self) -> Result<()> + Sync) -> Result<()> {
         let run = |has_fast_path| {
             let mut lab = Self::new()?;
@@ -93,19 +93,19 @@ impl Lab {
         match off {
             Ok(off) => off.context("with the fast path off"),
             Err(cause) => {
-                eprintln!("this was with the fast path off");
+                eprintln!("the fast path was off");
                 panic::resume_unwind(cause)
             }
         }
     }
 
-    /// Makes an empty lab, and removes what labs without an owner have left.
+    /// Creates an empty lab and removes what labs without an owner have left.
     ///
     /// # Errors
-    /// Not root, a program is missing, or the kernel refused.
+    /// The user is not root, a program is missing, or the kernel refused.
     pub fn new() -> Result<Self> {
         if !is_root() {
-            bail!("network namespaces and XDP need root: run this through sudo");
+            bail!("network namespaces and XDP require root: run this through sudo");
         }
         if let Some(program) = PROGRAMS.iter().find(|program| !is_installed(program)) {
             bail!("`{program}` is not installed: run `cargo xtask setup`");
@@ -126,29 +126,29 @@ impl Lab {
             record,
             cleanup: Some(cleanup),
         };
-        fs::create_dir(&lab.dir).with_context(|| format!("cannot make {}", lab.dir.display()))?;
+        fs::create_dir(&lab.dir).with_context(|| format!("cannot create {}", lab.dir.display()))?;
         fs::create_dir(lab.bpffs())?;
         command::read(command("mount", ["-t", "bpf", "xdhcpd-lab"]).arg(lab.bpffs()))?;
         xdp_pass::load(&lab.xdp_pass())?;
         Ok(lab)
     }
 
-    /// Whether the program of the lab's daemons may answer, or only hand requests on.
+    /// Returns whether the XDP program of the lab's daemons may answer, or only pass requests on.
     pub const fn has_fast_path(&self) -> bool {
         self.has_fast_path
     }
 
-    /// Where everything of the lab lies that is a file.
+    /// Returns the folder that contains all files of the lab.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The lab's own bpffs, for pins.
+    /// Returns the lab's own bpffs, for pins.
     pub fn bpffs(&self) -> PathBuf {
         self.dir.join(registry::BPFFS)
     }
 
-    /// A disk of its own, of this size, to be filled without harm to anybody.
+    /// Mounts a disk of a given size that can be filled without affecting anything else.
     ///
     /// # Errors
     /// The kernel refused.
@@ -160,13 +160,15 @@ impl Lab {
         self.bpffs().join("pass")
     }
 
+    /// Adds a network namespace.
+    ///
     /// # Errors
     /// The kernel refused.
     pub fn namespace(&self, role: &str) -> Result<Namespace> {
         Namespace::add(registry::namespace_name(&self.id, role), &self.dir)
     }
 
-    /// Joins two namespaces by a veth pair, each end up and with its name.
+    /// Connects two namespaces with a veth pair and sets both ends up.
     ///
     /// # Errors
     /// The kernel refused.
@@ -187,8 +189,8 @@ impl Lab {
         Ok(())
     }
 
-    /// Lets a veth end receive what its peer sends by `XDP_TX`: the kernel takes such frames only
-    /// where the receiving end runs an XDP program itself, be it one that passes everything.
+    /// Lets a veth end receive what its peer sends by `XDP_TX`. The kernel delivers such frames
+    /// only if the receiving end runs an XDP program too, even one that passes everything.
     ///
     /// # Errors
     /// The kernel refused.
@@ -198,7 +200,7 @@ impl Lab {
         command::read(&mut attach).map(drop)
     }
 
-    /// Shows the end of every log.
+    /// Prints the end of every log.
     pub fn print_logs(&self) {
         let mut logs: Vec<PathBuf> = fs::read_dir(&self.dir)
             .into_iter()
@@ -219,7 +221,7 @@ impl Lab {
         }
     }
 
-    /// Leaves everything as it is; [`remove_kept`] removes it.
+    /// Leaves the lab as it is; [`remove_kept`] removes it.
     ///
     /// # Errors
     /// It cannot be marked as kept.

@@ -1,4 +1,4 @@
-//! A network namespace, and what is done inside it.
+//! A network namespace and operations inside it.
 
 use std::{
     ffi::OsStr,
@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::command::{self, command};
 
-/// A handle; the namespace goes with its lab.
+/// A handle of a namespace, which is removed with its lab.
 #[derive(Clone, Debug)]
 pub struct Namespace {
     name: String,
@@ -38,7 +38,7 @@ impl Namespace {
         &self.name
     }
 
-    /// A path in the lab's folder that names this namespace too.
+    /// Returns a path in the lab's folder whose name contains that of this namespace.
     pub fn path(&self, name: &str) -> PathBuf {
         let role = self.name.rsplit('-').next().unwrap_or(&self.name);
         self.dir.join(format!("{role}-{name}"))
@@ -48,7 +48,7 @@ impl Namespace {
         Path::new("/run/netns").join(&self.name)
     }
 
-    /// A command that runs in this namespace. `ip netns exec` would also give it another `/sys`, and
+    /// Returns a command that runs in this namespace. `ip netns exec` would also replace `/sys` and
     /// hide what is mounted there.
     pub fn command<I>(&self, program: impl AsRef<OsStr>, arguments: I) -> Command
     where
@@ -60,15 +60,17 @@ impl Namespace {
         enter
     }
 
-    /// `ip` on this namespace.
+    /// Runs `ip` in this namespace.
     ///
     /// # Errors
-    /// It failed; with what it said.
+    /// It failed; the error contains its output.
     pub fn ip<const N: usize>(&self, arguments: [&str; N]) -> Result<()> {
         let mut ip = command("ip", ["-n", &self.name]);
         command::read(ip.args(arguments)).map(drop)
     }
 
+    /// Adds an address to an interface.
+    ///
     /// # Errors
     /// The kernel refused.
     pub fn add_address(&self, interface: &str, address: Ipv4Addr, prefix_len: u8) -> Result<()> {
@@ -76,6 +78,8 @@ impl Namespace {
         self.ip(["address", "add", &address, "dev", interface])
     }
 
+    /// Returns the hardware address of an interface.
+    ///
     /// # Errors
     /// There is no such interface.
     pub fn mac(&self, interface: &str) -> Result<[u8; 6]> {
@@ -96,7 +100,7 @@ impl Namespace {
         Ok(mac)
     }
 
-    /// Frames sent by an interface that the other end had no room for.
+    /// Returns the number of frames sent by an interface that its peer had no room for.
     ///
     /// # Errors
     /// There is no such interface.
@@ -119,26 +123,26 @@ impl Namespace {
         Ok(link.stats64.tx.dropped)
     }
 
-    /// Sets what is below `/proc/sys/net/ipv4`.
+    /// Sets a value below `/proc/sys/net/ipv4`.
     ///
     /// # Errors
     /// The kernel refused.
     pub fn set_ipv4(&self, name: &str, value: &str) -> Result<()> {
         let path = Path::new("/proc/sys/net/ipv4").join(name);
         self.enter(|| {
-            // Which file this is depends on the namespace of whoever opens it.
+            // The namespace of the process that opens the file determines which file this is.
             std::fs::write(&path, value)
                 .with_context(|| format!("cannot write {value} to {}", path.display()))
         })
     }
 
-    /// Runs a closure inside, on a thread of its own.
+    /// Runs a closure inside the namespace, on a new thread.
     ///
     /// # Errors
-    /// Those of the closure, or the namespace cannot be entered.
+    /// The closure failed, or the namespace cannot be entered.
     pub fn enter<T: Send>(&self, inside: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         let handle = File::open(self.handle())
-            .with_context(|| format!("there is no namespace {}", self.name))?;
+            .with_context(|| format!("there is no network namespace {}", self.name))?;
         thread::scope(|scope| {
             let thread = scope.spawn(move || {
                 setns(&handle, CloneFlags::CLONE_NEWNET)?;
@@ -146,7 +150,7 @@ impl Namespace {
             });
             thread
                 .join()
-                .unwrap_or_else(|_| Err(anyhow!("panicked inside {}", self.name)))
+                .unwrap_or_else(|_| Err(anyhow!("panic in the network namespace {}", self.name)))
         })
     }
 }

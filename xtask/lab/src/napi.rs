@@ -1,4 +1,4 @@
-//! Where the frames of a veth end are received.
+//! On which processor, and when, a veth end receives frames.
 
 use std::{collections::BTreeSet, fs};
 
@@ -11,35 +11,36 @@ use nix::{
 use super::Namespace;
 use crate::command::{self, command};
 
-/// The processor of all receiving threads, and of clients that must not be overtaken.
+/// Processor of all receiving threads, and of clients that they must not preempt.
 pub const CPU: usize = 0;
 
-/// Has a veth end receive on a thread of its own, on [`CPU`].
+/// Makes a veth end receive on its own thread, on [`CPU`].
 ///
-/// Otherwise the other end's XDP program runs inside the sender's system call, and its answer is there
-/// before that returns. That is faster than any wire, and too fast for udhcpc, which sends renewals by
-/// a second socket: until that is closed, a microsecond later, it takes the answer away.
+/// Otherwise the XDP program at the other end runs inside the sender's system call, and its answer
+/// arrives before that call returns. That is faster than any physical link, and too fast for
+/// udhcpc, which sends renewals through a second socket: until that is closed, a microsecond later,
+/// it takes the answer away.
 pub fn receive_on_a_thread(namespace: &Namespace, interface: &str) -> Result<()> {
-    // What receives at all, a NAPI context, veth has only with a program or with GRO.
+    // A veth end has a NAPI context only with an XDP program or with GRO.
     command::read(&mut namespace.command("ethtool", ["-K", interface, "gro", "on"]))?;
     start_thread(namespace, interface, CPU).map(drop)
 }
 
-/// Has it receive on a thread of its own on another processor than [`CPU`].
+/// Makes a veth end receive on its own thread on a processor other than [`CPU`].
 ///
 /// # Errors
-/// The kernel refused, or did not end the thread that there was.
+/// The kernel refused, or did not end the existing thread.
 pub fn receive_elsewhere(namespace: &Namespace, interface: &str, cpu: usize) -> Result<()> {
     set_threaded(namespace, interface, false)?;
     let threads = start_thread(namespace, interface, cpu)?;
     ensure!(
         threads != 0,
-        "no receiving thread of {interface} was started anew; Linux 6.17 and later do"
+        "no receiving thread of {interface} was restarted; this requires Linux 6.17 or later"
     );
     Ok(())
 }
 
-/// Has the calling thread run on one processor only.
+/// Restricts the calling thread to one processor.
 ///
 /// # Errors
 /// There is no such processor.
@@ -54,7 +55,7 @@ fn only(cpu: usize) -> Result<CpuSet> {
     Ok(set)
 }
 
-/// How many threads there are now that were not there before.
+/// Starts receiving threads and returns how many new ones there are.
 fn start_thread(namespace: &Namespace, interface: &str, cpu: usize) -> Result<usize> {
     let before = threads()?;
     set_threaded(namespace, interface, true)?;
@@ -62,13 +63,14 @@ fn start_thread(namespace: &Namespace, interface: &str, cpu: usize) -> Result<us
     let after = threads()?;
     let started = after.difference(&before);
     Ok(started
-        // One of another lab may have gone meanwhile.
+        // A thread of another lab may have ended meanwhile.
         .filter(|thread| sched_setaffinity(**thread, &set).is_ok())
         .count())
 }
 
-/// Has a veth end receive inside the sender's system call again. An end holds 256 frames for a thread that waits for
-/// a processor, and drops what comes then; whoever sends from one socket only is better off without.
+/// Makes a veth end receive inside the sender's system call again. A veth end queues 256 frames for
+/// a thread that waits for a processor, and drops any more; a sender with a single socket loses
+/// none this way.
 ///
 /// # Errors
 /// The kernel refused.
@@ -79,12 +81,12 @@ pub fn receive_at_once(namespace: &Namespace, interface: &str) -> Result<()> {
 fn set_threaded(namespace: &Namespace, interface: &str, is_threaded: bool) -> Result<()> {
     let value = u8::from(is_threaded);
     let set = format!("echo {value} > /sys/class/net/{interface}/threaded");
-    // This gives the shell the `/sys` of the namespace.
+    // `ip netns exec` gives the shell the `/sys` of the namespace.
     let arguments = ["netns", "exec", namespace.name(), "sh", "-c", &set];
     command::read(&mut command("ip", arguments)).map(drop)
 }
 
-/// The kernel's receiving threads.
+/// Returns the kernel's receiving threads.
 fn threads() -> Result<BTreeSet<Pid>> {
     let mut threads = BTreeSet::new();
     for entry in fs::read_dir("/proc")? {

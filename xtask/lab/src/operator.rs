@@ -1,4 +1,5 @@
-//! Who talks to the daemon over its control socket, without the time that it takes to start a command.
+//! A connection to the daemon's control socket, which avoids the time that starting a command
+//! takes.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -17,8 +18,10 @@ pub struct Operator {
 }
 
 impl Operator {
+    /// Connects to a control socket.
+    ///
     /// # Errors
-    /// Nobody listens there.
+    /// Nothing listens there.
     pub fn connect(socket: &Path) -> Result<Self> {
         let stream = UnixStream::connect(socket)
             .with_context(|| format!("cannot connect to {}", socket.display()))?;
@@ -28,11 +31,11 @@ impl Operator {
         })
     }
 
-    /// Asks for what has been counted, and for the end of a lease that nobody has: of that the engine knows, which
-    /// has to come to it.
+    /// Asks for the counters, and for the end of a lease that does not exist: only the engine can
+    /// answer the latter.
     ///
     /// # Errors
-    /// It does not answer, or otherwise than is right.
+    /// The daemon does not answer, or answers incorrectly.
     pub fn ask(&mut self, unleased: Ipv4Addr) -> Result<()> {
         self.expect(r#"{"request":"stats"}"#, r#""response":"stats""#)?;
         let delete = format!(r#"{{"request":"leases-delete","address":"{unleased}"}}"#);
@@ -46,8 +49,11 @@ impl Operator {
         let mut answer = String::new();
         self.stream
             .read_line(&mut answer)
-            .with_context(|| format!("{request} was not answered"))?;
-        ensure!(answer.contains(right), "{request} was answered by {answer}");
+            .with_context(|| format!("no answer to {request}"))?;
+        ensure!(
+            answer.contains(right),
+            "the answer to {request} is {answer}"
+        );
         Ok(())
     }
 }

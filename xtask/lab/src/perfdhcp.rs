@@ -1,4 +1,4 @@
-//! Kea's perfdhcp: thousands of clients, of whom it is the relay agent.
+//! Kea's perfdhcp: thousands of clients, for which it is the relay agent.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -6,26 +6,27 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::{Namespace, Process, wait};
 
-/// How many, and how fast.
+/// Number of clients and their rate.
 #[derive(Clone, Copy, Debug)]
 pub struct Fleet {
-    /// Each gets a lease once.
+    /// Clients, each of which gets one lease.
     pub clients: u32,
     pub leases_per_second: u32,
     pub renewals_per_second: u32,
     pub releases_per_second: u32,
 }
 
-/// How long it waits for answers that are still out.
+/// How long perfdhcp waits for outstanding answers.
 const LAST_ANSWERS_MICROS: u32 = 2_000_000;
-/// What it takes for lost; on a busy machine an answer may come late.
+/// When perfdhcp considers a message lost; on a busy machine an answer may be late.
 const LOST_SECS: u32 = 10;
 
-/// Plays the fleet to its end, within twice the time that its rate makes and some more. Returns how often an
-/// address was leased that it had seen leased before: it does not forget what it has released.
+/// Runs the fleet to its end, within twice the time that its rate implies plus some more. Returns
+/// how many times an address was leased that had been leased before: perfdhcp does not forget
+/// addresses that it has released.
 ///
 /// # Errors
-/// It reports an exchange that was not completed, or did not end.
+/// perfdhcp reports an incomplete exchange, or did not end.
 pub fn run(namespace: &Namespace, fleet: Fleet, own: Ipv4Addr, server: Ipv4Addr) -> Result<u64> {
     let options = [
         ("-R", fleet.clients),
@@ -48,21 +49,22 @@ pub fn run(namespace: &Namespace, fleet: Fleet, own: Ipv4Addr, server: Ipv4Addr)
     let seconds = fleet.clients / fleet.leases_per_second;
     let status = process.wait(Duration::from_secs(u64::from(2 * seconds)) + wait::PATIENCE)?;
     let report = process.output()?;
-    // 3: something was not answered, as is every RELEASE.
+    // 3 means that something was not answered, which is true of every RELEASE.
     if !matches!(status.code(), Some(0 | 3)) {
         bail!("perfdhcp ended with {status}:\n{report}");
     }
     let lost = lost(&report);
-    ensure!(lost.is_empty(), "perfdhcp has seen {lost:?}:\n{report}");
+    ensure!(lost.is_empty(), "perfdhcp reports {lost:?}:\n{report}");
     let leased_again = figures(&report)
         .find(|(section, what, _)| section.ends_with(": REQUEST-ACK") && *what == LEASED_AGAIN);
-    let (_, _, count) = leased_again.with_context(|| format!("perfdhcp wrote {report}"))?;
+    let (_, _, count) =
+        leased_again.with_context(|| format!("unexpected report of perfdhcp: {report}"))?;
     Ok(count.parse()?)
 }
 
 const LEASED_AGAIN: &str = "non unique addresses";
 
-/// What must be none in each section of a report, and is not.
+/// Returns the figures of a report that must be zero in each section and are not.
 fn lost(report: &str) -> Vec<String> {
     figures(report)
         .filter(|(_, what, count)| ["drops", "rejected leases"].contains(what) && *count != "0")
@@ -71,7 +73,7 @@ fn lost(report: &str) -> Vec<String> {
         .collect()
 }
 
-/// What a report counts, each with the title of its section.
+/// Returns the figures of a report, each with the title of its section.
 fn figures(report: &str) -> impl Iterator<Item = (&str, &str, &str)> {
     let mut section = "";
     report.lines().filter_map(move |line| {

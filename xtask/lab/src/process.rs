@@ -1,4 +1,4 @@
-//! A process that ends with its handle, its output kept in a file.
+//! A process that ends with its handle and whose output is kept in a file.
 
 use std::{
     fs::{self, File},
@@ -21,12 +21,12 @@ pub struct Process {
     label: String,
     child: Child,
     log: PathBuf,
-    /// What earlier runs under the same label have written.
+    /// Length of what earlier runs with the same label have written.
     log_start: usize,
 }
 
 impl Process {
-    /// Starts a command, its output going to `<namespace>-<label>.log` in the lab's folder.
+    /// Starts a command; its output goes to `<namespace>-<label>.log` in the lab's folder.
     ///
     /// # Errors
     /// It could not be started.
@@ -56,7 +56,7 @@ impl Process {
         self.child.id()
     }
 
-    /// What it has written so far.
+    /// Returns the output so far.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -66,8 +66,10 @@ impl Process {
         Ok(String::from_utf8_lossy(own).into_owned())
     }
 
+    /// Checks that the process still runs.
+    ///
     /// # Errors
-    /// It has ended already.
+    /// It has ended.
     pub fn expect_running(&mut self) -> Result<()> {
         if let Some(status) = self.ended()? {
             bail!("{} has ended: {status}", self.label);
@@ -75,15 +77,17 @@ impl Process {
         Ok(())
     }
 
+    /// Sends a signal.
+    ///
     /// # Errors
-    /// It has ended already.
+    /// The process has ended.
     pub fn signal(&mut self, signal: Signal) -> Result<()> {
         self.expect_running()?;
         let pid = Pid::from_raw(i32::try_from(self.child.id())?);
         kill(pid, signal).with_context(|| format!("cannot send {signal} to {}", self.label))
     }
 
-    /// How it ended, or `None` while it runs.
+    /// Returns how the process ended, or `None` while it runs.
     ///
     /// # Errors
     /// It cannot be waited for.
@@ -91,6 +95,8 @@ impl Process {
         Ok(self.child.try_wait()?)
     }
 
+    /// Waits for the process to end.
+    ///
     /// # Errors
     /// It still runs after the limit.
     pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
@@ -98,16 +104,16 @@ impl Process {
         wait::until(&what, limit, || Ok(self.child.try_wait()?))
     }
 
-    /// `kill -9`, and reaps it.
+    /// Sends SIGKILL and reaps the process.
     pub fn kill(&mut self) {
-        // Both fail for one that is reaped already, which is as good.
+        // Both calls fail if the process has been reaped already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Leaves it running.
+    /// Leaves the process running.
     pub fn leave(self) {
-        // A handle of a child may go without the child.
+        // Dropping the handle of a child process does not affect the child.
         std::mem::forget(self);
     }
 }

@@ -1,9 +1,9 @@
-//! A client that sends what it is told to: what real clients do rarely, or only when they must.
+//! A client that sends exactly what it is told to, for messages that real clients rarely send.
 
 use std::{net::Ipv4Addr, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use dhcp_common::wire::{BOOTP_MIN_LEN, CLIENT_PORT, MAC_BROADCAST, SERVER_PORT};
+use dhcp_common::wire::{BOOTP_MIN_LEN, MAC_BROADCAST, SERVER_PORT};
 use dhcproto::{
     Decodable as _, Decoder, Encodable as _, Encoder,
     v4::{DhcpOption, Message, MessageType, Opcode, OptionCode},
@@ -14,15 +14,15 @@ use super::{
     Namespace,
     topology::CLIENT_INTERFACE,
     wait,
-    wire::{Datagram, Wire},
+    wire::{Datagram, Path, Wire},
 };
 
-/// After which a request is sent again.
+/// The time after which a request is sent again.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How long it is waited for an answer that must not come: many times what any answer takes.
+/// How long to wait for an answer that must not come: many times longer than any answer takes.
 const SILENCE: Duration = Duration::from_millis(400);
 
-/// A client at the wire of a namespace, beside whatever else the namespace does.
+/// A client with a packet socket in a namespace, independent of the namespace's IP stack.
 #[derive(Debug)]
 pub struct RawClient {
     wire: Wire,
@@ -30,50 +30,7 @@ pub struct RawClient {
     vlan: Option<VlanId>,
 }
 
-/// The headers under a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Path {
-    pub destination_mac: [u8; 6],
-    pub source: Ipv4Addr,
-    pub destination: Ipv4Addr,
-    pub source_port: u16,
-    pub destination_port: u16,
-}
-
-impl Path {
-    /// As a client without an address sends.
-    pub const BROADCAST: Self = Self {
-        destination_mac: MAC_BROADCAST,
-        source: Ipv4Addr::UNSPECIFIED,
-        destination: Ipv4Addr::BROADCAST,
-        source_port: CLIENT_PORT,
-        destination_port: SERVER_PORT,
-    };
-
-    /// As a client in REBINDING sends.
-    pub const fn broadcast_from(source: Ipv4Addr) -> Self {
-        Self {
-            source,
-            ..Self::BROADCAST
-        }
-    }
-
-    /// As a client in RENEWING sends, to a host or to the router towards it.
-    pub const fn unicast(
-        source: Ipv4Addr,
-        destination: Ipv4Addr,
-        destination_mac: [u8; 6],
-    ) -> Self {
-        Self {
-            destination_mac,
-            source,
-            destination,
-            ..Self::BROADCAST
-        }
-    }
-}
-
-/// An answer, its checksums verified.
+/// An answer whose checksums are correct.
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub source_mac: [u8; 6],
@@ -86,12 +43,12 @@ impl Reply {
         self.message.opts().msg_type()
     }
 
-    /// The address that is offered or assigned.
+    /// Returns the address that is offered or assigned.
     pub fn address(&self) -> Ipv4Addr {
         self.message.yiaddr()
     }
 
-    /// Option 54.
+    /// Returns option 54.
     pub fn server(&self) -> Option<Ipv4Addr> {
         match self.message.opts().get(OptionCode::ServerIdentifier) {
             Some(DhcpOption::ServerIdentifier(address)) => Some(*address),
@@ -101,8 +58,10 @@ impl Reply {
 }
 
 impl RawClient {
+    /// Opens the client's interface in a namespace.
+    ///
     /// # Errors
-    /// The namespace has no client's interface.
+    /// The namespace has no client interface.
     pub fn open(namespace: &Namespace) -> Result<Self> {
         let mac = namespace.mac(CLIENT_INTERFACE)?;
         Ok(Self {
@@ -112,23 +71,25 @@ impl RawClient {
         })
     }
 
-    /// Another client at the same wire: what stands in `chaddr`, and in the frame.
+    /// Makes this another client on the same link, with a different `chaddr` and source address.
     #[must_use]
     pub fn with_mac(mut self, mac: [u8; 6]) -> Self {
         self.mac = mac;
         self
     }
 
-    /// The same client in a VLAN. What it receives it takes from any: the kernel takes tags out of frames.
+    /// Puts the client into a VLAN. It receives from any VLAN, because the kernel removes tags from
+    /// received frames.
     ///
     /// # Errors
-    /// There is no such VLAN.
+    /// The VLAN id is invalid.
     pub fn in_vlan(mut self, id: u16) -> Result<Self> {
         self.vlan = Some(VlanId::try_new(id)?);
         Ok(self)
     }
 
-    /// A request with a new transaction id, and nothing that is not in every request of this client.
+    /// Returns a request with a new transaction id and only the options that every request of this
+    /// client has.
     pub fn message(&self, kind: MessageType) -> Message {
         message(self.mac, kind)
     }
@@ -137,7 +98,7 @@ impl RawClient {
         self.message(MessageType::Discover)
     }
 
-    /// A DISCOVER that asks for an address.
+    /// Returns a DISCOVER with a requested address.
     pub fn discover_address(&self, address: Ipv4Addr) -> Message {
         let mut message = self.discover();
         let options = message.opts_mut();
@@ -145,7 +106,7 @@ impl RawClient {
         message
     }
 
-    /// A REQUEST in SELECTING.
+    /// Returns a REQUEST in SELECTING.
     pub fn select(&self, server: Ipv4Addr, address: Ipv4Addr) -> Message {
         let mut message = self.reboot(address);
         let options = message.opts_mut();
@@ -153,7 +114,7 @@ impl RawClient {
         message
     }
 
-    /// A REQUEST in INIT-REBOOT.
+    /// Returns a REQUEST in INIT-REBOOT.
     pub fn reboot(&self, address: Ipv4Addr) -> Message {
         let mut message = self.message(MessageType::Request);
         let options = message.opts_mut();
@@ -161,7 +122,7 @@ impl RawClient {
         message
     }
 
-    /// A REQUEST in RENEWING or REBINDING, which its [`Path`] tells apart.
+    /// Returns a REQUEST in RENEWING or REBINDING; its [`Path`] decides which.
     pub fn extend(&self, address: Ipv4Addr) -> Message {
         let mut message = self.message(MessageType::Request);
         message.set_ciaddr(address);
@@ -183,6 +144,8 @@ impl RawClient {
         message
     }
 
+    /// Sends a message.
+    ///
     /// # Errors
     /// It cannot be encoded or sent.
     pub fn send(&self, message: &Message, path: Path) -> Result<()> {
@@ -192,7 +155,7 @@ impl RawClient {
     /// Answers ARP for an address, as the host that has it.
     ///
     /// # Errors
-    /// It cannot be sent.
+    /// The reply cannot be sent.
     pub fn claim(&self, address: Ipv4Addr) -> Result<()> {
         let arp = ArpPacket::from(ArpEthIpv4Packet {
             operation: ArpOperation::REPLY,
@@ -214,18 +177,18 @@ impl RawClient {
     /// Sends a request and waits for its answer.
     ///
     /// # Errors
-    /// None came.
+    /// There was no answer.
     pub fn ask(&self, message: &Message, path: Path) -> Result<Reply> {
         self.send(message, path)?;
         self.wait_answer(message, wait::PATIENCE)
     }
 
-    /// Sends a request every second until it is answered, as to a relay agent that does not listen yet.
+    /// Sends a request every second until it is answered: a relay agent may not listen yet.
     ///
     /// # Errors
     /// No answer came.
-    pub fn ask_again_and_again(&self, message: &Message, path: Path) -> Result<Reply> {
-        wait::until("an answer to any of many", wait::PATIENCE, || {
+    pub fn ask_repeatedly(&self, message: &Message, path: Path) -> Result<Reply> {
+        wait::until("an answer to a repeated request", wait::PATIENCE, || {
             self.send(message, path)?;
             Ok(self.wait_answer(message, AGAIN).ok())
         })
@@ -241,30 +204,30 @@ impl RawClient {
     /// Sends a request that must not be answered.
     ///
     /// # Errors
-    /// An answer came.
+    /// There was an answer.
     pub fn ask_in_vain(&self, message: &Message, path: Path) -> Result<()> {
         self.send(message, path)?;
         let answered = wait::until("", SILENCE, || self.receive(message.xid()));
         if let Ok(reply) = answered {
-            bail!("an answer came that should not: {reply:?}");
+            bail!("unexpected answer: {reply:?}");
         }
         Ok(())
     }
 
-    /// DISCOVER, and the OFFER.
+    /// Sends a DISCOVER and returns the OFFER.
     ///
     /// # Errors
-    /// None came.
+    /// There was no OFFER.
     pub fn offer(&self) -> Result<Reply> {
         let reply = self.ask(&self.discover(), Path::BROADCAST)?;
         expect(&reply, MessageType::Offer)?;
         Ok(reply)
     }
 
-    /// All the way from INIT to BOUND: the ACK.
+    /// Obtains a lease, from INIT to BOUND, and returns the ACK.
     ///
     /// # Errors
-    /// No OFFER came, or no ACK.
+    /// There was no OFFER or no ACK.
     pub fn lease(&self) -> Result<Reply> {
         let offer = self.offer()?;
         let server = offer.server().context("the OFFER has no option 54")?;
@@ -273,7 +236,7 @@ impl RawClient {
         Ok(reply)
     }
 
-    /// The next answer to a transaction, if there is one at the moment.
+    /// Returns the next answer to a transaction, if one has arrived.
     fn receive(&self, xid: u32) -> Result<Option<Reply>> {
         while let Some(frame) = self.wire.receive()? {
             if let Some(reply) = parse(&frame)?
@@ -286,7 +249,7 @@ impl RawClient {
     }
 }
 
-/// A request with a new transaction id, and what is in every one.
+/// Returns a request with a new transaction id and the options that every request has.
 pub fn message(mac: [u8; 6], kind: MessageType) -> Message {
     let none = Ipv4Addr::UNSPECIFIED;
     let mut message = Message::new(none, none, none, none, &mac);
@@ -300,10 +263,10 @@ pub fn message(mac: [u8; 6], kind: MessageType) -> Message {
     message
 }
 
-/// A message as it is on the wire, sent from a hardware address.
+/// Encodes a message as a frame from a hardware address.
 ///
 /// # Errors
-/// It cannot be encoded.
+/// The message cannot be encoded.
 pub fn frame(
     source_mac: [u8; 6],
     vlan: Option<VlanId>,
@@ -325,22 +288,24 @@ pub fn frame(
     Ok(frame)
 }
 
+/// Checks the type of an answer.
+///
 /// # Errors
-/// The answer is of another type.
+/// It has another type.
 pub fn expect(reply: &Reply, kind: MessageType) -> Result<()> {
     ensure!(
         reply.kind() == Some(kind),
-        "expected {kind:?}, and {:?} came: {:?}",
+        "expected {kind:?}, received {:?}: {:?}",
         reply.kind(),
         reply.message
     );
     Ok(())
 }
 
-/// The DHCP message of a server in a frame, or `None` where it is something else.
+/// Parses a server's DHCP message. Returns `None` for other frames.
 ///
 /// # Errors
-/// What came from a server is broken.
+/// The message of a server is malformed.
 pub fn parse(frame: &[u8]) -> Result<Option<Reply>> {
     let Some(datagram) = Datagram::parse(frame) else {
         return Ok(None);
@@ -349,7 +314,7 @@ pub fn parse(frame: &[u8]) -> Result<Option<Reply>> {
         return Ok(None);
     }
     let message = Message::decode(&mut Decoder::new(&datagram.payload))
-        .context("what came from port 67 is no DHCP message")?;
+        .context("the payload from port 67 is not a DHCP message")?;
     if message.opcode() != Opcode::BootReply {
         return Ok(None);
     }

@@ -1,7 +1,8 @@
-//! Which labs there are, so that what a killed one has left can be told from one that is in use.
+//! Registry of labs, which tells what a killed lab has left from a lab in use.
 //!
-//! Each lab has a record that its owner keeps locked: the kernel lets go of the lock however the owner
-//! ends. Records live where namespaces do, in a file system that is empty after a reboot.
+//! Each lab has a record that its owner keeps locked; the kernel releases the lock however the
+//! owner ends. Records lie next to network namespaces, in a file system that is empty after a
+//! reboot.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -19,13 +20,14 @@ use nix::{
 use super::wait;
 use crate::command::{self, command};
 
-/// Names of what is mounted in a lab's folder.
+/// Names of the mounts in a lab's folder.
 pub(super) const BPFFS: &str = "bpf";
 pub(super) const DISK: &str = "disk";
 const RECORDS: &str = "/run/xdhcpd-lab";
-/// Held while labs are entered and swept, so that no lab is swept before its owner has locked it.
+/// Lock that is held while labs are added and removed, so that no lab is removed before its owner
+/// has locked its record.
 const LOCK: &str = ".lock";
-/// The second line of the record of a lab that stays without an owner.
+/// Second line of the record of a lab that is kept without an owner.
 const KEPT: &str = "kept";
 
 pub(super) fn namespace_name(id: &str, role: &str) -> String {
@@ -39,7 +41,7 @@ pub(super) struct Registry {
 
 impl Registry {
     pub fn lock() -> Result<Self> {
-        fs::create_dir_all(RECORDS).with_context(|| format!("cannot make {RECORDS}"))?;
+        fs::create_dir_all(RECORDS).with_context(|| format!("cannot create {RECORDS}"))?;
         let path = Path::new(RECORDS).join(LOCK);
         let lock =
             File::create(&path).with_context(|| format!("cannot open {}", path.display()))?;
@@ -48,17 +50,17 @@ impl Registry {
         Ok(Self { _lock: lock })
     }
 
-    /// Adds a lab, owned for as long as the record returned is open.
+    /// Adds a lab, which is owned as long as the returned record is open.
     pub fn enter(&self, id: &str, dir: &Path) -> Result<File> {
         let path = record_path(id);
         let mut record =
-            File::create_new(&path).with_context(|| format!("cannot make {}", path.display()))?;
+            File::create_new(&path).with_context(|| format!("cannot create {}", path.display()))?;
         record.lock()?;
         writeln!(record, "{}", dir.display())?;
         Ok(record)
     }
 
-    /// Removes labs whose owner is gone.
+    /// Removes labs whose owner has ended.
     pub fn sweep(&self) {
         for lab in labs().filter(|lab| !lab.kept && !lab.is_owned()) {
             remove(&lab.id, &lab.dir);
@@ -82,21 +84,26 @@ pub(super) fn mark_kept(record: &mut File, dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Removes all of a lab; what cannot be removed is said and left.
+/// Removes everything of a lab, and prints what cannot be removed.
 pub(super) fn remove(id: &str, dir: &Path) {
     for namespace in namespaces(&namespace_name(id, "")) {
         if let Err(error) = remove_namespace(&namespace) {
-            eprintln!("lab: `ip netns delete {namespace}` by hand: {error:#}");
+            eprintln!(
+                "lab: cannot remove a namespace, run `ip netns delete {namespace}`: {error:#}"
+            );
         }
     }
-    // Pins go with their bpffs, and with them maps and links.
+    // Pins are removed with their bpffs, and maps and links with their pins.
     for mounted in [BPFFS, DISK] {
         while umount2(&dir.join(mounted), MntFlags::MNT_DETACH).is_ok() {}
     }
     let removed = [fs::remove_dir_all(dir), fs::remove_file(record_path(id))];
     for error in removed.into_iter().filter_map(Result::err) {
         if error.kind() != std::io::ErrorKind::NotFound {
-            eprintln!("lab: remove {} by hand: {error}", dir.display());
+            eprintln!(
+                "lab: cannot remove {}, remove it by hand: {error}",
+                dir.display()
+            );
         }
     }
 }
@@ -106,7 +113,7 @@ fn remove_namespace(namespace: &str) -> Result<()> {
     wait::until("its processes to end", wait::PATIENCE, || {
         let pids = command::read(&mut command("ip", ["netns", "pids", namespace]))?;
         for pid in pids.lines().filter_map(|pid| pid.trim().parse().ok()) {
-            // One that has just ended is no error.
+            // A process that has just ended is not an error.
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
         Ok(pids.trim().is_empty().then_some(()))

@@ -1,4 +1,4 @@
-//! The relay agents between clients and server: ISC dhcrelay and dnsmasq.
+//! Relay agents between clients and server: ISC dhcrelay and dnsmasq.
 
 use anyhow::Result;
 
@@ -13,7 +13,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// dhcrelay. With `option_82`, it adds relay agent information to what it relays.
+    /// Starts dhcrelay. With `option_82` it adds relay agent information.
     ///
     /// # Errors
     /// It cannot be started.
@@ -28,7 +28,7 @@ impl Relay {
         })
     }
 
-    /// dnsmasq, which relays without option 82.
+    /// Starts dnsmasq, which relays without option 82.
     ///
     /// # Errors
     /// It cannot be started.

@@ -35,26 +35,26 @@ pub struct Server {
     process: Option<Process>,
 }
 
-/// A lease or an offer as the command line lists it; fields that no test asks for are left out.
+/// A lease or an offer as the command line lists it, without the fields that no test reads.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct Lease {
     pub address: Ipv4Addr,
     pub state: String,
 }
 
-/// What has been counted since the maps were made, and since the controller started.
+/// Counters: of the kernel since the maps were created, of the controller since it started.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 pub struct Stats {
     /// Packets by label of [`Outcome`].
     pub kernel: BTreeMap<String, u64>,
-    /// What the controller did, by its own labels.
+    /// Counters of the controller, by its own labels.
     #[serde(default)]
     pub engine: BTreeMap<String, u64>,
     #[serde(default)]
     pub store: StoreStats,
 }
 
-/// How the store does; fields that no test asks for are left out.
+/// State of the store, without the fields that no test reads.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 pub struct StoreStats {
     pub failures: u64,
@@ -67,12 +67,12 @@ impl Stats {
         self.kernel.get(outcome.label()).copied().unwrap_or(0)
     }
 
-    /// How often the controller did what it calls so.
+    /// Returns the controller's counter with this label.
     pub fn engine(&self, label: &str) -> u64 {
         self.engine.get(label).copied().unwrap_or(0)
     }
 
-    /// What the kernel has counted since `earlier`.
+    /// Returns what the kernel has counted since `earlier`.
     pub fn since(&self, earlier: &Self) -> Counted {
         let counted = Outcome::ALL.iter().map(|outcome| {
             let packets = self.of(*outcome).saturating_sub(earlier.of(*outcome));
@@ -82,7 +82,7 @@ impl Stats {
     }
 }
 
-/// Packets by outcome, those that did not occur left out.
+/// Packets by outcome, without outcomes that did not occur.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counted(Vec<(Outcome, u64)>);
 
@@ -91,12 +91,13 @@ impl Counted {
         self.sum(|counted| counted == outcome)
     }
 
-    /// Answered by the kernel.
+    /// Returns the number of requests answered by the kernel.
     pub fn answered(&self) -> u64 {
         self.sum(|counted| counted.action() == Action::Transmit)
     }
 
-    /// For the controller: over AF_XDP, or lost where none was listening.
+    /// Returns the number of requests for the controller: passed on over AF_XDP, or lost where
+    /// nothing listened.
     pub fn slow(&self) -> u64 {
         self.sum(|counted| counted.action() == Action::Slow || counted == Outcome::Unserved)
     }
@@ -108,7 +109,7 @@ impl Counted {
 }
 
 impl fmt::Display for Counted {
-    /// Without what the kernel only passed on, which is no DHCP.
+    /// Omits what the kernel passed on as not being DHCP.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
         for (outcome, packets) in &self.0 {
@@ -125,20 +126,20 @@ impl fmt::Display for Counted {
 }
 
 impl Server {
-    /// Starts the daemon and waits until it answers. `config` is all but the section `[server]`.
+    /// Starts the daemon and waits until it answers. `config` lacks only the section `[server]`.
     ///
     /// # Errors
-    /// It is not built, or it did not start.
+    /// The daemon is not built or did not start.
     pub fn start(lab: &Lab, namespace: &Namespace, config: &str) -> Result<Self> {
         let mut server = Self::new(lab, namespace, config)?;
         server.start_again()?;
         Ok(server)
     }
 
-    /// The daemon configured, and not started.
+    /// Configures the daemon without starting it.
     ///
     /// # Errors
-    /// It is not built.
+    /// The daemon is not built.
     pub fn new(lab: &Lab, namespace: &Namespace, config: &str) -> Result<Self> {
         let server = Self {
             binary: workspace::daemon()?,
@@ -154,19 +155,19 @@ impl Server {
         Ok(server)
     }
 
-    /// Keeps the store elsewhere, from the next configuration and start on.
+    /// Moves the store, from the next configuration and start on.
     pub fn keep_store_at(&mut self, path: PathBuf) {
         self.store = path;
     }
 
-    /// What the running daemon has logged so far.
+    /// Returns the log of the running daemon so far.
     ///
     /// # Errors
-    /// It does not run, or its log cannot be read.
+    /// The daemon does not run, or its log cannot be read.
     pub fn log(&self) -> Result<String> {
         match &self.process {
             Some(process) => process.output(),
-            None => bail!("xdhcpd does not run"),
+            None => bail!("xdhcpd is not running"),
         }
     }
 
@@ -175,7 +176,7 @@ impl Server {
     /// # Errors
     /// It cannot be written.
     pub fn configure(&self, config: &str) -> Result<()> {
-        // Debug formatting of a path without control characters is a TOML string.
+        // The Debug format of a path without control characters is a valid TOML string.
         let text = format!(
             "[server]\nstore = {:?}\ncontrol-socket = {:?}\npin-dir = {:?}\nfast-path = {}\n\n{config}",
             self.store, self.socket, self.pin_dir, self.fast_path
@@ -184,10 +185,10 @@ impl Server {
             .with_context(|| format!("cannot write {}", self.config.display()))
     }
 
-    /// Starts the daemon, which does not run, and waits until it answers.
+    /// Starts the daemon again and waits until it answers.
     ///
     /// # Errors
-    /// It ended, or does not answer in time.
+    /// It ended or does not answer in time.
     pub fn start_again(&mut self) -> Result<()> {
         let mut run = self.command_run();
         let mut process = Process::spawn(&self.namespace, "xdhcpd", &mut run)?;
@@ -201,22 +202,22 @@ impl Server {
         Ok(())
     }
 
-    /// `xdhcpd run`, in the namespace.
+    /// Returns the command `xdhcpd run`, in the namespace.
     pub fn command_run(&self) -> Command {
         self.command_with_config("run")
     }
 
-    /// `xdhcpd check`, in the namespace.
+    /// Returns the command `xdhcpd check`, in the namespace.
     pub fn command_check(&self) -> Command {
         self.command_with_config("check")
     }
 
-    /// `xdhcpd detach`, in the namespace.
+    /// Returns the command `xdhcpd detach`, in the namespace.
     pub fn command_detach(&self) -> Command {
         self.command_with_config("detach")
     }
 
-    /// `xdhcpd convert`, in the namespace.
+    /// Returns the command `xdhcpd convert`, in the namespace.
     pub fn command_convert(&self, from: &str, file: &Path) -> Command {
         let arguments = ["convert", "--from", from];
         let mut command = self.namespace.command(&self.binary, arguments);
@@ -224,14 +225,14 @@ impl Server {
         command
     }
 
-    /// `xdhcpd import`, in the namespace.
+    /// Returns the command `xdhcpd import`, in the namespace.
     pub fn command_import(&self, from: &str, file: &Path) -> Command {
         let mut command = self.command_with_config("import");
         command.args(["--from", from]).arg(file);
         command
     }
 
-    /// `xdhcpd export`, in the namespace.
+    /// Returns the command `xdhcpd export`, in the namespace.
     pub fn command_export(&self) -> Command {
         self.command_with_config("export")
     }
@@ -242,7 +243,7 @@ impl Server {
         command
     }
 
-    /// Runs a command that looks at the store that the configuration names, whatever its end.
+    /// Runs a command that reads the configured store, and returns its output and status.
     ///
     /// # Errors
     /// It could not be started.
@@ -251,53 +252,53 @@ impl Server {
         command::output(look.arg("--config").arg(&self.config))
     }
 
-    /// `kill -9`.
+    /// Sends SIGKILL.
     pub fn kill(&mut self) {
         self.process = None;
     }
 
-    /// SIGTERM; the daemon has to end with success.
+    /// Sends SIGTERM and expects the daemon to exit successfully.
     ///
     /// # Errors
     /// It did not, or does not run.
     pub fn stop(&mut self) -> Result<()> {
         let Some(mut process) = self.process.take() else {
-            bail!("xdhcpd does not run");
+            bail!("xdhcpd is not running");
         };
         process.signal(Signal::SIGTERM)?;
         let status = process.wait(wait::PATIENCE)?;
         if !status.success() {
-            bail!("xdhcpd ended on SIGTERM with {status}");
+            bail!("xdhcpd ended with {status} on SIGTERM");
         }
         Ok(())
     }
 
-    /// SIGHUP: reads its configuration again.
+    /// Sends SIGHUP, on which the daemon reloads its configuration.
     ///
     /// # Errors
     /// The daemon does not run.
     pub fn hang_up(&mut self) -> Result<()> {
         let Some(process) = &mut self.process else {
-            bail!("xdhcpd does not run");
+            bail!("xdhcpd is not running");
         };
         process.signal(Signal::SIGHUP)
     }
 
-    /// Leaves the daemon running when the handle goes.
+    /// Leaves the daemon running when the handle is dropped.
     pub fn leave(mut self) {
         if let Some(process) = self.process.take() {
             process.leave();
         }
     }
 
-    /// A command of the command line, for this daemon.
+    /// Returns a command of the command line for this daemon.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut control = command(&self.binary, arguments);
         control.arg("--socket").arg(&self.socket);
         control
     }
 
-    /// Runs a command of the command line, whatever its end.
+    /// Runs a command of the command line, and returns its output and status.
     ///
     /// # Errors
     /// It could not be started.
@@ -311,38 +312,44 @@ impl Server {
         serde_json::from_str(&json).with_context(|| format!("`{}` wrote {json}", Line(&query)))
     }
 
+    /// Returns the daemon's counters.
+    ///
     /// # Errors
     /// The daemon does not answer.
     pub fn stats(&self) -> Result<Stats> {
         self.query(&["stats"])
     }
 
+    /// Returns the daemon's leases.
+    ///
     /// # Errors
     /// The daemon does not answer.
     pub fn leases(&self) -> Result<Vec<Lease>> {
         self.query(&["leases", "list"])
     }
 
+    /// Returns the daemon's offers.
+    ///
     /// # Errors
     /// The daemon does not answer.
     pub fn offers(&self) -> Result<Vec<Lease>> {
         self.query(&["offers", "list"])
     }
 
-    /// Somebody who talks to the daemon from now on.
+    /// Connects to the control socket.
     ///
     /// # Errors
-    /// It does not run.
+    /// The daemon does not run.
     pub fn operator(&self) -> Result<Operator> {
         Operator::connect(&self.socket)
     }
 
-    /// Octets that the kernel holds for all maps of the running daemon.
+    /// Returns the octets that the kernel has allocated for all maps of the running daemon.
     ///
     /// # Errors
-    /// It does not run.
+    /// The daemon does not run.
     pub fn map_octets(&self) -> Result<u64> {
-        let process = self.process.as_ref().context("xdhcpd does not run")?;
+        let process = self.process.as_ref().context("xdhcpd is not running")?;
         let mut maps = BTreeMap::new();
         for entry in fs::read_dir(format!("/proc/{}/fdinfo", process.pid()))? {
             // A descriptor may be closed meanwhile.
@@ -355,11 +362,11 @@ impl Server {
                 maps.insert(id, octets);
             }
         }
-        ensure!(!maps.is_empty(), "xdhcpd has no map open");
+        ensure!(!maps.is_empty(), "xdhcpd has no open map");
         Ok(maps.values().sum())
     }
 
-    /// The word for the lease of an address, if it has one.
+    /// Returns the state of the lease of an address, in the daemon's words, if there is one.
     ///
     /// # Errors
     /// The daemon does not answer.
@@ -369,6 +376,8 @@ impl Server {
         Ok(lease.map(|lease| lease.state))
     }
 
+    /// Deletes a lease.
+    ///
     /// # Errors
     /// There is no such lease, or the daemon does not answer.
     pub fn delete(&self, address: Ipv4Addr) -> Result<()> {
@@ -376,6 +385,8 @@ impl Server {
         command::read(&mut self.command(&["leases", "delete", &address])).map(drop)
     }
 
+    /// Revokes a lease.
+    ///
     /// # Errors
     /// There is no such lease, or the daemon does not answer.
     pub fn revoke(&self, address: Ipv4Addr) -> Result<()> {
@@ -383,7 +394,7 @@ impl Server {
         command::read(&mut self.command(&["leases", "revoke", &address])).map(drop)
     }
 
-    /// What the kernel has counted, read from the pinned map: no controller has to run.
+    /// Returns the kernel's counters, read from the pinned map, so that no controller needs to run.
     ///
     /// # Errors
     /// There is no such pin.
@@ -415,7 +426,7 @@ impl Server {
     }
 }
 
-/// An element of a per-CPU map as `bpftool` writes it.
+/// An element of a per-CPU map as `bpftool` prints it.
 #[derive(Deserialize)]
 struct PerCpu {
     values: Vec<PerCpuValue>,

@@ -1,4 +1,4 @@
-//! How server and clients are joined.
+//! How servers and clients are connected.
 
 use std::net::Ipv4Addr;
 
@@ -19,20 +19,20 @@ pub const PREFIX_LEN: u8 = 24;
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 /// The relay agent's address on the server's link.
 pub const RELAY: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
-/// The relay agent's address on the clients' link: `giaddr`, and their router.
+/// The relay agent's address on the clients' link: `giaddr`, and the clients' router.
 pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 88, 0, 1);
 const CLIENTS_NETWORK: &str = "10.88.0.0/24";
-/// The same of a second relay agent, where there are two.
+/// The address of the second relay agent on the server's link, in [`TwoRelays`].
 pub const SECOND_RELAY: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 3);
 pub const SECOND_GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 89, 0, 1);
 const SECOND_CLIENTS_NETWORK: &str = "10.89.0.0/24";
 
-/// The hardware address of the n-th client, counted from one.
+/// Returns the hardware address of the n-th client, counted from one.
 pub const fn client_mac(number: u8) -> [u8; 6] {
     [2, 0, 0, 0, 0, number]
 }
 
-/// One client on a wire to the server.
+/// One client, connected directly to the server.
 #[derive(Debug)]
 pub struct Direct {
     pub server: Namespace,
@@ -40,6 +40,8 @@ pub struct Direct {
 }
 
 impl Direct {
+    /// Creates the topology.
+    ///
     /// # Errors
     /// The kernel refused.
     pub fn new(lab: &Lab) -> Result<Self> {
@@ -61,6 +63,8 @@ pub struct Switched {
 }
 
 impl Switched {
+    /// Creates the topology with a number of clients.
+    ///
     /// # Errors
     /// The kernel refused.
     pub fn new(lab: &Lab, clients: u8) -> Result<Self> {
@@ -70,7 +74,7 @@ impl Switched {
         lab.veth((&server, SERVER_INTERFACE), (&switch, port))?;
         switch.ip(["link", "set", port, "master", BRIDGE])?;
         server.add_address(SERVER_INTERFACE, SERVER, PREFIX_LEN)?;
-        // The bridge hands frames on to the clients' ports as any other.
+        // The bridge forwards the frames that the server sends by XDP_TX as any other.
         lab.receive_xdp(&switch, port)?;
         let clients = plug_in_clients(lab, &switch, clients)?;
         Ok(Self { server, clients })
@@ -86,6 +90,8 @@ pub struct Relayed {
 }
 
 impl Relayed {
+    /// Creates the topology with a number of clients.
+    ///
     /// # Errors
     /// The kernel refused.
     pub fn new(lab: &Lab, clients: u8) -> Result<Self> {
@@ -113,8 +119,8 @@ impl Relayed {
     }
 }
 
-/// Two routers on a switch with the server, one client behind each. What stands behind one looks as what
-/// stands behind the other: the names of the interfaces, and the client's hardware address.
+/// Two routers on a switch with the server, with one client behind each. Interface names and the
+/// client's hardware address are the same behind both.
 #[derive(Debug)]
 pub struct TwoRelays {
     pub server: Namespace,
@@ -123,6 +129,8 @@ pub struct TwoRelays {
 }
 
 impl TwoRelays {
+    /// Creates the topology.
+    ///
     /// # Errors
     /// The kernel refused.
     pub fn new(lab: &Lab) -> Result<Self> {
@@ -163,7 +171,7 @@ const BRIDGE: &str = "bridge";
 
 fn switch(lab: &Lab) -> Result<Namespace> {
     let switch = lab.namespace("sw")?;
-    // It forwards from the first frame on: no forward delay.
+    // The bridge forwards from the first frame on, without a forward delay.
     let delay = ["forward_delay", "0", "stp_state", "0"];
     switch.ip([
         "link", "add", BRIDGE, "type", "bridge", delay[0], delay[1], delay[2], delay[3],
@@ -190,7 +198,7 @@ fn set_client_mac(client: &Namespace, number: u8) -> Result<()> {
     client.ip(["link", "set", "dev", CLIENT_INTERFACE, "address", &mac])
 }
 
-/// The usual notation.
+/// Formats a hardware address in the usual notation.
 pub fn mac_text(mac: [u8; 6]) -> String {
     mac.map(|octet| format!("{octet:02x}")).join(":")
 }

@@ -1,4 +1,4 @@
-//! Waiting for a condition, never for a time.
+//! Waiting for a condition, never for a fixed time.
 
 use std::{
     thread,
@@ -9,14 +9,14 @@ use anyhow::{Result, bail};
 
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// How long anything may take that happens at once: on a machine whose processors others keep busy it takes many times
-/// what it takes alone. A lab that works never waits for so long.
+/// The longest time that an immediate action may take, also on a busy machine, where it takes many
+/// times longer than on an idle one. A lab that works never waits for so long.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Asks until there is an answer.
+/// Polls until the probe returns a value.
 ///
 /// # Errors
-/// The probe failed, or gave no answer within the limit.
+/// The probe failed, or returned nothing within the limit.
 pub fn until<T>(
     what: &str,
     limit: Duration,
@@ -28,7 +28,7 @@ pub fn until<T>(
             return Ok(answer);
         }
         if start.elapsed() > limit {
-            bail!("waited {limit:?} in vain for {what}");
+            bail!("timed out after {limit:?} waiting for {what}");
         }
         thread::sleep(INTERVAL);
     }

@@ -1,12 +1,14 @@
-//! Frames as they are on a wire: who sends and hears them, and what is around a DHCP message.
+//! Frames on a link: sending and receiving them, and the headers of a DHCP message.
 
 use std::{
     io::IoSliceMut,
+    net::Ipv4Addr,
     os::fd::{AsFd as _, AsRawFd, OwnedFd},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, ensure};
+use dhcp_common::wire::{CLIENT_PORT, MAC_BROADCAST, SERVER_PORT};
 use etherparse::{
     Ethernet2Header, Ipv4Header, LinkHeader, NetHeaders, PacketHeaders, TransportHeader, UdpHeader,
 };
@@ -25,21 +27,21 @@ use nix::{
     },
 };
 
-use super::{Namespace, raw::Path};
+use super::Namespace;
 
 const POLL_MICROS: i64 = 20_000;
 const LARGEST_FRAME: usize = 2048;
-/// Holds what a test sends and hears in seconds, should nobody read.
+/// Large enough for what a test sends and receives in seconds while nothing reads it.
 const BUFFER: usize = 64 << 20;
 
-/// A packet socket at an interface, beside whatever else its namespace does.
+/// A packet socket on an interface, independent of the namespace's IP stack.
 #[derive(Debug)]
 pub struct Wire {
     socket: OwnedFd,
 }
 
 impl Wire {
-    /// Hears IPv4 that the interface receives.
+    /// Opens a socket that receives the interface's incoming IPv4 packets.
     ///
     /// # Errors
     /// There is no such interface.
@@ -47,7 +49,7 @@ impl Wire {
         namespace.enter(|| Self::bound(interface, SockProtocol::EthIp))
     }
 
-    /// Hears what the interface sends, too, in the order in which it passes.
+    /// Opens a socket that also receives outgoing packets, in the order in which they pass.
     ///
     /// # Errors
     /// There is no such interface.
@@ -68,13 +70,15 @@ impl Wire {
         let link = getifaddrs()?
             .filter(|address| address.interface_name == interface)
             .find_map(|address| address.address?.as_link_addr().copied())
-            .with_context(|| format!("there is no {interface}"))?;
+            .with_context(|| format!("there is no interface {interface}"))?;
         setsockopt(&socket, RcvBufForce, &BUFFER)?;
         setsockopt(&socket, ReceiveTimeout, &TimeVal::new(0, POLL_MICROS))?;
         bind(socket.as_raw_fd(), &link).with_context(|| format!("cannot bind to {interface}"))?;
         Ok(Self { socket })
     }
 
+    /// Sends a frame.
+    ///
     /// # Errors
     /// The kernel refused.
     pub fn send(&self, frame: &[u8]) -> Result<()> {
@@ -82,7 +86,7 @@ impl Wire {
         Ok(())
     }
 
-    /// Sends a frame unless the link is down, or takes no more: `false`, and nobody has heard it.
+    /// Sends a frame unless the link is down or has no room. Returns whether the frame was sent.
     ///
     /// # Errors
     /// The interface is gone.
@@ -94,7 +98,7 @@ impl Wire {
         }
     }
 
-    /// The next frame; `None` if there is none at the moment.
+    /// Returns the next frame, or `None` if there is none at the moment.
     ///
     /// # Errors
     /// The interface is gone.
@@ -102,7 +106,7 @@ impl Wire {
         self.received(MsgFlags::empty())
     }
 
-    /// The next frame, if it comes within a time.
+    /// Returns the next frame if it arrives within a time.
     ///
     /// # Errors
     /// The interface is gone.
@@ -127,8 +131,8 @@ impl Wire {
         }
     }
 
-    /// The next frame, and when it passed, since the beginning of 1970: not when somebody came to read it. Only
-    /// of what was opened both ways.
+    /// Returns the next frame and the time at which it passed the interface, since the Unix epoch.
+    /// Available only for sockets from [`Wire::open_both_ways`].
     ///
     /// # Errors
     /// The interface is gone.
@@ -151,22 +155,22 @@ impl Wire {
             (received.bytes, stamp)
         };
         frame.truncate(len);
-        Ok(Some((stamp.context("a frame has no time")?, frame)))
+        Ok(Some((stamp.context("a frame has no timestamp")?, frame)))
     }
 
-    /// Frames that there was no room for since this was asked last.
+    /// Returns the number of frames lost for lack of room since the last call.
     ///
     /// # Errors
-    /// The kernel does not say.
+    /// The kernel does not report it.
     pub fn missed(&self) -> Result<u32> {
         missed(&self.socket)
     }
 }
 
-/// Frames that a packet socket had no room for since this was asked last.
+/// Returns the number of frames that a packet socket had no room for since the last call.
 ///
 /// # Errors
-/// The kernel does not say.
+/// The kernel does not report it.
 pub fn missed(socket: &impl AsRawFd) -> Result<u32> {
     let mut stats = libc::tpacket_stats {
         tp_packets: 0,
@@ -187,7 +191,50 @@ pub fn missed(socket: &impl AsRawFd) -> Result<u32> {
     Ok(stats.tp_drops)
 }
 
-/// A UDP datagram and the headers under it.
+/// The addresses and ports of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    pub destination_mac: [u8; 6],
+    pub source: Ipv4Addr,
+    pub destination: Ipv4Addr,
+    pub source_port: u16,
+    pub destination_port: u16,
+}
+
+impl Path {
+    /// Path of a client without an address.
+    pub const BROADCAST: Self = Self {
+        destination_mac: MAC_BROADCAST,
+        source: Ipv4Addr::UNSPECIFIED,
+        destination: Ipv4Addr::BROADCAST,
+        source_port: CLIENT_PORT,
+        destination_port: SERVER_PORT,
+    };
+
+    /// Returns the path of a client in REBINDING.
+    pub const fn broadcast_from(source: Ipv4Addr) -> Self {
+        Self {
+            source,
+            ..Self::BROADCAST
+        }
+    }
+
+    /// Returns the path of a client in RENEWING, to a host or to the router towards it.
+    pub const fn unicast(
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+        destination_mac: [u8; 6],
+    ) -> Self {
+        Self {
+            destination_mac,
+            source,
+            destination,
+            ..Self::BROADCAST
+        }
+    }
+}
+
+/// A UDP datagram and its headers.
 #[derive(Clone, Debug)]
 pub struct Datagram {
     pub source_mac: [u8; 6],
@@ -198,7 +245,7 @@ pub struct Datagram {
 }
 
 impl Datagram {
-    /// `None` where the frame is something else.
+    /// Parses a frame. Returns `None` for anything but a UDP datagram.
     pub fn parse(frame: &[u8]) -> Option<Self> {
         let headers = PacketHeaders::from_ethernet_slice(frame).ok()?;
         let PacketHeaders {
@@ -231,15 +278,15 @@ impl Datagram {
         })
     }
 
-    /// Whether one of its ports is this.
+    /// Returns whether one of the ports is `port`.
     pub const fn is_of(&self, port: u16) -> bool {
         self.path.source_port == port || self.path.destination_port == port
     }
 
-    /// Verifies the checksums. Of what this host sends they may be left to the hardware.
+    /// Verifies the checksums. Those of frames that this host sends may be left to the hardware.
     ///
     /// # Errors
-    /// One is wrong.
+    /// A checksum is wrong.
     pub fn verify(&self) -> Result<()> {
         ensure!(
             self.ip.header_checksum == self.ip.calc_header_checksum(),

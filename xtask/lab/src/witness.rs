@@ -1,4 +1,4 @@
-//! Listens on a wire and has accounts kept, knowing nothing of server or clients.
+//! Records what passes on a link, independently of server and clients.
 
 use std::{
     net::Ipv4Addr,
@@ -20,10 +20,10 @@ use super::{
     wire::{Datagram, Wire},
 };
 
-/// What is kept of what passes.
+/// Accounts that are kept of the messages on a link.
 pub trait Accounts: Send + 'static {
-    /// Enters a message that passed at a time, since the beginning of 1970. They come in the order in which
-    /// they passed.
+    /// Records a message that passed at a time since the Unix epoch. Messages are passed in the
+    /// order in which they were sent.
     fn enter(&mut self, message: &Message, at: Duration);
 }
 
@@ -41,7 +41,7 @@ pub struct Witness<A = Ledger> {
 }
 
 impl Witness {
-    /// Keeps a [`Ledger`].
+    /// Starts to keep a [`Ledger`].
     ///
     /// # Errors
     /// As [`Witness::keep`].
@@ -51,8 +51,8 @@ impl Witness {
 }
 
 impl<A: Accounts> Witness<A> {
-    /// Listens to all DHCP messages at an interface, in both directions. Those that come in must have right
-    /// checksums; `own` is the address of whoever sends from here.
+    /// Starts to record all DHCP messages at an interface, in both directions. Incoming messages
+    /// must have correct checksums; `own` is the address of the sender on this host.
     ///
     /// # Errors
     /// There is no such interface.
@@ -76,15 +76,15 @@ impl<A: Accounts> Witness<A> {
         })
     }
 
-    /// The accounts so far.
+    /// Returns the accounts so far.
     pub fn ledger(&self) -> MutexGuard<'_, A> {
         locked(&self.ledger)
     }
 
-    /// Ends once nothing more passes.
+    /// Ends the recording once no more messages pass.
     ///
     /// # Errors
-    /// Something broken passed, or passed unseen.
+    /// A malformed message passed, or frames were missed.
     pub fn stop(mut self) -> Result<()> {
         self.is_over.store(true, Relaxed);
         let Some(listener) = self.listener.take() else {
@@ -92,7 +92,7 @@ impl<A: Accounts> Witness<A> {
         };
         listener
             .join()
-            .unwrap_or_else(|_| Err(anyhow!("the witness panicked")))
+            .unwrap_or_else(|_| Err(anyhow!("the witness thread panicked")))
     }
 }
 
@@ -121,11 +121,11 @@ fn listen<A: Accounts>(
             datagram.verify()?;
         }
         let message = Message::decode(&mut Decoder::new(&datagram.payload))
-            .context("what passed at port 67 is no DHCP message")?;
+            .context("the payload at port 67 is not a DHCP message")?;
         locked(ledger).enter(&message, at);
     }
     let missed = wire.missed()?;
-    ensure!(missed == 0, "{missed} frames passed unseen");
+    ensure!(missed == 0, "{missed} frames were missed");
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Where things are.
+//! Paths and metadata of the workspace.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,13 +10,13 @@ use serde::Deserialize;
 
 use crate::command::{self, Line};
 
-/// The folder of the workspace's `Cargo.toml`.
+/// Returns the folder of the workspace's `Cargo.toml`.
 pub fn root() -> &'static Path {
     let manifest_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest_dir.ancestors().nth(2).unwrap_or(manifest_dir)
 }
 
-/// `cargo` in the workspace.
+/// Returns a `cargo` command that runs in the workspace.
 pub fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
     let mut cargo = command::command("cargo", arguments);
     if std::env::current_dir().is_ok_and(|dir| dir != root()) {
@@ -25,10 +25,10 @@ pub fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
     cargo
 }
 
-/// The channel that `rust-toolchain.toml` pins.
+/// Returns the channel that `rust-toolchain.toml` pins.
 ///
 /// # Errors
-/// The file is not there or says no channel.
+/// The file does not exist or names no channel.
 pub fn pinned_toolchain() -> Result<String> {
     #[derive(Deserialize)]
     struct File {
@@ -46,7 +46,7 @@ pub fn pinned_toolchain() -> Result<String> {
     Ok(file.toolchain.channel)
 }
 
-/// What of `cargo metadata` is of interest here.
+/// The part of `cargo metadata` that is used here.
 #[derive(Debug, Deserialize)]
 pub struct Metadata {
     pub target_directory: PathBuf,
@@ -74,7 +74,7 @@ pub struct Target {
     pub kind: Vec<String>,
 }
 
-/// Asks cargo about the workspace.
+/// Reads the metadata of the workspace.
 ///
 /// # Errors
 /// Cargo cannot read it.
@@ -82,23 +82,26 @@ pub fn metadata() -> Result<Metadata> {
     let mut cargo = cargo(["metadata", "--no-deps", "--format-version=1", "--quiet"]);
     let json = command::read(&mut cargo)?;
     serde_json::from_str(&json)
-        .with_context(|| format!("`{}` wrote something unexpected", Line(&cargo)))
+        .with_context(|| format!("`{}` wrote unexpected output", Line(&cargo)))
 }
 
-/// The daemon's executable, built beside the one that is running.
+/// Returns the daemon's executable, which is built beside the running one.
 ///
 /// # Errors
 /// It has not been built.
 pub fn daemon() -> Result<PathBuf> {
-    let own = std::env::current_exe().context("cannot find the path of this executable")?;
+    let own = std::env::current_exe().context("cannot determine the path of this executable")?;
     let mut dir = own.parent().unwrap_or(Path::new("/"));
-    // Tests are one level deeper than programs.
+    // Test executables are one level deeper than programs.
     if dir.ends_with("deps") {
         dir = dir.parent().unwrap_or(dir);
     }
     let daemon = dir.join("xdhcpd");
     if !daemon.is_file() {
-        bail!("{} is not there: run `cargo build` first", daemon.display());
+        bail!(
+            "{} does not exist: run `cargo build` first",
+            daemon.display()
+        );
     }
     Ok(daemon)
 }

@@ -40,7 +40,7 @@ static PROGRAM: [Instruction; 2] = [
 ];
 static LICENSE: &std::ffi::CStr = c"GPL";
 
-/// The head of `union bpf_attr` for `BPF_PROG_LOAD`; the kernel takes what follows for zero.
+/// Head of `union bpf_attr` for `BPF_PROG_LOAD`; the kernel takes the rest as zero.
 #[repr(C)]
 struct ProgLoad {
     prog_type: u32,
@@ -49,7 +49,7 @@ struct ProgLoad {
     license: u64,
 }
 
-/// The head of `union bpf_attr` for `BPF_OBJ_PIN`.
+/// Head of `union bpf_attr` for `BPF_OBJ_PIN`.
 #[repr(C)]
 struct ObjPin {
     pathname: u64,
@@ -69,7 +69,8 @@ pub(super) fn load(pin: &Path) -> Result<()> {
         insns: PROGRAM.as_ptr().expose_provenance() as u64,
         license: LICENSE.as_ptr().expose_provenance() as u64,
     };
-    // SAFETY: the addresses are those of statics, of the lengths given; the kernel only reads them.
+    // SAFETY: the addresses are those of statics of the given lengths, and the kernel only reads
+    // them.
     let program = unsafe { bpf(BPF_PROG_LOAD, &load) }.context("cannot load an XDP program")?;
     // SAFETY: the kernel has just made this descriptor, and nothing else owns it.
     let program = unsafe { OwnedFd::from_raw_fd(program) };
@@ -86,10 +87,12 @@ pub(super) fn load(pin: &Path) -> Result<()> {
         .with_context(|| format!("cannot pin an XDP program at {}", pin.display()))
 }
 
+/// Calls `bpf(2)`.
+///
 /// # Safety
 /// `attr` is what this command takes, and every address in it is valid for it.
 unsafe fn bpf<T>(command: libc::c_int, attr: &T) -> io::Result<libc::c_int> {
-    // SAFETY: the kernel reads `size_of::<T>()` octets at `attr`; the rest is the caller's promise.
+    // SAFETY: the kernel reads `size_of::<T>()` octets at `attr`; the caller guarantees the rest.
     let result = unsafe {
         libc::syscall(
             libc::SYS_bpf,

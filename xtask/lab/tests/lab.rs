@@ -1,4 +1,4 @@
-//! The lab itself, with dnsmasq in the daemon's place: what fails here is no fault of xdhcpd's.
+//! Tests of the lab itself, with dnsmasq in place of the daemon: a failure here is not xdhcpd's.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -14,7 +14,7 @@ use xtask_lab::{
 const FIRST: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 const LAST: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 199);
 
-/// A lease, one renewal and `released` times a RELEASE, as dnsmasq's log has them.
+/// Obtains a lease, renews it once, and expects `released` RELEASEs in dnsmasq's log.
 fn play<C: Client>(start: impl Fn(&Namespace) -> Result<C>, released: usize) -> Result<()> {
     Lab::run(|lab| {
         let net = Direct::new(lab)?;
@@ -52,7 +52,8 @@ fn dhclient_leases_renews_and_releases() -> Result<()> {
     play(Dhclient::start, 1)
 }
 
-/// Its RELEASE has no option 54, against RFC 2131 table 5, and dnsmasq takes none without.
+/// The RELEASE of networkd has no option 54, which RFC 2131 table 5 requires, and dnsmasq ignores
+/// it.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn networkd_leases_and_renews() -> Result<()> {

@@ -1,5 +1,5 @@
-//! The contract between the load generator of `cargo xtask load` (`xtask/load`) and the program that keeps its
-//! state in the kernel (`xtask/load-ebpf`). The server has no part in it.
+//! The contract between the load generator of `cargo xtask load` (`xtask/load`) and its program in
+//! the kernel (`xtask/load-ebpf`), which the server does not share.
 #![no_std]
 
 use bytemuck::{Pod, Zeroable};
@@ -16,41 +16,42 @@ pub mod map {
     pub const LATENCIES: &str = "LATENCIES";
 }
 
-/// Words of the map `NEXT`.
+/// Indices of the map `NEXT`.
 pub mod word {
-    /// Exchanges that were begun, or would have been beyond the limit.
+    /// Exchanges begun, including those that the limit prevented.
     pub const NEXT: u32 = 0;
-    /// When the first one was.
+    /// Time of the first exchange.
     pub const FIRST_NS: u32 = 1;
-    /// Clients that were looked at, one after the other.
+    /// Clients examined so far, in turn.
     pub const CURSOR: u32 = 2;
-    /// Frames of a flood, those of clients among them.
+    /// Frames sent in a flood, including those of clients.
     pub const FRAMES: u32 = 3;
-    /// When the last answer came. Far from the others: another processor than theirs may write it.
+    /// Time of the last answer. Stored apart from the others because another processor may write
+    /// it.
     pub const LAST_NS: u32 = 32;
     pub const COUNT: u32 = 33;
 }
 
-/// The program that sends what is next, run over live frames.
+/// The program that sends the next request, run over live frames.
 pub const EMIT: &str = "emit";
-/// The program at the clients' interface that takes up the answers.
+/// The program at the clients' interface that handles answers.
 pub const FOLLOW: &str = "follow";
-/// The program at the other end, in a server's place, that sends every frame back.
+/// The program in place of a server that sends every frame back.
 pub const REFLECT: &str = "reflect";
 
 /// Octets of the longest frame.
 pub const FRAME_LEN: usize = 512;
-/// Places for a client's number: source of the link header, `chaddr`, options 61 and 82.
+/// Positions of a client's number: source of the link header, `chaddr`, options 61 and 82.
 pub const MAX_NUMBERS: usize = 4;
-/// Places for its address: source of the IP header, and `ciaddr` or option 50.
+/// Positions of a client's address: source of the IP header, and `ciaddr` or option 50.
 pub const MAX_ADDRESSES: usize = 2;
-/// What clients say, a template for each.
+/// Kinds of requests, each with a template.
 pub const ASKS: usize = 5;
 pub const MAX_SHAPES: usize = 256;
-/// As many as fit into a transaction id beside the number of the exchange.
+/// Limit of the client number, which shares a transaction id with the number of the exchange.
 pub const MAX_CLIENTS: u32 = 1 << 24;
 
-/// What a client says; the number is its template's place among those of a shape.
+/// A kind of request. The number is the position of its template among those of a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]
 pub enum Ask {
@@ -73,35 +74,36 @@ impl Ask {
     ];
 }
 
-/// A frame with gaps for what is each client's own. Offsets count from the frame's first octet; zero is none.
+/// A frame with gaps for what differs between clients. Offsets count from the first octet of the
+/// frame; zero means none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Template {
     /// Zero in the gaps and in both checksums.
     pub octets: [u8; FRAME_LEN],
-    /// Sum of the IP header but for its gap, as [`checksum::sum`] has it, folded.
+    /// Folded sum of the IP header without the gap, as returned by [`checksum::sum`].
     pub ip_sum: u32,
-    /// The same of the UDP datagram and its pseudo-header.
+    /// Folded sum of the UDP datagram and its pseudo-header.
     pub udp_sum: u32,
     pub len: u16,
-    /// Where the IP header begins.
+    /// Offset of the IP header.
     pub network: u16,
     pub xid: u16,
-    /// Source of the link header, which no checksum covers.
+    /// Offset of the number in the source of the link header, which no checksum covers.
     pub link_number: u16,
-    /// The others, and how many of them lie at even and at odd offsets of the datagram.
+    /// Offsets of the other numbers, and how many are at even and at odd offsets of the datagram.
     pub numbers: [u16; MAX_NUMBERS - 1],
     pub numbers_even: u16,
     pub numbers_odd: u16,
-    /// Source of the IP header, which both checksums cover.
+    /// Offset of the source of the IP header, which both checksums cover.
     pub source: u16,
-    /// In the message.
+    /// Offset of the address in the message.
     pub address: u16,
-    /// One if that lies at an odd offset of the datagram.
+    /// One if `address` is at an odd offset of the datagram.
     pub address_odd: u16,
 }
 
-/// What fills the gaps of a frame, as it lies in memory.
+/// The values that fill the gaps of a frame, as they lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Own {
     pub number: u32,
@@ -110,7 +112,7 @@ pub struct Own {
 }
 
 impl Template {
-    /// The checksum of the IP header, as it lies in memory.
+    /// Returns the checksum of the IP header, as it lies in memory.
     #[inline(always)]
     pub const fn ip_checksum(&self, own: Own) -> u16 {
         let mut sum = self.ip_sum as u64;
@@ -120,7 +122,7 @@ impl Template {
         checksum::finish(sum)
     }
 
-    /// The checksum of the datagram, as it lies in memory.
+    /// Returns the checksum of the datagram, as it lies in memory.
     #[inline(always)]
     pub const fn udp_checksum(&self, own: Own) -> u16 {
         let number = halves(own.number);
@@ -148,61 +150,62 @@ const fn halves(word: u32) -> u64 {
     (word & 0xffff) as u64 + (word >> 16) as u64
 }
 
-/// What is to be done. User space writes it, the program reads it.
+/// Parameters of a run, written by user space and read by the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Plan {
-    /// The number of the first client.
+    /// Number of the first client.
     pub base: u32,
-    /// The second octet of the clients' hardware addresses.
+    /// Second octet of the clients' hardware addresses.
     pub tag: u32,
-    /// What transaction ids are combined with by exclusive or.
+    /// Value that transaction ids are combined with by exclusive or.
     pub xid_mask: u32,
     pub clients: u32,
     pub shapes: u32,
-    /// An [`Ask`]: how an exchange begins.
+    /// First request of an exchange, an [`Ask`].
     pub begin: u32,
-    /// Whether answers are followed by the next request.
+    /// Whether an answer triggers the next request.
     pub follow: u32,
-    /// The server's identifier as it lies in memory; others are not followed.
+    /// The server's identifier as it lies in memory. Answers of other servers are ignored.
     pub server: u32,
     /// Octets before the IP header.
     pub network_offset: u32,
-    /// Whether [`REFLECT`] stands in the server's place: a request that comes back is its ACK.
+    /// Whether [`REFLECT`] takes the place of the server: a request that returns counts as its ACK.
     pub is_reflected: u32,
-    /// Bogus DISCOVERs that [`EMIT`] sends after each exchange it begins: a flood. Their template comes after the
-    /// clients', their numbers are drawn.
+    /// Bogus DISCOVERs that [`EMIT`] sends after each exchange that it begins, in a flood. Their
+    /// template follows those of the clients, and their numbers are random.
     pub bogus_each: u32,
-    /// The second octet of the flood's hardware addresses. What is answered to others than these and the clients is
-    /// for clients in user space.
+    /// Second octet of the flood's hardware addresses. Answers to clients outside of both ranges
+    /// are left to clients in user space.
     pub bogus_tag: u32,
-    /// Network and mask, as they lie in memory, in which addresses may be.
+    /// Network and mask of acceptable addresses, as they lie in memory.
     pub network: u32,
     pub mask: u32,
-    /// Exchanges that may be begun, all in all.
+    /// Total number of exchanges.
     pub limit: u64,
-    /// Nanoseconds from one begun by [`EMIT`] to the next, or in a flood from frame to frame; zero: as fast as it goes.
+    /// Nanoseconds between exchanges begun by [`EMIT`], or between frames of a flood; zero for the
+    /// highest rate.
     pub interval_ns: u64,
-    /// On the clock of `bpf_ktime_get_ns`.
+    /// Start time on the clock of `bpf_ktime_get_ns`.
     pub started_ns: u64,
-    /// After which an answer is taken for lost.
+    /// Time after which an answer is considered lost.
     pub patience_ns: u64,
 }
 
-/// A client in the kernel.
+/// The state of a client in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Client {
-    /// As it lies in memory; zero: none.
+    /// The address as it lies in memory; zero for none.
     pub address: u32,
-    /// A [`Wait`].
+    /// What the client waits for, a [`Wait`].
     pub waits: u32,
     pub began_ns: u64,
-    /// When it sent what it waits for an answer to.
+    /// When the client sent the request whose answer it waits for.
     pub asked_ns: u64,
 }
 
-/// What a client in the kernel waits for.
+/// What a client waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Wait {
@@ -212,7 +215,7 @@ pub enum Wait {
     Renewal = 3,
 }
 
-/// What the program counts.
+/// A counter of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Count {
@@ -224,19 +227,19 @@ pub enum Count {
     Naks,
     /// Exchanges that ended with an ACK.
     Completed,
-    /// Answers that nobody waits for.
+    /// Answers that no client waits for.
     Unexpected,
     /// Answers of another server, or without option 54.
     OtherServer,
-    /// Addresses out of the range.
+    /// Addresses outside the range.
     Outside,
-    /// Answers about another transaction, or to nobody of us.
+    /// Answers to another transaction or to unknown clients.
     Strangers,
-    /// Acknowledged to two clients.
+    /// Addresses acknowledged to two clients.
     Duplicates,
-    /// DISCOVERs of nobody.
+    /// DISCOVERs of the flood.
     Bogus,
-    /// What could not be written.
+    /// Frames that could not be written.
     Failed,
 }
 
@@ -244,7 +247,7 @@ impl Count {
     pub const COUNT: usize = Self::Failed as usize + 1;
 }
 
-/// Which latency.
+/// A measured latency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Stage {
@@ -259,11 +262,11 @@ impl Stage {
     pub const ALL: [Self; Self::COUNT] = [Self::Offer, Self::Ack, Self::Lease, Self::Renewal];
 }
 
-/// Buckets for each doubling are two to this power: a latency is known to 3 %.
+/// Base-2 logarithm of the buckets for each doubling; latencies are accurate to 3 %.
 const BUCKET_BITS: u32 = 5;
 pub const BUCKETS: usize = 64 << BUCKET_BITS;
 
-/// The bucket of a latency in nanoseconds.
+/// Returns the bucket of a latency in nanoseconds.
 #[inline(always)]
 pub const fn bucket(ns: u64) -> usize {
     if ns < 1 << BUCKET_BITS {
@@ -274,7 +277,7 @@ pub const fn bucket(ns: u64) -> usize {
     ((shift as usize + 1) << BUCKET_BITS) | within
 }
 
-/// The middle of a bucket in nanoseconds.
+/// Returns the middle of a bucket in nanoseconds.
 pub const fn bucket_ns(bucket: usize) -> u64 {
     let octave = bucket >> BUCKET_BITS;
     let within = (bucket & ((1 << BUCKET_BITS) - 1)) as u64;
@@ -290,7 +293,7 @@ pub const fn bucket_ns(bucket: usize) -> u64 {
 mod user {
     use super::{Client, Plan, Template};
 
-    // SAFETY: integers only, without padding, as bytemuck has proved.
+    // SAFETY: integers without padding, as bytemuck checks.
     unsafe impl aya::Pod for Template {}
     // SAFETY: as above.
     unsafe impl aya::Pod for Plan {}

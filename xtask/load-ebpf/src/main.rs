@@ -1,8 +1,10 @@
-//! The load generator's programs: clients whose state is in the kernel, so that the generator is not what is measured.
+//! The load generator's programs. They keep the state of clients in the kernel, so that the
+//! generator is faster than the servers it measures.
 //!
-//! [`emit`] runs over live frames of BPF_PROG_TEST_RUN and makes each the first request of the client that is next.
-//! [`follow`] stands at the clients' end of the wire: it makes each OFFER the REQUEST for it, and each ACK the first
-//! request of the client that is next. [`reflect`] is what no server outruns. `xtask/load/src/kernel.rs` is the other side.
+//! [`emit`] runs over live frames of BPF_PROG_TEST_RUN and turns each into the first request of the
+//! next client. [`follow`] runs at the clients' interface: it turns each OFFER into its REQUEST,
+//! and each ACK into the first request of the next client. [`reflect`] returns every frame, which
+//! no server can outrun. `xtask/load/src/kernel.rs` is the other side.
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
@@ -32,12 +34,12 @@ mod opaque;
 
 #[map]
 static PLAN: Array<Plan> = Array::with_max_entries(1, BPF_F_RDONLY_PROG);
-/// As many as user space loads it with, as are the next two.
+/// User space sets the size of this map and the next two when it loads them.
 #[map]
 static TEMPLATES: Array<Template> = Array::with_max_entries(1, BPF_F_RDONLY_PROG);
 #[map]
 static CLIENTS: Array<Client> = Array::with_max_entries(1, 0);
-/// By address in the range: one more than the index of the client that has it.
+/// By address in the range: one plus the index of the client that holds the address.
 #[map]
 static HOLDERS: Array<u32> = Array::with_max_entries(1, 0);
 /// See [`word`].
@@ -48,20 +50,20 @@ static COUNTS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Count::COUNT as 
 #[map]
 static LATENCIES: PerCpuArray<u64> =
     PerCpuArray::with_max_entries((Stage::COUNT * BUCKETS) as u32, 0);
-/// Memory of the run under way.
+/// Scratch memory of the current run.
 #[map]
 static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 
 /// IP header to `chaddr`.
 const HEAD_LEN: usize = IPV4_LEN + UDP_LEN + BOOTP_HEAD_LEN;
-/// Octets of options that are looked at, and a mask for places among them.
+/// Octets of options that are read, and a mask for offsets among them.
 const OPTIONS_LEN: usize = 256;
 const OPTIONS_MASK: usize = OPTIONS_LEN - 1;
-/// Options that are looked at.
+/// Number of options that are read.
 const MAX_OPTIONS: usize = 32;
-/// Clients that are passed over for one that is free.
+/// Busy clients that are skipped in search of a free one.
 const MAX_PASSED_OVER: usize = 16;
-/// The longest option that is read, with its code and length.
+/// Length of the longest option that is read, including its code and length.
 const SLACK: usize = 8;
 const FRAME_MASK: usize = FRAME_LEN - 1;
 const _: () = assert!(FRAME_LEN.is_power_of_two() && OPTIONS_LEN.is_power_of_two());
@@ -72,13 +74,13 @@ struct Scratch {
     options: [u8; OPTIONS_LEN + SLACK],
 }
 
-/// Makes the frame the first request of the client that is next, and sends it.
+/// Turns the frame into the first request of the next client and sends it.
 #[xdp]
 pub fn emit(ctx: XdpContext) -> u32 {
     let Some(plan) = PLAN.get(0) else {
         return xdp_action::XDP_ABORTED;
     };
-    // SAFETY: it has no preconditions.
+    // SAFETY: the helper has no preconditions.
     let now_ns = unsafe { bpf_ktime_get_ns() };
     let is_flood = plan.bogus_each != 0;
     let sent = seen(if is_flood { word::FRAMES } else { word::NEXT });
@@ -98,14 +100,14 @@ pub fn emit(ctx: XdpContext) -> u32 {
     begin(&ctx, plan, now_ns).unwrap_or(xdp_action::XDP_DROP)
 }
 
-/// Takes up an answer, and sends what follows from it. Passes what is no DHCP.
+/// Handles an answer and sends the request that follows. Passes frames that are not DHCP.
 #[xdp]
 pub fn follow(ctx: XdpContext) -> u32 {
     heard(&ctx).unwrap_or(xdp_action::XDP_PASS)
 }
 
-/// Sends what comes back to where it came from: hardware addresses, addresses and ports change places, which leaves both
-/// checksums as they are. Whatever a server does besides is its own.
+/// Returns the frame to its sender with hardware addresses, addresses and ports swapped, which
+/// leaves both checksums unchanged. Anything more is the server's own cost.
 #[xdp]
 pub fn reflect(ctx: XdpContext) -> u32 {
     let from = opaque(ctx.data());
@@ -126,7 +128,7 @@ pub fn reflect(ctx: XdpContext) -> u32 {
     xdp_action::XDP_TX
 }
 
-/// Of a frame without tags. Octets only, so that it lies anywhere.
+/// Headers of a frame without tags, as octets, so that no alignment is required.
 #[repr(C)]
 struct Headers {
     target_mac: [u8; 6],
@@ -143,7 +145,7 @@ struct Headers {
 }
 const _: () = assert!(size_of::<Headers>() == ETHERNET_LEN + IPV4_LEN + 4);
 
-/// Begins the next exchange in this frame.
+/// Turns the frame into the first request of the next exchange.
 #[inline(always)]
 fn begin(ctx: &XdpContext, plan: &Plan, now_ns: u64) -> Option<u32> {
     let serial = next(word::NEXT, 1);
@@ -160,8 +162,8 @@ fn begin(ctx: &XdpContext, plan: &Plan, now_ns: u64) -> Option<u32> {
     } else {
         (Ask::Discover, Wait::Offer, Count::Discovers)
     };
-    // SAFETY: elements of an array stay. Two runs may write the same client only if there are fewer clients than
-    // exchanges under way, and then one of them is lost.
+    // SAFETY: elements of an array are never freed. Two runs write the same client only if there
+    // are fewer clients than exchanges in flight, and then one exchange is lost.
     let client = unsafe { &mut *client };
     client.began_ns = now_ns;
     client.asked_ns = now_ns;
@@ -169,10 +171,10 @@ fn begin(ctx: &XdpContext, plan: &Plan, now_ns: u64) -> Option<u32> {
     send(ctx, plan, index, ask, client.address, counted)
 }
 
-/// A DISCOVER from a hardware address that is drawn.
+/// Turns the frame into a DISCOVER from a random hardware address.
 #[inline(always)]
 fn send_bogus(ctx: &XdpContext, plan: &Plan) -> u32 {
-    // SAFETY: they have no preconditions.
+    // SAFETY: the helpers have no preconditions.
     let [number, xid] = unsafe { [bpf_get_prandom_u32(), bpf_get_prandom_u32()] };
     let own = Own {
         number,
@@ -190,8 +192,9 @@ fn send_bogus(ctx: &XdpContext, plan: &Plan) -> u32 {
     xdp_action::XDP_TX
 }
 
-/// The client that is next. One that waits is passed over for as long as its answer may come: where the server
-/// answers some at once and some after a commit, these would be overtaken.
+/// Returns the next client. A client that waits for an answer is skipped as long as one may come: a
+/// server that answers some clients at once and others after a commit would otherwise answer the
+/// latter too late.
 #[inline(always)]
 fn free_client(plan: &Plan, now_ns: u64) -> u32 {
     let mut index = 0;
@@ -260,19 +263,20 @@ fn write(ctx: &XdpContext, template: &Template, own: Own) -> Option<()> {
     fill(ctx, template.source, own.address)?;
     fill(ctx, template.address, own.address)?;
     let network = usize::from(template.network);
-    place(ctx, network + 10, template.ip_checksum(own))?;
-    place(ctx, network + IPV4_LEN + 6, template.udp_checksum(own))
+    put(ctx, network + 10, template.ip_checksum(own))?;
+    put(ctx, network + IPV4_LEN + 6, template.udp_checksum(own))
 }
 
-/// Makes the frame so long. At the end if there is room: a frame goes to and fro in the same memory, and if the server
-/// changed it at the end and this at the front it would move until there is none.
+/// Sets the length of the frame, at its end if there is room. A frame goes back and forth in the
+/// same memory; if the server changed its length at the end and this program at the front, it would
+/// move until there is no room left.
 #[inline(always)]
 fn resize(ctx: &XdpContext, len: usize) -> bool {
     let shorter = frame_len(ctx) as i32 - len as i32;
     if shorter == 0 {
         return true;
     }
-    // SAFETY: no pointer into the frame is kept over this call, nor over the next.
+    // SAFETY: no pointer into the frame is kept across this call or the next.
     let at_end = unsafe { bpf_xdp_adjust_tail(ctx.ctx, -shorter) };
     // SAFETY: as above.
     at_end == 0 || unsafe { bpf_xdp_adjust_head(ctx.ctx, shorter) } == 0
@@ -284,11 +288,11 @@ fn fill(ctx: &XdpContext, at: u16, octets: u32) -> Option<()> {
     if at == 0 {
         return Some(());
     }
-    place(ctx, at.into(), octets)
+    put(ctx, at.into(), octets)
 }
 
 #[inline(always)]
-fn place<V>(ctx: &XdpContext, at: usize, value: V) -> Option<()> {
+fn put<V>(ctx: &XdpContext, at: usize, value: V) -> Option<()> {
     let to = opaque(ctx.data() + (opaque(at) & FRAME_MASK));
     if opaque(to + size_of::<V>()) > ctx.data_end() {
         return None;
@@ -298,19 +302,19 @@ fn place<V>(ctx: &XdpContext, at: usize, value: V) -> Option<()> {
     Some(())
 }
 
-/// `None`: not for us.
+/// Handles an answer. Returns `None` if the frame is not for the generator.
 #[inline(always)]
 fn heard(ctx: &XdpContext) -> Option<u32> {
     let plan = PLAN.get(0)?;
     if plan.clients == 0 {
-        // There is no plan yet: clients in user space hear for themselves.
+        // Without a plan, clients in user space receive the answers.
         return None;
     }
     let scratch = SCRATCH.get_ptr_mut(0)?;
-    // SAFETY: this CPU's own, and no run is interrupted by another on its CPU.
+    // SAFETY: the element belongs to this CPU, and no run interrupts another on the same CPU.
     let scratch = unsafe { &mut *scratch };
     let network = plan.network_offset as usize & 0x1f;
-    // SAFETY: so many octets are there to be written.
+    // SAFETY: the buffer has room for this many octets.
     let loaded = unsafe {
         bpf_xdp_load_bytes(
             ctx.ctx,
@@ -358,7 +362,7 @@ fn heard(ctx: &XdpContext) -> Option<u32> {
     {
         return dropped(Count::Strangers);
     }
-    // SAFETY: it has no preconditions.
+    // SAFETY: the helper has no preconditions.
     let now_ns = unsafe { bpf_ktime_get_ns() };
     note(word::LAST_NS, now_ns);
     let address = u32::from_ne_bytes([
@@ -421,7 +425,8 @@ fn heard(ctx: &XdpContext) -> Option<u32> {
     begin(ctx, plan, now_ns).or(Some(xdp_action::XDP_DROP))
 }
 
-/// The verifier takes one end for a number only once the other is taken from it, and from nothing else.
+/// Returns the length of the frame. The verifier treats it as a number only if it is exactly the
+/// difference of the two ends.
 #[inline(always)]
 fn frame_len(ctx: &XdpContext) -> usize {
     opaque(ctx.data_end() - ctx.data())
@@ -437,8 +442,8 @@ fn type_before(ctx: &XdpContext, network: usize) -> Option<u16> {
     Some(u16::from_be(unsafe { (at as *const u16).read_unaligned() }))
 }
 
-/// Options 53 and 54, the latter as it lies in memory; zero for one that is not there. What was sent back by [`reflect`]
-/// costs as much as an answer, though it has only the former.
+/// Returns option 53, and option 54 as it lies in memory; zero for an option that is missing. A
+/// frame returned by [`reflect`] is read just as an answer is, although it has only option 53.
 #[inline(always)]
 fn options(
     ctx: &XdpContext,
@@ -455,7 +460,7 @@ fn options(
     if len == 0 {
         return None;
     }
-    // SAFETY: so many octets are there to be written.
+    // SAFETY: the buffer has room for this many octets.
     let loaded =
         unsafe { bpf_xdp_load_bytes(ctx.ctx, from as u32, octets.as_mut_ptr().cast(), len as u32) };
     if loaded != 0 {
@@ -464,9 +469,9 @@ fn options(
     let (mut kind, mut server) = (0, 0);
     let mut at = 0;
     for _ in 0..MAX_OPTIONS {
-        // Masked, so that it is within what may be read, wherever the message says it is.
+        // Masked, so that the offset is in range whatever the message contains.
         at = opaque(at) & OPTIONS_MASK;
-        // SAFETY: `OPTIONS_LEN` and `SLACK` octets are there.
+        // SAFETY: `OPTIONS_LEN` plus `SLACK` octets are there.
         let option: [u8; 6] = unsafe { octets.as_ptr().add(at).cast::<[u8; 6]>().read() };
         let [code, value_len, a, b, c, d] = option;
         match code {
@@ -490,14 +495,14 @@ fn options(
     Some((kind, server))
 }
 
-/// Notes whose an address is, and counts it if it is another's.
+/// Records the holder of an address, and counts it if another client held it.
 #[inline(always)]
 fn hold(plan: &Plan, index: u32, address: u32) {
     let offset = u32::from_be(address & !plan.mask);
     let Some(holder) = HOLDERS.get_ptr_mut(offset) else {
         return;
     };
-    // SAFETY: elements of an array stay, and a word is read and written whole.
+    // SAFETY: elements of an array are never freed, and a word is read and written as a whole.
     let before = unsafe { *holder };
     if before != 0 && before != index + 1 {
         count(Count::Duplicates);
@@ -515,7 +520,7 @@ fn dropped(why: Count) -> Option<u32> {
 #[inline(always)]
 fn count(what: Count) {
     if let Some(count) = COUNTS.get_ptr_mut(what as u32) {
-        // SAFETY: each CPU has an element of its own, and elements of an array stay.
+        // SAFETY: each CPU has its own element, and elements of an array are never freed.
         unsafe { *count += 1 };
     }
 }
@@ -529,32 +534,34 @@ fn took(stage: Stage, ns: u64) {
     }
 }
 
-/// Adds to a word that all CPUs share; what it was before.
+/// Adds to a word that all CPUs share, and returns its previous value.
 #[inline(always)]
 fn next(word: u32, more: u64) -> u64 {
     let Some(word) = NEXT.get_ptr_mut(word) else {
         return u64::MAX;
     };
     let mut more = more;
-    // SAFETY: elements of an array stay and are aligned; one instruction reads and writes this one.
+    // SAFETY: elements of an array are aligned and never freed; one instruction reads and writes
+    // this one.
     unsafe {
         asm!("{more} = atomic_fetch_add((u64 *)({word} + 0), {more})", word = in(reg) word, more = inout(reg) more);
     }
     more
 }
 
-/// What a word is at the moment. Not by [`next`], which would keep other processors from what is beside it.
+/// Returns the current value of a word. Unlike [`next`] this does not take the cache line from
+/// other processors.
 #[inline(always)]
 fn seen(word: u32) -> u64 {
     NEXT.get_ptr(word)
-        // SAFETY: elements of an array stay and are aligned, and a word is read whole.
+        // SAFETY: elements of an array are aligned and never freed, and a word is read as a whole.
         .map_or(u64::MAX, |word| unsafe { word.read_volatile() })
 }
 
 #[inline(always)]
 fn note(word: u32, value: u64) {
     if let Some(word) = NEXT.get_ptr_mut(word) {
-        // SAFETY: elements of an array stay, and a word is written whole.
+        // SAFETY: elements of an array are never freed, and a word is written as a whole.
         unsafe { *word = value };
     }
 }

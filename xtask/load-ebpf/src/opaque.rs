@@ -1,10 +1,12 @@
-//! What is hidden from the compiler. The server's program has the same; its library would bring its maps along.
+//! Hides values from the compiler. The server's program has the same function, but its library
+//! would add its maps to this object.
 
 use core::arch::asm;
 
-/// A number of which LLVM knows nothing, so that it drops no check on it that it could prove needless and
-/// the verifier could not. Unlike with `black_box` it stays in a register. An instruction there must be:
-/// the kernel takes no two lines of source for one.
+/// Returns the number unchanged, but unknown to LLVM, so that it removes no bounds check that it
+/// could prove needless and the verifier could not. Unlike with `black_box` the number stays in a
+/// register. It must be an actual instruction: the kernel rejects two source lines for one
+/// instruction.
 #[inline(always)]
 pub fn opaque(number: usize) -> usize {
     let same;

@@ -1,4 +1,4 @@
-//! What a server has sent, read and verified: each octet that a client would go by.
+//! Parses and verifies what a server sends: every octet that a client would rely on.
 
 use std::net::Ipv4Addr;
 
@@ -11,7 +11,7 @@ use dhcp_common::{
     },
 };
 
-/// A reply, as far as clients here go by it.
+/// The parts of a reply that clients use here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Option 53.
@@ -29,31 +29,32 @@ pub struct Answer {
     pub source: Ipv4Addr,
 }
 
-/// Why a frame to one of DHCP's ports is no answer.
+/// Why a frame to a DHCP port is not an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Not for clients or relay agents: other traffic.
     NotDhcp,
     IpChecksum,
     UdpChecksum,
-    /// Cut off, or not what RFC 2131 has.
+    /// Truncated, or in violation of RFC 2131.
     Malformed,
 }
 
-/// A frame as it was received.
+/// A received frame.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
     pub octets: &'a [u8],
-    /// Whether checksums are there: the kernel leaves those of its own datagrams to the hardware, and a veth has none.
+    /// Whether the frame has checksums: the kernel leaves those of its own datagrams to the
+    /// hardware, and a veth computes none.
     pub has_checksums: bool,
-    /// On the clock of its port.
+    /// On the clock of its transport.
     pub received_ns: u64,
 }
 
-/// Reads a reply.
+/// Parses a reply.
 ///
 /// # Errors
-/// It is none, or not whole.
+/// The frame is not a reply, or is incomplete.
 pub fn read(frame: Frame<'_>) -> Result<Answer, Fault> {
     let octets = frame.octets;
     let network = network_offset(octets).ok_or(Fault::NotDhcp)?;
@@ -209,7 +210,7 @@ mod tests {
         changed.clone_from(&frame);
         changed[ETHERNET_LEN + 60] ^= 1;
         assert_eq!(heard(&changed), Err(Fault::UdpChecksum));
-        // Left to the hardware, or not computed at all, it proves nothing.
+        // A checksum that is left to the hardware or not computed proves nothing.
         let unfinished = Frame {
             octets: &changed,
             has_checksums: false,

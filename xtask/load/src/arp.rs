@@ -1,4 +1,4 @@
-//! ARP on behalf of the clients: servers without packet sockets ask for whom they send to.
+//! ARP for the clients: servers without packet sockets resolve the addresses that they send to.
 
 use std::net::Ipv4Addr;
 
@@ -8,7 +8,7 @@ use super::template;
 
 const ETHERTYPE_ARP: [u8; 2] = [0x08, 0x06];
 
-/// Who has it.
+/// An ARP request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question {
     pub target: Ipv4Addr,
@@ -16,9 +16,9 @@ pub struct Question {
     sender_mac: [u8; 6],
 }
 
-/// Reads a question; `None` where the frame is something else.
+/// Parses a request. Returns `None` for other frames.
 pub fn read(frame: &[u8]) -> Option<Question> {
-    // Most frames are not, and should be told so at once.
+    // Most frames are something else, and are rejected early.
     let types = [frame.get(12..14)?, frame.get(16..18)?, frame.get(20..22)?];
     if !types.contains(&ETHERTYPE_ARP.as_slice()) {
         return None;
@@ -35,7 +35,7 @@ pub fn read(frame: &[u8]) -> Option<Question> {
     })
 }
 
-/// Writes the answer of the client that has the address; its length.
+/// Writes the reply of the client that has the address, and returns its length.
 pub fn write(question: &Question, mac: [u8; 6], vlans: &[u16], frame: &mut [u8]) -> Option<usize> {
     let arp = ArpPacket::from(ArpEthIpv4Packet {
         operation: ArpOperation::REPLY,
@@ -81,7 +81,7 @@ mod tests {
             let mut answer = [0; 64];
             let len = write(&question, client, &vlans, &mut answer).unwrap();
             let answer = &answer[..len];
-            assert_eq!(read(answer), None, "an answer is no question");
+            assert_eq!(read(answer), None, "a reply is not a request");
             assert_eq!(answer[..12], [server, client].concat());
             assert_eq!(answer[12..ethertype], frame[12..ethertype]);
             let packet = SlicedPacket::from_ethernet(answer).unwrap();

@@ -1,4 +1,4 @@
-//! `cargo xtask load`: from a command line to a [`Workload`], and to a place to play it.
+//! `cargo xtask load`: from the command line to a [`Workload`] and the place to run it.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -11,34 +11,36 @@ use super::{
     progress::Progress,
     site::{self, Placement, Site},
 };
-/// How long it goes on in the lab, if nothing else is said.
+/// How long a workload runs in the lab by default.
 const LAB_TIME: Duration = Duration::from_secs(5);
 const CLIENTS: u32 = 10_000;
 const IN_FLIGHT: u32 = 64;
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Loads a server on this interface. Without it: our own server, in a lab of network namespaces.
+    /// Loads the server on this interface. Without it xdhcpd is loaded, in a lab of network
+    /// namespaces.
     #[arg(long, requires = "range", requires = "rate")]
     pub iface: Option<String>,
 
-    /// Addresses that clients may be given, such as 10.1.0.0/16. A server that offers others is not loaded.
+    /// Addresses that clients may be given, such as 10.1.0.0/16. A server that offers others is not
+    /// loaded.
     #[arg(long)]
     range: Option<Ipv4Net>,
 
-    /// Exchanges that begin in a second, at most.
+    /// Maximum number of exchanges that begin in a second.
     #[arg(long)]
     rate: Option<f64>,
 
-    /// Exchanges to be played.
+    /// Number of exchanges.
     #[arg(long)]
     exchanges: Option<u64>,
 
-    /// How long new exchanges begin, such as `10s`.
+    /// Time during which exchanges begin, such as `10s`.
     #[arg(long = "for", value_parser = humantime::parse_duration)]
     time: Option<Duration>,
 
-    /// Clients; in the order of their numbers, and again from the first.
+    /// Number of clients, which take turns.
     #[arg(long, default_value_t = CLIENTS)]
     clients: u32,
 
@@ -46,11 +48,11 @@ pub struct Options {
     #[arg(long, default_value_t = 1)]
     shapes: u16,
 
-    /// Renewals of leases that all clients get before, instead of new leases.
+    /// Renews leases, which all clients obtain before, instead of obtaining new ones.
     #[arg(long)]
     renewals: bool,
 
-    /// Closed loop: so many exchanges under way; the next one begins when one ends.
+    /// Closed loop: exchanges in flight. The next one begins when one ends.
     #[arg(long, default_value_t = IN_FLIGHT, conflicts_with_all = ["open", "storm"])]
     in_flight: u32,
 
@@ -62,11 +64,12 @@ pub struct Options {
     #[arg(long)]
     storm: bool,
 
-    /// Keeps the clients' state in the kernel, which outruns any server; with `--open`, frames as fast as they go.
+    /// Keeps the clients' state in the kernel, which is faster than any server; with `--open`, as
+    /// fast as frames go.
     #[arg(long)]
     pub kernel: bool,
 
-    /// In the lab: which processor receives what the generator sends.
+    /// In the lab: processor that receives what the generator sends.
     #[arg(long, value_enum, default_value_t, conflicts_with = "iface")]
     receiver: Placement,
 
@@ -74,11 +77,12 @@ pub struct Options {
     #[arg(long, value_name = "ADDRESS")]
     relay: Option<Ipv4Addr>,
 
-    /// The server's address; with `--relay` on an interface.
+    /// The server's address, for `--relay` on an interface.
     #[arg(long, value_name = "ADDRESS", requires = "relay")]
     server: Option<Ipv4Addr>,
 
-    /// The server's hardware address, or that of the router towards it; with `--relay` on an interface.
+    /// The hardware address of the server or of the router towards it, for `--relay` on an
+    /// interface.
     #[arg(long, value_name = "MAC", requires = "relay", value_parser = parse_mac)]
     server_mac: Option<[u8; 6]>,
 
@@ -86,39 +90,41 @@ pub struct Options {
     #[arg(long, requires = "relay")]
     no_option_82: bool,
 
-    /// What the relay agent says of itself in option 82.
+    /// The remote-id of the relay agent in option 82.
     #[arg(long, default_value = "", requires = "relay")]
     remote_id: String,
 
-    /// Tags of all frames, the outer one first.
+    /// VLAN tags of all frames, outer tag first.
     #[arg(long, value_delimiter = ',')]
     vlan: Vec<u16>,
 
-    /// Part of the clients that release what they have got or renewed, from 0 to 1.
+    /// Fraction of clients that release the lease which they have obtained or renewed, from 0 to 1.
     #[arg(long, default_value_t = 0.0)]
     releases: f64,
 
-    /// Part of new leases that are declined, from 0 to 1.
+    /// Fraction of new leases that are declined, from 0 to 1.
     #[arg(long, default_value_t = 0.0)]
     declines: f64,
 
-    /// All clients are boot firmware: they send option 97, and no answer to that is one for the kernel to replay.
+    /// Makes all clients boot firmware: they send option 97, and the kernel cannot replay answers
+    /// to that.
     #[arg(long)]
     firmware: bool,
 
-    /// In the lab, with `--kernel --open`: bogus DISCOVERs a second beside, each from a hardware address that is drawn.
+    /// In the lab, with `--kernel --open`: bogus DISCOVERs a second, each from a random hardware
+    /// address.
     #[arg(long, default_value_t = 0.0, conflicts_with = "iface")]
     flood: f64,
 
-    /// What the times of RFC 2131 for sending again are multiplied with.
+    /// Factor for the retransmission times of RFC 2131.
     #[arg(long, default_value_t = Timing::RFC_2131.scale)]
     time_scale: f64,
 
-    /// How often each message is sent, at most.
+    /// Maximum number of transmissions of each message.
     #[arg(long, default_value_t = Timing::RFC_2131.attempts)]
     attempts: u8,
 
-    /// Decides who the clients are, and what is left to chance.
+    /// Seed of the clients' identities and of random choices.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 
@@ -126,7 +132,7 @@ pub struct Options {
     #[arg(long)]
     pub json: bool,
 
-    /// Takes everything for set up and built.
+    /// Skips setup and build.
     #[arg(long)]
     pub no_build: bool,
 }
@@ -143,25 +149,26 @@ fn parse_mac(text: &str) -> Result<[u8; 6], String> {
 }
 
 impl Options {
-    /// What is to be played, checked.
+    /// Returns the checked workload.
     ///
     /// # Errors
-    /// As [`Workload::check`], or something is missing that an interface needs.
+    /// As [`Workload::check`], or an option is missing that an interface requires.
     pub fn workload(&self) -> Result<Workload> {
         let is_lab = self.iface.is_none();
         let range = match (is_lab, self.range) {
             (true, None) => site::range()?,
             (false, Some(range)) => range,
-            (false, None) => bail!("--iface: it needs --range, such as --range 10.1.0.0/16"),
+            (false, None) => bail!("--iface requires --range, such as --range 10.1.0.0/16"),
             (true, Some(range)) => bail!(
-                "--range {range}: it needs --iface, for the lab has a range of its own; nothing was sent"
+                "--range {range} requires --iface, since the lab has its own range; nothing was \
+                 sent"
             ),
         };
         ensure!(
             is_lab || self.rate.is_some(),
-            "--iface: it needs --rate, the exchanges that begin in a second at most"
+            "--iface requires --rate, the maximum number of exchanges that begin in a second"
         );
-        // In the lab a storm ends by itself, and everything else after a while.
+        // In the lab a storm ends by itself, and any other workload after a default time.
         let storm = (is_lab && self.storm).then(|| self.clients.into());
         let exchanges = self.exchanges.or(storm);
         let has_limits = exchanges.is_some() || self.time.is_some();
@@ -214,9 +221,10 @@ impl Options {
         let (server, server_mac) = if self.iface.is_some() {
             (
                 self.server
-                    .context("--relay on an interface needs --server, the server's address")?,
+                    .context("--relay on an interface requires --server, the server's address")?,
                 self.server_mac.context(
-                    "--relay on an interface needs --server-mac, the hardware address of the server or the router",
+                    "--relay on an interface requires --server-mac, the hardware address of the \
+                     server or the router",
                 )?,
             )
         } else {
@@ -225,7 +233,7 @@ impl Options {
                 "--relay {address}: in the lab the relay agent is {}",
                 site::AGENT
             );
-            // Known when the lab is there.
+            // Set once the lab exists.
             let relay = site::relay([0; 6]);
             (relay.server, relay.server_mac)
         };
@@ -239,15 +247,16 @@ impl Options {
     }
 }
 
-/// Plays the workload, on the interface or in the lab, and prints the report. What it takes must have been built.
+/// Runs the workload, on the interface or in the lab, and prints the report. Everything must have
+/// been built.
 ///
 /// # Errors
-/// It was told what it must not do, there is no server, or the kernel refused.
+/// The options are invalid, there is no server, or the kernel refused.
 pub fn run(options: &Options) -> Result<()> {
     let workload = options.workload()?;
     ensure!(
         is_root(),
-        "packet sockets, namespaces and XDP need root: run it as root, or without --no-build"
+        "packet sockets, namespaces and XDP require root: run this as root, or without --no-build"
     );
     let mut progress = Progress::new();
     let report = match &options.iface {
@@ -274,13 +283,13 @@ fn in_lab(mut workload: Workload, placement: Placement, progress: &mut Progress)
         report = Some(site.play(&workload, placement, progress)?);
         let counted = server.stats()?.since(&before);
         eprintln!(
-            "load: the server's program has answered {} and handed on {}: {counted}",
+            "load: the server's program answered {} requests and passed {} on: {counted}",
             counted.answered(),
             counted.slow()
         );
         server.stop()
     })?;
-    report.context("nothing was played")
+    report.context("nothing was run")
 }
 
 #[cfg(test)]
@@ -295,14 +304,14 @@ mod tests {
         options: Options,
     }
 
-    /// What is said to a command line, if it is refused.
+    /// Returns the error message for a command line that is refused.
     fn refused(arguments: &str) -> String {
         let arguments = ["load"].into_iter().chain(arguments.split_whitespace());
         match Cli::try_parse_from(arguments) {
             Err(error) => error.to_string(),
             Ok(cli) => match cli.options.workload() {
                 Err(error) => error.to_string(),
-                Ok(workload) => panic!("{workload:?} is played"),
+                Ok(workload) => panic!("{workload:?} is accepted"),
             },
         }
     }

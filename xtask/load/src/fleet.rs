@@ -1,4 +1,5 @@
-//! The clients: what each one has, waits for, and does next. No I/O, and no clock: it is told the time.
+//! The clients: their leases, what they wait for, and what they do next. There is no I/O and no
+//! clock here: the time is an argument.
 //!
 //! States and retransmission are those of RFC 2131 §4.4 and §4.1.
 
@@ -18,7 +19,7 @@ use super::{
     wheel::{LAP_NS, Wheel},
 };
 
-/// RFC 2131 §4.1: the first delay, what it grows to, and by how much each is off.
+/// RFC 2131 §4.1: the first delay, the longest, and the random variation of each.
 const FIRST_DELAY_SECS: f64 = 4.0;
 const LONGEST_DELAY_SECS: f64 = 64.0;
 const JITTER_SECS: f64 = 1.0;
@@ -36,14 +37,14 @@ enum State {
 #[derive(Clone, Copy, Debug)]
 struct Client {
     state: State,
-    /// How often it has sent what it waits for an answer to.
+    /// Transmissions of the current request.
     attempts: u8,
-    /// Counts its exchanges, for their transaction ids.
+    /// Number of the client's exchanges, part of their transaction ids.
     exchange: u32,
     address: Ipv4Addr,
     began_ns: u64,
     asked_ns: u64,
-    /// When it sends again; deadlines at other times are of the past.
+    /// When the client retransmits. Deadlines at other times are outdated.
     due_ns: u64,
 }
 
@@ -69,7 +70,7 @@ impl Client {
         )
     }
 
-    /// What it says as long as it waits.
+    /// Returns the message that the client sends while it waits.
     const fn asks(&self) -> Option<Ask> {
         match self.state {
             State::Selecting => Some(Ask::Discover),
@@ -89,21 +90,21 @@ pub struct Outgoing {
     pub address: Ipv4Addr,
 }
 
-/// All clients and what is known of what they were told.
+/// All clients and the answers that they were given.
 #[derive(Debug)]
 pub struct Fleet {
     pub population: Population,
     pub counts: Counts,
     pub histograms: Histograms,
     pub duplicates: Vec<Duplicate>,
-    /// Exchanges under way.
+    /// Exchanges in flight.
     pub busy: u32,
     clients: Vec<Client>,
     holders: Holders,
     timers: Wheel,
     due: Vec<(u32, u64)>,
     dice: StdRng,
-    /// Identifier of the server that is measured.
+    /// Identifier of the server under load.
     server: Ipv4Addr,
     scale: f64,
     attempts: u8,
@@ -113,7 +114,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// All in INIT, talking to the server with this identifier.
+    /// Returns clients in INIT that talk to the server with this identifier.
     pub fn new(workload: &Workload, server: Ipv4Addr, now_ns: u64) -> Self {
         let scale = workload.timing.scale;
         Self {
@@ -136,19 +137,19 @@ impl Fleet {
         }
     }
 
-    /// Counts anew. Leases, and what is under way, stay.
+    /// Resets the counters. Leases and exchanges in flight remain.
     pub fn reset(&mut self) {
         self.counts = Counts::default();
         self.histograms = Histograms::new();
         self.duplicates.clear();
     }
 
-    /// What is to be sent since this was asked last.
+    /// Returns the messages to be sent since the last call.
     pub fn outgoing(&mut self) -> Vec<Outgoing> {
         mem::take(&mut self.outgoing)
     }
 
-    /// Gives the list of [`Self::outgoing`] back, whose memory is used again.
+    /// Returns the list of [`Self::outgoing`], so that its memory is reused.
     pub fn give_back(&mut self, mut list: Vec<Outgoing>) {
         if self.outgoing.is_empty() {
             list.clear();
@@ -161,20 +162,20 @@ impl Fleet {
         client.is_some_and(Client::is_busy)
     }
 
-    /// Who has an address, for whoever asks by ARP.
+    /// Returns the holder of an address, for ARP.
     pub fn holder(&mut self, address: Ipv4Addr) -> Option<[u8; 6]> {
         let index = self.holders.of(address)?;
         Some(self.population.mac(index))
     }
 
-    /// The address that a client has.
+    /// Returns the address of a client.
     pub fn address(&self, index: u32) -> Option<Ipv4Addr> {
         let client = self.clients.get(index as usize)?;
         (client.state == State::Bound).then_some(client.address)
     }
 
-    /// Begins an exchange of a client that has none under way. For a renewal it needs a lease, and gets one first if
-    /// it has none.
+    /// Begins an exchange of an idle client. A renewal requires a lease, which a client without one
+    /// obtains first.
     pub fn begin(&mut self, index: u32, exchange: Exchange, now_ns: u64) {
         let Some(client) = self.clients.get_mut(index as usize) else {
             return;
@@ -190,7 +191,7 @@ impl Fleet {
         self.ask_first(index, now_ns);
     }
 
-    /// Sends what a client's state asks for, for the first time.
+    /// Sends the message of the client's state for the first time.
     fn ask_first(&mut self, index: u32, now_ns: u64) {
         if let Some(client) = self.clients.get_mut(index as usize) {
             client.attempts = 0;
@@ -227,7 +228,7 @@ impl Fleet {
         self.outgoing.push(outgoing);
     }
 
-    /// Sends again, or gives up, whoever has waited long enough.
+    /// Retransmits messages that are due, and gives up exchanges without an answer.
     pub fn advance(&mut self, now_ns: u64) {
         let mut due = mem::take(&mut self.due);
         self.timers
@@ -258,7 +259,7 @@ impl Fleet {
         self.counts.given_up += 1;
     }
 
-    /// Counts a frame that is no answer.
+    /// Counts a frame that is not an answer.
     pub fn hear_fault(&mut self, fault: Fault) {
         match fault {
             Fault::NotDhcp => {}
@@ -268,7 +269,7 @@ impl Fleet {
         }
     }
 
-    /// Takes up an answer.
+    /// Handles an answer.
     pub fn hear(&mut self, answer: &Answer, now_ns: u64) {
         let Some(index) = self.population.index(answer.chaddr) else {
             self.counts.strangers += 1;
@@ -282,7 +283,7 @@ impl Fleet {
             return;
         }
         if answer.xid != self.population.xid(index, client.exchange) {
-            // Late, if it belongs to the exchange before.
+            // The answer is late if it belongs to the previous exchange.
             let before = self.population.xid(index, client.exchange.wrapping_sub(1));
             if answer.xid == before {
                 self.counts.unexpected += 1;
@@ -333,7 +334,7 @@ impl Fleet {
         let is_new = client.state == State::Requesting;
         self.check_holder(index, answer.address, now_ns);
         let lease_ns = u64::from(answer.lease_secs.unwrap_or(u32::MAX)) * 1_000_000_000;
-        // RFC 2131 §4.4.1: from when it asked.
+        // RFC 2131 §4.4.1: the lease counts from the request.
         let until_ns = client.asked_ns.saturating_add(lease_ns);
         self.holders.take(answer.address, index, until_ns);
         let latency = now_ns.saturating_sub(client.asked_ns);
@@ -354,7 +355,7 @@ impl Fleet {
         }
     }
 
-    /// Counts an address that another client has.
+    /// Counts an address that another client holds.
     fn check_holder(&mut self, index: u32, address: Ipv4Addr, now_ns: u64) {
         let Some(other) = self.holders.other(address, index, now_ns) else {
             return;
@@ -373,7 +374,7 @@ impl Fleet {
         }
     }
 
-    /// Gives a lease back, one way or the other. Nobody answers.
+    /// Sends a RELEASE or DECLINE, which is not answered.
     fn leave(&mut self, index: u32, ask: Ask) {
         let Some(client) = self.clients.get_mut(index as usize) else {
             return;

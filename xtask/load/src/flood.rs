@@ -1,5 +1,5 @@
-//! A flood of DISCOVERs from hardware addresses that are nobody's, and who minds it: clients in the kernel that renew
-//! amid it, and at the same time clients in user space and an operator.
+//! A flood of DISCOVERs from random hardware addresses, and its effect on clients in the kernel
+//! that renew, on clients in user space and on an operator, all at the same time.
 
 use std::{
     sync::{
@@ -22,28 +22,29 @@ use super::{
     socket::PacketSocket,
 };
 
-/// How often the operator asks.
+/// Interval of the operator's requests.
 const PERIOD: Duration = Duration::from_millis(100);
-/// What an operator's question takes at most, in nanoseconds; longer ones are recorded as this.
+/// Longest latency of an operator's request in nanoseconds; longer ones are recorded as this.
 const LONGEST_NS: u64 = 60_000_000_000;
 const DIGITS: u8 = 3;
 
-/// What came of it.
+/// The result of a flood.
 #[derive(Clone, Debug)]
 pub struct Flooded {
-    /// Of the flood, and of the clients in the kernel.
+    /// Report of the flood and of the clients in the kernel.
     pub report: Report,
-    /// Of each workload beside it.
+    /// Reports of the concurrent workloads.
     pub beside: Vec<Report>,
-    /// From the operator's questions to the answers.
+    /// Latency of the operator's requests.
     pub asked: Latency,
 }
 
-/// Plays a flood at an interface of the namespace that the thread is in, and beside it what clients in user space do,
-/// with leases from before where they renew. `ask` is an operator's question, answered when it returns.
+/// Runs a flood at an interface of the thread's namespace, and concurrent workloads with clients in
+/// user space, whose leases are obtained before where they renew. `ask` makes an operator's request
+/// and returns when it is answered.
 ///
 /// # Errors
-/// As [`super::play`], or an operator was not answered.
+/// As [`super::play`], or a request of the operator was not answered.
 pub fn play(
     flood: &Workload,
     beside: &[Workload],
@@ -72,15 +73,15 @@ pub fn play(
         let report = are_all_ready.then(|| {
             kernel::play_and_tell(flood, interface, &mut Progress::silent(), || {
                 for start in &starts {
-                    // Who has given up says why below.
+                    // A thread that has failed reports its error below.
                     let _ = start.send(());
                 }
             })
         });
-        // Whoever waits for the beginning of what has failed, waits no longer.
+        // Threads that wait for the beginning must not wait after a failure.
         drop(starts);
         is_over.store(true, Ordering::Relaxed);
-        let panicked = |_| anyhow!("a thread beside the flood has panicked");
+        let panicked = |_| anyhow!("a thread beside the flood panicked");
         let beside = clients
             .into_iter()
             .map(|client| client.join().map_err(panicked)?)
@@ -88,8 +89,12 @@ pub fn play(
         let asked = operator.join().map_err(panicked)?;
         let report = match report {
             Some(report) => report?,
-            // Their errors say more.
-            None => return Err(beside.err().unwrap_or_else(|| anyhow!("nobody was ready"))),
+            // The errors of the threads say more.
+            None => {
+                return Err(beside
+                    .err()
+                    .unwrap_or_else(|| anyhow!("no thread was ready")));
+            }
         };
         Ok(Flooded {
             report,
@@ -105,23 +110,23 @@ fn play_beside(
     ready: &Sender<()>,
     started: &Receiver<()>,
 ) -> Result<Report> {
-    // On the generator's processor: an end of a veth pair is served by who has sent to it first, and on another one the
-    // flood would fill it before that one has its turn.
+    // On the generator's processor: a veth end is served by the processor that sends to it first,
+    // and on another one the flood would fill it before it is served.
     let mut port = PacketSocket::open(interface)?;
     let mut run = Run::new(workload, &mut port)?;
     let mut progress = Progress::silent();
     if workload.exchange == Exchange::Renewals {
         run.prepare(&mut progress)?;
     }
-    // Whoever waits for it is there for as long as this.
+    // The receiver exists as long as this thread.
     let _ = ready.send(());
     started
         .recv()
-        .map_err(|_| anyhow!("the flood has not begun"))?;
+        .map_err(|_| anyhow!("the flood did not begin"))?;
     run.play_prepared(&mut progress)
 }
 
-/// Asks from the beginning to the end, and says how long the answers took.
+/// Makes requests from the beginning to the end, and returns their latencies.
 fn operate(
     mut ask: impl FnMut() -> Result<()>,
     started: &Receiver<()>,

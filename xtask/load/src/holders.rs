@@ -1,10 +1,10 @@
-//! Who has been given which address, so that two who have the same are noticed.
+//! Which client holds each address, to detect duplicates.
 
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-/// A holder of each address of a range.
+/// The holders of the addresses of a range.
 #[derive(Debug)]
 pub struct Holders {
     range: Ipv4Net,
@@ -32,18 +32,18 @@ impl Holders {
         self.by_offset.get_mut(offset as usize)
     }
 
-    /// Whether an address is one that clients may take.
+    /// Returns whether clients may take an address.
     pub fn has(&self, address: Ipv4Addr) -> bool {
         self.range.contains(&address)
     }
 
-    /// Who else has an address at this time.
+    /// Returns another client that holds an address at a time.
     pub fn other(&mut self, address: Ipv4Addr, index: u32, now_ns: u64) -> Option<u32> {
         let holder = (*self.place(address)?)?;
         (holder.index != index && now_ns < holder.until_ns).then_some(holder.index)
     }
 
-    /// Who has an address.
+    /// Returns the holder of an address.
     pub fn of(&mut self, address: Ipv4Addr) -> Option<u32> {
         (*self.place(address)?).map(|holder| holder.index)
     }
@@ -54,7 +54,7 @@ impl Holders {
         }
     }
 
-    /// Takes an address from this client, if it has it.
+    /// Frees an address if this client holds it.
     pub fn free(&mut self, address: Ipv4Addr, index: u32) {
         if let Some(place) = self.place(address)
             && place.is_some_and(|holder| holder.index == index)

@@ -1,60 +1,34 @@
-//! Plays a workload with clients in the kernel: builds and loads `xtask/load-ebpf`, tells it what to do, and reads
-//! what it has counted.
+//! Runs a workload with clients in the kernel: builds `xtask/load-ebpf`, finds the server and sets
+//! the clients up. [`programs`] loads the programs and reads their counters, [`emitter`] runs one
+//! of them.
 
-use std::{
-    io,
-    net::Ipv4Addr,
-    path::PathBuf,
-    process::Command,
-    sync::mpsc,
-    thread::{self, ScopedJoinHandle},
-    time::{Duration, Instant},
-};
+use std::{net::Ipv4Addr, path::PathBuf, process::Command};
 
-use anyhow::{Context as _, Result, bail, ensure};
-use aya::{
-    Ebpf, EbpfLoader,
-    maps::{Array, Map, MapData, MapError, PerCpuArray},
-    programs::{ProgramError, TestRun as _, TestRunAttrs, TestRunOptions, Xdp, xdp::XdpMode},
-};
-use ipnet::Ipv4Net;
-use nix::{
-    errno::Errno,
-    net::if_::if_nametoindex,
-    sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction},
-    time::{ClockId, clock_gettime},
-    unistd::{Pid, getpid, gettid},
-};
+use anyhow::{Context as _, Result, ensure};
+use aya::{Ebpf, programs::xdp::XdpMode};
 use xtask_lab::{
     command::{self, command},
     workspace,
 };
-use xtask_load_abi::{
-    ASKS, Ask, BUCKETS, Client, Count, EMIT, FOLLOW, Plan, REFLECT, Stage, Template, Wait,
-    bucket_ns, map, word,
-};
+use xtask_load_abi::REFLECT;
 
+use self::programs::{Programs, program};
 use super::{
-    Drive, Exchange, Report, Workload,
+    Exchange, Report, Workload,
     progress::Progress,
-    report::{Counts, Histograms},
     run::{Acquaintance, Run},
     socket::PacketSocket,
     template::Server,
 };
 
-/// The program's file, below the folder that cargo builds in.
-const OBJECT: &str = "load/bpfel-unknown-none/release/xdhcpd-load";
-/// Frames that are handed to a veth in one go; it has room for 256.
-const BATCH: u32 = 64;
-/// How often counters are looked at.
-const TICK: Duration = Duration::from_millis(20);
-/// What has not been answered in this time is lost: nothing is sent again.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Sent to the thread that emits, so that it comes back.
-const INTERRUPT: Signal = Signal::SIGUSR1;
+mod emitter;
+mod programs;
 
-/// How the program is built: by the pinned toolchain, allowed to build `core` for this one crate, as for the server's.
+/// The object, relative to cargo's target folder.
+const OBJECT: &str = "load/bpfel-unknown-none/release/xdhcpd-load";
+
+/// Returns the command that builds the program with the pinned toolchain, which may build `core`
+/// for this crate as for the server's program.
 ///
 /// # Errors
 /// The workspace cannot be read.
@@ -92,15 +66,17 @@ fn object() -> Result<Vec<u8>> {
     })
 }
 
-/// Plays a workload at an interface of the namespace that the thread is in, on which no XDP program may be.
+/// Runs a workload at an interface of the thread's namespace, which must have no XDP program.
 ///
 /// # Errors
-/// The program is not built, does not load, or is not alone; no server answers; or the kernel refused.
+/// The program is not built or does not load, the interface has another program, no server answers,
+/// or the kernel refused.
 pub fn play(workload: &Workload, interface: &str, progress: &mut Progress) -> Result<Report> {
     play_and_tell(workload, interface, progress, || ())
 }
 
-/// The same, and says when the first frame is about to leave: others play then as well.
+/// As [`play`], and calls `begins` before the first frame is sent, so that other workloads can
+/// start.
 ///
 /// # Errors
 /// As [`play`].
@@ -112,23 +88,23 @@ pub fn play_and_tell(
 ) -> Result<Report> {
     check_free(interface)?;
     let mut programs = Programs::load(&object()?, workload)?;
-    // Before anything is asked: a veth gives what its peer sends from XDP only to an XDP program.
+    // Attached first: a veth delivers what its peer sends from XDP only to an XDP program.
     programs.attach(interface)?;
-    let mut port = PacketSocket::open(interface)?;
-    let mut run = Run::new(workload, &mut port)?;
+    let mut socket = PacketSocket::open(interface)?;
+    let mut run = Run::new(workload, &mut socket)?;
     if workload.exchange == Exchange::Renewals {
         run.prepare(progress)?;
     }
     let (acquaintance, addresses) = run.into_parts();
-    drop(port);
+    drop(socket);
     programs.prepare(workload, &acquaintance, &addresses)?;
     begins();
     programs.play(workload, interface, progress)?;
     programs.report(workload, acquaintance.server.identifier)
 }
 
-/// Plays renewals at an interface of the namespace that the thread is in, which all come back as they are:
-/// [`Reflector`] is at the other end, and has this hardware address.
+/// Runs renewals at an interface of the thread's namespace whose peer has a [`Reflector`] and this
+/// hardware address.
 ///
 /// # Errors
 /// As [`play`], or the workload is of another kind.
@@ -141,7 +117,7 @@ pub fn play_reflected(
     workload.check()?;
     ensure!(
         workload.exchange == Exchange::Renewals && workload.relay.is_none(),
-        "what is sent back is an answer to renewals only, on the link: {workload:?}"
+        "a reflector can only answer renewals on the link: {workload:?}"
     );
     check_free(interface)?;
     let mut programs = Programs::load(&object()?, workload)?;
@@ -163,18 +139,18 @@ pub fn play_reflected(
     programs.report(workload, server.identifier)
 }
 
-/// The address of the first client that talks to a reflector, counted from the network's.
+/// Host number of the first client that talks to a reflector.
 const FIRST_REFLECTED: u32 = 256;
 
-/// A program that sends back whatever an interface receives, for as long as this is there.
+/// A program that returns every frame that an interface receives, as long as this exists.
 #[derive(Debug)]
-pub struct Reflector(#[expect(dead_code, reason = "its programs go with it")] Ebpf);
+pub struct Reflector(#[expect(dead_code, reason = "dropping it detaches its programs")] Ebpf);
 
 impl Reflector {
-    /// On an interface of the namespace that the thread is in.
+    /// Attaches the program to an interface of the thread's namespace.
     ///
     /// # Errors
-    /// The program is not built, does not load, or is not alone.
+    /// The program is not built or does not load, or the interface has another program.
     pub fn start(interface: &str) -> Result<Self> {
         check_free(interface)?;
         let mut ebpf = Ebpf::load(&object()?).context("cannot load the generator's object")?;
@@ -187,437 +163,17 @@ impl Reflector {
     }
 }
 
-/// The programs and their maps.
-struct Programs {
-    ebpf: Ebpf,
-    plan: Plan,
-    plans: Array<MapData, Plan>,
-    templates: Array<MapData, Template>,
-    clients: Array<MapData, Client>,
-    next: Array<MapData, u64>,
-    counts: PerCpuArray<MapData, u64>,
-    latencies: PerCpuArray<MapData, u64>,
-    /// A frame as long as any of the clients', for the runs to begin with.
-    frame: Vec<u8>,
-}
-
-impl Programs {
-    /// With room for all clients, and without a plan.
-    fn load(object: &[u8], workload: &Workload) -> Result<Self> {
-        // One more than clients have: for a flood.
-        let templates = usize::from(workload.shapes) * ASKS + 1;
-        let addresses = u32::from(workload.range.hostmask()).saturating_add(1);
-        let mut ebpf = EbpfLoader::new()
-            .map_max_entries(map::TEMPLATES, u32::try_from(templates)?)
-            .map_max_entries(map::CLIENTS, workload.clients)
-            .map_max_entries(map::HOLDERS, addresses)
-            .load(object)
-            .context("cannot load the generator's object")?;
-        for name in [EMIT, FOLLOW] {
-            program(&mut ebpf, name)?
-                .load()
-                .with_context(|| format!("cannot load the generator's program {name}"))?;
-        }
-        Ok(Self {
-            plans: take(&mut ebpf, map::PLAN)?,
-            templates: take(&mut ebpf, map::TEMPLATES)?,
-            clients: take(&mut ebpf, map::CLIENTS)?,
-            next: take(&mut ebpf, map::NEXT)?,
-            counts: take(&mut ebpf, map::COUNTS)?,
-            latencies: take(&mut ebpf, map::LATENCIES)?,
-            plan: bytemuck::Zeroable::zeroed(),
-            frame: Vec::new(),
-            ebpf,
-        })
-    }
-
-    /// Tells the programs what to send and to whom. From here on user space hears no answers.
-    fn prepare(
-        &mut self,
-        workload: &Workload,
-        acquaintance: &Acquaintance,
-        addresses: &[u32],
-    ) -> Result<()> {
-        let templates = acquaintance.templates.as_flattened();
-        for (at, template) in (0..).zip(templates.iter().chain([&acquaintance.bogus])) {
-            self.templates.set(at, template, 0)?;
-        }
-        let leased = (0..).zip(addresses).filter(|(_, address)| **address != 0);
-        for (index, address) in leased {
-            let client = Client {
-                address: *address,
-                waits: Wait::Nothing as u32,
-                began_ns: 0,
-                asked_ns: 0,
-            };
-            self.clients.set(index, client, 0)?;
-        }
-        let [first, ..] = templates else {
-            bail!("there is no frame to be sent");
-        };
-        let frame = first.octets.get(..usize::from(first.len));
-        self.frame = frame.context("a frame is longer than it may be")?.to_vec();
-        self.plan = plan(workload, acquaintance)?;
-        self.set(|_| ())
-    }
-
-    /// Never in another program's place.
-    fn attach(&mut self, interface: &str) -> Result<()> {
-        let follow = program(&mut self.ebpf, FOLLOW)?;
-        follow
-            .attach(interface, XdpMode::Driver)
-            .with_context(|| {
-                format!(
-                    "cannot attach to {interface}: its driver must know XDP, and no other program may be there"
-                )
-            })?;
-        Ok(())
-    }
-
-    fn report(&self, workload: &Workload, server: Ipv4Addr) -> Result<Report> {
-        let [first, last] = [word::FIRST_NS, word::LAST_NS].map(|at| self.next.get(&at, 0));
-        let seconds = last?.saturating_sub(first?) as f64 / 1e9;
-        Ok(Report::new(
-            workload,
-            server,
-            seconds,
-            self.counts()?,
-            self.histograms()?.latencies(),
-            Vec::new(),
-        ))
-    }
-
-    fn set(&mut self, change: impl FnOnce(&mut Plan)) -> Result<()> {
-        change(&mut self.plan);
-        Ok(self.plans.set(0, self.plan, 0)?)
-    }
-
-    fn play(
-        &mut self,
-        workload: &Workload,
-        interface: &str,
-        progress: &mut Progress,
-    ) -> Result<()> {
-        interruptible()?;
-        let started = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
-        let started_ns = u64::try_from(started.as_nanos())?;
-        self.set(|plan| plan.started_ns = started_ns)?;
-        let source = Source {
-            frame: self.frame.clone(),
-            ifindex: if_nametoindex(interface)?,
-        };
-        match workload.drive {
-            Drive::Closed { in_flight } => {
-                self.close_loop(workload, &source, in_flight, progress)?;
-            }
-            Drive::Open | Drive::Storm => self.flood(workload, &source, progress)?,
-        }
-        // Nothing begins any more.
-        self.set(|plan| plan.limit = 0)?;
-        self.settle()
-    }
-
-    fn emitter(&self) -> Result<&Xdp> {
-        let emit = self
-            .ebpf
-            .program(EMIT)
-            .context("there is no such program")?;
-        Ok(emit.try_into()?)
-    }
-
-    /// The first frames come from here; all others from the answers to them.
-    fn close_loop(
-        &self,
-        workload: &Workload,
-        source: &Source,
-        in_flight: u32,
-        progress: &mut Progress,
-    ) -> Result<()> {
-        let emit = self.emitter()?;
-        source.emit(emit, in_flight)?;
-        let mut last = self.counts()?;
-        let mut since = Instant::now();
-        loop {
-            thread::sleep(TICK);
-            let counts = self.counts()?;
-            let elapsed_ns = self.elapsed_ns()?;
-            progress.tick(elapsed_ns, &counts);
-            let is_done = counts.begun >= self.plan.limit && counts.ended() >= self.plan.limit;
-            if is_done || is_over(workload, elapsed_ns) {
-                return Ok(());
-            }
-            if counts.answers() != last.answers() {
-                (last, since) = (counts, Instant::now());
-            } else if since.elapsed() > PATIENCE {
-                if counts.begun >= self.plan.limit {
-                    return Ok(());
-                }
-                // All that was under way is lost.
-                source.emit(emit, in_flight)?;
-                since = Instant::now();
-            }
-        }
-    }
-
-    /// All frames come from one long call, which takes 25 ms to begin.
-    fn flood(&self, workload: &Workload, source: &Source, progress: &mut Progress) -> Result<()> {
-        let emit = self.emitter()?;
-        // Without pace each run makes a frame, with it some only find out that it is too early.
-        let runs = if self.plan.interval_ns == 0 {
-            u32::try_from(self.plan.limit).unwrap_or(u32::MAX)
-        } else {
-            u32::MAX
-        };
-        thread::scope(|scope| {
-            let (tell, told) = mpsc::channel();
-            let sender = scope.spawn(move || {
-                // The receiver waits for it.
-                let _ = tell.send(gettid());
-                source.emit(emit, runs)
-            });
-            let thread = told.recv()?;
-            let watched = self.watch(workload, &sender, progress);
-            while !sender.is_finished() {
-                interrupt(thread)?;
-                thread::sleep(TICK / 10);
-            }
-            let Ok(sent) = sender.join() else {
-                bail!("the thread that emits has panicked");
-            };
-            watched.and(sent)
-        })
-    }
-
-    fn watch<T>(
-        &self,
-        workload: &Workload,
-        sender: &ScopedJoinHandle<'_, T>,
-        progress: &mut Progress,
-    ) -> Result<()> {
-        while !sender.is_finished() {
-            thread::sleep(TICK);
-            let elapsed_ns = self.elapsed_ns()?;
-            let counts = self.counts()?;
-            progress.tick(elapsed_ns, &counts);
-            if counts.begun >= self.plan.limit || is_over(workload, elapsed_ns) {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits for the last answers.
-    fn settle(&self) -> Result<()> {
-        let mut last = self.counts()?;
-        let mut since = Instant::now();
-        while last.answers() < last.requests() && since.elapsed() < PATIENCE {
-            thread::sleep(TICK);
-            let counts = self.counts()?;
-            if counts.answers() != last.answers() {
-                (last, since) = (counts, Instant::now());
-            }
-        }
-        Ok(())
-    }
-
-    /// Since the first exchange began.
-    fn elapsed_ns(&self) -> Result<u64> {
-        let first_ns = self.next.get(&word::FIRST_NS, 0)?;
-        let now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
-        let now_ns = u64::try_from(now.as_nanos())?;
-        Ok(if first_ns == 0 {
-            0
-        } else {
-            now_ns.saturating_sub(first_ns)
-        })
-    }
-
-    fn counts(&self) -> Result<Counts> {
-        let count = |what: Count| -> Result<u64> {
-            let by_cpu = self.counts.get(&(what as u32), 0)?;
-            Ok(by_cpu.iter().sum())
-        };
-        let [discovers, renewals] = [count(Count::Discovers)?, count(Count::Renewals)?];
-        let mut counts = Counts {
-            begun: discovers + renewals,
-            completed: count(Count::Completed)?,
-            discovers,
-            selections: count(Count::Selections)?,
-            renewals,
-            bogus: count(Count::Bogus)?,
-            not_sent: count(Count::Failed)?,
-            offers: count(Count::Offers)?,
-            acks: count(Count::Acks)?,
-            naks: count(Count::Naks)?,
-            unexpected: count(Count::Unexpected)?,
-            strangers: count(Count::Strangers)?,
-            other_server: count(Count::OtherServer)?,
-            outside: count(Count::Outside)?,
-            duplicates: count(Count::Duplicates)?,
-            ..Counts::default()
-        };
-        if self.plan.follow == 0 && self.plan.begin == Ask::Discover as u32 {
-            // An OFFER is all that is asked for.
-            counts.completed = counts.offers;
-        }
-        counts.unfinished = counts.begun.saturating_sub(counts.ended());
-        Ok(counts)
-    }
-
-    fn histograms(&self) -> Result<Histograms> {
-        let mut histograms = Histograms::new();
-        for stage in Stage::ALL {
-            for bucket in 0..BUCKETS {
-                let at = u32::try_from(stage as usize * BUCKETS + bucket)?;
-                let times = self.latencies.get(&at, 0)?.iter().sum();
-                if times != 0 {
-                    histograms.record(stage, bucket_ns(bucket), times);
-                }
-            }
-        }
-        Ok(histograms)
-    }
-}
-
-/// Frames that come from nowhere, as if an interface had received them.
-struct Source {
-    /// As long as any of the clients' frames may be: each run makes it its own.
-    frame: Vec<u8>,
-    ifindex: u32,
-}
-
-impl Source {
-    /// Runs the program so often, or until a signal comes.
-    fn emit(&self, emit: &Xdp, runs: u32) -> Result<()> {
-        let context = XdpMd {
-            data_end: u32::try_from(self.frame.len())?,
-            ingress_ifindex: self.ifindex,
-            ..XdpMd::default()
-        };
-        let result = emit.test_run(TestRunOptions {
-            data_in: Some(&self.frame),
-            ctx_in: Some(bytemuck::bytes_of(&context)),
-            repeat: runs,
-            attrs: TestRunAttrs::new().xdp_live_frames(BATCH),
-            ..TestRunOptions::default()
-        });
-        match result {
-            Ok(_) => Ok(()),
-            Err(ProgramError::SyscallError(error))
-                if error.io_error.kind() == io::ErrorKind::Interrupted =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(error).context("the kernel runs no program over live frames"),
-        }
-    }
-}
-
-/// `struct xdp_md` of `linux/bpf.h`.
-#[derive(Clone, Copy, Default, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C)]
-struct XdpMd {
-    data: u32,
-    data_end: u32,
-    data_meta: u32,
-    ingress_ifindex: u32,
-    rx_queue_index: u32,
-    egress_ifindex: u32,
-}
-
-fn is_over(workload: &Workload, elapsed_ns: u64) -> bool {
-    let time = workload.limits.time;
-    time.is_some_and(|time| u128::from(elapsed_ns) >= time.as_nanos())
-}
-
-fn plan(workload: &Workload, acquaintance: &Acquaintance) -> Result<Plan> {
-    let population = acquaintance.population;
-    let Some([template, ..]) = acquaintance.templates.first() else {
-        bail!("there is no frame to be sent");
-    };
-    let range: Ipv4Net = workload.range;
-    let rate = workload.limits.per_second;
-    let interval_ns = rate.map_or(0.0, |rate| 1e9 / (rate + workload.flood));
-    let bogus_each = rate.map_or(0.0, |rate| (workload.flood / rate).round());
-    Ok(Plan {
-        base: population.base,
-        tag: population.tag.into(),
-        xid_mask: population.xid_mask,
-        clients: workload.clients,
-        shapes: u32::try_from(acquaintance.templates.len())?,
-        begin: match workload.exchange {
-            Exchange::Leases => Ask::Discover,
-            Exchange::Renewals => Ask::Renew,
-        } as u32,
-        follow: matches!(workload.drive, Drive::Closed { .. }).into(),
-        server: u32::from(acquaintance.server.identifier).to_be(),
-        network_offset: template.network.into(),
-        is_reflected: 0,
-        bogus_each: bogus_each as u32,
-        bogus_tag: population.bogus_tag().into(),
-        network: u32::from(range.network()).to_be(),
-        mask: u32::from(range.netmask()).to_be(),
-        limit: workload.limits.exchanges.unwrap_or(u64::MAX),
-        interval_ns: interval_ns as u64,
-        started_ns: 0,
-        patience_ns: u64::try_from(PATIENCE.as_nanos())?,
-    })
-}
-
-fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp> {
-    let program = ebpf
-        .program_mut(name)
-        .with_context(|| format!("the generator's object has no program {name}"))?;
-    Ok(program.try_into()?)
-}
-
-fn take<T: TryFrom<Map, Error = MapError>>(ebpf: &mut Ebpf, name: &str) -> Result<T> {
-    let map = ebpf
-        .take_map(name)
-        .with_context(|| format!("the generator's object has no map {name}"))?;
-    T::try_from(map).with_context(|| format!("the map {name} is of another kind"))
-}
-
-/// Has [`INTERRUPT`] end a call, and nothing else.
-fn interruptible() -> Result<()> {
-    extern "C" fn nothing(_signal: libc::c_int) {}
-    let action = SigAction::new(
-        SigHandler::Handler(nothing),
-        SaFlags::empty(),
-        SigSet::empty(),
-    );
-    // SAFETY: the handler does nothing, which may be done at any time.
-    unsafe { sigaction(INTERRUPT, &action) }.context("cannot handle a signal")?;
-    Ok(())
-}
-
-/// Sends [`INTERRUPT`] to a thread of this process.
-fn interrupt(thread: Pid) -> Result<()> {
-    // SAFETY: numbers only; to send a signal that is handled by doing nothing harms no thread.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_tgkill,
-            getpid().as_raw(),
-            thread.as_raw(),
-            INTERRUPT as libc::c_int,
-        )
-    };
-    match Errno::result(result) {
-        // It has come back meanwhile.
-        Ok(_) | Err(Errno::ESRCH) => Ok(()),
-        Err(error) => Err(error).context("cannot interrupt the thread that emits"),
-    }
-}
-
+/// Checks that an interface has no XDP program.
+///
 /// # Errors
-/// There is a program already, which nobody here has put there.
+/// It has one, which was not attached here.
 fn check_free(interface: &str) -> Result<()> {
     let arguments = ["-json", "link", "show", "dev", interface];
     let json = command::read(&mut command("ip", arguments))?;
     let links: serde_json::Value = serde_json::from_str(&json)?;
     ensure!(
         links.get(0).is_none_or(|link| link.get("xdp").is_none()),
-        "--kernel: there is an XDP program on {interface} already, and it stays there; leave out --kernel"
+        "--kernel: {interface} has an XDP program, which is left in place; leave out --kernel"
     );
     Ok(())
 }

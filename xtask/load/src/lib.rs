@@ -1,9 +1,10 @@
-//! `cargo xtask load`: clients without number, to see what a server stands.
+//! `cargo xtask load`: simulates any number of DHCP clients and measures a server.
 //!
-//! A [`Workload`] goes in, a [`Report`] comes out. [`run`] plays the first with clients in user space that verify what
-//! they are told ([`fleet`]), over a [`run::Port`]: a packet socket ([`socket`]); or with clients in the kernel
-//! ([`kernel`]), which outrun any server. Frames are built once ([`template`])
-//! and filled for each client. [`cli`] is the command line in front of it, and refuses what it should not be told.
+//! A [`Workload`] goes in, a [`Report`] comes out. [`run`] runs the workload with clients in user
+//! space that verify every answer ([`fleet`]), over a [`run::Transport`] such as a packet socket
+//! ([`socket`]). [`kernel`] runs it with clients in the kernel, which are faster than any server.
+//! Frames are built once ([`template`]) and filled in for each client. [`cli`] is the command line,
+//! and rejects invalid requests.
 
 pub mod answer;
 pub mod arp;
@@ -36,21 +37,21 @@ pub use workload::{Drive, Engine, Exchange, Limits, Relay, Timing, Workload};
 
 use self::{progress::Progress, run::Run, socket::PacketSocket};
 
-/// Plays a workload at an interface of the namespace that the thread is in.
+/// Runs a workload at an interface of the thread's namespace.
 ///
 /// # Errors
-/// The workload is not right, no server answers, or the kernel refuses.
+/// The workload is invalid, no server answers, or the kernel refuses.
 pub fn play(workload: &Workload, interface: &str, progress: &mut Progress) -> Result<Report> {
     workload.check()?;
     if workload.engine == Engine::Kernel {
         return kernel::play(workload, interface, progress);
     }
-    // The kernel would tell the server that nobody listens there. Where the address is not this host's, it says nothing,
-    // and where a real relay agent listens, neither.
+    // Otherwise the kernel would send the server ICMP port unreachable. Binding fails where the
+    // address is not this host's or a real relay agent listens, and in neither case is it needed.
     let _listening = workload
         .relay
         .as_ref()
         .and_then(|relay| UdpSocket::bind((relay.address, SERVER_PORT)).ok());
-    let mut port = PacketSocket::open(interface)?;
-    Run::new(workload, &mut port)?.play(progress)
+    let mut socket = PacketSocket::open(interface)?;
+    Run::new(workload, &mut socket)?.play(progress)
 }

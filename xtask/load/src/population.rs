@@ -1,4 +1,5 @@
-//! Who the clients are: numbers, hardware addresses and transaction ids, all of them from one seed.
+//! The clients' identities: numbers, hardware addresses and transaction ids, all derived from one
+//! seed.
 
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use xtask_load_abi::{MAX_CLIENTS, Own};
@@ -6,21 +7,21 @@ use xtask_load_abi::{MAX_CLIENTS, Own};
 /// Locally administered, unicast.
 const FIRST_OCTET: u8 = 0x02;
 
-/// So many clients, each known by an index from zero.
+/// A number of clients, each with an index from zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Population {
     pub clients: u32,
-    /// The number of the first, that of the others follow.
+    /// Number of the first client; the others follow.
     pub base: u32,
-    /// Second octet of their hardware addresses.
+    /// Second octet of the clients' hardware addresses.
     pub tag: u8,
     pub xid_mask: u32,
-    /// Bits of a transaction id that are the index; the others count the client's exchanges.
+    /// Bits of a transaction id that contain the index; the others count the client's exchanges.
     index_bits: u32,
 }
 
 impl Population {
-    /// `clients` is at most [`MAX_CLIENTS`].
+    /// Returns a population of at most [`MAX_CLIENTS`] clients.
     pub fn new(clients: u32, seed: u64) -> Self {
         let mut dice = StdRng::seed_from_u64(seed);
         Self {
@@ -32,7 +33,7 @@ impl Population {
         }
     }
 
-    /// The tag of hardware addresses that are nobody's.
+    /// Returns the tag of hardware addresses of a flood.
     pub const fn bogus_tag(&self) -> u8 {
         !self.tag
     }
@@ -46,14 +47,14 @@ impl Population {
         self.base.wrapping_add(index)
     }
 
-    /// Whose hardware address that is; `None` for that of a stranger.
+    /// Returns the index of the client with a hardware address, or `None` if it is unknown.
     pub fn index(&self, mac: [u8; 6]) -> Option<u32> {
         let [first, tag, a, b, c, d] = mac;
         let index = u32::from_be_bytes([a, b, c, d]).wrapping_sub(self.base);
         (first == FIRST_OCTET && tag == self.tag && index < self.clients).then_some(index)
     }
 
-    /// The transaction id of a client's exchange.
+    /// Returns the transaction id of a client's exchange.
     pub const fn xid(&self, index: u32, exchange: u32) -> u32 {
         let exchange = match exchange.checked_shl(self.index_bits) {
             Some(high) => high,
@@ -62,7 +63,7 @@ impl Population {
         (exchange | index) ^ self.xid_mask
     }
 
-    /// Which of so many shapes a client has.
+    /// Returns the shape of a client.
     pub const fn shape(&self, index: u32, shapes: usize) -> usize {
         match (self.number(index) as usize).checked_rem(shapes) {
             Some(shape) => shape,
@@ -70,7 +71,7 @@ impl Population {
         }
     }
 
-    /// What fills the gaps of a client's frames.
+    /// Returns what fills the gaps of a client's frames.
     pub const fn own(&self, index: u32, exchange: u32, address: u32) -> Own {
         Own {
             number: self.number(index).to_be(),

@@ -1,4 +1,4 @@
-//! A line a second, for whoever looks on.
+//! A progress line each second.
 
 use std::io::{IsTerminal as _, Write as _, stderr};
 
@@ -6,7 +6,7 @@ use super::report::Counts;
 
 const EVERY_NS: u64 = 1_000_000_000;
 
-/// Says on stderr how it goes, if that is a terminal.
+/// Prints progress to stderr if that is a terminal.
 #[derive(Debug)]
 pub struct Progress {
     is_shown: bool,
@@ -25,7 +25,7 @@ impl Progress {
         }
     }
 
-    /// Says nothing.
+    /// Returns a progress that prints nothing.
     pub fn silent() -> Self {
         Self {
             is_shown: false,
@@ -33,21 +33,21 @@ impl Progress {
         }
     }
 
-    /// Another stage begins, and counts begin anew.
+    /// Begins another stage, with counters reset.
     pub fn stage(&mut self, stage: &'static str) {
         self.stage = stage;
         self.next_ns = EVERY_NS;
         self.last = Counts::default();
     }
 
-    /// To be called often.
+    /// Prints a line if a second has passed. To be called often.
     pub fn tick(&mut self, elapsed_ns: u64, counts: &Counts) {
         if !self.is_shown || elapsed_ns < self.next_ns {
             return;
         }
         self.next_ns = elapsed_ns - elapsed_ns % EVERY_NS + EVERY_NS;
         let a_second = |now: u64, before: u64| now.saturating_sub(before);
-        // Who closes stderr wants no progress.
+        // If stderr is closed, progress is not wanted.
         let _ = writeln!(
             stderr(),
             "load: {:>4} s {}: {} exchanges (+{}), {} frames sent (+{}), {} again, {} given up, {} wrong",

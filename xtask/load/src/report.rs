@@ -1,4 +1,4 @@
-//! What came of it.
+//! The result of a workload.
 
 use std::{fmt, net::Ipv4Addr};
 
@@ -8,7 +8,7 @@ use xtask_load_abi::Stage;
 
 use super::Workload;
 
-/// Duplicates that are named; the rest are only counted.
+/// Number of duplicates that are named; the rest are only counted.
 pub const MAX_NAMED: usize = 100;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,26 +22,26 @@ pub struct Report {
     pub counts: Counts,
     /// Exchanges completed a second.
     pub completed_per_second: f64,
-    /// Frames that left a second.
+    /// Frames sent a second.
     pub sent_per_second: f64,
-    /// Part of the requests that were not answered.
+    /// Fraction of the requests that were not answered.
     pub loss: f64,
-    /// Of what was asked for, from the first time it was sent.
+    /// Latencies, counted from the first transmission.
     pub latency: Latencies,
     pub duplicates: Vec<Duplicate>,
 }
 
-/// Messages and exchanges, one each.
+/// Counters of messages and exchanges.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Counts {
-    /// Exchanges that were begun.
+    /// Exchanges begun.
     pub begun: u64,
-    /// Those that ended with an ACK.
+    /// Exchanges that ended with an ACK.
     pub completed: u64,
-    /// Those that were given up after the last retransmission.
+    /// Exchanges given up after the last retransmission.
     pub given_up: u64,
-    /// Those under way when time was over.
+    /// Exchanges in flight when the time was over.
     pub unfinished: u64,
 
     pub discovers: u64,
@@ -49,43 +49,43 @@ pub struct Counts {
     pub renewals: u64,
     pub releases: u64,
     pub declines: u64,
-    /// DISCOVERs of nobody, which are no requests.
+    /// DISCOVERs of a flood, which do not count as requests.
     #[serde(default)]
     pub bogus: u64,
-    /// How many of the clients' were sent again.
+    /// Retransmissions among the clients' messages.
     pub retransmissions: u64,
-    /// What could not be sent, for the interface took no more.
+    /// Frames not sent because the interface accepted no more.
     pub not_sent: u64,
 
     pub offers: u64,
     pub acks: u64,
     pub naks: u64,
-    /// Answers to what had been answered already.
+    /// Answers to requests that had been answered before.
     pub unexpected: u64,
 
-    /// Frames whose IP header is not what its checksum says.
+    /// Frames with a wrong IP header checksum.
     pub bad_ip_checksums: u64,
     pub bad_udp_checksums: u64,
-    /// Frames to a port of DHCP that are no DHCP.
+    /// Frames to a DHCP port that are not valid DHCP.
     pub malformed: u64,
-    /// Right client, wrong transaction.
+    /// Answers to the right client with another transaction id.
     pub wrong_xid: u64,
-    /// For nobody of us.
+    /// Answers to unknown clients.
     pub strangers: u64,
-    /// From another server, or without option 54.
+    /// Answers of another server, or without option 54.
     pub other_server: u64,
-    /// Addresses that were acknowledged, and not those that were asked for.
+    /// ACKs for another address than the requested one.
     pub wrong_address: u64,
     /// Addresses outside the range.
     pub outside: u64,
-    /// Addresses given to a client while another had them.
+    /// Addresses given to a client while another held them.
     pub duplicates: u64,
-    /// What the kernel received and had no room to keep for us.
+    /// Frames that the kernel received and had no room to queue.
     pub not_received: u64,
 }
 
 impl Counts {
-    /// Messages that need an answer.
+    /// Returns the number of messages that require an answer.
     pub const fn requests(&self) -> u64 {
         self.discovers + self.selections + self.renewals
     }
@@ -94,7 +94,7 @@ impl Counts {
         self.offers + self.acks + self.naks
     }
 
-    /// Exchanges that have been answered, one way or the other.
+    /// Returns the number of exchanges that were answered with ACK or NAK.
     pub const fn ended(&self) -> u64 {
         self.completed + self.naks
     }
@@ -111,7 +111,7 @@ impl Counts {
         lost as f64 / self.requests() as f64
     }
 
-    /// What no server may do.
+    /// Returns the number of errors of the server.
     pub const fn wrong(&self) -> u64 {
         self.bad_ip_checksums
             + self.bad_udp_checksums
@@ -123,11 +123,11 @@ impl Counts {
     }
 }
 
-/// One address, two clients.
+/// An address that two clients hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Duplicate {
     pub address: Ipv4Addr,
-    /// Hardware addresses: who had it, and who was given it too.
+    /// Hardware addresses of the holder and of the client that was given the address too.
     pub clients: [String; 2],
 }
 
@@ -144,7 +144,7 @@ pub struct Latencies {
     pub renewal: Latency,
 }
 
-/// In microseconds.
+/// Percentiles in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Latency {
@@ -157,22 +157,24 @@ pub struct Latency {
     pub max: f64,
 }
 
-/// Latencies in nanoseconds, to three digits.
+/// Latencies in nanoseconds, with three significant digits.
 #[derive(Clone, Debug)]
 pub struct Histograms([Histogram<u64>; Stage::COUNT]);
 
-/// Digits of a latency that count.
+/// Significant digits of a latency.
 const DIGITS: u8 = 3;
-/// More than all retransmissions take: what is longer is recorded as this.
+/// More than all retransmissions take: longer latencies are recorded as this.
 const LONGEST_NS: u64 = 600_000_000_000;
 
 impl Histograms {
+    /// Returns empty histograms.
+    ///
     /// # Panics
-    /// Never: three digits of ten minutes are within what a histogram holds.
+    /// Never: a histogram supports three digits of ten minutes.
     #[expect(clippy::expect_used, reason = "the bounds are constants")]
     pub fn new() -> Self {
         Self(std::array::from_fn(|_| {
-            Histogram::new_with_bounds(1, LONGEST_NS, DIGITS).expect("bounds that hold")
+            Histogram::new_with_bounds(1, LONGEST_NS, DIGITS).expect("valid bounds")
         }))
     }
 
@@ -199,7 +201,7 @@ impl Default for Histograms {
     }
 }
 
-/// In microseconds, of nanoseconds.
+/// Returns the percentiles of a histogram of nanoseconds, in microseconds.
 pub fn latency(histogram: &Histogram<u64>) -> Latency {
     let micros = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e3;
     Latency {
@@ -325,7 +327,7 @@ impl fmt::Display for Report {
         }
         for duplicate in &self.duplicates {
             let [first, second] = &duplicate.clients;
-            writeln!(f, "  {} is {first}'s and {second}'s", duplicate.address)?;
+            writeln!(f, "  {} is held by {first} and {second}", duplicate.address)?;
         }
         Ok(())
     }
@@ -396,7 +398,7 @@ mod tests {
         assert!(text.contains("9 exchanges in 2.000 s: 4 a second") || text.contains(": 5 a"));
         assert!(text.contains("duplicate addresses 1"), "{text}");
         assert!(
-            text.contains("10.1.0.9 is 02:00:00:00:00:01's and 02:00:00:00:00:02's"),
+            text.contains("10.1.0.9 is held by 02:00:00:00:00:01 and 02:00:00:00:00:02"),
             "{text}"
         );
         assert!(!text.contains("malformed"), "{text}");

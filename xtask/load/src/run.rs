@@ -1,4 +1,4 @@
-//! Plays a workload with clients in user space: frames in, frames out, and when the next exchange begins.
+//! Runs a workload with clients in user space: receives and sends frames, and begins exchanges.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -18,57 +18,59 @@ use super::{
     template::{self, Relay, Route, Server},
 };
 
-/// Where frames go and come from.
-pub trait Port {
-    /// Hands over what has come, a batch at most; how many frames that were.
+/// Sends and receives frames.
+pub trait Transport {
+    /// Passes received frames to `each`, a batch at most, and returns how many there were.
     ///
     /// # Errors
     /// The interface is gone.
     fn receive(&mut self, each: &mut dyn FnMut(Frame<'_>)) -> Result<usize>;
 
-    /// Has a frame of this length written, which leaves with the next [`Self::flush`], or before. `false` if it could
-    /// not be.
+    /// Has `write` fill in a frame and return its length. The frame is sent with the next
+    /// [`Self::flush`] or before. Returns `false` if it could not be written.
     ///
     /// # Errors
     /// The interface is gone.
     fn send(&mut self, write: &mut dyn FnMut(&mut [u8]) -> Option<usize>) -> Result<bool>;
 
+    /// Sends all frames that were written.
+    ///
     /// # Errors
     /// The interface is gone.
     fn flush(&mut self) -> Result<()>;
 
-    /// Waits until something comes, for so long at most.
+    /// Waits until a frame arrives, for a limited time.
     ///
     /// # Errors
     /// The interface is gone.
     fn wait(&mut self, most: Duration) -> Result<()>;
 
-    /// Nanoseconds, from any time on.
+    /// Returns a monotonic time in nanoseconds.
     fn now_ns(&mut self) -> u64;
 
-    /// Hardware address of the interface.
+    /// Returns the hardware address of the interface.
     fn mac(&self) -> [u8; 6];
 
-    /// Frames that came and were lost since this was asked last.
+    /// Returns the number of frames received and lost since the last call.
     ///
     /// # Errors
-    /// The kernel does not say.
+    /// The kernel does not report it.
     fn missed(&mut self) -> Result<u64>;
 }
 
-/// How long the first DISCOVER may take to be answered, and how often it is sent.
+/// Time until the first DISCOVER is answered, and its number of transmissions.
 const INTRODUCTION: Duration = Duration::from_secs(2);
 const INTRODUCTIONS: u32 = 3;
-/// How long last answers are waited for when time is over.
+/// How long to wait for the last answers when the time is over.
 const GRACE_NS: u64 = 1_000_000_000;
-/// The longest sleep: what is due then is a tick late, at most.
+/// The longest sleep, and so the longest delay of an event.
 const TICK: Duration = Duration::from_millis(1);
-/// Exchanges that are under way while leases for renewals are made.
+/// Exchanges in flight while leases for renewals are obtained.
 const PREPARING: u32 = 64;
-/// How old leases are, at least, before they are renewed: a server that keeps time in seconds has nothing to note for a
-/// renewal within the same one.
+/// Minimum age of leases when they are renewed: a server that keeps time in seconds has nothing to
+/// record for a renewal within the same second.
 const PAUSE: Duration = Duration::from_millis(1100);
-/// Exchanges that begin before answers are looked at again.
+/// Exchanges that begin before answers are read again.
 const BATCH: u32 = 64;
 
 /// A server that has been found, and the frames for it.
@@ -76,33 +78,34 @@ const BATCH: u32 = 64;
 pub struct Acquaintance {
     pub server: Server,
     pub route: Route,
-    /// A set for each shape.
+    /// Templates of each shape.
     pub templates: Vec<[Template; ASKS]>,
-    /// The DISCOVER of nobody, for a flood.
+    /// The DISCOVER of a flood.
     pub bogus: Template,
     pub population: Population,
 }
 
 impl Acquaintance {
-    /// Sends one DISCOVER, of the first client. Whoever answers it is the server from then on, if its address and what
-    /// it offers are in the range.
+    /// Sends a DISCOVER of the first client. The server that answers it is used, if its address and
+    /// its offer are in the range.
     ///
     /// # Errors
-    /// Nobody answers, or somebody else.
-    pub fn make<P: Port>(workload: &Workload, port: &mut P) -> Result<Self> {
+    /// No server answers, or another one.
+    pub fn make<P: Transport>(workload: &Workload, transport: &mut P) -> Result<Self> {
         let population = Population::new(workload.clients, workload.seed);
         let shapes = shape::of(workload);
-        let mut route = route(workload, port);
+        let mut route = route(workload, transport);
         let first = first_shape(&shapes, &population)?;
         let [discover, ..] = template::templates(first, &route, population.tag)?;
         let mut found = None;
         for _ in 0..INTRODUCTIONS {
-            port.send(&mut |frame| template::fill(&discover, population.own(0, 0, 0), frame))?;
-            port.flush()?;
-            let until = port.now_ns() + INTRODUCTION.as_nanos() as u64;
-            while found.is_none() && port.now_ns() < until {
-                port.wait(TICK)?;
-                port.receive(&mut |frame| {
+            transport
+                .send(&mut |frame| template::fill(&discover, population.own(0, 0, 0), frame))?;
+            transport.flush()?;
+            let until = transport.now_ns() + INTRODUCTION.as_nanos() as u64;
+            while found.is_none() && transport.now_ns() < until {
+                transport.wait(TICK)?;
+                transport.receive(&mut |frame| {
                     if let Ok(answer) = answer::read(frame)
                         && answer.kind == message_type::OFFER
                         && answer.xid == population.xid(0, 0)
@@ -123,7 +126,8 @@ impl Acquaintance {
         })?;
         ensure!(
             workload.range.contains(&offer.address),
-            "a server at {} offers {}, which is not in --range {}: it is not the one that is meant, and nothing more was sent",
+            "a server at {} offers {}, which is not in --range {}: it is not the intended one, \
+             and nothing more was sent",
             offer.source,
             offer.address,
             workload.range
@@ -146,7 +150,7 @@ impl Acquaintance {
         Self::of(route, &shapes, population)
     }
 
-    /// Of a server on the link that need not answer to be known.
+    /// Returns the frames for a known server on the link, without asking it.
     ///
     /// # Errors
     /// A frame is too long.
@@ -176,7 +180,7 @@ impl Acquaintance {
         })
     }
 
-    /// What a client says.
+    /// Returns the template of a client's message.
     pub fn template(&self, index: u32, ask: Ask) -> Option<&Template> {
         let shape = self.population.shape(index, self.templates.len());
         self.templates.get(shape)?.get(ask as usize)
@@ -185,11 +189,11 @@ impl Acquaintance {
 
 fn first_shape<'a>(shapes: &'a [Shape], population: &Population) -> Result<&'a Shape> {
     let shape = shapes.get(population.shape(0, shapes.len()));
-    shape.context("there is no shape of clients")
+    shape.context("there are no shapes of clients")
 }
 
-fn route<P: Port>(workload: &Workload, port: &P) -> Route {
-    // Nothing is sent to these before they are known.
+fn route<P: Transport>(workload: &Workload, transport: &P) -> Route {
+    // Nothing is sent to these addresses before they are known.
     let mut server = Server {
         mac: dhcp_common::wire::MAC_BROADCAST,
         address: Ipv4Addr::BROADCAST,
@@ -203,7 +207,7 @@ fn route<P: Port>(workload: &Workload, port: &P) -> Route {
         vlans: workload.vlans.clone(),
         relay: workload.relay.as_ref().map(|relay| Relay {
             address: relay.address,
-            mac: port.mac(),
+            mac: transport.mac(),
             remote_id: relay.remote_id.clone(),
             option_82: relay.option_82,
         }),
@@ -211,14 +215,14 @@ fn route<P: Port>(workload: &Workload, port: &P) -> Route {
     }
 }
 
-/// A workload that is played.
+/// A workload in progress.
 #[derive(Debug)]
 pub struct Run<'a, P> {
     workload: &'a Workload,
-    port: &'a mut P,
+    transport: &'a mut P,
     acquaintance: Acquaintance,
     fleet: Fleet,
-    /// The client that is next.
+    /// The next client.
     next: u32,
 }
 
@@ -232,29 +236,29 @@ struct Pace {
     per_second: Option<f64>,
 }
 
-impl<'a, P: Port> Run<'a, P> {
+impl<'a, P: Transport> Run<'a, P> {
     /// Finds the server.
     ///
     /// # Errors
-    /// The workload is not right, or no server is there.
-    pub fn new(workload: &'a Workload, port: &'a mut P) -> Result<Self> {
+    /// The workload is invalid, or there is no server.
+    pub fn new(workload: &'a Workload, transport: &'a mut P) -> Result<Self> {
         workload.check()?;
-        let acquaintance = Acquaintance::make(workload, port)?;
-        let now_ns = port.now_ns();
+        let acquaintance = Acquaintance::make(workload, transport)?;
+        let now_ns = transport.now_ns();
         let fleet = Fleet::new(workload, acquaintance.server.identifier, now_ns);
         Ok(Self {
             workload,
-            port,
+            transport,
             acquaintance,
             fleet,
             next: 0,
         })
     }
 
-    /// Gets leases for all clients that are to renew them, and then plays.
+    /// Obtains leases for all clients that renew, and then runs the workload.
     ///
     /// # Errors
-    /// The interface is gone, or clients that should renew got no leases.
+    /// The interface is gone, or clients that should renew obtained no leases.
     pub fn play(&mut self, progress: &mut Progress) -> Result<Report> {
         if self.workload.exchange == Exchange::Renewals {
             self.prepare(progress)?;
@@ -262,7 +266,7 @@ impl<'a, P: Port> Run<'a, P> {
         self.play_prepared(progress)
     }
 
-    /// The same, with those leases.
+    /// Runs the workload with the leases of [`Self::prepare`].
     ///
     /// # Errors
     /// The interface is gone.
@@ -296,10 +300,10 @@ impl<'a, P: Port> Run<'a, P> {
         ))
     }
 
-    /// Gets a lease for every client.
+    /// Obtains a lease for every client.
     ///
     /// # Errors
-    /// The interface is gone, or a client got none.
+    /// The interface is gone, or a client obtained none.
     pub fn prepare(&mut self, progress: &mut Progress) -> Result<()> {
         let clients = self.workload.clients;
         progress.stage("leasing");
@@ -316,7 +320,7 @@ impl<'a, P: Port> Run<'a, P> {
         let leased = self.fleet.counts.completed;
         if leased < u64::from(clients) {
             bail!(
-                "--clients {clients}: only {leased} of them got a lease, and who has none renews none: {:?}",
+                "--clients {clients}: only {leased} of them obtained a lease to renew: {:?}",
                 self.fleet.counts
             );
         }
@@ -325,26 +329,26 @@ impl<'a, P: Port> Run<'a, P> {
         self.pause(PAUSE)
     }
 
-    /// Only answers ARP.
+    /// Waits, answering only ARP.
     fn pause(&mut self, pause: Duration) -> Result<()> {
-        let until_ns = self.port.now_ns() + pause.as_nanos() as u64;
-        while self.port.now_ns() < until_ns {
-            self.port.wait(TICK)?;
+        let until_ns = self.transport.now_ns() + pause.as_nanos() as u64;
+        while self.transport.now_ns() < until_ns {
+            self.transport.wait(TICK)?;
             self.receive()?;
         }
         Ok(())
     }
 
-    /// Plays until nothing is left to be begun and nothing is under way. In seconds, to the last answer.
+    /// Runs until no more exchanges begin or are in flight. Returns the seconds to the last answer.
     fn pace(&mut self, pace: Pace, progress: &mut Progress) -> Result<f64> {
-        let start_ns = self.port.now_ns();
+        let start_ns = self.transport.now_ns();
         let mut last_ns = start_ns;
         let mut begun = 0u64;
         let mut over_ns = None;
-        self.port.missed()?;
+        self.transport.missed()?;
         loop {
             let received = self.receive()?;
-            let now_ns = self.port.now_ns();
+            let now_ns = self.transport.now_ns();
             if received > 0 {
                 last_ns = now_ns;
             }
@@ -360,7 +364,7 @@ impl<'a, P: Port> Run<'a, P> {
             let sent = self.send()?;
             progress.tick(elapsed_ns, &self.fleet.counts);
             if is_over {
-                // Time is over: who is still waiting gets no more than this.
+                // The time is over; outstanding answers have this much longer.
                 let over_ns = *over_ns.get_or_insert(now_ns);
                 let is_cut_off = elapsed_ns >= pace.time_ns && now_ns - over_ns >= GRACE_NS;
                 if self.fleet.busy == 0 || is_cut_off {
@@ -368,21 +372,21 @@ impl<'a, P: Port> Run<'a, P> {
                 }
             }
             if received == 0 && started == 0 && sent == 0 {
-                self.port.wait(TICK)?;
+                self.transport.wait(TICK)?;
             }
         }
         self.fleet.counts.unfinished = self.fleet.busy.into();
-        self.fleet.counts.not_received = self.port.missed()?;
+        self.fleet.counts.not_received = self.transport.missed()?;
         if last_ns == start_ns {
-            last_ns = self.port.now_ns();
+            last_ns = self.transport.now_ns();
         }
         Ok((last_ns - start_ns) as f64 / 1e9)
     }
 
-    /// Begins what may begin now; how many exchanges.
+    /// Begins the exchanges that are due, and returns how many.
     fn begin(&mut self, pace: Pace, begun: u64, elapsed_ns: u64, now_ns: u64) -> u32 {
         let due = pace.per_second.map_or(u64::MAX, |rate| {
-            // The first at once.
+            // The first exchange begins at once.
             (elapsed_ns as f64 * rate / 1e9) as u64 + 1
         });
         let left = due.min(pace.exchanges).saturating_sub(begun);
@@ -403,10 +407,12 @@ impl<'a, P: Port> Run<'a, P> {
     }
 
     fn receive(&mut self) -> Result<usize> {
-        let Self { port, fleet, .. } = self;
+        let Self {
+            transport, fleet, ..
+        } = self;
         let answers_arp = self.workload.relay.is_none();
         let mut asked = Vec::new();
-        let received = port.receive(&mut |frame| {
+        let received = transport.receive(&mut |frame| {
             if let Some(question) = arp::read(frame.octets).filter(|_| answers_arp) {
                 asked.push(question);
                 return;
@@ -419,7 +425,7 @@ impl<'a, P: Port> Run<'a, P> {
         for question in asked {
             if let Some(mac) = fleet.holder(question.target) {
                 let vlans = &self.acquaintance.route.vlans;
-                port.send(&mut |frame| arp::write(&question, mac, vlans, frame))?;
+                transport.send(&mut |frame| arp::write(&question, mac, vlans, frame))?;
             }
         }
         Ok(received)
@@ -437,7 +443,7 @@ impl<'a, P: Port> Run<'a, P> {
                 message.address.into(),
             );
             let is_sent = self
-                .port
+                .transport
                 .send(&mut |frame| template::fill(template, own, frame))?;
             if !is_sent {
                 self.fleet.counts.not_sent += 1;
@@ -445,11 +451,12 @@ impl<'a, P: Port> Run<'a, P> {
         }
         let sent = outgoing.len();
         self.fleet.give_back(outgoing);
-        self.port.flush()?;
+        self.transport.flush()?;
         Ok(sent)
     }
 
-    /// What is known of the server, and the address of each client as it lies in memory; zero: none.
+    /// Returns what is known of the server, and the address of each client as it lies in memory,
+    /// zero for none.
     pub fn into_parts(self) -> (Acquaintance, Vec<u32>) {
         let addresses = (0..self.workload.clients).map(|index| {
             let address = self.fleet.address(index);

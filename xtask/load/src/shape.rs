@@ -1,4 +1,4 @@
-//! What kinds of clients there are: which options they send, and in which order.
+//! Shapes of clients: the options that they send and their order.
 
 use dhcp_common::wire::option;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
@@ -6,7 +6,7 @@ use xtask_load_abi::MAX_SHAPES;
 
 use super::Workload;
 
-/// A kind of client. What it sends besides is each client's own.
+/// A kind of client, without what is specific to each client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Option 55.
@@ -15,15 +15,17 @@ pub struct Shape {
     pub vendor_class: Option<&'static str>,
     /// Option 57.
     pub max_size: Option<u16>,
-    /// Whether it sends option 61: hardware type and address.
+    /// Whether the client sends option 61 with its hardware type and address.
     pub client_id: bool,
     /// Option 12.
     pub host_name: Option<&'static str>,
-    /// Whether it sends option 97, as boot firmware does: no answer to that is made a template.
+    /// Whether the client sends option 97, as boot firmware does: answers to it are not made
+    /// templates.
     pub machine_id: bool,
 }
 
-/// What wide-spread clients send: udhcpc, dhclient, systemd-networkd, dhcpcd, Windows, Android.
+/// Returns the shapes of widespread clients: udhcpc, dhclient, systemd-networkd, dhcpcd, Windows,
+/// Android.
 fn known() -> [Shape; 6] {
     let shape = |parameters: &[u8], vendor_class, max_size, client_id, host_name| Shape {
         parameters: parameters.to_vec(),
@@ -79,7 +81,7 @@ fn known() -> [Shape; 6] {
     ]
 }
 
-/// The kinds of clients of a workload.
+/// Returns the shapes of a workload's clients.
 pub fn of(workload: &Workload) -> Vec<Shape> {
     let mut shapes = shapes(workload.shapes.into(), workload.seed);
     for shape in &mut shapes {
@@ -88,7 +90,8 @@ pub fn of(workload: &Workload) -> Vec<Shape> {
     shapes
 }
 
-/// So many kinds, at most [`MAX_SHAPES`]: first the known ones, then such that ask for other options as well.
+/// Returns a number of shapes, at most [`MAX_SHAPES`]: first the known ones, then ones that request
+/// further options.
 pub fn shapes(count: usize, seed: u64) -> Vec<Shape> {
     let known = known();
     let mut dice = StdRng::seed_from_u64(seed);

@@ -1,4 +1,4 @@
-//! A lab for a load: a server and, on the other end of a wire, all clients.
+//! A lab for a load: a server, and all clients at the other end of a link.
 
 use std::net::Ipv4Addr;
 
@@ -18,17 +18,18 @@ use super::{
     workload::Relay,
 };
 
-/// The network of the lab: room for some four million clients.
+/// The network of the lab, with room for some four million clients.
 const NETWORK: &str = "10.64.0.0/10";
 const PREFIX_LEN: u8 = 10;
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 1);
-/// The generator's own, where it is a relay agent.
+/// The generator's own address when it is a relay agent.
 pub const AGENT: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 2);
-/// The first address of the pool; what is before it is for the lab's own.
+/// The first address of the pool; those below are the lab's own.
 const POOL: u32 = u32::from_be_bytes([10, 64, 16, 0]);
-/// Addresses for each client: some are declined, some wait for clients that have gone.
+/// Addresses for each client: some are declined, some are kept for clients that have left.
 const ADDRESSES_EACH: u32 = 2;
-/// Room in the kernel's map for each client: one for its offer, some for those that have left.
+/// Entries of the kernel's map beyond one for each client, for offers and for clients that have
+/// left.
 const LEASES_SPARE: u32 = 1024;
 
 /// Where the clients are.
@@ -40,32 +41,32 @@ pub struct Site {
     pub server_mac: [u8; 6],
 }
 
-/// Which processor receives what the generator sends.
+/// Processor that receives what the generator sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Placement {
-    /// Another one: the generator does not wait, and what the receiver does not manage is lost.
+    /// Another processor: the generator does not wait, and what the receiver cannot handle is lost.
     #[default]
     Other,
-    /// The same one, between the generator's batches: nothing is lost.
+    /// The same processor, between the generator's batches: nothing is lost.
     Same,
-    /// Another one what the server receives, and the generator's what the clients do: the server has a processor to
-    /// itself, as if clients were on another machine.
+    /// Another processor for the server, and the generator's for the clients: the server has a
+    /// processor to itself, as if the clients were on another machine.
     Apart,
 }
 
-/// The processor that the generator runs on; the other is [`napi::CPU`].
+/// The processor of the generator; the other one is [`napi::CPU`].
 const GENERATOR_CPU: usize = 1;
 const _: () = assert!(GENERATOR_CPU != napi::CPU);
 
-/// The network of the lab.
+/// Returns the network of the lab.
 ///
 /// # Errors
 /// Never.
 pub fn range() -> Result<Ipv4Net> {
-    NETWORK.parse().context("no network")
+    NETWORK.parse().context("the constant is not a network")
 }
 
-/// The relay agent of the lab.
+/// Returns the relay agent of the lab.
 pub const fn relay(server_mac: [u8; 6]) -> Relay {
     Relay {
         address: AGENT,
@@ -77,6 +78,8 @@ pub const fn relay(server_mac: [u8; 6]) -> Relay {
 }
 
 impl Site {
+    /// Creates the site.
+    ///
     /// # Errors
     /// The kernel refused.
     pub fn new(lab: &Lab) -> Result<Self> {
@@ -91,27 +94,29 @@ impl Site {
         })
     }
 
-    /// Starts xdhcpd with room for so many clients, which have these tags.
+    /// Starts xdhcpd with room for a number of clients, whose frames have these tags.
     ///
     /// # Errors
-    /// It is not built, or does not start.
+    /// It is not built or does not start.
     pub fn start(&self, lab: &Lab, clients: u32, vlans: &[u16]) -> Result<Server> {
         Server::start(lab, &self.server, &config(clients, vlans))
     }
 
-    /// Has the kernel at the clients' end answer whoever asks for a client by ARP: clients in the kernel do not.
+    /// Makes the kernel at the clients' end answer ARP for all clients: clients in the kernel do
+    /// not.
     ///
     /// # Errors
     /// The kernel refused.
     pub fn answer_arp(&self) -> Result<()> {
         let local = ["route", "add", "local", NETWORK, "dev", CLIENT_INTERFACE];
         self.clients.ip(local)?;
-        // The server's own address is among them, and must be let in.
+        // The server's own address is in the network and must be accepted as a source.
         let accept_local = format!("conf/{CLIENT_INTERFACE}/accept_local");
         self.clients.set_ipv4(&accept_local, "1")
     }
 
-    /// Plays a workload against whatever serves, on a processor of its own or on that of the receiving threads.
+    /// Runs a workload against the server, on another processor than the receiving threads or on
+    /// the same one.
     ///
     /// # Errors
     /// As [`super::play`], or there is no second processor.
@@ -126,7 +131,7 @@ impl Site {
         })
     }
 
-    /// Plays renewals against a program that sends everything back, where a server would be.
+    /// Runs renewals against a program that returns every frame in place of a server.
     ///
     /// # Errors
     /// As [`kernel::play_reflected`].
@@ -142,7 +147,7 @@ impl Site {
         })
     }
 
-    /// Plays a flood, and beside it other workloads and an operator's questions.
+    /// Runs a flood with concurrent workloads and an operator's requests.
     ///
     /// # Errors
     /// As [`flood::play`].
@@ -152,7 +157,8 @@ impl Site {
         beside: &[Workload],
         ask: impl FnMut() -> Result<()> + Send,
     ) -> Result<Flooded> {
-        // What an end of a veth pair drops while its thread waits for a processor is no flood's doing.
+        // What a veth end drops while its thread waits for a processor must not be counted as an
+        // effect of the flood.
         self.generate(Engine::Kernel, Placement::Same, || {
             flood::play(flood, beside, ask, CLIENT_INTERFACE)
         })
@@ -166,7 +172,7 @@ impl Site {
         play: impl FnOnce() -> Result<T> + Send,
     ) -> Result<T> {
         if engine == Engine::Kernel {
-            // The generator's program stands where the one was that passes everything.
+            // The generator's program takes the place of the one that passes everything.
             let detach = ["link", "set", "dev", CLIENT_INTERFACE, "xdpdrv", "off"];
             self.clients.ip(detach)?;
         }
@@ -187,7 +193,7 @@ impl Site {
     }
 }
 
-/// The first and the last address for so many clients.
+/// Returns the first and the last address for a number of clients.
 pub fn pool(clients: u32) -> (Ipv4Addr, Ipv4Addr) {
     let last = POOL.saturating_add(
         clients
@@ -198,7 +204,7 @@ pub fn pool(clients: u32) -> (Ipv4Addr, Ipv4Addr) {
     (Ipv4Addr::from(POOL), Ipv4Addr::from(last))
 }
 
-/// All but the section `[server]`, of which it has the end: nothing is limited.
+/// Returns a configuration whose first lines belong to the section `[server]`, without limits.
 pub fn config(clients: u32, vlans: &[u16]) -> String {
     let limits = [
         ("client", 1_000_000),
@@ -211,7 +217,7 @@ pub fn config(clients: u32, vlans: &[u16]) -> String {
     limits.concat() + &config_with_limits(clients, vlans)
 }
 
-/// The same with the limits that a server has unless it is told others.
+/// Returns the same configuration with default limits.
 pub fn config_with_limits(clients: u32, vlans: &[u16]) -> String {
     let (first, last) = pool(clients);
     let leases = clients.saturating_add(LEASES_SPARE);

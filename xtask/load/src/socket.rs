@@ -1,7 +1,7 @@
-//! A port that is a packet socket: whole frames, as many in a call as there are.
+//! A transport over a packet socket, which sends and receives batches of whole frames.
 //!
-//! It hears what every XDP program on the interface has passed on, and leaves such programs alone. One core sends and
-//! receives some hundred thousand exchanges a second by it.
+//! It receives what every XDP program on the interface has passed on, and does not affect such
+//! programs. One core handles some hundred thousand exchanges a second.
 
 use std::{
     io::IoSliceMut,
@@ -24,16 +24,16 @@ use nix::{
 use xtask_lab::wire;
 use xtask_load_abi::FRAME_LEN;
 
-use super::{answer::Frame, run::Port};
+use super::{answer::Frame, run::Transport};
 
 /// Frames in one call.
 const BATCH: usize = 64;
-/// Octets of a frame that are received; answers are shorter.
+/// Octets received of a frame; answers are shorter.
 const RECEIVED_LEN: usize = 2048;
 /// Holds the answers to a storm.
 const RECEIVE_BUFFER: usize = 256 << 20;
 const SEND_BUFFER: usize = 16 << 20;
-/// How long a full queue of the interface is waited for.
+/// How long to wait for a full queue of the interface.
 const SEND_PATIENCE: Duration = Duration::from_millis(20);
 
 pub struct PacketSocket {
@@ -61,8 +61,9 @@ impl std::fmt::Debug for PacketSocket {
     }
 }
 
-/// What is let through to user space: ARP, UDP to a port of DHCP, and what has a tag (which may be either). In C:
-/// `ether[12:2]`, then the ports of UDP over an IP header without options; a longer header is not what servers send.
+/// Returns a filter for what user space needs: ARP, UDP to a DHCP port, and tagged frames, which
+/// may be either. In C: `ether[12:2]`, then the ports of UDP over an IP header without options;
+/// servers send no longer headers.
 fn filter() -> [libc::sock_filter; 13] {
     const LOAD_HALF: u16 = 0x28;
     const LOAD_OCTET: u16 = 0x30;
@@ -98,10 +99,10 @@ fn filter() -> [libc::sock_filter; 13] {
 }
 
 impl PacketSocket {
-    /// At an interface of the namespace that the thread is in.
+    /// Opens an interface of the thread's namespace.
     ///
     /// # Errors
-    /// There is no such interface, or the process may not.
+    /// There is no such interface, or permission is missing.
     pub fn open(interface: &str) -> Result<Self> {
         let link: LinkAddr = getifaddrs()?
             .filter(|address| address.interface_name == interface)
@@ -110,15 +111,15 @@ impl PacketSocket {
         let mac = link
             .addr()
             .filter(|mac| *mac != [0; 6])
-            .with_context(|| format!("--iface {interface}: it is no Ethernet"))?;
-        // Nothing is heard before it is bound.
+            .with_context(|| format!("--iface {interface} is not an Ethernet interface"))?;
+        // Receives nothing before it is bound.
         let socket = socket(
             AddressFamily::Packet,
             SockType::Raw,
             SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
             None,
         )
-        .context("cannot open a packet socket: it needs root, or CAP_NET_RAW")?;
+        .context("cannot open a packet socket: this requires root or CAP_NET_RAW")?;
         setsockopt(&socket, RcvBufForce, &RECEIVE_BUFFER)?;
         setsockopt(&socket, SndBufForce, &SEND_BUFFER)?;
         let this = Self {
@@ -212,24 +213,24 @@ impl PacketSocket {
     }
 }
 
-impl Port for PacketSocket {
+impl Transport for PacketSocket {
     fn receive(&mut self, each: &mut dyn FnMut(Frame<'_>)) -> Result<usize> {
         let mut slices = self.received.each_mut().map(|frame| IoSliceMut::new(frame));
-        // SAFETY: integers and null pointers: all zeros are a value.
+        // SAFETY: integers and null pointers, for which all zeros are valid.
         let mut headers: [libc::mmsghdr; BATCH] = unsafe { mem::zeroed() };
         for ((header, slice), control) in headers
             .iter_mut()
             .zip(&mut slices)
             .zip(self.controls.iter_mut())
         {
-            // `IoSliceMut` has the layout of `iovec`, says its documentation.
+            // `IoSliceMut` is documented to have the layout of `iovec`.
             header.msg_hdr.msg_iov = ptr::from_mut(slice).cast();
             header.msg_hdr.msg_iovlen = 1;
             header.msg_hdr.msg_control = ptr::from_mut(control).cast();
             header.msg_hdr.msg_controllen = size_of::<Control>();
         }
-        // SAFETY: each header refers to a buffer and a control buffer of its own, of the lengths given, which live
-        // beyond the call.
+        // SAFETY: each header refers to its own buffer and control buffer, of the given lengths,
+        // which outlive the call.
         let result = unsafe {
             libc::recvmmsg(
                 self.socket.as_raw_fd(),
@@ -278,7 +279,7 @@ impl Port for PacketSocket {
             iov_base: frame.as_mut_ptr().cast(),
             iov_len: 0,
         });
-        // SAFETY: integers and null pointers: all zeros are a value.
+        // SAFETY: integers and null pointers, for which all zeros are valid.
         let mut headers: [libc::mmsghdr; BATCH] = unsafe { mem::zeroed() };
         for ((header, slice), len) in headers.iter_mut().zip(&mut slices).zip(&self.lens) {
             slice.iov_len = *len;
@@ -291,7 +292,8 @@ impl Port for PacketSocket {
             let Some(left) = headers.get_mut(sent..self.waiting) else {
                 break;
             };
-            // SAFETY: each header refers to a buffer of its own that lives beyond the call, of the length given.
+            // SAFETY: each header refers to its own buffer of the given length, which outlives the
+            // call.
             let result = unsafe {
                 libc::sendmmsg(
                     self.socket.as_raw_fd(),
@@ -305,13 +307,13 @@ impl Port for PacketSocket {
                     sent += usize::try_from(more)?;
                     full_since = None;
                 }
-                // The interface has no room: the receiver is slower. It is waited for, so that what is lost is lost
-                // by the server and not here.
+                // The interface has no room because the receiver is slower. Waiting here makes
+                // losses the server's, not the generator's.
                 Err(Errno::EAGAIN | Errno::ENOBUFS | Errno::EINTR) => {
                     let since = *full_since.get_or_insert_with(Instant::now);
                     ensure!(
                         since.elapsed() < SEND_PATIENCE * 50,
-                        "the interface has taken no frame for {:?}",
+                        "the interface has accepted no frame for {:?}",
                         since.elapsed()
                     );
                     self.poll(libc::POLLOUT, SEND_PATIENCE / 200)?;
@@ -340,7 +342,7 @@ impl Port for PacketSocket {
     }
 }
 
-/// What the kernel says beside a frame.
+/// Returns what the kernel reports of a frame's checksums.
 fn has_checksums(header: &libc::msghdr) -> bool {
     // SAFETY: the kernel has filled the control buffer, and its length, of this header.
     let mut control = unsafe { libc::CMSG_FIRSTHDR(header) };

@@ -1,4 +1,5 @@
-//! Frames of clients with gaps for what is each client's own, built once and filled as often as one is sent.
+//! Clients' frames with gaps for what differs between clients, built once and filled in for each
+//! transmission.
 
 use std::net::Ipv4Addr;
 
@@ -16,17 +17,17 @@ use xtask_load_abi::{ASKS, Ask, FRAME_LEN, Own, Template};
 
 use super::shape::Shape;
 
-/// How clients and server reach each other, as far as frames show it.
+/// How clients and server reach each other, as far as frames are concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// Outermost first; none, one or two.
     pub vlans: Vec<u16>,
-    /// `None`: the clients are on the server's link.
+    /// `None` if the clients are on the server's link.
     pub relay: Option<Relay>,
     pub server: Server,
 }
 
-/// The relay agent that the generator plays.
+/// The generator as a relay agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relay {
     /// `giaddr`.
@@ -47,12 +48,13 @@ pub struct Server {
     pub identifier: Ipv4Addr,
 }
 
-/// Stand in the gaps while a frame is built, so that they are found in it.
+/// Patterns that fill the gaps while a frame is built, by which they are found.
 const NUMBER: [u8; 4] = [0xe1, 0xd2, 0xc3, 0xb4];
 const XID: [u8; 4] = [0xa7, 0x98, 0x89, 0x7a];
 const ADDRESS: [u8; 4] = [0xf6, 0xe5, 0xd4, 0xc3];
 
-/// All that clients of a shape say who have this second octet in their hardware addresses, in the order of [`Ask::ALL`].
+/// Returns all messages of clients with this shape and this second octet of their hardware
+/// addresses, in the order of [`Ask::ALL`].
 ///
 /// # Errors
 /// A frame is too long.
@@ -66,7 +68,7 @@ pub fn templates(shape: &Shape, route: &Route, tag: u8) -> Result<[Template; ASK
 
 fn template_of(shape: &Shape, ask: Ask, route: &Route, tag: u8) -> Result<Template> {
     let message = message(shape, ask, route, tag);
-    // A RELEASE and a renewal on the link go to the server alone (RFC 2131 §4.4.4, §4.4.5).
+    // A RELEASE and a renewal on the link are sent to the server alone (RFC 2131 §4.4.4, §4.4.5).
     let is_unicast = route.relay.is_some() || matches!(ask, Ask::Renew | Ask::Release);
     let mac = own_mac(tag);
     let (source_mac, source, source_port) = match (&route.relay, ask) {
@@ -101,7 +103,7 @@ fn own_mac(tag: u8) -> [u8; 6] {
     [0x02, tag, a, b, c, d]
 }
 
-/// Addresses, tags, and the type of what follows.
+/// Returns the Ethernet header with its tags, up to and including the ethertype.
 pub fn link_header(target: [u8; 6], source: [u8; 6], vlans: &[u16]) -> Vec<u8> {
     let mut header = Vec::with_capacity(FRAME_LEN);
     header.extend(target);
@@ -123,7 +125,7 @@ pub fn link_header(target: [u8; 6], source: [u8; 6], vlans: &[u16]) -> Vec<u8> {
 /// A type, zero, and sixteen octets (RFC 4578 §2.3).
 const MACHINE_ID: [u8; 17] = [0; 17];
 
-/// The BOOTP message.
+/// Returns the BOOTP message.
 fn message(shape: &Shape, ask: Ask, route: &Route, tag: u8) -> Vec<u8> {
     let mac = own_mac(tag);
     let mut message = vec![BOOTREQUEST, HTYPE_ETHERNET, 6, 0];
@@ -163,7 +165,7 @@ fn message(shape: &Shape, ask: Ask, route: &Route, tag: u8) -> Vec<u8> {
     if matches!(ask, Ask::Select | Ask::Decline | Ask::Release) {
         put(option::SERVER_ID, &route.server.identifier.octets());
     }
-    // The last two say why, and not what they would like (RFC 2131 table 5).
+    // RELEASE and DECLINE contain a message and no parameter list (RFC 2131 table 5).
     if matches!(ask, Ask::Discover | Ask::Select | Ask::Renew) {
         if let Some(size) = shape.max_size {
             put(option::MAX_MESSAGE_SIZE, &size.to_be_bytes());
@@ -194,12 +196,12 @@ fn message(shape: &Shape, ask: Ask, route: &Route, tag: u8) -> Vec<u8> {
     message
 }
 
-/// Finds the gaps, empties them, and sums what is left.
+/// Finds and clears the gaps, and sums the rest.
 fn with_gaps(mut frame: Vec<u8>, network: usize) -> Result<Template> {
     let datagram = network + IPV4_LEN;
     ensure!(
         frame.len() <= FRAME_LEN,
-        "it is {} octets long, and {FRAME_LEN} is the most: a shorter remote-id makes it shorter",
+        "it has {} octets and the maximum is {FRAME_LEN}: use a shorter --remote-id",
         frame.len()
     );
     let len = u16::try_from(frame.len())?;
@@ -215,7 +217,7 @@ fn with_gaps(mut frame: Vec<u8>, network: usize) -> Result<Template> {
     let (ip, udp) = frame
         .get(network..)
         .and_then(|packet| packet.split_at_checked(IPV4_LEN))
-        .context("there is no IP header")?;
+        .context("the frame has no IP header")?;
     let pseudo = checksum::sum(ip.get(12..).unwrap_or_default())
         + u64::from(u16::from(IPV4_PROTOCOL_UDP).to_be())
         + u64::from(u16::try_from(udp.len())?.to_be());
@@ -244,7 +246,7 @@ fn with_gaps(mut frame: Vec<u8>, network: usize) -> Result<Template> {
     Ok(template)
 }
 
-/// Where the mark stands; zeros stand there afterwards.
+/// Returns the positions of a mark, and clears them.
 fn empty(frame: &mut [u8], mark: [u8; 4]) -> Result<Vec<usize>> {
     let found: Vec<usize> = frame
         .windows(mark.len())
@@ -253,13 +255,13 @@ fn empty(frame: &mut [u8], mark: [u8; 4]) -> Result<Vec<usize>> {
         .map(|(at, _)| at)
         .collect();
     for at in &found {
-        put(frame, *at, [0; 4]).context("a gap is outside of its frame")?;
+        put(frame, *at, [0; 4]).context("a gap is outside the frame")?;
     }
     Ok(found)
 }
 
 fn only(places: &[usize]) -> Result<u16> {
-    ensure!(places.len() <= 1, "a gap is at {places:?}");
+    ensure!(places.len() <= 1, "a gap occurs at {places:?}");
     Ok(u16::try_from(places.first().copied().unwrap_or(0))?)
 }
 
@@ -270,12 +272,12 @@ fn put<const N: usize>(frame: &mut [u8], at: usize, octets: [u8; N]) -> Option<(
         .map(|place: &mut [u8; N]| *place = octets)
 }
 
-/// Offsets of the checksums behind the beginning of the IP header.
+/// Offsets of the checksums from the beginning of the IP header.
 const IP_CHECKSUM: usize = 10;
 const UDP_CHECKSUM: usize = IPV4_LEN + 6;
 const _: () = assert!(ETHERNET_LEN + IPV4_LEN + UDP_LEN + BOOTP_FIXED_LEN < FRAME_LEN);
 
-/// Writes a client's frame; the length of it. `None` where there is no room for it.
+/// Writes a client's frame and returns its length, or `None` if there is no room.
 pub fn fill(template: &Template, own: Own, frame: &mut [u8]) -> Option<usize> {
     let len = usize::from(template.len);
     frame
@@ -312,7 +314,7 @@ mod tests {
     use super::*;
     use crate::{population::Population, shape::shapes, testing};
 
-    /// Each frame that is sent: what a packet parser and a DHCP parser find in it.
+    /// Checks each kind of frame with a packet parser and a DHCP parser.
     fn each_frame(route: &Route, check: impl Fn(Ask, u32, &[u8], Datagram, Message)) {
         let population = Population::new(100_000, 5);
         for shape in shapes(8, 5) {
@@ -357,7 +359,7 @@ mod tests {
                 assert_eq!(message.ciaddr(), address);
                 assert_eq!(requested, None);
             } else {
-                assert_eq!(datagram.path, xtask_lab::raw::Path::BROADCAST);
+                assert_eq!(datagram.path, xtask_lab::wire::Path::BROADCAST);
                 let wanted = DhcpOption::RequestedIpAddress(address);
                 assert_eq!(requested, (ask != Ask::Discover).then_some(&wanted));
             }

@@ -1,4 +1,4 @@
-//! For tests: a route, and frames of a server.
+//! Fixtures for tests: a route, and frames of a server.
 
 use std::net::Ipv4Addr;
 
@@ -13,7 +13,7 @@ use super::template::{Relay, Route, Server};
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 1);
 pub const SERVER_MAC: [u8; 6] = [2, 0xff, 0, 0, 0, 1];
 
-/// An address for the n-th client.
+/// Returns the address of the n-th client.
 pub fn address(n: u32) -> Ipv4Addr {
     Ipv4Addr::from(0x0a01_0100 + n)
 }
@@ -42,7 +42,7 @@ pub fn relayed() -> Route {
     }
 }
 
-/// What a server sends.
+/// A server's reply.
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub kind: u8,
@@ -74,7 +74,7 @@ impl Reply {
         message.extend(self.chaddr);
         message.resize(BOOTP_FIXED_LEN - 4, 0);
         message.extend(MAGIC_COOKIE.get().to_be_bytes());
-        // In the order of their codes, as Kea has them.
+        // Options in the order of their codes, as Kea sends them.
         message.extend([option::SUBNET_MASK, 4, 255, 255, 0, 0]);
         message.extend([option::LEASE_TIME, 4, 0, 0, 0x0e, 0x10]);
         message.extend([option::MESSAGE_TYPE, 1, self.kind, option::SERVER_ID, 4]);

@@ -1,4 +1,4 @@
-//! Workloads played with a server that is made up, on a clock that is, too.
+//! Workloads with a simulated server and a simulated clock.
 
 use std::{collections::VecDeque, net::Ipv4Addr, time::Duration};
 
@@ -15,14 +15,14 @@ use super::{
     Drive, Exchange, Report, Workload,
     answer::Frame,
     progress::Progress,
-    run::{Port, Run},
+    run::{Run, Transport},
     testing::{self, Reply},
     workload::tests::workload,
 };
 
 const AROUND_NS: u64 = 50_000;
 
-/// Answers frames with what its server makes of them, after a while.
+/// Returns the server's answers to frames after a delay.
 struct Wire<S> {
     server: S,
     now_ns: u64,
@@ -52,7 +52,7 @@ impl<S: FnMut(&Message, u64) -> Vec<Vec<u8>>> Wire<S> {
     }
 }
 
-impl<S: FnMut(&Message, u64) -> Vec<Vec<u8>>> Port for Wire<S> {
+impl<S: FnMut(&Message, u64) -> Vec<Vec<u8>>> Transport for Wire<S> {
     fn receive(&mut self, each: &mut dyn FnMut(Frame<'_>)) -> Result<usize> {
         let waiting = std::mem::take(&mut self.waiting);
         self.now_ns += AROUND_NS;
@@ -99,7 +99,7 @@ impl<S: FnMut(&Message, u64) -> Vec<Vec<u8>>> Port for Wire<S> {
     }
 }
 
-/// The answer of a server that gives each client this address.
+/// Returns the answer of a server that gives each client this address.
 fn answer(message: &Message, address: Ipv4Addr) -> Option<Reply> {
     let kind = match message.opts().msg_type()? {
         MessageType::Discover => message_type::OFFER,
@@ -113,10 +113,10 @@ fn answer(message: &Message, address: Ipv4Addr) -> Option<Reply> {
     })
 }
 
-/// An address of each client's own.
+/// Returns an address that is unique to each client.
 fn own_address(message: &Message) -> Ipv4Addr {
     let [.., number] = *message.chaddr() else {
-        panic!("a client has a hardware address");
+        panic!("the client has no hardware address");
     };
     testing::address(number.into())
 }
@@ -136,7 +136,7 @@ fn a_closed_loop_keeps_so_many_exchanges_under_way_and_all_are_answered() {
     assert_eq!((counts.offers, counts.acks), (100, 100));
     assert_eq!((counts.wrong(), counts.retransmissions), (0, 0));
     assert_eq!(report.latency.lease.count, 100);
-    // OFFER and ACK take a look at the wire each.
+    // OFFER and ACK take one poll of the wire each.
     let lease = report.latency.lease;
     assert!((lease.p50 - 100.0).abs() < 1.0, "{lease:?}");
     let mut by_time = std::collections::BTreeMap::<u64, usize>::new();
@@ -217,7 +217,7 @@ fn answers_with_bad_checksums_are_counted_and_not_believed() {
     let mut wire = Wire::new(|message: &Message, _| {
         let mut frames = right(message);
         number += 1;
-        // Not the first, which makes the acquaintance.
+        // Not the first one, which finds the server.
         for frame in &mut frames {
             match number % 10 {
                 5 => frame[14 + 10] ^= 1,
@@ -265,7 +265,7 @@ fn what_is_not_answered_is_sent_again_at_the_times_of_rfc_2131() {
             .filter(|(_, message)| message.chaddr() == mac)
             .map(|(at, _)| (at - first) as f64 / 1e9)
             .collect();
-        assert_eq!(times.len(), 5, "all begin at once: {times:?}");
+        assert_eq!(times.len(), 5, "all exchanges begin at once: {times:?}");
         let delays: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
         for (delay, expected) in delays.iter().zip([4.0, 8.0, 16.0, 32.0]) {
             assert!((delay - expected).abs() < 1.05, "{delays:?}");
@@ -329,7 +329,8 @@ fn answers_of_others_and_to_others_are_told_apart() {
     });
     let counts = wire.play(&workload()).unwrap().counts;
     assert_eq!((counts.completed, counts.acks), (100, 100), "{counts:?}");
-    // What follows the first OFFER, of the acquaintance, is not counted; the last ACK's is not waited for.
+    // What follows the first OFFER, which finds the server, is not counted; the last ACK is not
+    // waited for.
     for count in [
         counts.other_server,
         counts.strangers,

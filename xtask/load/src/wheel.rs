@@ -1,9 +1,9 @@
-//! Deadlines of many clients. Setting one costs a push, and one that is no longer of interest is never looked for:
-//! whoever set it says so when it comes.
+//! Deadlines of many clients in a timer wheel. Setting one costs a push, and an outdated one is
+//! never searched for: its owner recognizes it when it is due.
 
-/// As many as a lap has, at least: the longest delay of RFC 2131 §4.1 is 65 s.
+/// Spokes of a lap. The longest delay of RFC 2131 §4.1 is 65 s.
 const SPOKES: usize = 8192;
-/// Spokes of a lap of 66 s or so.
+/// Length of a lap.
 pub const LAP_NS: u64 = 66_000_000_000;
 
 #[derive(Clone, Copy, Debug)]
@@ -16,13 +16,13 @@ struct Entry {
 pub struct Wheel {
     spokes: Vec<Vec<Entry>>,
     spoke_ns: u64,
-    /// The spoke that is next to be emptied, counted from time zero.
+    /// The next spoke to be emptied, counted from time zero.
     next: u64,
     entries: usize,
 }
 
 impl Wheel {
-    /// For delays of up to `lap_ns`, seen in steps of an 8192th part of that.
+    /// Returns a wheel for delays of up to `lap_ns`, with a resolution of one 8192th of that.
     pub fn new(lap_ns: u64, now_ns: u64) -> Self {
         let spoke_ns = (lap_ns / SPOKES as u64).max(1);
         Self {
@@ -38,7 +38,7 @@ impl Wheel {
     }
 
     pub fn set(&mut self, index: u32, due_ns: u64) {
-        // Seen at the end of its spoke: never early.
+        // Due at the end of its spoke, never early.
         let number = (due_ns / self.spoke_ns).saturating_add(1).max(self.next);
         if let Some(spoke) = self.spoke(number) {
             spoke.push(Entry { due_ns, index });
@@ -46,7 +46,7 @@ impl Wheel {
         }
     }
 
-    /// Hands over all that is due, and keeps what is due in a later lap.
+    /// Passes all deadlines that are due to `each`, and keeps those of later laps.
     pub fn advance(&mut self, now_ns: u64, mut each: impl FnMut(u32, u64)) {
         let until = now_ns / self.spoke_ns;
         if self.entries == 0 {

@@ -1,4 +1,4 @@
-//! What is to be played: plain data, checked before anything is sent.
+//! Parameters of a load: plain data, checked before anything is sent.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -7,7 +7,7 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use xtask_load_abi::{MAX_CLIENTS, MAX_SHAPES};
 
-/// Clients, what they do, and for how long.
+/// The clients, what they do, and for how long.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Workload {
@@ -18,81 +18,82 @@ pub struct Workload {
     /// Kinds of clients, which differ in their options.
     pub shapes: u16,
     pub seed: u64,
-    /// Where addresses may be that clients take. A server that offers others is the wrong one.
+    /// Acceptable addresses. A server that offers others is not the intended one.
     pub range: Ipv4Net,
-    /// `None`: on the server's link.
+    /// `None` for clients on the server's link.
     pub relay: Option<Relay>,
-    /// Tags of all frames, the outer one first.
+    /// VLAN tags of all frames, outer tag first.
     pub vlans: Vec<u16>,
     pub limits: Limits,
     pub timing: Timing,
-    /// Part of the clients that give their leases back once they have them.
+    /// Fraction of clients that release their leases once they have them.
     pub releases: f64,
-    /// Part of new leases that are declined.
+    /// Fraction of new leases that are declined.
     pub declines: f64,
-    /// All clients are boot firmware, whose requests no server may answer from a template (RFC 4578 §2.3).
+    /// Whether all clients are boot firmware, whose requests a server cannot answer from a template
+    /// (RFC 4578 §2.3).
     pub firmware: bool,
-    /// Bogus DISCOVERs a second beside all this, each from a hardware address that is drawn; zero: none.
+    /// Additional bogus DISCOVERs a second, each from a random hardware address; zero for none.
     pub flood: f64,
 }
 
-/// What is counted as one.
+/// What counts as an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Exchange {
     /// DISCOVER, OFFER, REQUEST, ACK.
     Leases,
-    /// REQUEST, ACK, by clients that have their leases; they get them before.
+    /// REQUEST, ACK, by clients that have obtained leases before.
     Renewals,
 }
 
-/// When an exchange begins.
+/// When exchanges begin.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Drive {
-    /// When another one ends: so many are under way, at most.
+    /// When another one ends, with a limited number in flight.
     Closed { in_flight: u32 },
-    /// When its time has come.
+    /// At a fixed rate.
     Open,
-    /// All clients at once, each of them once: a power cut has ended.
+    /// All clients at once, each of them once, as after a power cut.
     Storm,
 }
 
-/// Where clients are kept.
+/// Where the clients' state is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Engine {
-    /// In user space: every answer is verified, and what is not answered is sent again.
+    /// In user space: every answer is verified, and unanswered messages are retransmitted.
     User,
-    /// In the kernel, which is faster than any server; nothing is sent again.
+    /// In the kernel, which is faster than any server; nothing is retransmitted.
     Kernel,
 }
 
-/// The relay agent that the generator is.
+/// The generator as a relay agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Relay {
     pub address: Ipv4Addr,
     /// The server's address.
     pub server: Ipv4Addr,
-    /// The server's hardware address, or that of the router on the way to it.
+    /// The hardware address of the server or of the router towards it.
     pub server_mac: [u8; 6],
-    /// Whether it adds option 82, with a circuit-id for each client.
+    /// Whether option 82 is added, with a circuit-id for each client.
     pub option_82: bool,
-    /// Sub-option 2 of option 82; empty: none.
+    /// Sub-option 2 of option 82; empty for none.
     pub remote_id: String,
 }
 
-/// Where it ends. One of the first two must be there.
+/// When a load ends. One of the first two is required.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Limits {
-    /// Exchanges that are begun.
+    /// Number of exchanges.
     pub exchanges: Option<u64>,
-    /// After which none is begun.
+    /// Time during which exchanges begin.
     #[serde(with = "seconds")]
     pub time: Option<Duration>,
-    /// Exchanges that are begun a second, at most.
+    /// Maximum number of exchanges that begin in a second.
     pub per_second: Option<f64>,
 }
 
@@ -100,9 +101,9 @@ pub struct Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Timing {
-    /// What its times are multiplied with.
+    /// Factor for its times.
     pub scale: f64,
-    /// How often a message is sent, at most.
+    /// Maximum number of transmissions of a message.
     pub attempts: u8,
 }
 
@@ -129,7 +130,7 @@ mod seconds {
     }
 }
 
-/// What nobody routes on the Internet: RFC 1918, RFC 6598, RFC 2544, RFC 5737.
+/// Networks that are not routed on the Internet: RFC 1918, RFC 6598, RFC 2544, RFC 5737.
 const PRIVATE: [&str; 8] = [
     "10.0.0.0/8",
     "172.16.0.0/12",
@@ -140,20 +141,22 @@ const PRIVATE: [&str; 8] = [
     "198.51.100.0/24",
     "203.0.113.0/24",
 ];
-/// No more addresses can be accounted for.
+/// Larger networks need too much memory.
 const SHORTEST_PREFIX: u8 = 8;
-/// What can be told apart on the clock.
+/// Higher rates cannot be resolved by the clock.
 const MOST_PER_SECOND: f64 = 100_000_000.0;
 
 impl Workload {
+    /// Checks the workload.
+    ///
     /// # Errors
-    /// It has no bounds, is aimed at what is not the sender's, or asks for what is not there. Says which option, what
-    /// its value is, and what would be right.
+    /// It is unbounded, targets a network that is not private, or asks for something unsupported.
+    /// The message has the option, its value, and what would be valid.
     pub fn check(&self) -> Result<()> {
         check_private("--range", self.range)?;
         ensure!(
             self.range.prefix_len() >= SHORTEST_PREFIX,
-            "--range {}: a /{SHORTEST_PREFIX} is the largest network",
+            "--range {}: the largest network is a /{SHORTEST_PREFIX}",
             self.range
         );
         self.check_clients()?;
@@ -161,12 +164,12 @@ impl Workload {
         for vlan in &self.vlans {
             ensure!(
                 (1..=4094).contains(vlan),
-                "--vlan {vlan}: a VLAN has an id from 1 to 4094"
+                "--vlan {vlan}: a VLAN id is from 1 to 4094"
             );
         }
         ensure!(
             self.vlans.len() <= 2,
-            "--vlan {:?}: one tag, or two",
+            "--vlan {:?}: there may be one tag, or two",
             self.vlans
         );
         if let Some(relay) = &self.relay {
@@ -174,24 +177,24 @@ impl Workload {
             check_private("--server", Ipv4Net::from(relay.server))?;
             ensure!(
                 relay.server != relay.address,
-                "--server {}: that is the relay agent's own address, --relay",
+                "--server {}: this is the address of the relay agent, --relay",
                 relay.server
             );
         }
         for (option, part) in [("--releases", self.releases), ("--declines", self.declines)] {
             ensure!(
                 (0.0..=1.0).contains(&part),
-                "{option} {part}: a part is from 0 to 1"
+                "{option} {part}: a fraction is from 0 to 1"
             );
         }
         ensure!(
             (0.001..=100.0).contains(&self.timing.scale),
-            "--time-scale {}: it is from 0.001 to 100, and 1 is what RFC 2131 has",
+            "--time-scale {}: valid from 0.001 to 100; RFC 2131 corresponds to 1",
             self.timing.scale
         );
         ensure!(
             self.timing.attempts > 0,
-            "--attempts 0: each message is sent once, at least"
+            "--attempts 0: each message is sent at least once"
         );
         self.check_kernel()
     }
@@ -200,7 +203,7 @@ impl Workload {
         let addresses = u64::from(u32::from(self.range.hostmask())) + 1;
         ensure!(
             (1..=MAX_CLIENTS).contains(&self.clients),
-            "--clients {}: there may be 1 to {MAX_CLIENTS}",
+            "--clients {}: valid from 1 to {MAX_CLIENTS}",
             self.clients
         );
         ensure!(
@@ -211,13 +214,13 @@ impl Workload {
         );
         ensure!(
             (1..=MAX_SHAPES).contains(&usize::from(self.shapes)),
-            "--shapes {}: there may be 1 to {MAX_SHAPES}",
+            "--shapes {}: valid from 1 to {MAX_SHAPES}",
             self.shapes
         );
         if let Drive::Closed { in_flight } = self.drive {
             ensure!(
                 (1..=self.clients).contains(&in_flight),
-                "--in-flight {in_flight}: there may be 1 to {}, the number of --clients",
+                "--in-flight {in_flight}: valid from 1 to {}, the number of --clients",
                 self.clients
             );
         }
@@ -228,16 +231,18 @@ impl Workload {
         let limits = self.limits;
         ensure!(
             limits.exchanges.is_some() || limits.time.is_some(),
-            "without limits nothing is sent: --exchanges says how many, or --for how long, such as --for 10s"
+            "a load needs a limit, and nothing was sent: set --exchanges, or --for such as --for \
+             10s"
         );
         if let Some(rate) = limits.per_second {
             ensure!(
                 rate > 0.0 && rate <= MOST_PER_SECOND,
-                "--rate {rate}: it is more than 0, and at most {MOST_PER_SECOND} a second"
+                "--rate {rate}: valid above 0 and up to {MOST_PER_SECOND} a second"
             );
         } else if self.drive == Drive::Open && self.engine == Engine::User {
             bail!(
-                "--open: it needs --rate, the exchanges that begin in a second; as fast as it goes is --open --kernel"
+                "--open requires --rate, the exchanges that begin in a second; for the highest \
+                 rate use --open --kernel"
             );
         }
         Ok(())
@@ -251,7 +256,8 @@ impl Workload {
                 || can_flood
                     && begun.is_some_and(|rate| self.flood >= rate)
                     && self.flood <= MOST_PER_SECOND,
-            "--flood {}: it is at least --rate, and at most {MOST_PER_SECOND} a second, with --kernel --open",
+            "--flood {}: it is at least --rate, and at most {MOST_PER_SECOND} a second, with \
+             --kernel --open",
             self.flood
         );
         if self.engine == Engine::User {
@@ -259,24 +265,27 @@ impl Workload {
         }
         ensure!(
             self.drive != Drive::Storm,
-            "--storm --kernel: a storm lives on retransmission, which the kernel has not; leave out --kernel"
+            "--storm --kernel: a storm depends on retransmission, which the kernel does not do; \
+             leave out --kernel"
         );
         ensure!(
             self.drive == Drive::Open || self.limits.per_second.is_none(),
-            "--rate with --kernel: a loop that is closed in the kernel has no pace; --open has"
+            "--rate with --kernel: a closed loop in the kernel has no rate; --open has"
         );
         for (option, part) in [("--releases", self.releases), ("--declines", self.declines)] {
             ensure!(
                 part == 0.0,
-                "{option} {part}: the kernel only leases and renews; leave out --kernel"
+                "{option} {part}: clients in the kernel only lease and renew; leave out --kernel"
             );
         }
         Ok(())
     }
 }
 
+/// Checks that a network is private.
+///
 /// # Errors
-/// A network is, or reaches into, what is others'.
+/// The network is public, or overlaps a public one.
 pub fn check_private(option: &str, network: Ipv4Net) -> Result<()> {
     let is_private = PRIVATE
         .iter()
@@ -286,7 +295,7 @@ pub fn check_private(option: &str, network: Ipv4Net) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "{option} {network}: it is public, or not one network; nothing is sent but in {}",
+        "{option} {network}: it is public, or in more than one network; allowed are only {}",
         PRIVATE.join(", ")
     )
 }

@@ -1,4 +1,4 @@
-//! Sets what should be otherwise, and puts it back.
+//! Applies settings and restores them.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -11,7 +11,7 @@ use super::{
     read::{Host, machine},
 };
 
-/// What has become of one setting.
+/// The result of a setting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Done {
     pub name: String,
@@ -26,7 +26,7 @@ pub struct Done {
 #[serde(rename_all = "kebab-case", tag = "outcome")]
 pub enum Outcome {
     Set,
-    /// Taken, but it is neither what was there nor what was asked for.
+    /// Accepted, but the value is neither the previous nor the requested one.
     Differs {
         is: String,
     },
@@ -34,14 +34,15 @@ pub enum Outcome {
         reason: String,
     },
     Restored,
-    /// With the process, the interrupt or the interface that it was of.
+    /// The process, interrupt or interface no longer exists.
     Gone,
 }
 
-/// Sets one thing after the other. What one changes may decide on the next, so all is read anew each time.
+/// Applies settings one after the other. Since each may affect the next, everything is read again
+/// each time.
 ///
 /// # Errors
-/// It cannot be read, or what was there cannot be noted: nothing more is set then.
+/// Readings fail, or the previous value cannot be recorded; nothing more is set then.
 pub fn apply(
     host: &Host,
     journal: &Path,
@@ -99,7 +100,7 @@ fn set(host: &Host, journal: &mut Journal, name: &str, change: &Change) -> Resul
             reason: format!("{error:#}"),
         },
         Ok(()) if is == *from => Outcome::Refused {
-            reason: "it was taken without an error, and nothing has changed".to_owned(),
+            reason: "it was accepted without an error, but had no effect".to_owned(),
         },
         Ok(()) => Outcome::Differs { is: is.clone() },
     };
@@ -109,10 +110,11 @@ fn set(host: &Host, journal: &mut Journal, name: &str, change: &Change) -> Resul
     Ok(outcome)
 }
 
-/// Puts back what the journal has, the last thing first. What could not be put back stays in it.
+/// Restores the settings of the journal, in reverse order. Those that cannot be restored remain in
+/// it.
 ///
 /// # Errors
-/// There is no journal, or something could not be put back.
+/// There is no journal, or a setting could not be restored.
 pub fn restore(host: &Host, path: &Path, mut each: impl FnMut(Done)) -> Result<()> {
     let boot_id = machine::boot_id();
     let Some(mut journal) = Journal::open(path, owner(host, &boot_id))? else {
@@ -142,7 +144,7 @@ pub fn restore(host: &Host, path: &Path, mut each: impl FnMut(Done)) -> Result<(
     journal.close()?;
     if refused > 0 {
         bail!(
-            "{refused} could not be put back, and stay in {}",
+            "{refused} could not be restored and remain in {}",
             path.display()
         );
     }
@@ -152,7 +154,7 @@ pub fn restore(host: &Host, path: &Path, mut each: impl FnMut(Done)) -> Result<(
 fn put_back(host: &Host, entry: &Entry) -> Outcome {
     let Entry { knob, from, to, .. } = entry;
     let is = knob.read(host);
-    // A number that something else has by now is none of ours.
+    // A number that belongs to something else by now must not be changed.
     let is_other = knob.is_by_number() && is.as_ref().is_some_and(|is| is != to && is != from);
     if is.is_none() || is_other {
         return Outcome::Gone;
@@ -165,7 +167,7 @@ fn put_back(host: &Host, entry: &Entry) -> Outcome {
     match knob.read(host) {
         Some(is) if is == *from => Outcome::Restored,
         is => Outcome::Refused {
-            reason: format!("it is {} now", is.unwrap_or_default()),
+            reason: format!("it is now {}", is.unwrap_or_default()),
         },
     }
 }

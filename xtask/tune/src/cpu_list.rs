@@ -1,12 +1,12 @@
 //! Lists of CPUs as the kernel writes them: `0-3,8`.
 
-/// What is no number is left out.
+/// Parses a list. What is not a number is ignored.
 pub fn parse(list: &str) -> Vec<u32> {
     let mut cpus = Vec::new();
     for range in list.trim().split(',') {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
         if let (Ok(first), Ok(last)) = (first.parse::<u32>(), last.parse::<u32>()) {
-            // More CPUs than Linux knows are none.
+            // Linux supports no more CPUs than this.
             cpus.extend(first..=last.min(first.saturating_add(1 << 13)));
         }
     }

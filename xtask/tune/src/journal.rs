@@ -1,4 +1,5 @@
-//! What was there before: written before anything is set, so that it can be put back whatever happens.
+//! The journal of previous values, written before anything is set, so that it can always be
+//! restored.
 
 use std::{
     fs,
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::knob::Knob;
 
-/// Where journals are kept unless another file is named.
+/// Folder of journals, unless another file is given.
 const FOLDER: &str = "/var/lib/xdhcpd";
 
 #[derive(Debug)]
@@ -25,7 +26,7 @@ struct Contents {
     interface: String,
     ifindex: u32,
     boot_id: String,
-    /// In the order in which they were set.
+    /// Entries in the order in which they were set.
     entries: Vec<Entry>,
 }
 
@@ -34,18 +35,18 @@ pub struct Entry {
     pub name: String,
     #[serde(flatten)]
     pub knob: Knob,
-    /// Before the first time that it was set.
+    /// Value before it was first set.
     pub from: String,
-    /// When it was last set.
+    /// Value to which it was last set.
     pub to: String,
 }
 
-/// Whose settings they are.
+/// Whom the settings belong to.
 #[derive(Clone, Copy, Debug)]
 pub struct Owner<'a> {
     pub interface: &'a str,
     pub ifindex: u32,
-    /// Of this start of the machine: with the next one all is as it was by itself.
+    /// The present boot, after which all settings have their defaults again.
     pub boot_id: &'a str,
 }
 
@@ -54,10 +55,10 @@ pub fn default_path(interface: &str) -> PathBuf {
 }
 
 impl Journal {
-    /// Reads what is there, less what is no longer in force.
+    /// Reads a journal, without what is no longer in effect.
     ///
     /// # Errors
-    /// It is not what was written here.
+    /// The file is not a journal.
     pub fn open(path: &Path, owner: Owner<'_>) -> Result<Option<Self>> {
         if !path.exists() {
             return Ok(None);
@@ -65,7 +66,7 @@ impl Journal {
         let text = fs::read_to_string(path)
             .with_context(|| format!("cannot read the journal {}", path.display()))?;
         let mut contents: Contents = serde_json::from_str(&text)
-            .with_context(|| format!("{} is no journal of `tune`", path.display()))?;
+            .with_context(|| format!("{} is not a journal of `tune`", path.display()))?;
         anyhow::ensure!(
             contents.interface == owner.interface,
             "{} is the journal of {}, not of {}",
@@ -76,7 +77,7 @@ impl Journal {
         if contents.boot_id != owner.boot_id {
             contents.entries.clear();
         } else if contents.ifindex != owner.ifindex {
-            // Another interface of that name has none of it.
+            // Another interface with the same name has none of these settings.
             contents
                 .entries
                 .retain(|entry| !entry.knob.is_of_interface());
@@ -105,10 +106,10 @@ impl Journal {
         &self.contents.entries
     }
 
-    /// Notes what is about to be set. Of what was set before, what was there before that stays.
+    /// Records a setting before it is set. If it is recorded already, its original value is kept.
     ///
     /// # Errors
-    /// It cannot be written, and nothing must be set.
+    /// The journal cannot be written, and nothing must be set.
     pub fn note(&mut self, entry: Entry) -> Result<()> {
         let entries = &mut self.contents.entries;
         match entries.iter_mut().find(|one| one.knob == entry.knob) {
@@ -118,10 +119,10 @@ impl Journal {
         self.write()
     }
 
-    /// Forgets what is as it was before.
+    /// Removes a setting that has its original value again.
     ///
     /// # Errors
-    /// It cannot be written, or removed when nothing is left.
+    /// The journal cannot be written, or removed when it is empty.
     pub fn forget(&mut self, knob: &Knob) -> Result<()> {
         self.contents.entries.retain(|entry| entry.knob != *knob);
         self.write()
@@ -150,8 +151,10 @@ impl Journal {
         write().with_context(|| format!("cannot write the journal {path}; nothing was set"))
     }
 
+    /// Writes or removes the journal.
+    ///
     /// # Errors
-    /// What is left cannot be written.
+    /// It cannot be written.
     pub fn close(self) -> Result<()> {
         self.write()
     }

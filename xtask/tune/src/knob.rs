@@ -1,5 +1,5 @@
-//! What can be set: how it is read, how it is written, and the command by which a person would do it.
-//! Values are text, as that command takes them.
+//! What can be set: reading it, writing it, and the equivalent command. Values are text in the
+//! format of that command.
 
 use std::{thread, time::Duration};
 
@@ -12,7 +12,7 @@ use super::{
     readings::{Process, Readings},
 };
 
-/// How long a server may take to reload.
+/// Longest time that a reload of the server takes.
 const LONGEST_RELOAD: Duration = Duration::from_secs(10);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
@@ -25,27 +25,27 @@ pub enum Knob {
     TxRing,
     AdaptiveRx,
     RxUsecs,
-    /// By the kernel's name.
+    /// A feature by the kernel's name.
     Feature(String),
     UdpHash,
     RssTable,
-    /// A file in the interface's folder of sysfs.
+    /// A file in the interface's folder in sysfs.
     Attribute(String),
-    /// By its number.
+    /// The CPUs of an interrupt, by its number.
     Interrupt(u32),
-    /// By its process id.
+    /// The CPUs of a thread, by its id.
     Thread(i32),
     Sysctl(String),
-    /// Of a CPU.
+    /// The governor of a CPU.
     Governor(u32),
-    /// Of a process.
+    /// The limit of a process.
     Memlock(i32),
-    /// What may reach the controller, which the running server takes from its configuration.
+    /// Limits for the controller, which the running server reads from its configuration.
     Limits,
 }
 
 impl Knob {
-    /// What a person would type to set it.
+    /// Returns the command that sets it.
     pub fn command(&self, readings: &Readings, value: &str) -> String {
         let interface = &readings.interface;
         match self {
@@ -57,7 +57,7 @@ impl Knob {
             Self::RxUsecs => format!("ethtool -C {interface} rx-usecs {value}"),
             Self::Feature(name) => format!("ethtool -K {interface} {name} {value}"),
             Self::UdpHash => {
-                // `r` is what ethtool calls a hash of nothing.
+                // ethtool writes `r` for an empty hash.
                 let letters = if value.is_empty() { "r" } else { value };
                 format!("ethtool -N {interface} rx-flow-hash udp4 {letters}")
             }
@@ -79,7 +79,7 @@ impl Knob {
         }
     }
 
-    /// `None` where there is no longer such a thing.
+    /// Reads the value. Returns `None` if it no longer exists.
     pub(super) fn read(&self, host: &Host) -> Option<String> {
         let on_off = |is_on: bool| if is_on { "on" } else { "off" }.to_owned();
         let mut ethtool = host.ethtool();
@@ -106,8 +106,10 @@ impl Knob {
         }
     }
 
+    /// Writes the value.
+    ///
     /// # Errors
-    /// The kernel or the driver refused, with what it said.
+    /// The kernel or the driver refused; the error has the reason.
     pub(super) fn write(&self, host: &Host, value: &str) -> Result<()> {
         let number = || value.parse().context("not a number");
         let is_on = value == "on";
@@ -132,7 +134,7 @@ impl Knob {
         }
     }
 
-    /// Whether it goes with the interface.
+    /// Returns whether it belongs to the interface.
     pub fn is_of_interface(&self) -> bool {
         !matches!(
             self,
@@ -140,7 +142,7 @@ impl Knob {
         )
     }
 
-    /// Whether what it names is known by a number only, which something else may have later.
+    /// Returns whether it is identified by a number that may be reused.
     pub fn is_by_number(&self) -> bool {
         matches!(
             self,
@@ -148,16 +150,17 @@ impl Knob {
         )
     }
 
-    /// Whether what was there can be put back from a journal. What the configuration says is its own.
+    /// Returns whether its value can be restored from a journal. The configuration's values cannot.
     pub fn is_ours_to_restore(&self) -> bool {
         !matches!(self, Self::Limits)
     }
 }
 
-/// Has the server take its configuration again, as `xdhcpd reload` does, and waits until it is in the maps.
+/// Makes the server reload its configuration, as `xdhcpd reload` does, and waits until it is in
+/// effect.
 fn reload(host: &Host, value: &str) -> Result<()> {
     let Some(Process { pid, .. }) = host.read()?.server.and_then(|server| server.process) else {
-        bail!("no server answers at its control socket");
+        bail!("no server answers on its control socket");
     };
     nix::sys::signal::kill(Pid::from_raw(pid), Signal::SIGHUP)?;
     let looks = LONGEST_RELOAD.as_millis() / BETWEEN_LOOKS.as_millis();
@@ -167,7 +170,7 @@ fn reload(host: &Host, value: &str) -> Result<()> {
         }
         thread::sleep(BETWEEN_LOOKS);
     }
-    bail!("the server has not taken it: `xdhcpd check` and its log say why");
+    bail!("the server has not reloaded its configuration: see `xdhcpd check` and its log");
 }
 
 pub fn table_text(table: &[u32]) -> String {
@@ -180,7 +183,7 @@ fn table(text: &str) -> Result<Vec<u32>> {
     entries.collect::<Result<_, _>>().context("no RSS table")
 }
 
-/// How `ethtool -X` is told of a table: how often each queue stands in it.
+/// Returns the notation of a table for `ethtool -X`: the number of entries of each queue.
 fn weights(table_text: &str) -> String {
     let table = table(table_text).unwrap_or_default();
     let queues = table.iter().max().map_or(0, |last| last.saturating_add(1));

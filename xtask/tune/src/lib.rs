@@ -1,7 +1,8 @@
-//! `cargo xtask tune`: what of an interface and its machine matters to the server, what it should be, and why.
+//! `cargo xtask tune`: reports, applies and restores settings of an interface and its machine that
+//! matter to the server.
 //!
-//! [`read`] reads, [`advice`] makes of it what should be, [`table`] prints that, and [`apply`] sets it and puts it
-//! back, through what each [`knob`] knows of itself.
+//! [`read`] takes readings, [`advice`] derives settings from them, [`table`] prints these, and
+//! [`apply`] applies and restores them, through [`knob`]s.
 
 use std::path::PathBuf;
 
@@ -27,34 +28,36 @@ use readings::Readings;
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// The interface that is served, or is to be.
+    /// The interface to be served.
     #[arg(long, value_name = "NAME")]
     iface: String,
-    /// Sets what should be otherwise, and keeps what was there in a journal.
+    /// Applies the recommended settings, and records the previous values in a journal.
     #[arg(long, conflicts_with = "restore")]
     apply: bool,
-    /// Puts back what the journal has, and removes it.
+    /// Restores the settings of the journal and removes it.
     #[arg(long)]
     restore: bool,
-    /// Applies also to an interface that carries the default route.
+    /// Applies settings even to an interface that carries the default route.
     #[arg(long, requires = "apply")]
     yes: bool,
-    /// Only settings whose names begin so; may be given several times.
+    /// Selects settings whose names begin with NAME; can be repeated.
     #[arg(long, value_name = "NAME", conflicts_with = "restore")]
     only: Vec<String>,
     /// The server's configuration.
-    #[arg(long, value_name = "FILE", help = format!("The server's configuration [default: {}, if it is there]", defaults::CONFIG))]
+    #[arg(long, value_name = "FILE", help = format!("The server's configuration [default: {}, if it exists]", defaults::CONFIG))]
     config: Option<PathBuf>,
-    /// Where what was there is kept [default: /var/lib/xdhcpd/tune-NAME.json].
+    /// The journal [default: /var/lib/xdhcpd/tune-NAME.json].
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
-    /// Prints JSON: what was read and the settings, or what has become of each.
+    /// Prints JSON: readings and settings, or the result of each setting.
     #[arg(long)]
     json: bool,
 }
 
+/// Reports, applies or restores settings.
+///
 /// # Errors
-/// There is no such interface, what is asked for needs root or `--yes`, or the journal is not to be had.
+/// There is no such interface, root or `--yes` is required, or the journal cannot be used.
 pub fn run(options: &Options) -> Result<()> {
     let host = Host::open(&options.iface, options.config.as_deref())?;
     let is_wanted = |setting: &Setting| {
@@ -67,7 +70,7 @@ pub fn run(options: &Options) -> Result<()> {
         return show(options, readings, settings);
     }
     if !geteuid().is_root() {
-        bail!("setting something needs root: run this through sudo");
+        bail!("changing settings requires root: run this through sudo");
     }
     let journal = options.journal.clone();
     let journal = journal.unwrap_or_else(|| journal::default_path(&options.iface));
@@ -76,7 +79,7 @@ pub fn run(options: &Options) -> Result<()> {
         if options.json {
             all.push(done);
         } else {
-            // What is being set goes on whether or not somebody still reads.
+            // Settings are applied even if nobody reads the output any more.
             let _ = table::say(&table::line(&done));
         }
     };
@@ -91,7 +94,8 @@ pub fn run(options: &Options) -> Result<()> {
     } else if options.apply && journal.exists() {
         let (iface, journal) = (&options.iface, journal.display());
         table::say(&format!(
-            "what was there is in {journal}; `cargo xtask tune --iface {iface} --restore` puts it back"
+            "the previous values are in {journal}; `cargo xtask tune --iface {iface} --restore` \
+             restores them"
         ))?;
     }
     result
@@ -101,14 +105,15 @@ pub fn run(options: &Options) -> Result<()> {
 fn consent(options: &Options, readings: &Readings) -> Result<()> {
     if readings.link.has_default_route && !options.yes {
         bail!(
-            "{} carries the default route: its link may go down for some seconds, and with it the connection by which you are here; --yes does it all the same",
+            "{} carries the default route: its link may go down for some seconds, and with it \
+             your connection to this machine; use --yes to proceed",
             options.iface
         );
     }
     Ok(())
 }
 
-/// What `--json` prints of the table.
+/// The output of `--json`.
 #[derive(Debug, Serialize)]
 struct Shown {
     settings: Vec<Setting>,
@@ -124,7 +129,7 @@ fn show(options: &Options, readings: Readings, settings: Vec<Setting>) -> Result
     let head = format!(
         "{} ({}), Linux {}",
         readings.interface,
-        driver.unwrap_or("no driver's name"),
+        driver.unwrap_or("unknown driver"),
         readings.kernel
     );
     Ok(table::say(&format!("{head}\n{}", table::text(&settings)))?)

@@ -1,11 +1,12 @@
-//! What is read of an interface, the machine and the server: plain data, so that what is made of it can be
-//! tested with what other machines have said.
+//! Readings of an interface, the machine and the server: plain data, so that advice can be tested
+//! with readings of other machines.
 
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-/// As of when they were read. `None`, or nothing in a list: the kernel or the driver has no say.
+/// Readings at one time. `None` or an empty list means that the kernel or the driver does not
+/// report it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Readings {
@@ -19,23 +20,23 @@ pub struct Readings {
     pub coalescing: Option<Coalescing>,
     /// By the kernel's name, such as `rx-vlan-hw-parse`.
     pub features: BTreeMap<String, Feature>,
-    /// Of what the hash over an IPv4 packet with UDP is made, in the letters of `ethtool -N`.
+    /// The fields of an IPv4 packet with UDP that are hashed, in the letters of `ethtool -N`.
     pub udp_hash: Option<String>,
     /// Receive queues by the low bits of the hash.
     pub rss_table: Option<Vec<u32>>,
-    /// Of receive queues, in their order.
+    /// Interrupts of receive queues, in their order.
     pub interrupts: Vec<Interrupt>,
-    /// That poll receive queues, where `threaded` is set.
+    /// Threads that poll receive queues, where `threaded` is set.
     pub threads: Vec<Thread>,
-    /// Files in the interface's folder of sysfs.
+    /// Files in the interface's folder in sysfs.
     pub attributes: BTreeMap<String, String>,
-    /// By their names for sysctl(8).
+    /// Kernel settings by their names for sysctl(8).
     pub sysctls: BTreeMap<String, String>,
     pub cpus: Cpus,
     pub softnet: Softnet,
     pub wanted: Wanted,
     pub server: Option<Server>,
-    /// Where its maps are, who reads this may not look.
+    /// Whether permission to read the server's maps is missing.
     pub server_is_hidden: bool,
 }
 
@@ -44,13 +45,13 @@ pub struct Readings {
 pub struct Link {
     pub ifindex: u32,
     pub driver: Option<String>,
-    /// Of a device that is made of software, such as `veth`; `None` for a NIC.
+    /// The kind of a software device, such as `veth`; `None` for a NIC.
     pub kind: Option<String>,
     pub mtu: u32,
     pub program: Option<Program>,
-    /// Of a veth pair.
+    /// The peer in a veth pair.
     pub peer: Option<Peer>,
-    /// Whether the default route leaves through it, or through what stands on it.
+    /// Whether the default route leaves through the interface, or through a device on top of it.
     pub has_default_route: bool,
 }
 
@@ -65,11 +66,11 @@ pub enum Program {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peer {
-    /// `None` if it is in a namespace that cannot be seen from here.
+    /// `None` if the peer is in a namespace that is not visible from here.
     pub has_program: Option<bool>,
 }
 
-/// What the driver does for XDP, as Linux says it since 6.3.
+/// The driver's XDP features, as Linux reports them since 6.3.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Xdp {
     pub native: bool,
@@ -86,7 +87,7 @@ pub struct Channels {
 }
 
 impl Channels {
-    /// Receive queues in use.
+    /// Returns the receive queues in use.
     pub fn queues(&self) -> u32 {
         self.combined.saturating_add(self.rx)
     }
@@ -116,7 +117,7 @@ pub struct Feature {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interrupt {
     pub number: u32,
-    /// As in `/proc/irq/N/smp_affinity_list`.
+    /// In the format of `/proc/irq/N/smp_affinity_list`.
     pub cpus: String,
 }
 
@@ -130,15 +131,16 @@ pub struct Thread {
 #[serde(default)]
 pub struct Cpus {
     pub online: Vec<u32>,
-    /// Those next to the NIC, where it is next to some.
+    /// The CPUs of the NIC's node, if the machine has several.
     pub local: Vec<u32>,
-    /// `None` for a CPU whose clock is nobody's to govern, as in most virtual machines.
+    /// Governors by CPU, without CPUs whose frequency cannot be controlled, as in most virtual
+    /// machines.
     pub governors: BTreeMap<u32, String>,
     pub has_performance_governor: bool,
     pub runs_irqbalance: bool,
 }
 
-/// `/proc/net/softnet_stat`, of all CPUs, since they were started.
+/// `/proc/net/softnet_stat`, summed over all CPUs, since they were started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Softnet {
@@ -146,7 +148,7 @@ pub struct Softnet {
     pub squeezed: u64,
 }
 
-/// What the configuration says; defaults where there is no file.
+/// The server's configuration, or defaults without a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Wanted {
@@ -174,7 +176,8 @@ impl Default for Wanted {
     }
 }
 
-/// What may reach the controller: of a client, of a relay agent, and of all clients together of whom nothing is published.
+/// Limits for the controller: of a client, of a relay agent, and of all clients for which nothing
+/// is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     pub client: Limit,
@@ -193,7 +196,7 @@ impl fmt::Display for Limits {
     }
 }
 
-/// [`dhcp_common::abi::Limit`], as the kernel has it.
+/// [`dhcp_common::abi::Limit`], as in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
     pub interval_ns: u64,
@@ -223,7 +226,7 @@ impl std::fmt::Display for Limit {
 pub struct Server {
     pub max_leases: u32,
     pub limits: Limits,
-    /// Octets of kernel memory that the maps take.
+    /// Octets of kernel memory of the maps.
     pub map_bytes: u64,
     pub process: Option<Process>,
 }
@@ -231,10 +234,50 @@ pub struct Server {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
     pub pid: i32,
-    /// Of RLIMIT_MEMLOCK in octets, soft and hard; `None` is unlimited.
+    /// RLIMIT_MEMLOCK in octets, soft and hard; `None` is unlimited.
     pub memlock: (Option<u64>, Option<u64>),
-    /// CAP_IPC_LOCK: what it locks is not counted.
+    /// CAP_IPC_LOCK, with which locked memory is not counted.
     pub may_lock: bool,
-    /// What its control group may take, in octets.
+    /// Memory limit of the control group, in octets.
     pub memory_max: Option<u64>,
+}
+
+impl Readings {
+    pub(crate) fn driver(&self) -> &str {
+        self.link.driver.as_deref().unwrap_or("an unknown driver")
+    }
+
+    pub(crate) fn is_veth(&self) -> bool {
+        self.link.peer.is_some()
+    }
+
+    /// Returns whether it is a NIC, or a device that looks like one to the kernel.
+    pub(crate) fn has_interrupts(&self) -> bool {
+        self.link.kind.is_none() && self.link.driver.is_some()
+    }
+
+    pub(crate) fn has_zero_copy(&self) -> bool {
+        self.xdp.as_ref().is_some_and(|xdp| xdp.zero_copy)
+    }
+
+    /// Returns the number of receive queues, for each of which the controller has a socket.
+    pub(crate) fn queues(&self) -> u32 {
+        self.channels
+            .as_ref()
+            .map_or(1, |channels| channels.queues().max(1))
+    }
+
+    /// Returns the CPUs for the queues, nearest first.
+    pub(crate) fn cpus_for_queues(&self) -> Vec<u32> {
+        let mut cpus = self.cpus.local.clone();
+        let others = self.cpus.online.iter();
+        cpus.extend(others.filter(|cpu| !self.cpus.local.contains(cpu)));
+        cpus
+    }
+
+    pub(crate) fn cpu_count(&self) -> u32 {
+        u32::try_from(self.cpus.online.len())
+            .unwrap_or(u32::MAX)
+            .max(1)
+    }
 }

@@ -1,4 +1,4 @@
-//! What is printed.
+//! The output.
 
 use std::{
     fmt,
@@ -15,13 +15,14 @@ use super::{
 };
 
 const WIDTH: u16 = 120;
-/// Of the columns of values; what is longer goes on in the next line.
+/// Width of the columns of values; longer values wrap.
 const WIDEST_VALUE: u16 = 18;
 
 /// Writes a line to standard output.
 ///
 /// # Errors
-/// It cannot be written. Whoever has read enough, such as `head`, is no error: what is being set goes on.
+/// It cannot be written. A reader that has ended, such as `head`, is not an error, so that settings
+/// are applied to the end.
 pub fn say(line: &str) -> io::Result<()> {
     match writeln!(io::stdout(), "{line}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -29,11 +30,13 @@ pub fn say(line: &str) -> io::Result<()> {
     }
 }
 
-/// What is read, what it should be, and below each reason the command that puts back what is there now.
+/// Returns the table: present and recommended values, and below each reason the command that
+/// restores the present value.
 pub fn text(settings: &[Setting]) -> String {
     let count = |state| settings.iter().filter(|one| one.state == state).count();
     format!(
-        "{}\n{} to change (--apply does it), {} by hand, {} not to be had here, {} as they should be",
+        "{}\n{} to change (--apply does it), {} by hand, {} not available here, {} as they \
+         should be",
         table(settings).trim_fmt(),
         count(State::Change),
         count(State::ByHand),
@@ -49,7 +52,7 @@ fn table(settings: &[Setting]) -> Table {
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(WIDTH)
         .set_header(["SETTING", "IS", "SHOULD BE", "WHY, AND HOW TO UNDO IT"]);
-    // Names are not to be broken, nor words of a command.
+    // Names and words of a command must not be broken.
     let at_most = ColumnConstraint::UpperBoundary(Width::Fixed(WIDEST_VALUE));
     let constraints = [ColumnConstraint::ContentWidth, at_most, at_most];
     for (column, constraint) in table.column_iter_mut().zip(constraints) {
@@ -86,7 +89,7 @@ impl fmt::Display for Reason<'_> {
     }
 }
 
-/// One line for what has become of a setting.
+/// Returns a line for the result of a setting.
 pub fn line(done: &Done) -> String {
     let Done {
         name,
@@ -98,13 +101,13 @@ pub fn line(done: &Done) -> String {
     match outcome {
         Outcome::Set => format!("set       {name}: {from} -> {to}; undo: {undo}"),
         Outcome::Differs { is } => {
-            format!("differs   {name}: asked for {to}, and it is {is} now; undo: {undo}")
+            format!("differs   {name}: {to} was requested, and it is now {is}; undo: {undo}")
         }
         Outcome::Refused { reason } => {
-            format!("refused   {name}: {from} stays, not {to}: {reason}")
+            format!("refused   {name}: it remains {from}, not {to}: {reason}")
         }
         Outcome::Restored => format!("restored  {name}: {to}"),
-        Outcome::Gone => format!("gone      {name}: there is no such thing any more"),
+        Outcome::Gone => format!("gone      {name}: it no longer exists"),
     }
 }
 

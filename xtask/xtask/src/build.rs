@@ -1,4 +1,4 @@
-//! `cargo xtask build`
+//! `cargo xtask build`.
 
 use anyhow::Result;
 use xtask_lab::{command, workspace};
@@ -7,11 +7,13 @@ use crate::setup;
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// For `cargo build`: `--release`, for one.
+    /// Arguments of `cargo build`, such as `--release`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
 
+/// Sets up for building and builds.
+///
 /// # Errors
 /// Something is missing and could not be installed, or cargo failed.
 pub fn run(options: &Options) -> Result<()> {

@@ -1,5 +1,5 @@
-//! The tasks of this workspace. Start at `main.rs`; the tools that are more than a task are crates of their own beside
-//! this one ([`tools`]).
+//! The tasks of this workspace. Start at `main.rs`. Larger tools are separate crates, whose front
+//! end is [`tools`].
 
 pub mod bench;
 pub mod build;

@@ -1,4 +1,4 @@
-//! The tasks of this workspace: `cargo xtask help` lists them.
+//! The tasks of this workspace, as listed by `cargo xtask help`.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use xtask_chaos as chaos;
 use xtask_load::cli as load;
 use xtask_tune as tune;
 
-/// Everything that this workspace needs besides `cargo build`. Each command that a task runs is printed.
+/// Tasks of this workspace beyond `cargo build`. Every command that a task runs is printed.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -18,29 +18,31 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Installs what building and testing need; what is there already is left alone.
+    /// Installs what building and testing require, where it is missing.
     Setup(setup::Options),
     /// Sets up for building, then runs `cargo build` with these arguments.
     Build(build::Options),
-    /// Plays the daemon's whole life with real clients, in network namespaces of its own.
+    /// Demonstrates the daemon with real clients, in network namespaces: lease, renewal, crash,
+    /// restart.
     Demo(demo::Options),
-    /// Sets up, checks format and lints, builds, and runs every test.
+    /// Sets up, checks format and lints, builds, and runs all tests.
     Test(test::Options),
-    /// Measures what the code and the loaded program cost, and compares it with what they did.
+    /// Measures the code and the loaded program, and compares them with the stored baseline.
     Bench(bench::Options),
-    /// Sends the same requests to other servers, and writes in docs/COMPARISON.md what came back.
+    /// Sends the same requests to several servers and writes their answers to docs/COMPARISON.md.
     Compare(tools::Compare),
-    /// Plays clients without number, and says what the server answered, how fast, and what was wrong.
+    /// Simulates any number of clients and reports answers, latency and errors.
     Load(load::Options),
-    /// Looks for octets that the server does not stand, and says what it found.
+    /// Searches for inputs that crash the server or break an invariant.
     Fuzz(fuzz::Options),
-    /// Plays the simulation of the whole server: `--seeds N`, or `--seed S` to see one world again.
+    /// Runs the simulation of the whole server: `--seeds N`, or `--seed S` to replay one world.
     Sim(sim::Options),
-    /// Plays thousands of clients on a real link while the daemon is killed, its disk full, its link down.
+    /// Runs thousands of clients on a real link while the daemon is killed, its disk fills and its
+    /// link goes down.
     Chaos(chaos::Options),
-    /// Says how to set up an interface and its machine for the server, sets it, and puts it back.
+    /// Reports, applies and restores settings of an interface and its machine.
     Tune(tune::Options),
-    /// Writes in docs/CONFORMANCE.md which tests cover which check.
+    /// Writes to docs/CONFORMANCE.md which tests cover which check.
     Conformance(conformance::Options),
 }
 

@@ -1,4 +1,4 @@
-//! `cargo xtask sim`: the seeded simulation of the whole server, for as many seeds as are asked for.
+//! `cargo xtask sim`: the seeded simulation of the whole server, for any number of seeds.
 
 use std::process::ExitCode;
 
@@ -10,12 +10,12 @@ use crate::setup;
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)]
 pub struct Options {
-    /// `--seeds N`, `--steps M`, or `--seed S` to see one again; `--help` shows all.
+    /// `--seeds N`, `--steps M`, or `--seed S` to replay one; `--help` lists all.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
 
-/// Builds and runs it; its last line counts seeds, steps and violations.
+/// Builds and runs the simulation; its last line counts seeds, steps and violations.
 pub fn run(options: &Options) -> ExitCode {
     match play(options) {
         Ok(true) => ExitCode::SUCCESS,
@@ -27,7 +27,7 @@ pub fn run(options: &Options) -> ExitCode {
     }
 }
 
-/// Whether all went well.
+/// Returns whether there were no violations.
 fn play(options: &Options) -> Result<bool> {
     setup::run(&setup::Options::for_building())?;
     let mut sim = cargo([

@@ -1,4 +1,5 @@
-//! The tools that are crates of their own: what they run is set up and built before, unless they are told not to.
+//! Front ends of the tools that are separate crates: they set up and build what a tool requires,
+//! unless `--no-build` is given.
 
 use std::process::Command;
 
@@ -13,15 +14,15 @@ use xtask_load::{cli as load, kernel};
 
 use crate::setup;
 
-/// Of `cargo xtask compare`.
+/// Options of `cargo xtask compare`.
 #[derive(Debug, clap::Args)]
 pub struct Compare {
-    /// Takes everything for set up and built.
+    /// Skips setup and build.
     #[arg(long)]
     no_build: bool,
 }
 
-/// Whether all was right.
+/// Runs `cargo xtask chaos`. Returns whether there were no violations.
 ///
 /// # Errors
 /// Something could not be built, or as [`chaos::run`].
@@ -32,6 +33,8 @@ pub fn chaos(options: &chaos::Options) -> Result<bool> {
     chaos::run(options)
 }
 
+/// Runs `cargo xtask compare`.
+///
 /// # Errors
 /// Something could not be built, or as [`answers::run`].
 pub fn compare(options: &Compare) -> Result<()> {
@@ -41,13 +44,15 @@ pub fn compare(options: &Compare) -> Result<()> {
     answers::run()
 }
 
+/// Runs `cargo xtask load`.
+///
 /// # Errors
 /// Something could not be built, or as [`load::run`].
 pub fn load(options: &load::Options) -> Result<()> {
     if options.no_build {
         return load::run(options);
     }
-    // What it must not do is refused before anything is built.
+    // Invalid options are reported before anything is built.
     options.workload()?;
     let mut build = cargo(["build", "--release", "--package", "xtask"]);
     if options.iface.is_none() {
@@ -65,10 +70,10 @@ pub fn load(options: &load::Options) -> Result<()> {
         let status = build.status().context("cannot start cargo")?;
         ensure!(status.success(), "`{}` failed: {status}", Line(&build));
     }
-    go_on_optimized("the load was not played")
+    go_on_optimized("the load did not run")
 }
 
-/// Of `cargo xtask bench compare`.
+/// Runs `cargo xtask bench compare`.
 ///
 /// # Errors
 /// Something could not be built, or as [`throughput::run`].
@@ -81,10 +86,10 @@ pub fn throughput(options: &throughput::Options) -> Result<()> {
     for mut build in [build, kernel::build()?] {
         command::run(&mut build)?;
     }
-    go_on_optimized("nothing was compared")
+    go_on_optimized("the comparison did not run")
 }
 
-/// Sets up for everything, and builds what tests run.
+/// Sets up for testing, and builds what tests run.
 ///
 /// # Errors
 /// Something is missing and could not be installed, or cargo failed.
@@ -93,7 +98,7 @@ pub fn build_for_tests() -> Result<()> {
     command::run(&mut cargo(["build"]))
 }
 
-/// Has this task gone on with as root by what was built with all optimization.
+/// Runs this task again as root, with the executable that was built in release mode.
 fn go_on_optimized(failure: &str) -> Result<()> {
     let built = workspace::metadata()?.target_directory.join("release");
     let mut again = command(built.join("xtask"), std::env::args_os().skip(1));

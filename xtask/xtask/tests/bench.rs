@@ -1,4 +1,4 @@
-//! `cargo xtask bench` on a small bench: what its exit status goes by.
+//! `cargo xtask bench` with a small bench: what determines its exit status.
 
 use std::{
     fs,
@@ -9,10 +9,10 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-/// The quickest of all, which needs no privileges.
+/// The quickest bench, which requires no privileges.
 const BENCH: &str = "pool, take and give back/0 % taken";
 
-/// Measures it, built as tests are.
+/// Runs the bench, built with the profile of tests.
 fn bench(baseline: &Path, arguments: &[&str]) -> Result<Output> {
     let mut bench = Command::new(env!("CARGO_BIN_EXE_xtask"));
     bench
@@ -24,15 +24,16 @@ fn bench(baseline: &Path, arguments: &[&str]) -> Result<Output> {
 
 fn report(output: &Output) -> Result<Value> {
     let said = String::from_utf8_lossy(&output.stderr);
-    serde_json::from_slice(&output.stdout).with_context(|| format!("no report; it said: {said}"))
+    serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("no report; the error output is: {said}"))
 }
 
-/// The file with another figure, or of another machine.
+/// Changes a figure or the machine in the file.
 fn doctored(baseline: &Path, pointer: &str, value: Value) -> Result<()> {
     let mut file: Value = serde_json::from_slice(&fs::read(baseline)?)?;
     *file
         .pointer_mut(pointer)
-        .context("the file has another form")? = value;
+        .context("the file has another structure")? = value;
     Ok(fs::write(baseline, file.to_string())?)
 }
 
@@ -45,7 +46,7 @@ fn a_bench_past_the_threshold_fails_and_is_named_unless_the_machine_is_another()
     let absent = bench(&baseline, &filter)?;
     let said = String::from_utf8_lossy(&absent.stderr);
     ensure!(
-        !absent.status.success() && said.contains("is not there"),
+        !absent.status.success() && said.contains("does not exist"),
         "{said}"
     );
 
@@ -56,13 +57,13 @@ fn a_bench_past_the_threshold_fails_and_is_named_unless_the_machine_is_another()
         "{saved:?}"
     );
 
-    // Whatever happens on the machine meanwhile, nothing takes a hundred times as long.
+    // Whatever load the machine has, nothing takes a hundred times as long.
     let same = bench(&baseline, &[&filter[..], &["--threshold=100"]].concat())?;
     ensure!(same.status.success(), "{same:?}");
     let ratio = report(&same)?["benches"][0]["ratio"].as_f64();
     ensure!(ratio.is_some_and(|ratio| ratio > 0.01), "{same:?}");
 
-    // In a pointer into JSON a slash of a name is `~1`.
+    // In a JSON pointer a slash of a name is written `~1`.
     let ns = format!("/benches/{}/ns", BENCH.replace('/', "~1"));
     doctored(&baseline, &ns, json!(0.001))?;
     let slower = bench(&baseline, &filter)?;

@@ -1,4 +1,4 @@
-//! `docs/CONFORMANCE.md` says what the tests show, and nothing else.
+//! `docs/CONFORMANCE.md` lists the tests that cover each check, and nothing else.
 
 use anyhow::Result;
 use xtask::conformance::{Check, Evidence, Status, Verdict, hold, of_source, verdict};
@@ -15,7 +15,7 @@ fn every_check_has_a_test_or_a_reason_and_the_page_says_which() -> Result<()> {
     Ok(())
 }
 
-/// A file of tests, but that `@` stands for the attribute, or else this file would have them too.
+/// A file of tests, with `@` in place of the attribute, so that this file does not contain it.
 const TESTS: &str = "
 @
 fn c002_m01_something_holds() {}
@@ -32,7 +32,7 @@ fn evidence() -> Vec<Evidence> {
     of_source("dhcp-user/engine/tests/engine/some.rs", &text)
 }
 
-/// A page whose first rows are these, and whose others have a reason.
+/// Returns a page that begins with these rows, and whose other checks have a reason.
 fn page(rows: &[(&str, &str)]) -> String {
     let mut page =
         "# Conformance\n\n| check | level | path | what | covered by |\n|---|---|---|---|---|\n"
@@ -145,12 +145,12 @@ fn what_only_a_person_can_mend_is_named_with_its_line() {
         (
             "| c040 |",
             "| c121 |",
-            "docs/CONFORMANCE.md:44: c121 is no check",
+            "docs/CONFORMANCE.md:44: c121 is not a check",
         ),
         (
             "| c040 |",
             "| c40 |",
-            "docs/CONFORMANCE.md:44: c40 is no check",
+            "docs/CONFORMANCE.md:44: c40 is not a check",
         ),
         ("| c040 | MUST |", "| c040 | must |", "c040 needs a level"),
         (
@@ -174,7 +174,7 @@ fn what_only_a_person_can_mend_is_named_with_its_line() {
         evidence[0].number = number.to_owned();
         expect_wrong(
             &hold(&good(), &evidence),
-            &format!("carries {number}, which is no check"),
+            &format!("carries {number}, which is not a check"),
         );
     }
 }

@@ -1,30 +1,30 @@
-//! The types of options: how each is written in the file, and the octets that it has on the wire.
+//! The types of options: their notation in the file and their octets on the wire.
 
 use std::net::Ipv4Addr;
 
-use dhcproto::{
-    Encodable, Encoder, Name,
-    v4::{DhcpOption, NodeType},
-};
+use dhcproto::v4::{DhcpOption, NodeType};
 use ipnet::Ipv4Net;
 
-use super::numbered::{addresses, by_enterprise, class_data, encapsulated, value};
+use super::{
+    elements::{addresses, all, domain, domains, encoded, name_octets, text},
+    numbered::{by_enterprise, class_data, encapsulated, value},
+};
 use crate::{
-    check::{address, has_no_host_bits},
-    raw::{Node, each},
+    raw::Node,
+    value::{address, has_no_host_bits},
 };
 
-/// How a value is written, and what it is on the wire.
+/// The type of an option value.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     Address,
     Addresses,
     Boolean,
-    /// One octet, at least this.
+    /// One octet, with this minimum.
     U8(u8),
-    /// Two octets, at least this.
+    /// Two octets, with this minimum.
     U16(u16),
-    /// Numbers of two octets, each at least this.
+    /// Numbers of two octets, each with this minimum.
     U16s(u16),
     U32,
     I32,
@@ -35,7 +35,7 @@ pub enum Kind {
     Domains,
     /// Domain names, compressed (RFC 3397).
     SearchList,
-    /// Domain names or addresses, with an octet before them that tells which (RFC 3361).
+    /// An octet that selects the encoding, then domain names or addresses (RFC 3361).
     Sip,
     /// Routes to classful networks and hosts (RFC 2132 §5.8).
     HostRoutes,
@@ -54,7 +54,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The octets of a value in the file.
+    /// Reads a value of the file and returns its octets.
     pub fn read(self, node: &Node<'_>) -> Option<Vec<u8>> {
         match self {
             Self::Address => Some(address(node)?.octets().to_vec()),
@@ -95,7 +95,7 @@ impl Kind {
             ),
             Self::NodeType => node_type(node),
             Self::Encapsulated if node.is_table() => encapsulated(node),
-            // What a vendor does not make of sub-options is written as any other octets.
+            // Vendors may use another encoding than sub-options (RFC 2132 §8.4).
             Self::Encapsulated => value(node),
             Self::EnterpriseData => by_enterprise(node, class_data, "{ 4491 = { text = \"x\" } }"),
             Self::EnterpriseOptions => {
@@ -104,7 +104,7 @@ impl Kind {
         }
     }
 
-    /// Whether octets that the file gives by number can be a value of this kind.
+    /// Returns whether octets are a valid value of this type.
     pub fn accepts(self, data: &[u8]) -> bool {
         let whole = |len: usize| !data.is_empty() && data.len().is_multiple_of(len);
         let least = |data: &[u8], least: u16| {
@@ -133,8 +133,8 @@ impl Kind {
         }
     }
 
-    /// What [`Kind::accepts`], in words.
-    pub fn shape(self) -> String {
+    /// Describes the values that [`Kind::accepts`].
+    pub fn description(self) -> String {
         match self {
             Self::Address => "one address of four octets".to_owned(),
             Self::Addresses => "addresses of four octets each".to_owned(),
@@ -158,7 +158,8 @@ impl Kind {
     }
 }
 
-/// RFC 3442 §3: length of the prefix, its significant octets, router.
+/// Returns whether `data` consists of routes: prefix length, significant octets, router (RFC 3442
+/// §3).
 fn are_routes(mut data: &[u8]) -> bool {
     let is_empty = data.is_empty();
     while let [len @ 0..=32, rest @ ..] = data {
@@ -171,7 +172,7 @@ fn are_routes(mut data: &[u8]) -> bool {
     !is_empty && data.is_empty()
 }
 
-/// RFC 3925 §3: number, length, data.
+/// Returns whether `data` consists of enterprise number, length and data (RFC 3925 §3).
 fn are_enterprises(mut data: &[u8]) -> bool {
     let is_empty = data.is_empty();
     while let [_, _, _, _, len, rest @ ..] = data {
@@ -188,63 +189,10 @@ fn u16_value(node: &Node<'_>, least: u16) -> Option<Vec<u8>> {
     Some(number.to_be_bytes().to_vec())
 }
 
-/// The items of a list that is not empty, if all are good.
-pub(super) fn all<T>(
-    node: &Node<'_>,
-    of: &str,
-    read: impl Fn(&Node<'_>) -> Option<T>,
-) -> Option<Vec<T>> {
-    if !node.is_list() {
-        // Notes the wrong type.
-        node.list(of);
-        return None;
-    }
-    let items = node.list(of);
-    if items.is_empty() {
-        node.refuse(format_args!("give a list of {of}, or leave the option out"));
-        return None;
-    }
-    each(&items, read)
-}
-
-pub(super) fn text(node: &Node<'_>) -> Option<Vec<u8>> {
-    let text = node.string("example.net")?;
-    // RFC 2132 §2: no NUL at the end; an empty one has no meaning in any of these options.
-    if text.is_empty() || text.contains('\0') {
-        node.refuse("give some text without zero octets, or leave the option out");
-        return None;
-    }
-    Some(text.as_bytes().to_vec())
-}
-
-/// Domain names without compression.
-pub(super) fn domains(node: &Node<'_>) -> Option<Vec<u8>> {
-    let names = all(node, "domain names", |node| {
-        name_octets(node, &domain(node)?)
-    })?;
-    Some(names.concat())
-}
-
-fn domain(node: &Node<'_>) -> Option<Name> {
-    let text = node.string("example.net")?;
-    let name = Name::from_ascii(text).ok().filter(|name| !name.is_root());
-    let Some(mut name) = name else {
-        node.refuse("not a domain name; give one such as \"example.net\"");
-        return None;
-    };
-    name.set_fqdn(true);
-    Some(name)
-}
-
-/// A name alone has nothing to be compressed with.
-fn name_octets(node: &Node<'_>, name: &Name) -> Option<Vec<u8>> {
-    encoded(node, DhcpOption::DomainSearch(vec![name.clone()]))
-}
-
 fn sip_servers(node: &Node<'_>) -> Option<Vec<u8>> {
     const NAMES: u8 = 0;
     const ADDRESSES: u8 = 1;
-    // What is no list is noted when it is read as one.
+    // A value that is no list is noted below, where it is read as one.
     let items = if node.is_list() {
         node.list("domain names")
     } else {
@@ -256,7 +204,7 @@ fn sip_servers(node: &Node<'_>) -> Option<Vec<u8>> {
     };
     let count = items.iter().filter(|item| is_address(item)).count();
     if count != 0 && count != items.len() {
-        node.refuse("addresses among domain names; give only one of both kinds (RFC 3361 §3)");
+        node.refuse("mixes addresses and domain names; give only one kind (RFC 3361 §3)");
         return None;
     }
     let (kind, servers) = if count == 0 {
@@ -267,7 +215,7 @@ fn sip_servers(node: &Node<'_>) -> Option<Vec<u8>> {
     Some([vec![kind], servers].concat())
 }
 
-/// Two values on both sides of a word.
+/// Splits text at a word.
 fn pair<'t>(text: &'t str, word: &str) -> Option<(&'t str, &'t str)> {
     let (left, right) = text.split_once(word)?;
     Some((left.trim(), right.trim()))
@@ -277,11 +225,11 @@ fn host_route(node: &Node<'_>) -> Option<(Ipv4Addr, Ipv4Addr)> {
     let route = pair(node.string("10.2.0.0 via 10.0.0.254")?, " via ")
         .and_then(|(to, via)| Some((to.parse::<Ipv4Addr>().ok()?, via.parse().ok()?)));
     let Some((to, via)) = route else {
-        node.refuse("not a route without a mask; give one such as \"192.0.2.7 via 10.0.0.254\", or `classless-static-routes`");
+        node.refuse("not a host route; give one such as \"192.0.2.7 via 10.0.0.254\", or set `classless-static-routes`");
         return None;
     };
     if to.is_unspecified() {
-        node.refuse("the default route cannot stand here (RFC 2132 §5.8); give it in `routers`");
+        node.refuse("the default route is not allowed here (RFC 2132 §5.8); set `routers`");
         return None;
     }
     Some((to, via))
@@ -317,21 +265,4 @@ fn node_type(node: &Node<'_>) -> Option<Vec<u8>> {
         }
     };
     Some(vec![node_type.into()])
-}
-
-/// What dhcproto makes of an option, without code and length octets.
-fn encoded(node: &Node<'_>, option: DhcpOption) -> Option<Vec<u8>> {
-    let mut octets = Vec::new();
-    if let Err(error) = option.encode(&mut Encoder::new(&mut octets)) {
-        node.refuse(format_args!("cannot be encoded: {error}"));
-        return None;
-    }
-    // Long values come split already (RFC 3396); here they are kept whole.
-    let (mut data, mut rest) = (Vec::new(), &*octets);
-    while let [_, len, tail @ ..] = rest {
-        let (value, tail) = tail.split_at_checked(usize::from(*len))?;
-        data.extend_from_slice(value);
-        rest = tail;
-    }
-    Some(data)
 }

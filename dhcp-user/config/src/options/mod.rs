@@ -1,28 +1,30 @@
-//! DHCP options of the file: by name in the types of their RFCs, or by number in octets of any form.
+//! DHCP options of the file: by name, in the types of their RFCs, or by number, in several
+//! notations.
 
 use std::collections::HashMap;
 
 use super::{
-    OptionValue,
     raw::{Node, nearest},
+    types::OptionValue,
 };
 
+mod elements;
 mod kind;
 mod names;
 mod numbered;
 mod written;
 
-use self::names::{NAMED, Named, refusal};
 pub(super) use self::numbered::key;
+use self::{
+    elements::MAX_OCTETS,
+    names::{NAMED, NamedOption, refusal},
+};
 pub use self::{
     kind::Kind,
     written::{code, kind, string, written},
 };
 
-/// The longest value taken: larger replies than this leave no Ethernet in one frame.
-const MAX_OCTETS: usize = 1024;
-
-/// The options of a table, in the order of the file.
+/// Reads the options of a table, in the order of the file.
 pub(crate) fn read(node: &Node<'_>) -> Vec<OptionValue> {
     let mut places = HashMap::new();
     let mut options = Vec::new();
@@ -35,7 +37,7 @@ pub(crate) fn read(node: &Node<'_>) -> Vec<OptionValue> {
         };
         if let Some(other) = places.insert(option.code, node.pointer()) {
             node.refuse(format_args!(
-                "option {} is also {other}; leave one out",
+                "option {} is already set by {other}; remove one",
                 option.code
             ));
         }
@@ -47,7 +49,7 @@ pub(crate) fn read(node: &Node<'_>) -> Vec<OptionValue> {
 fn read_one(name: &str, node: &Node<'_>) -> Option<OptionValue> {
     if name.bytes().all(|octet| octet.is_ascii_digit()) {
         let Ok(code) = name.parse::<u8>() else {
-            node.refuse("no such option; codes go from 1 to 254");
+            node.refuse("no such option; option codes range from 1 to 254");
             return None;
         };
         if let Some(reason) = refusal(code) {
@@ -59,26 +61,26 @@ fn read_one(name: &str, node: &Node<'_>) -> Option<OptionValue> {
     let Some(named) = NAMED.iter().find(|named| named.name == name) else {
         let hint = match nearest(name, NAMED.iter().map(|named| named.name)) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => "give it by its number, such as `\"150\" = \"hex:0a000001\"`".to_owned(),
+            None => "give it by number, such as `\"150\" = \"hex:0a000001\"`".to_owned(),
         };
-        node.refuse(format_args!("no option of this name; {hint}"));
+        node.refuse(format_args!("unknown option; {hint}"));
         return None;
     };
     limited(node, named.code, named.kind.read(node)?)
 }
 
-/// Octets in the form that the file chose; those of an option that has a name must be right for it.
+/// Reads an option by number. If the option has a name, its octets must be valid for its type.
 fn by_number(node: &Node<'_>, code: u8) -> Option<Vec<u8>> {
     let data = numbered::value(node)?;
     let named = NAMED.iter().find(|named| named.code == code);
-    if let Some(Named {
+    if let Some(NamedOption {
         name, kind, rfc, ..
     }) = named
         && !kind.accepts(&data)
     {
         node.refuse(format_args!(
-            "option {code} takes {} ({rfc}), and these are {} octets; give `{name}` by its name",
-            kind.shape(),
+            "option {code} takes {} ({rfc}), but the value has {} octets; set it by name, as `{name}`",
+            kind.description(),
             data.len()
         ));
         return None;

@@ -1,19 +1,19 @@
-//! The options that have a name: code, kind, and the RFC that says so.
+//! Named options: code, type, and the RFC that defines each.
 
 use dhcp_common::wire::option;
 
 use super::kind::Kind;
 
-/// A row of the registry (<https://www.iana.org/assignments/bootp-dhcp-parameters>).
-pub(super) struct Named {
+/// An option of the registry (<https://www.iana.org/assignments/bootp-dhcp-parameters>).
+pub(super) struct NamedOption {
     pub name: &'static str,
     pub code: u8,
     pub kind: Kind,
     pub rfc: &'static str,
 }
 
-const fn named(name: &'static str, code: u8, kind: Kind, rfc: &'static str) -> Named {
-    Named {
+const fn named(name: &'static str, code: u8, kind: Kind, rfc: &'static str) -> NamedOption {
+    NamedOption {
         name,
         code,
         kind,
@@ -21,8 +21,8 @@ const fn named(name: &'static str, code: u8, kind: Kind, rfc: &'static str) -> N
     }
 }
 
-/// In the order of the codes.
-pub(super) const NAMED: &[Named] = &[
+/// All named options, in the order of their codes.
+pub(super) const NAMED: &[NamedOption] = &[
     named("time-offset", 2, Kind::I32, "RFC 2132 §3.4"),
     named("routers", option::ROUTER, Kind::Addresses, "RFC 2132 §3.5"),
     named("time-servers", 4, Kind::Addresses, "RFC 2132 §3.6"),
@@ -165,14 +165,14 @@ pub(super) const NAMED: &[Named] = &[
     named("pxelinux-path-prefix", 210, Kind::Text, "RFC 5071"),
     named("pxelinux-reboot-time", 211, Kind::U32, "RFC 5071"),
     named("access-network-domain", 213, Kind::Domain, "RFC 5986"),
-    // As 121, for clients that know only this code.
+    // The same value as option 121, for clients that support only this code.
     named(
         "ms-classless-static-routes",
         249,
         Kind::Routes,
         "MS-DHCPE §2.2.8",
     ),
-    // No RFC: draft-ietf-wrec-wpad-01 §4.4.1, which browsers went by.
+    // Browsers implement draft-ietf-wrec-wpad-01 §4.4.1, which never became an RFC.
     named(
         "wpad-url",
         252,
@@ -181,17 +181,17 @@ pub(super) const NAMED: &[Named] = &[
     ),
 ];
 
-/// Why an option cannot stand in the file.
+/// Returns why an option cannot be set in the file.
 pub(super) fn refusal(code: u8) -> Option<&'static str> {
     Some(match code {
-        option::PAD | option::END => "a mark in the message, not an option",
+        option::PAD | option::END => "it is a delimiter, not an option",
         option::SUBNET_MASK => "the server derives it from the subnet's `prefix`",
         option::HOST_NAME => "the server sends the `host-name` of a reservation",
         option::LEASE_TIME => "set `lease-time`",
         option::RENEWAL_TIME => "set `renewal-time`",
         option::REBINDING_TIME => "set `rebinding-time`",
         option::SERVER_ID => "set `server-id`",
-        option::OVERLOAD => "the server decides where options stand in a message",
+        option::OVERLOAD => "the server decides how options are placed in a message",
         option::MESSAGE_TYPE | option::MESSAGE => "the server sets it in every reply that needs it",
         option::REQUESTED_ADDRESS | option::PARAMETER_LIST | option::MAX_MESSAGE_SIZE => {
             "only clients send it (RFC 2131 table 3)"
@@ -201,12 +201,12 @@ pub(super) fn refusal(code: u8) -> Option<&'static str> {
         }
         77 | 93 | 94 => "only clients send it (RFC 3004, RFC 4578)",
         option::RAPID_COMMIT => "set `rapid-commit`",
-        option::FQDN => "the server answers it to what the client sent (RFC 4702)",
-        90 => "authentication is not served (RFC 3118)",
+        option::FQDN => "the server derives it from what the client sent (RFC 4702)",
+        90 => "authentication is not supported (RFC 3118)",
         option::CLIENT_LAST_TRANSACTION_TIME | option::ASSOCIATED_IP | 151..=157 => {
             "it belongs to LEASEQUERY (RFC 4388, RFC 6926)"
         }
-        116 => "address auto-configuration is answered by the server alone (RFC 2563)",
+        116 => "the server answers address auto-configuration itself (RFC 2563)",
         option::SUBNET_SELECTION => "only relay agents and clients send it (RFC 3011)",
         _ => return None,
     })

@@ -1,39 +1,39 @@
-//! The way back: an option's octets as the file would have them.
+//! Option values in the notation of the file, from their octets.
 
 use std::{fmt::Display, net::Ipv4Addr};
 
 use ipnet::Ipv4Net;
 
 use super::{
-    MAX_OCTETS,
+    elements::MAX_OCTETS,
     kind::Kind,
-    names::{NAMED, Named, refusal},
+    names::{NAMED, NamedOption, refusal},
 };
 
-/// A field of a table of options, such as `routers = ["10.0.0.1"]`: by name if the octets are a value that can be
-/// written so, or else by number.
+/// Returns an option as a line of the file, such as `routers = ["10.0.0.1"]`: by name if its octets
+/// have a notation of that type, otherwise by number.
 ///
 /// # Errors
-/// Why no such option can stand in the file.
+/// The reason why the option cannot be set in the file.
 pub fn written(code: u8, data: &[u8]) -> Result<String, String> {
     if let Some(reason) = refusal(code) {
         return Err(reason.to_owned());
     }
     if data.is_empty() || data.len() > MAX_OCTETS {
         return Err(format!(
-            "{} octets; 1 to {MAX_OCTETS} can be sent",
+            "{} octets; an option has 1 to {MAX_OCTETS}",
             data.len()
         ));
     }
     let named = NAMED.iter().find(|named| named.code == code);
-    let Some(Named {
+    let Some(NamedOption {
         name, kind, rfc, ..
     }) = named
     else {
         return Ok(by_number(code, data));
     };
     if !kind.accepts(data) {
-        return Err(format!("it takes {} ({rfc})", kind.shape()));
+        return Err(format!("the value must be {} ({rfc})", kind.description()));
     }
     Ok(match value(*kind, data) {
         Some(value) => format!("{name} = {value}"),
@@ -41,13 +41,13 @@ pub fn written(code: u8, data: &[u8]) -> Result<String, String> {
     })
 }
 
-/// The kind of an option that has a name.
+/// Returns the type of a named option.
 pub fn kind(code: u8) -> Option<Kind> {
     let named = NAMED.iter().find(|named| named.code == code)?;
     Some(named.kind)
 }
 
-/// The code of an option by its name here.
+/// Returns the code of an option by its name in the file.
 pub fn code(name: &str) -> Option<u8> {
     let named = NAMED.iter().find(|named| named.name == name)?;
     Some(named.code)
@@ -99,7 +99,7 @@ fn value(kind: Kind, data: &[u8]) -> Option<String> {
     })
 }
 
-/// As TOML quotes it.
+/// Quotes text as a TOML string.
 pub fn string(text: impl Display) -> String {
     toml::Value::String(text.to_string()).to_string()
 }
@@ -126,7 +126,8 @@ fn numbers(data: &[u8]) -> impl Iterator<Item = u16> {
     numbers.iter().map(|octets| u16::from_be_bytes(*octets))
 }
 
-/// Neither is the default route one to a host, nor are its octets a value of option 33.
+/// Splits octets into pairs of addresses. Returns `None` if the first address of a pair is 0.0.0.0,
+/// which option 33 does not allow (RFC 2132 §5.8).
 fn pairs(data: &[u8]) -> Option<Vec<(Ipv4Addr, Ipv4Addr)>> {
     let addresses = addresses(data)?;
     let (pairs, []) = addresses.as_chunks::<2>() else {
@@ -138,7 +139,7 @@ fn pairs(data: &[u8]) -> Option<Vec<(Ipv4Addr, Ipv4Addr)>> {
     pairs.collect()
 }
 
-/// RFC 3442 §3.
+/// Decodes classless routes (RFC 3442 §3).
 fn routes(mut data: &[u8]) -> Option<Vec<String>> {
     let mut routes = Vec::new();
     while let [len, rest @ ..] = data {
@@ -161,7 +162,7 @@ fn routes(mut data: &[u8]) -> Option<Vec<String>> {
     Some(routes)
 }
 
-/// Domain names without compression, of letters, digits and hyphens.
+/// Decodes uncompressed domain names of letters, digits and hyphens.
 fn names(mut data: &[u8]) -> Option<Vec<String>> {
     let mut names = Vec::new();
     while !data.is_empty() {

@@ -1,4 +1,4 @@
-//! What clients boot from.
+//! Boot parameters.
 
 use std::net::Ipv4Addr;
 
@@ -36,15 +36,15 @@ fn boot_settings_that_no_field_holds_are_refused() {
     let cases = [
         (
             "next-server = '0.0.0.0'",
-            "next-server = '0.0.0.0': not an address that a host on a network can have",
+            "next-server = '0.0.0.0': not a host address; give a unicast address",
         ),
         (
             "boot-file = ''",
-            "boot-file = '': give 1 to 255 printable octets such as \"pxelinux.0\"",
+            "boot-file = '': invalid text; give 1 to 255 printable octets such as \"pxelinux.0\"",
         ),
         (
             "server-name = \"a\\u0000\"",
-            "give 1 to 255 printable octets such as \"boot.example.net\"",
+            "invalid text; give 1 to 255 printable octets such as \"boot.example.net\"",
         ),
         (&*format!("boot-file = '{long}'"), "give 1 to 255"),
     ];

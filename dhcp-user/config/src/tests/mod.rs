@@ -1,13 +1,12 @@
-//! Files that are right, and what they mean.
+//! Valid files and their meaning.
 
 use std::{fmt::Write as _, path::Path, sync::mpsc, thread, time::Duration};
 
 use dhcp_common::abi::{ClientKey, Limit};
 use dhcp_common::wire::INFINITE_SECS;
+use dhcp_model::LeaseTimes;
 
-use super::{
-    Config, LeaseTimes, OptionValue, Overrides, Owner, Pool, Port, Problems, Subnet, check,
-};
+use super::{Config, OptionValue, Overrides, Owner, Pool, Problems, RelayPort, Subnet, file};
 
 mod boot;
 mod options;
@@ -21,7 +20,7 @@ prefix = '10.0.0.0/24'
 ";
 
 fn parse(text: &str) -> Result<Config, Problems> {
-    check::parse(Path::new("x.toml"), text, None)
+    file::parse(Path::new("x.toml"), text, None)
 }
 
 fn good(text: &str) -> Config {
@@ -101,7 +100,7 @@ fn the_example_is_good_and_means_what_its_comments_say() {
         [
             Owner::Client(ClientKey::hardware(lan.id, 1, &[2, 0, 0, 0, 0, 1]).unwrap()),
             Owner::Client(ClientKey::client_id(lan.id, &duid).unwrap()),
-            Owner::Port(Port {
+            Owner::RelayPort(RelayPort {
                 circuit_id: Some(b"eth 0/1/7".to_vec()),
                 remote_id: None,
             }),

@@ -138,7 +138,7 @@ fn wrong_values_are_refused_with_what_their_rfc_wants() {
     let cases: &[(&str, &str)] = &[
         (
             "'26' = 'hex:0043'",
-            "x.toml:5:20: subnet[0].options.26 = 'hex:0043': option 26 takes two octets, at least 68 (RFC 2132 §5.1), and these are 2 octets; give `mtu` by its name",
+            "x.toml:5:20: subnet[0].options.26 = 'hex:0043': option 26 takes two octets, at least 68 (RFC 2132 §5.1), but the value has 2 octets; set it by name, as `mtu`",
         ),
         (
             "'3' = { addresses = 'x' }",
@@ -146,7 +146,7 @@ fn wrong_values_are_refused_with_what_their_rfc_wants() {
         ),
         (
             "'108' = { u16 = 5 }",
-            "x.toml:5:21: subnet[0].options.108: option 108 takes four octets (RFC 8925 §3.1), and these are 2 octets; give `v6-only-preferred` by its name",
+            "x.toml:5:21: subnet[0].options.108: option 108 takes four octets (RFC 8925 §3.1), but the value has 2 octets; set it by name, as `v6-only-preferred`",
         ),
         (
             "'150' = { u16 = 65536 }",
@@ -154,7 +154,7 @@ fn wrong_values_are_refused_with_what_their_rfc_wants() {
         ),
         (
             "'224' = { u8 = 1, text = 'x' }",
-            "x.toml:5:21: subnet[0].options.224: give the value in one form, such as `{ addresses = [\"10.0.0.1\"] }`",
+            "x.toml:5:21: subnet[0].options.224: give the value in exactly one form, such as `{ addresses = [\"10.0.0.1\"] }`",
         ),
         (
             "'224' = { address = ['10.0.0.1'] }",
@@ -162,19 +162,19 @@ fn wrong_values_are_refused_with_what_their_rfc_wants() {
         ),
         (
             "'224' = {}",
-            "x.toml:5:21: subnet[0].options.224: give the value in one form, such as `{ addresses = [\"10.0.0.1\"] }`",
+            "x.toml:5:21: subnet[0].options.224: give the value in exactly one form, such as `{ addresses = [\"10.0.0.1\"] }`",
         ),
         (
             "'121' = 'hex:21000000000000000000'",
-            "x.toml:5:21: subnet[0].options.121 = 'hex:21000000000000000000': option 121 takes prefixes, each with the address of a router (RFC 3442), and these are 10 octets; give `classless-static-routes` by its name",
+            "x.toml:5:21: subnet[0].options.121 = 'hex:21000000000000000000': option 121 takes prefixes, each with the address of a router (RFC 3442), but the value has 10 octets; set it by name, as `classless-static-routes`",
         ),
         (
             "static-routes = ['0.0.0.0 via 10.0.0.1']",
-            "x.toml:5:30: subnet[0].options.static-routes[0] = '0.0.0.0 via 10.0.0.1': the default route cannot stand here (RFC 2132 §5.8); give it in `routers`",
+            "x.toml:5:30: subnet[0].options.static-routes[0] = '0.0.0.0 via 10.0.0.1': the default route is not allowed here (RFC 2132 §5.8); set `routers`",
         ),
         (
             "sip-servers = ['10.0.0.1', 'a.example']",
-            "x.toml:5:27: subnet[0].options.sip-servers = ['10.0.0.1', 'a.example']: addresses among domain names; give only one of both kinds (RFC 3361 §3)",
+            "x.toml:5:27: subnet[0].options.sip-servers = ['10.0.0.1', 'a.example']: mixes addresses and domain names; give only one kind (RFC 3361 §3)",
         ),
         (
             "sip-servers = 'a.example'",
@@ -182,15 +182,15 @@ fn wrong_values_are_refused_with_what_their_rfc_wants() {
         ),
         (
             "vendor-encapsulated-options = { 255 = 'hex:00' }",
-            "x.toml:5:51: subnet[0].options.vendor-encapsulated-options.255 = 'hex:00': no number of a sub-option; give 1 to 254",
+            "x.toml:5:51: subnet[0].options.vendor-encapsulated-options.255 = 'hex:00': not a sub-option code; give 1 to 254",
         ),
         (
             "vendor-encapsulated-options = {}",
-            "x.toml:5:43: subnet[0].options.vendor-encapsulated-options: give a value for each number, such as `{ 1 = { u32 = 0 }, 2 = { text = \"x\" } }`, or leave the option out",
+            "x.toml:5:43: subnet[0].options.vendor-encapsulated-options: empty table; give a value for each number, such as `{ 1 = { u32 = 0 }, 2 = { text = \"x\" } }`, or remove the option",
         ),
         (
             "vi-vendor-options = { 04491 = { 1 = 'hex:00' } }",
-            "x.toml:5:43: subnet[0].options.vi-vendor-options.04491: no enterprise number; give one of IANA's, such as 4491",
+            "x.toml:5:43: subnet[0].options.vi-vendor-options.04491: not an enterprise number; give one from IANA's registry, such as 4491",
         ),
         (
             "vi-vendor-options = { 4491 = 'hex:00' }",
@@ -216,7 +216,8 @@ fn wrong_values_are_refused_with_what_their_rfc_wants() {
     }
 }
 
-/// An option that is written is read back as the same octets. Names in option 119 may be compressed.
+/// Checks that a written option is read back as the same octets. Names in option 119 may be
+/// compressed.
 fn is_read_back(code: u8, data: &[u8]) {
     let Ok(line) = written(code, data) else {
         return;

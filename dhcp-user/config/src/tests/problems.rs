@@ -1,13 +1,13 @@
-//! Files that are wrong, and what is said about them.
+//! Invalid files and the problems that are reported.
 
 use std::{net::Ipv4Addr, path::Path};
 
 use proptest::prelude::*;
 
 use super::{GOOD, parse, subnet};
-use crate::{Config, Host, check};
+use crate::{Config, Host, file};
 
-/// All problems as they are printed, a line each.
+/// Returns all problems as they are printed, one a line.
 pub(super) fn problems(text: &str) -> Vec<String> {
     let problems = parse(text).expect_err(text);
     problems.0.iter().map(ToString::to_string).collect()
@@ -18,7 +18,7 @@ fn each_problem_names_place_field_value_and_remedy() {
     let whole_files: &[(&str, &str)] = &[
         (
             "",
-            "x.toml:1:1: no interface to serve; add `[[interface]]` with `name = \"eth1\"`\nx.toml:1:1: no subnet to serve; add `[[subnet]]` with `prefix = \"10.0.0.0/24\"`",
+            "x.toml:1:1: no interface configured; add `[[interface]]` with `name = \"eth1\"`\nx.toml:1:1: no subnet configured; add `[[subnet]]` with `prefix = \"10.0.0.0/24\"`",
         ),
         (
             "[server]\nmax-lease = 5\n[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'",
@@ -26,7 +26,7 @@ fn each_problem_names_place_field_value_and_remedy() {
         ),
         (
             "[server]\nhistory = 'long'\n[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'",
-            "x.toml:2:11: server.history = 'long': not a time (expected number at 0); give one such as \"30d\"",
+            "x.toml:2:11: server.history = 'long': not a duration (expected number at 0); give one such as \"30d\"",
         ),
         (
             "[server]\nhistory = '11years'\n[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'",
@@ -34,11 +34,11 @@ fn each_problem_names_place_field_value_and_remedy() {
         ),
         (
             "[server]\nmax-leases = '5'\nstore = 'leases.db'\n[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'",
-            "x.toml:2:14: server.max-leases = '5': wrong type (string); give a number from 1 to 16777216\nx.toml:3:9: server.store = 'leases.db': not an absolute path; a service has no working directory to start from, so begin with `/`",
+            "x.toml:2:14: server.max-leases = '5': wrong type (string); give a number from 1 to 16777216\nx.toml:3:9: server.store = 'leases.db': not an absolute path; give one that begins with `/`",
         ),
         (
             "[server]\nleasequery = ['10.9.0.1/16', '10.9.0.0/33', 'relay', '0.0.0.0', '10.9.0.1', '10.9.0.1/32', 7]\n[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'",
-            "x.toml:2:15: server.leasequery[0] = '10.9.0.1/16': has bits set behind its prefix; give \"10.9.0.0/16\"\nx.toml:2:30: server.leasequery[1] = '10.9.0.0/33': not a prefix; give one such as \"10.8.0.0/16\"\nx.toml:2:45: server.leasequery[2] = 'relay': not an IPv4 address; give one such as \"10.0.0.1\"\nx.toml:2:54: server.leasequery[3] = '0.0.0.0': not an address that a host on a network can have; give one such as \"10.0.0.1\"\nx.toml:2:77: server.leasequery[5] = '10.9.0.1/32': given already in line 2; leave one out\nx.toml:2:92: server.leasequery[6] = 7: wrong type (integer); give a string such as \"10.9.0.1\"",
+            "x.toml:2:15: server.leasequery[0] = '10.9.0.1/16': host bits are set; give \"10.9.0.0/16\"\nx.toml:2:30: server.leasequery[1] = '10.9.0.0/33': not a prefix; give one such as \"10.8.0.0/16\"\nx.toml:2:45: server.leasequery[2] = 'relay': not an IPv4 address; give one such as \"10.0.0.1\"\nx.toml:2:54: server.leasequery[3] = '0.0.0.0': not a host address; give a unicast address such as \"10.0.0.1\"\nx.toml:2:77: server.leasequery[5] = '10.9.0.1/32': duplicate of line 2; remove one\nx.toml:2:92: server.leasequery[6] = 7: wrong type (integer); give a string such as \"10.9.0.1\"",
         ),
         (
             "[server]\nleasequery = '10.9.0.1'\n[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'",
@@ -46,67 +46,67 @@ fn each_problem_names_place_field_value_and_remedy() {
         ),
         (
             "[[interface]]\nname = 'e'\n[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'",
-            "x.toml:4:8: interface[1].name = 'e': named already in line 2; describe each interface once",
+            "x.toml:4:8: interface[1].name = 'e': already configured in line 2; configure each interface once",
         ),
         (
             "[[interface]]\nname = 'a/b'\n[[subnet]]\nprefix = '10.0.0.0/24'",
-            "x.toml:2:8: interface[0].name = 'a/b': not a name that an interface can have; give 1 to 15 characters without `/`, `:` and spaces",
+            "x.toml:2:8: interface[0].name = 'a/b': not an interface name; give 1 to 15 characters without `/`, `:` and spaces",
         ),
         (
             "[[interface]]\nname = 'e'\n[[interface.vlan]]\nid = 4095\naddresses = []\n[[subnet]]\nprefix = '10.0.0.0/24'",
-            "x.toml:3:1: interface[0].vlan[0]: a VLAN has no addresses of its own; give at least one in `addresses`\nx.toml:4:6: interface[0].vlan[0].id = 4095: out of range; give a number from 1 to 4094",
+            "x.toml:3:1: interface[0].vlan[0]: the addresses of a VLAN are not read from the host; give at least one in `addresses`\nx.toml:4:6: interface[0].vlan[0].id = 4095: out of range; give a number from 1 to 4094",
         ),
         (
             "[[interface]]\nname = 'e'\nvlan = [{ id = 7, addresses = ['10.0.0.1'] }, { id = 7, addresses = ['10.0.1.1'] }]\n[[subnet]]\nprefix = '10.0.0.0/24'",
-            "x.toml:3:47: interface[0].vlan[1]: the same VLAN as in line 3; describe each VLAN once",
+            "x.toml:3:47: interface[0].vlan[1]: already configured in line 3; configure each VLAN once",
         ),
         (
             "[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/16'\n[[subnet]]\nprefix = '10.0.9.0/24'\n[[subnet]]\nprefix = '10.0.10.0/24'",
-            "x.toml:6:10: subnet[1].prefix = '10.0.9.0/24': overlaps subnet[0].prefix (line 4); let each address stand in one only\nx.toml:8:10: subnet[2].prefix = '10.0.10.0/24': overlaps subnet[0].prefix (line 4); let each address stand in one only",
+            "x.toml:6:10: subnet[1].prefix = '10.0.9.0/24': overlaps subnet[0].prefix (line 4); each address may be in only one of them\nx.toml:8:10: subnet[2].prefix = '10.0.10.0/24': overlaps subnet[0].prefix (line 4); each address may be in only one of them",
         ),
         (
             "[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'\nname = 'a'\n[[subnet]]\nprefix = '10.0.1.0/24'\nname = 'a'",
-            "x.toml:6:1: subnet[1]: the subnet in line 3 has the same name; give this one another `name` than \"a\"",
+            "x.toml:6:1: subnet[1]: the subnet in line 3 has the same name; choose another `name` than \"a\"",
         ),
         (
             "[[interface]]\nname = 'e'\n[[network]]\nname = 'a'\n[[subnet]]\nprefix = '10.0.1.0/24'\nnetwork = 'a'\nmatch-client-id = true\n[[subnet]]\nprefix = '10.0.2.0/24'\nmatch-client-id = false\nreservation = [{ client-id = '0102', address = '10.0.2.9' }]",
-            "x.toml:8:19: subnet[0].match-client-id = true: clients are those of the whole network; set it in its `[[network]]`\nx.toml:12:30: subnet[1].reservation[0].client-id = '0102': nobody is known by it with `match-client-id = false`; give a `hardware-address`",
+            "x.toml:8:19: subnet[0].match-client-id = true: applies to the whole network; set it in `[[network]]`\nx.toml:12:30: subnet[1].reservation[0].client-id = '0102': client identifiers are ignored with `match-client-id = false`; give a `hardware-address`",
         ),
         (
             "[[interface]]\nname = 'e'\n[[network]]\nname = 'campus'\n[[subnet]]\nprefix = '10.0.1.0/24'\nnetwork = 'campsu'",
-            "x.toml:3:1: network[0]: no subnet is part of it; say `network = \"campus\"` in those that are\nx.toml:7:11: subnet[0].network = 'campsu': no such network; did you mean \"campus\"?",
+            "x.toml:3:1: network[0]: no subnet belongs to it; set `network = \"campus\"` in its subnets\nx.toml:7:11: subnet[0].network = 'campsu': unknown network; did you mean \"campus\"?",
         ),
         (
             "[[interface]]\nname = 'e'\n[[network]]\nname = 'a'\n[[subnet]]\nprefix = '10.0.1.0/24'\nnetwork = 'a'\nname = 'b'\n[[subnet]]\nprefix = '10.0.2.0/24'\nname = 'a'\n[[subnet]]\nprefix = '10.0.3.0/24'\nnetwork = '10.0.2.0/24'",
-            "x.toml:8:8: subnet[0].name = 'b': the leases belong to the `network`; leave one of the two out\nx.toml:9:1: subnet[1]: the network in line 3 has the same name; give this one another `name` than \"a\"\nx.toml:14:11: subnet[2].network = '10.0.2.0/24': no such network; add `[[network]]` with `name = \"10.0.2.0/24\"`",
+            "x.toml:8:8: subnet[0].name = 'b': a subnet of a `network` has no name of its own; remove `name` or `network`\nx.toml:9:1: subnet[1]: the network in line 3 has the same name; choose another `name` than \"a\"\nx.toml:14:11: subnet[2].network = '10.0.2.0/24': unknown network; add `[[network]]` with `name = \"10.0.2.0/24\"`",
         ),
         (
             "[[interface]]\nname = 'e'\n[[network]]\nname = 'a'\nlease-time = '1h'\nrenewal-time = '2h'\nrebinding-time = '50m'\n[[subnet]]\nprefix = '10.0.1.0/24'\nnetwork = 'a'\nreservation = [{ client-id = '0102', address = '10.0.1.9' }]\n[[subnet]]\nprefix = '10.0.2.0/24'\nnetwork = 'a'\nreservation = [{ client-id = '0102', address = '10.0.2.9' }]",
-            "x.toml:6:16: network[0].renewal-time = '2h': renewal after 2h is not before rebinding after 50m; give renewal-time < rebinding-time < lease-time, or only a lease-time of at least \"3s\"\nx.toml:15:30: subnet[1].reservation[0].client-id = '0102': this client has a reservation on this network in line 11; give each client one address",
+            "x.toml:6:16: network[0].renewal-time = '2h': renewal after 2h is not before rebinding after 50m; give renewal-time < rebinding-time < lease-time, or set only lease-time, to at least \"3s\"\nx.toml:15:30: subnet[1].reservation[0].client-id = '0102': this client already has a reservation on this network in line 11; reserve one address for each client",
         ),
         (
             "[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'\npools = [{ range = '10.0.0.9-10.0.0.12', classes = 'phone' }]\n[[class]]\nname = 'phones'\nwhen = { vendor-clas = 'a' }",
-            "x.toml:5:52: subnet[0].pools[0].classes = 'phone': no such class here; did you mean \"phones\"?\nx.toml:8:10: class[0].when.vendor-clas: unknown field; did you mean `vendor-class`?",
+            "x.toml:5:52: subnet[0].pools[0].classes = 'phone': unknown class; did you mean \"phones\"?\nx.toml:8:10: class[0].when.vendor-clas: unknown field; did you mean `vendor-class`?",
         ),
         (
             "[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'\n[[class]]\nname = 'a'\nwhen = { hardware-address = ['*', '02:00:5e:00:00:01:*'], circuit-id = 'hex:' }",
-            "x.toml:7:30: class[0].when.hardware-address[0] = '*': not a hardware address; give up to 16 octets such as \"02:00:00:00:00:01\", or \"02:00:00:*\" for all that begin so\nx.toml:7:72: class[0].when.circuit-id = 'hex:': nothing to compare with; give \"MSFT 5.0\", \"PXEClient*\" for all that begins so, or octets as \"hex:0102\"",
+            "x.toml:7:30: class[0].when.hardware-address[0] = '*': not a hardware address; give up to 16 octets such as \"02:00:00:00:00:01\", or a prefix such as \"02:00:00:*\"\nx.toml:7:72: class[0].when.circuit-id = 'hex:': not a pattern; give text such as \"MSFT 5.0\", a prefix such as \"PXEClient*\", or octets such as \"hex:0102\"",
         ),
         (
             "[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'\n[[class]]\nname = 'a'\nwhen = { class = 'b', architecture = 70000, vendor-class = '*', user-class = 5 }\nrenewal-time = '1h'\n[[class]]\nname = 'b'\nwhen = {}\n[[class]]\nname = 'b'\nwhen.vendor-class = 'hex:0'\n[[class]]\nname = 'd'\nwhen.vi-vendor-class = { 04491 = 'a', 9 = '*' }\n[[class]]\nname = 'e'\nwhen.vi-vendor-class = {}",
-            "x.toml:7:18: class[0].when.class = 'b': no such class here; add `[[class]]` with `name = \"b\"` before what refers to it\nx.toml:7:38: class[0].when.architecture = 70000: out of range; give a number from 0 to 65535\nx.toml:7:60: class[0].when.vendor-class = '*': nothing to compare with; give \"MSFT 5.0\", \"PXEClient*\" for all that begins so, or octets as \"hex:0102\"\nx.toml:7:78: class[0].when.user-class = 5: wrong type (integer); give a string such as \"PXEClient*\"\nx.toml:8:16: class[0].renewal-time = '1h': depends on how long a lease is; add `lease-time = \"1h\"`\nx.toml:11:8: class[1].when: no condition; give one such as { vendor-class = \"PXEClient*\" }\nx.toml:13:8: class[2].name = 'b': another class has this name; give each its own\nx.toml:14:21: class[2].when.vendor-class = 'hex:0': nothing to compare with; give \"MSFT 5.0\", \"PXEClient*\" for all that begins so, or octets as \"hex:0102\"\nx.toml:17:34: class[3].when.vi-vendor-class.04491 = 'a': no enterprise number; give one of IANA's, such as 4491\nx.toml:17:43: class[3].when.vi-vendor-class.9 = '*': nothing to compare with; give \"MSFT 5.0\", \"PXEClient*\" for all that begins so, or octets as \"hex:0102\"\nx.toml:20:24: class[4].when.vi-vendor-class: no enterprise; give one such as { 4491 = \"docsis3*\" }",
+            "x.toml:7:18: class[0].when.class = 'b': unknown class; add `[[class]]` with `name = \"b\"` before its first use\nx.toml:7:38: class[0].when.architecture = 70000: out of range; give a number from 0 to 65535\nx.toml:7:60: class[0].when.vendor-class = '*': not a pattern; give text such as \"MSFT 5.0\", a prefix such as \"PXEClient*\", or octets such as \"hex:0102\"\nx.toml:7:78: class[0].when.user-class = 5: wrong type (integer); give a string such as \"PXEClient*\"\nx.toml:8:16: class[0].renewal-time = '1h': depends on the lease time; add `lease-time = \"1h\"`\nx.toml:11:8: class[1].when: empty condition; give one such as { vendor-class = \"PXEClient*\" }\nx.toml:13:8: class[2].name = 'b': duplicate class name; give each class its own name\nx.toml:14:21: class[2].when.vendor-class = 'hex:0': not a pattern; give text such as \"MSFT 5.0\", a prefix such as \"PXEClient*\", or octets such as \"hex:0102\"\nx.toml:17:34: class[3].when.vi-vendor-class.04491 = 'a': not an enterprise number; give one from IANA's registry, such as 4491\nx.toml:17:43: class[3].when.vi-vendor-class.9 = '*': not a pattern; give text such as \"MSFT 5.0\", a prefix such as \"PXEClient*\", or octets such as \"hex:0102\"\nx.toml:20:24: class[4].when.vi-vendor-class: empty table; give an enterprise such as { 4491 = \"docsis3*\" }",
         ),
         (
             "[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'\nmin-lease-time = '2h'\nmax-lease-time = '30m'",
-            "x.toml:5:18: subnet[0].min-lease-time = '2h': makes the bound longer than a lease of 1h; give min-lease-time ≤ lease-time ≤ max-lease-time\nx.toml:6:18: subnet[0].max-lease-time = '30m': makes the bound shorter than a lease of 1h; give min-lease-time ≤ lease-time ≤ max-lease-time",
+            "x.toml:5:18: subnet[0].min-lease-time = '2h': the lower bound is longer than the lease time of 1h; give min-lease-time ≤ lease-time ≤ max-lease-time\nx.toml:6:18: subnet[0].max-lease-time = '30m': the upper bound is shorter than the lease time of 1h; give min-lease-time ≤ lease-time ≤ max-lease-time",
         ),
         (
             "[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.9/24'\npools = ['5']",
-            "x.toml:4:10: subnet[0].prefix = '10.0.0.9/24': has bits set behind its prefix; give \"10.0.0.0/24\"\nx.toml:5:10: subnet[0].pools[0] = '5': not a pool; give \"10.0.0.100-10.0.0.200\" or a prefix such as \"10.0.0.128/25\"",
+            "x.toml:4:10: subnet[0].prefix = '10.0.0.9/24': host bits are set; give \"10.0.0.0/24\"\nx.toml:5:10: subnet[0].pools[0] = '5': not an address range; give \"10.0.0.100-10.0.0.200\" or a prefix such as \"10.0.0.128/25\"",
         ),
         (
             "[[interface]]\nname = 'e'\naddresses = ['10.0.0.1']\n[[subnet]]\nprefix = '10.0.0.0/24'\npools = ['10.0.0.1-10.0.0.9']",
-            "x.toml:6:10: subnet[0].pools[0] = '10.0.0.1-10.0.0.9': contains 10.0.0.1, this server's own address on e; leave it out",
+            "x.toml:6:10: subnet[0].pools[0] = '10.0.0.1-10.0.0.9': contains 10.0.0.1, this server's own address on e; exclude it",
         ),
         (
             "a = \nb = 1\nc = = 2",
@@ -114,7 +114,7 @@ fn each_problem_names_place_field_value_and_remedy() {
         ),
         (
             "[[interface]]\nname = 'e'\n[defaults]\nlease-time = '1h'\nrenewal-time = '2h'\n[[subnet]]\nprefix = '10.0.0.0/24'\n[[subnet]]\nprefix = '10.0.1.0/24'",
-            "x.toml:5:16: defaults.renewal-time = '2h': renewal after 2h is not before rebinding after 52m 30s; give renewal-time < rebinding-time < lease-time, or only a lease-time of at least \"3s\"",
+            "x.toml:5:16: defaults.renewal-time = '2h': renewal after 2h is not before rebinding after 52m 30s; give renewal-time < rebinding-time < lease-time, or set only lease-time, to at least \"3s\"",
         ),
     ];
     for (text, expected) in whole_files {
@@ -123,15 +123,15 @@ fn each_problem_names_place_field_value_and_remedy() {
     let subnets: &[(&str, &str)] = &[
         (
             "server-id = '10.0.0.2'\npools = ['10.0.0.2-10.0.0.9']\n[[subnet.reservation]]\nclient-id = '0102'\naddress = '10.0.0.2'",
-            "x.toml:6:10: subnet[0].pools[0] = '10.0.0.2-10.0.0.9': contains 10.0.0.2, the server-id of this subnet; leave it out\nx.toml:9:11: subnet[0].reservation[0].address = '10.0.0.2': no client can have 10.0.0.2, the server-id of this subnet; give another one",
+            "x.toml:6:10: subnet[0].pools[0] = '10.0.0.2-10.0.0.9': contains 10.0.0.2, the server-id of this subnet; exclude it\nx.toml:9:11: subnet[0].reservation[0].address = '10.0.0.2': conflicts with 10.0.0.2, the server-id of this subnet; give another address",
         ),
         (
             "pools = ['10.0.0.5-10.0.0.9', '10.0.1.5-10.0.1.9']",
-            "x.toml:5:31: subnet[0].pools[1] = '10.0.1.5-10.0.1.9': lies outside the subnet 10.0.0.0/24; give addresses between 10.0.0.1 and 10.0.0.254",
+            "x.toml:5:31: subnet[0].pools[1] = '10.0.1.5-10.0.1.9': outside the subnet 10.0.0.0/24; give addresses between 10.0.0.1 and 10.0.0.254",
         ),
         (
             "pools = ['10.0.0.0/25']",
-            "x.toml:5:10: subnet[0].pools[0] = '10.0.0.0/25': contains the network's own or broadcast address of 10.0.0.0/24; give addresses between 10.0.0.1 and 10.0.0.254",
+            "x.toml:5:10: subnet[0].pools[0] = '10.0.0.0/25': contains the network or broadcast address of 10.0.0.0/24; give addresses between 10.0.0.1 and 10.0.0.254",
         ),
         (
             "pools = ['10.0.0.9-10.0.0.5']",
@@ -139,7 +139,7 @@ fn each_problem_names_place_field_value_and_remedy() {
         ),
         (
             "pools = ['10.0.0.5-10.0.0.90', '10.0.0.7-10.0.0.8', '10.0.0.90-10.0.0.99']",
-            "x.toml:5:32: subnet[0].pools[1] = '10.0.0.7-10.0.0.8': overlaps subnet[0].pools[0] (line 5); let each address stand in one only\nx.toml:5:53: subnet[0].pools[2] = '10.0.0.90-10.0.0.99': overlaps subnet[0].pools[0] (line 5); let each address stand in one only",
+            "x.toml:5:32: subnet[0].pools[1] = '10.0.0.7-10.0.0.8': overlaps subnet[0].pools[0] (line 5); each address may be in only one of them\nx.toml:5:53: subnet[0].pools[2] = '10.0.0.90-10.0.0.99': overlaps subnet[0].pools[0] (line 5); each address may be in only one of them",
         ),
         (
             "lease-time = '0s'",
@@ -151,7 +151,7 @@ fn each_problem_names_place_field_value_and_remedy() {
         ),
         (
             "lease-time = '2s'",
-            "x.toml:5:14: subnet[0].lease-time = '2s': renewal after 1s is not before rebinding after 1s; give renewal-time < rebinding-time < lease-time, or only a lease-time of at least \"3s\"",
+            "x.toml:5:14: subnet[0].lease-time = '2s': renewal after 1s is not before rebinding after 1s; give renewal-time < rebinding-time < lease-time, or set only lease-time, to at least \"3s\"",
         ),
         (
             "lease-time = '1h'\nrebinding-time = '1h'",
@@ -163,7 +163,7 @@ fn each_problem_names_place_field_value_and_remedy() {
         ),
         (
             "probe-time = '5ms'",
-            "x.toml:5:14: subnet[0].probe-time = '5ms': out of range; give \"10ms\" to \"10s\", or \"0s\" not to probe",
+            "x.toml:5:14: subnet[0].probe-time = '5ms': out of range; give \"10ms\" to \"10s\", or \"0s\" to disable probing",
         ),
         (
             "probe-time = 0",
@@ -175,15 +175,15 @@ fn each_problem_names_place_field_value_and_remedy() {
         ),
         (
             "server-id = '224.0.0.1'",
-            "x.toml:5:13: subnet[0].server-id = '224.0.0.1': not an address that a host on a network can have; give one such as \"10.0.0.1\"",
+            "x.toml:5:13: subnet[0].server-id = '224.0.0.1': not a host address; give a unicast address such as \"10.0.0.1\"",
         ),
         (
             "options = { router = ['10.0.0.1'] }",
-            "x.toml:5:22: subnet[0].options.router = ['10.0.0.1']: no option of this name; did you mean `routers`?",
+            "x.toml:5:22: subnet[0].options.router = ['10.0.0.1']: unknown option; did you mean `routers`?",
         ),
         (
             "options = { frobnicate = 1 }",
-            "x.toml:5:26: subnet[0].options.frobnicate = 1: no option of this name; give it by its number, such as `\"150\" = \"hex:0a000001\"`",
+            "x.toml:5:26: subnet[0].options.frobnicate = 1: unknown option; give it by number, such as `\"150\" = \"hex:0a000001\"`",
         ),
         (
             "options = { '51' = 'hex:00000001' }",
@@ -191,11 +191,11 @@ fn each_problem_names_place_field_value_and_remedy() {
         ),
         (
             "options = { '256' = 'hex:00' }",
-            "x.toml:5:21: subnet[0].options.256 = 'hex:00': no such option; codes go from 1 to 254",
+            "x.toml:5:21: subnet[0].options.256 = 'hex:00': no such option; option codes range from 1 to 254",
         ),
         (
             "options = { '150' = 'hex:0a0' }",
-            "x.toml:5:21: subnet[0].options.150 = 'hex:0a0': an option by number is given in octets, such as \"hex:0a000001\", or as a table, such as `{ addresses = [\"10.0.0.1\"] }`",
+            "x.toml:5:21: subnet[0].options.150 = 'hex:0a0': not a value of an option by number; give octets such as \"hex:0a000001\", or a table such as `{ addresses = [\"10.0.0.1\"] }`",
         ),
         (
             "options = { mtu = 67 }",
@@ -203,7 +203,7 @@ fn each_problem_names_place_field_value_and_remedy() {
         ),
         (
             "options = { routers = [] }",
-            "x.toml:5:23: subnet[0].options.routers = []: give a list of addresses, or leave the option out",
+            "x.toml:5:23: subnet[0].options.routers = []: empty list; give addresses, or remove the option",
         ),
         (
             "options = { routers = ['10.0.0', 5] }",
@@ -211,27 +211,27 @@ fn each_problem_names_place_field_value_and_remedy() {
         ),
         (
             "options = { routers = ['10.0.0.1'], '3' = 'hex:0a000001' }",
-            "x.toml:5:43: subnet[0].options.3 = 'hex:0a000001': option 3 is also subnet[0].options.routers (line 5); leave one out",
+            "x.toml:5:43: subnet[0].options.3 = 'hex:0a000001': option 3 is already set by subnet[0].options.routers (line 5); remove one",
         ),
         (
             "options = { classless-static-routes = ['10.2.3.4/16 via 10.0.0.1'] }",
-            "x.toml:5:40: subnet[0].options.classless-static-routes[0] = '10.2.3.4/16 via 10.0.0.1': has bits set behind its prefix; give \"10.2.0.0/16 via 10.0.0.1\"",
+            "x.toml:5:40: subnet[0].options.classless-static-routes[0] = '10.2.3.4/16 via 10.0.0.1': host bits are set; give \"10.2.0.0/16 via 10.0.0.1\"",
         ),
         (
             "[[subnet.reservation]]\nhardware-address = '02:00:00:00:00:01'\naddress = '10.0.1.5'",
-            "x.toml:7:11: subnet[0].reservation[0].address = '10.0.1.5': no host of the subnet 10.0.0.0/24 can have it; give an address between 10.0.0.1 and 10.0.0.254",
+            "x.toml:7:11: subnet[0].reservation[0].address = '10.0.1.5': not a host address of the subnet 10.0.0.0/24; give an address between 10.0.0.1 and 10.0.0.254",
         ),
         (
             "[[subnet.reservation]]\nhardware-address = '02:00:00:00:01'\naddress = '10.0.0.255'",
-            "x.toml:6:20: subnet[0].reservation[0].hardware-address = '02:00:00:00:01': not an Ethernet address; give six octets such as \"02:00:00:00:00:01\"\nx.toml:7:11: subnet[0].reservation[0].address = '10.0.0.255': no host of the subnet 10.0.0.0/24 can have it; give an address between 10.0.0.1 and 10.0.0.254",
+            "x.toml:6:20: subnet[0].reservation[0].hardware-address = '02:00:00:00:01': not an Ethernet address; give six octets such as \"02:00:00:00:00:01\"\nx.toml:7:11: subnet[0].reservation[0].address = '10.0.0.255': not a host address of the subnet 10.0.0.0/24; give an address between 10.0.0.1 and 10.0.0.254",
         ),
         (
             "[[subnet.reservation]]\ncircuit-id = ''\nremote-id = 'hex:0'\naddress = '10.0.0.5'",
-            "x.toml:6:14: subnet[0].reservation[0].circuit-id = '': not what a relay agent can send; give 1 to 255 octets, as text such as \"eth 0/1/7\" or as \"hex:0004002a0107\"\nx.toml:7:13: subnet[0].reservation[0].remote-id = 'hex:0': not what a relay agent can send; give 1 to 255 octets, as text such as \"eth 0/1/7\" or as \"hex:0004002a0107\"",
+            "x.toml:6:14: subnet[0].reservation[0].circuit-id = '': not a sub-option value; give 1 to 255 octets, as text such as \"eth 0/1/7\" or as \"hex:0004002a0107\"\nx.toml:7:13: subnet[0].reservation[0].remote-id = 'hex:0': not a sub-option value; give 1 to 255 octets, as text such as \"eth 0/1/7\" or as \"hex:0004002a0107\"",
         ),
         (
             "[[subnet.reservation]]\ncircuit-id = 'a'\naddress = '10.0.0.5'\n[[subnet.reservation]]\ncircuit-id = 'hex:61'\naddress = '10.0.0.6'",
-            "x.toml:9:14: subnet[0].reservation[1].circuit-id = 'hex:61': this port has a reservation on this network in line 6; give each one address",
+            "x.toml:9:14: subnet[0].reservation[1].circuit-id = 'hex:61': this relay agent port already has a reservation on this network in line 6; reserve one address for each relay agent port",
         ),
         (
             "[[subnet.reservation]]\nclient-id = '01'",
@@ -239,11 +239,11 @@ fn each_problem_names_place_field_value_and_remedy() {
         ),
         (
             "[[subnet.reservation]]\naddress = '10.0.0.5'\nhost-name = 'a_b'",
-            "x.toml:5:1: subnet[0].reservation[0]: give either `hardware-address = \"02:00:00:00:00:01\"` or `client-id = \"01:02:00:00:00:00:01\"`, or for whoever is at a port of a relay agent one or both of `circuit-id = \"eth 0/1/7\"` and `remote-id = \"hex:0200000000aa\"`\nx.toml:7:13: subnet[0].reservation[0].host-name = 'a_b': not a host name (RFC 1123 §2.1); give letters, digits and inner hyphens, such as \"printer-2\"",
+            "x.toml:5:1: subnet[0].reservation[0]: identify the client by `hardware-address = \"02:00:00:00:00:01\"`, by `client-id = \"01:02:00:00:00:00:01\"`, or by its relay agent port with one or both of `circuit-id = \"eth 0/1/7\"` and `remote-id = \"hex:0200000000aa\"`\nx.toml:7:13: subnet[0].reservation[0].host-name = 'a_b': not a host name (RFC 1123 §2.1); give letters, digits and inner hyphens, such as \"printer-2\"",
         ),
         (
             "[[subnet.reservation]]\nclient-id = '0102'\naddress = '10.0.0.5'\n[[subnet.reservation]]\nclient-id = '01:02'\naddress = '10.0.0.5'",
-            "x.toml:9:13: subnet[0].reservation[1].client-id = '01:02': this client has a reservation on this network in line 6; give each client one address\nx.toml:10:11: subnet[0].reservation[1].address = '10.0.0.5': reserved already in line 7; give each address to one client",
+            "x.toml:9:13: subnet[0].reservation[1].client-id = '01:02': this client already has a reservation on this network in line 6; reserve one address for each client\nx.toml:10:11: subnet[0].reservation[1].address = '10.0.0.5': already reserved in line 7; reserve each address for one client",
         ),
     ];
     for (lines, expected) in subnets {
@@ -285,7 +285,7 @@ fn what_the_host_lacks_is_refused() {
         .into(),
         ..Host::default()
     };
-    let parse = |text: &str| match check::parse(Path::new("x.toml"), text, Some(&host)) {
+    let parse = |text: &str| match file::parse(Path::new("x.toml"), text, Some(&host)) {
         Ok(_) => String::new(),
         Err(problems) => problems.to_string(),
     };
@@ -296,17 +296,17 @@ fn what_the_host_lacks_is_refused() {
     );
     assert_eq!(
         parse(&GOOD.replace("eth1", "bare")),
-        "x.toml:2:8: interface[0].name = 'bare': the interface has no IPv4 address to answer from; give it one, or say `addresses = [\"…\"]` here"
+        "x.toml:2:8: interface[0].name = 'bare': the interface has no IPv4 address to answer from; assign one to it, or set `addresses = [\"…\"]` here"
     );
     assert_eq!(
         parse(&subnet("pools = ['10.0.0.1/32']")),
-        "x.toml:5:10: subnet[0].pools[0] = '10.0.0.1/32': contains 10.0.0.1, this server's own address on eth1; leave it out"
+        "x.toml:5:10: subnet[0].pools[0] = '10.0.0.1/32': contains 10.0.0.1, this server's own address on eth1; exclude it"
     );
 }
 
 #[test]
 fn an_option_for_ipv6_mostly_networks_is_refused_where_there_is_none() {
-    let unsent = "never sent, for no client that it is for is on an IPv6-mostly network; add `ipv6-mostly = true` beside its `options`, or leave it out";
+    let unsent = "never sent, because none of these clients is on an IPv6-mostly network; add `ipv6-mostly = true` beside `options`, or remove it";
     let option = "options = { v6-only-preferred = 1800 }";
     let mostly = "ipv6-mostly = true";
     let other = "[[subnet]]\nprefix = '10.1.0.0/24'\n";
@@ -407,6 +407,6 @@ fn as_many_conditions_on_the_origin_as_are_told_apart() {
     };
     super::good(&text(64));
     let problems = parse(&text(65)).expect_err("one too many");
-    let expected = "class[0].when.any[64].circuit-id = '64': one condition too many on hardware addresses and option 82; at most 64 stand in all classes, each for any number of values";
+    let expected = "class[0].when.any[64].circuit-id = '64': too many conditions on hardware addresses and option 82; all classes together have at most 64, each with any number of values";
     assert!(problems.to_string().contains(expected), "{problems}");
 }

@@ -299,7 +299,7 @@ fn c111_c112_who_lists_it_hears_from_the_kernel_that_ipv6_will_do_and_gets_no_ad
     );
     assert_eq!(kind(&client, &offer), message_type::OFFER);
     assert_eq!(yiaddr(&client, &offer), Ipv4Addr::UNSPECIFIED);
-    assert!(both.sides.live.is_empty(), "nothing is held for it");
+    assert!(both.sides.leases.is_empty(), "nothing is held for it");
     let waits = |reply: &[u8]| values(&client, reply, option::V6_ONLY_PREFERRED);
     assert_eq!(waits(&offer), [[0; 4]]);
 

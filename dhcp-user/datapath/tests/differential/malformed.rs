@@ -12,11 +12,12 @@ fn c005_c006_malformed_requests_get_no_answer_leave_no_state_and_are_counted_onc
     let bound = world.of(Past::Bound).next().unwrap();
     for case in malformed(bound.mac) {
         let mut sides = world.sides(now);
-        let (standings, store, counts) = (sides.standings(), sides.store.clone(), sides.counts());
+        let (lease_views, store, counts) =
+            (sides.lease_views(), sides.store.clone(), sides.counts());
         sides.sent.clear();
         let parsed = sides.ask(&case.frame);
         assert_eq!(sides.sent.len(), 0, "{}", case.name);
-        assert_eq!(sides.standings(), standings, "{}", case.name);
+        assert_eq!(sides.lease_views(), lease_views, "{}", case.name);
         assert_eq!(sides.store, store, "{}", case.name);
         let counted: Vec<_> = sides
             .counts()

@@ -7,7 +7,7 @@ use dhcp_common::{
     outcome::{Action, Outcome},
     wire::{message_type, option},
 };
-use dhcp_engine::{Command, CommandOutcome, live::LeaseState};
+use dhcp_engine::{Command, CommandOutcome, lease_table::LeaseState};
 use dhcp_model::Nanos;
 use dhcp_store::wall_clock::boottime;
 use dhcp_testkit::agreement::{
@@ -304,7 +304,7 @@ fn c061_a_deleted_lease_leaves_no_entry_that_answers() {
                     renewal_of(actor, bound.address).with(|r| r.destination = Ipv4Addr::BROADCAST),
                 ] {
                     let run = sides.kernel(&mut program, &request.frame());
-                    let is_ack = run.action == XDP_TX && run.outcome != Outcome::Naked;
+                    let is_ack = run.action == XDP_TX && run.outcome != Outcome::NakSent;
                     assert!(!is_ack, "{:?} to {request:?}", run.outcome);
                     ended += 1;
                 }

@@ -1,16 +1,17 @@
-//! Where the options of an answer stand: in the options field, and in unused ones before it.
+//! The fields that the options of an answer are put into: the options field, and unused ones before
+//! it.
 
 use dhcp_common::wire::{FILE_LEN, SNAME_LEN, option};
 use dhcp_config::Boot;
 use smallvec::SmallVec;
 
 use super::{
-    super::{profile::Terms, request::Shape},
-    Answer,
-    options::{Encoded, List, Routes, lists, options},
+    answer::Answer,
+    options::{Encoded, List, Routes, fits_field, lists, options},
 };
+use crate::{networks::Terms, request::Shape};
 
-/// More than the options of most answers take.
+/// Octets of options that need no memory of their own; most answers have fewer.
 const USUAL_LEN: usize = 256;
 
 /// A reply from `sname` to the options before the echoes, without the magic cookie.
@@ -18,7 +19,7 @@ const USUAL_LEN: usize = 256;
 pub struct Fields {
     pub sname: [u8; SNAME_LEN],
     pub file: [u8; FILE_LEN],
-    /// Most have no memory of their own for them.
+    /// The options; most need no memory of their own.
     pub options: SmallVec<[u8; USUAL_LEN]>,
 }
 
@@ -32,8 +33,8 @@ impl Fields {
     }
 }
 
-/// What the answer says but for addresses and echoes, options at the end left out that `room` has no
-/// place for. `None` where even the first ones do not fit.
+/// Renders an answer without addresses and echoes. Options at the end that do not fit into `room`
+/// are left out. Returns `None` if not even the required ones fit.
 pub fn render(answer: Answer, terms: &Terms, shape: &Shape, room: usize) -> Option<Fields> {
     let place = |routes| {
         let options = options(answer, terms, shape, routes);
@@ -47,11 +48,12 @@ pub fn render(answer: Answer, terms: &Terms, shape: &Shape, room: usize) -> Opti
     if has_routes || !lists(shape, option::CLASSLESS_ROUTES) {
         return Some(fields);
     }
-    // What RFC 3442 replaces is left out only where the replacement is sent.
+    // The options that RFC 3442 replaces are left out only if the replacement is sent.
     Some(place(Routes::Classful)?.0)
 }
 
-/// The two fields as the configuration fills them; a NAK has nothing in them (RFC 2131 table 3).
+/// Returns the two fields as the configuration fills them; a NAK has nothing in them (RFC 2131
+/// table 3).
 fn boot_fields(answer: Answer, terms: &Terms) -> Fields {
     let mut fields = Fields::empty();
     if !answer.is_nak() {
@@ -64,11 +66,6 @@ fn boot_fields(answer: Answer, terms: &Terms) -> Fields {
     fields
 }
 
-/// A string ends with a zero octet (RFC 2131 §2).
-const fn fits_field(text: &str, len: usize) -> bool {
-    text.len() < len
-}
-
 fn fill(field: &mut [u8], text: Option<&str>) {
     if let Some(text) = text
         && fits_field(text, field.len())
@@ -78,17 +75,8 @@ fn fill(field: &mut [u8], text: Option<&str>) {
     }
 }
 
-/// The options that stand for fields which have no room for their values.
-pub(super) fn without_room(boot: &Boot) -> impl Iterator<Item = u8> {
-    let too_long =
-        |text: &Option<String>, len| text.as_ref().is_some_and(|text| !fits_field(text, len));
-    let file = too_long(&boot.file, FILE_LEN).then_some(option::BOOTFILE_NAME);
-    let name = too_long(&boot.server_name, SNAME_LEN).then_some(option::TFTP_SERVER_NAME);
-    file.into_iter().chain(name)
-}
-
-/// The fields with the options, and those options. Where the options field has no room for all and
-/// a field is unused, that one takes options too, if so more of them are sent (RFC 2131 §4.1).
+/// Puts options into the fields, and returns both. If the options field has no room for all of
+/// them, unused fields take options too, if more of them are sent that way (RFC 2131 §4.1).
 pub(super) fn fit(
     fields: Fields,
     mut options: List,
@@ -123,17 +111,17 @@ pub(super) fn fit(
     Some((fields, options))
 }
 
-/// All of these options, each whole, in the first of the options field, `file` and `sname` that has room
-/// for it: the order in which a client reads them.
+/// Puts each of these options whole into the first of the options field, `file` and `sname` that
+/// has room for it, which is the order in which a client reads them.
 ///
-/// An echo that leaves less room does not move any of them, or the answer without echoes would be no
+/// An echo that leaves less room must not move any option, or the answer without echoes would be no
 /// template of the one with them: what did not fit into more room does not fit into less.
 fn overload(fields: &Fields, options: &[Encoded], room: usize) -> Option<Fields> {
     const FILE: u8 = 1;
     const SNAME: u8 = 2;
     const OPTION_LEN: usize = 3;
     let room = room.checked_sub(OPTION_LEN)?;
-    // END takes an octet; a field in use has no room at all.
+    // END needs an octet; a field in use has no room.
     let free = |field: &[u8]| {
         let is_unused = field.iter().all(|octet| *octet == 0);
         if is_unused { field.len() - 1 } else { 0 }

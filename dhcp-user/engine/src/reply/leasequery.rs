@@ -1,4 +1,4 @@
-//! What a relay agent is told of a lease that it asks about (RFC 4388 §6.4.2).
+//! Replies to LEASEQUERY (RFC 4388 §6.4.2).
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -7,58 +7,56 @@ use dhcp_model::ClientOrigin;
 use smallvec::smallvec;
 
 use super::{
-    super::{
-        counters::Counter,
-        effect::Egress,
-        profile::Terms,
-        request::{Request, Shape},
-    },
-    CIADDR, FLAGS, HOPS, Reply, SECS, SIADDR, YIADDR,
     fields::{Fields, fit},
-    message,
+    message::{CIADDR, FLAGS, HOPS, Reply, SECS, SIADDR, YIADDR, message, relay_port},
     options::{Encoded, List, configured, lists, octets, optional, secs},
-    relay_port,
+};
+use crate::{
+    counters::Silence,
+    effect::Egress,
+    networks::Terms,
+    request::{Request, Shape},
 };
 
 const HTYPE: usize = 1;
 const HLEN: usize = 2;
 const CHADDR: std::ops::Range<usize> = 28..44;
-/// As many as one option holds.
+/// The most addresses that one option holds.
 const MAX_ADDRESSES: usize = u8::MAX as usize / 4;
 
-/// What is known of what is asked for.
+/// The result of a query.
 #[derive(Clone, Debug)]
 pub enum Finding {
     Active(Box<Leased>),
-    /// This server's to lease, and not leased.
+    /// The address is one that this server leases, and is not leased.
     Unassigned,
-    /// Not this server's; or, of a client, that it has no lease.
+    /// The address is not this server's, or the client has no lease.
     Unknown,
 }
 
-/// A lease that runs. Times are what is left of them.
+/// An active lease, with the times that are left.
 #[derive(Clone, Debug)]
 pub struct Leased {
     pub address: Ipv4Addr,
     pub origin: ClientOrigin,
-    /// What its client is told, as far as that is known.
+    /// The terms of its client, as far as they are known.
     pub terms: Arc<Terms>,
     pub remaining_secs: u32,
     /// `None` if it has passed, or is not known.
     pub renewal_secs: Option<u32>,
     /// `None` if it has passed, or is not known.
     pub rebinding_secs: Option<u32>,
-    /// Since the client was last given time, if that is known.
+    /// The time since the client was last granted the lease, if it is known.
     pub silent_secs: Option<u32>,
-    /// All that the client has, the last one used first.
+    /// All addresses of the client, the last one used first.
     pub addresses: Vec<Ipv4Addr>,
 }
 
 /// Encodes the answer, which comes from `source`.
 ///
 /// # Errors
-/// It does not fit into what the requester takes.
-pub fn encode(finding: &Finding, source: Ipv4Addr, request: &Request) -> Result<Reply, Counter> {
+/// It does not fit into what the relay agent accepts.
+pub fn encode(finding: &Finding, source: Ipv4Addr, request: &Request) -> Result<Reply, Silence> {
     let max_len = request.shape.max_len;
     let room = max_len.saturating_sub(wire::BOOTP_FIXED_LEN + 1);
     let options = match finding {
@@ -67,7 +65,7 @@ pub fn encode(finding: &Finding, source: Ipv4Addr, request: &Request) -> Result<
         Finding::Unassigned => smallvec![kind(message_type::LEASE_UNASSIGNED)],
         Finding::Unknown => smallvec![kind(message_type::LEASE_UNKNOWN)],
     };
-    let (fields, _) = fit(Fields::empty(), options, room, true).ok_or(Counter::ReplyTooLarge)?;
+    let (fields, _) = fit(Fields::empty(), options, room, true).ok_or(Silence::ReplyTooLarge)?;
     Ok(Reply {
         egress: Egress {
             ifindex: request.ingress.ifindex,
@@ -82,8 +80,9 @@ pub fn encode(finding: &Finding, source: Ipv4Addr, request: &Request) -> Result<
     })
 }
 
-/// The request's, but for whose lease it is. It is for the requester alone: were a client to ask through a
-/// relay agent that may ask, without the broadcast bit the answer would not get to it.
+/// Returns the head of the request, with the client of the lease in it. The broadcast bit is
+/// cleared: the answer is for the relay agent alone, and would not reach a client that asks through
+/// one.
 fn head(finding: &Finding, request: &Request) -> [u8; wire::BOOTP_HEAD_LEN] {
     let mut head = request.head;
     head[0] = wire::BOOTREPLY;
@@ -102,8 +101,9 @@ fn head(finding: &Finding, request: &Request) -> [u8; wire::BOOTP_HEAD_LEN] {
     head
 }
 
-/// What tells of the lease in any case, and what is left of T1 and T2 and the rest of what its client was
-/// told if it is listed; without a list, all that a client without one gets (§6.2).
+/// Returns the options of an active lease: those that are always sent; what is left of T1 and T2,
+/// and other options that its client was sent, if the query lists them; without a list, everything
+/// that a client without one gets (§6.2).
 fn active(leased: &Leased, shape: &Shape, room: usize) -> List {
     let Leased { terms, origin, .. } = leased;
     let is_wanted = |code| shape.parameters.is_none() || lists(shape, code);
@@ -134,8 +134,8 @@ fn active(leased: &Leased, shape: &Shape, room: usize) -> List {
     options
 }
 
-/// "The list of all of the IP addresses" of a client that has several, asked for or not (§6.4.2): as many
-/// as there is room for.
+/// Returns "the list of all of the IP addresses" of a client that has several, requested or not
+/// (§6.4.2): as many as fit.
 fn associated(addresses: &[Ipv4Addr], room: usize, before: &[Encoded]) -> Option<Encoded> {
     if addresses.len() < 2 {
         return None;
@@ -147,8 +147,9 @@ fn associated(addresses: &[Ipv4Addr], room: usize, before: &[Encoded]) -> Option
     (!value.is_empty()).then(|| optional(option::ASSOCIATED_IP, &value))
 }
 
-/// Options that the client was sent, each once; for its name, else, what it said itself ("acceptable",
-/// §6.4.2). What it said of its vendor is not kept, and what it was told of that is no answer.
+/// Returns the options that the client was sent, each once, or the name that the client gave itself
+/// ("acceptable", §6.4.2). The vendor class that the client sent is not kept, and the one that it
+/// was sent is no answer.
 fn told(leased: &Leased, shape: &Shape) -> Vec<Encoded> {
     let terms = &leased.terms;
     let codes = match &shape.parameters {

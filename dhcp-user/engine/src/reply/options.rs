@@ -1,22 +1,21 @@
-//! Which options an answer has, in the order in which they are sent.
+//! The options of an answer, in the order in which they are sent.
 
-use dhcp_common::wire::option;
+use dhcp_common::wire::{FILE_LEN, SNAME_LEN, option};
+use dhcp_config::Boot;
 use dhcproto::{
     Encoder,
     v4::{OptionCode, encode_long_opt_bytes},
 };
 use smallvec::SmallVec;
 
-use super::{
-    super::{
-        profile::Terms,
-        request::{BootClass, Octets, Shape},
-    },
-    Answer, fields,
+use super::answer::Answer;
+use crate::{
+    networks::Terms,
+    request::{BootClass, Octets, Shape},
 };
 
-/// Options that only the server or the client itself says, or that have a place of their own: never sent because a
-/// client lists them (RFC 2131 table 3).
+/// Options that only the server or the client itself sets, or that are placed separately: never
+/// sent just because a client lists them (RFC 2131 table 3).
 const NOT_CONFIGURED: [u8; 16] = [
     option::PAD,
     option::SUBNET_MASK,
@@ -35,9 +34,10 @@ const NOT_CONFIGURED: [u8; 16] = [
     option::V6_ONLY_PREFERRED,
     option::END,
 ];
-/// Never to a client that has not listed it: it would take routes twice (MS-DHCPE §2.2.8).
+/// Never sent to a client that has not listed it, which would install routes twice (MS-DHCPE
+/// §2.2.8).
 const ONLY_LISTED: u8 = option::MS_CLASSLESS_ROUTES;
-/// Configured ones that BOOTP does without (RFC 2132 §9, RFC 1534 §2).
+/// Configured options that BOOTP does not have (RFC 2132 §9, RFC 1534 §2).
 const DHCP_ONLY: [u8; 4] = [
     option::VENDOR_CLASS,
     option::TFTP_SERVER_NAME,
@@ -46,26 +46,27 @@ const DHCP_ONLY: [u8; 4] = [
 ];
 const STATIC_ROUTES: u8 = 33;
 
-/// Which options say where packets go, to a client that asks for both kinds.
+/// The kind of routes that a client is sent that asks for both.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Routes {
     Classless,
     Classful,
 }
 
-/// The options of an answer, which most have no memory of its own for.
+/// The options of an answer; most lists need no memory of their own.
 pub(super) type List = SmallVec<[Encoded; 16]>;
 
 /// An encoded option.
 pub(super) struct Encoded {
     pub code: u8,
-    /// Left out last of all, that is, never.
+    /// Never left out.
     pub is_required: bool,
     pub octets: Octets,
 }
 
-/// 53, 54, 51, 58, 59, but in BOOTP; what a client can do without IPv4 for, and what firmware looks for; the mask, which every client needs; then what the client
-/// lists, in its order, or without a list all that is configured.
+/// Returns the options of an answer: 53, 54, 51, 58, 59, except in BOOTP; option 108, and what
+/// firmware looks for; the mask, which every client needs; then what the client lists, in its
+/// order, or everything that is configured if it sends no list.
 pub(super) fn options(answer: Answer, terms: &Terms, shape: &Shape, routes: Routes) -> List {
     let mut options = List::new();
     let mut seen = [false; 256];
@@ -112,8 +113,8 @@ pub(super) fn options(answer: Answer, terms: &Terms, shape: &Shape, routes: Rout
     options
 }
 
-/// What a client that boots from the network wants back, listed or not: its class, where there is
-/// something to boot from (UEFI §24.7), and the machine's id (RFC 4578 §2.3).
+/// Returns what a client that boots from the network needs back, listed or not: its class, if there
+/// is something to boot from (UEFI §24.7), and the machine's id (RFC 4578 §2.3).
 fn firmware(terms: &Terms, shape: &Shape) -> List {
     let mut options = List::new();
     if let Some(class) = BootClass::of(shape)
@@ -128,13 +129,14 @@ fn firmware(terms: &Terms, shape: &Shape) -> List {
     options
 }
 
-/// Whether an answer has option 108, with which its client does without IPv4 (RFC 8925 §3.3).
+/// Returns whether an answer has option 108, with which its client does without IPv4 (RFC 8925
+/// §3.3).
 pub fn is_ipv6_only(terms: &Terms, shape: &Shape) -> bool {
     terms.ipv6_mostly && lists(shape, option::V6_ONLY_PREFERRED)
 }
 
-/// For how long, in seconds; without a configured time the client has one of its own (RFC 8925 §3.4). It
-/// is never left out, for it is why such an OFFER has no address.
+/// Returns option 108, in seconds; if no time is configured the client uses its own (RFC 8925
+/// §3.4). It is never left out, because it is the reason why such an OFFER has no address.
 fn v6_only_preferred(terms: &Terms) -> Encoded {
     let code = option::V6_ONLY_PREFERRED;
     Encoded {
@@ -150,9 +152,9 @@ pub(super) fn lists(shape: &Shape, code: u8) -> bool {
         .is_some_and(|list| list.contains(&code))
 }
 
-/// Codes in the order in which they are sent, each once, but for those seen before. The mask goes before
-/// the router (RFC 2132 §3.3), and first where the client does not list it. What to boot from is sent in
-/// any case, in an option if its field has no room for it.
+/// Returns the codes in the order in which they are sent, each once, except for those seen before.
+/// The mask goes before the router (RFC 2132 §3.3), and first if the client does not list it. The
+/// boot file is sent in any case, in an option if its field is too short.
 fn order(terms: &Terms, shape: &Shape, mut seen: [bool; 256]) -> Octets {
     let mut wanted: Octets = match &shape.parameters {
         Some(list) => Octets::from_slice(list),
@@ -161,7 +163,7 @@ fn order(terms: &Terms, shape: &Shape, mut seen: [bool; 256]) -> Octets {
             configured.filter(|code| *code != ONLY_LISTED).collect()
         }
     };
-    wanted.extend(fields::without_room(&terms.boot));
+    wanted.extend(without_room(&terms.boot));
     let mut codes = Octets::new();
     if !wanted.contains(&option::SUBNET_MASK) {
         codes.push(option::SUBNET_MASK);
@@ -179,7 +181,7 @@ fn order(terms: &Terms, shape: &Shape, mut seen: [bool; 256]) -> Octets {
     codes
 }
 
-/// The value that a client of these terms gets for a code, if there is any.
+/// Returns the option that a client with these terms gets for a code, if there is one.
 pub(super) fn configured(terms: &Terms, shape: &Shape, code: u8) -> Option<Encoded> {
     if code == option::SUBNET_MASK {
         return Some(optional(code, &terms.mask.octets()));
@@ -191,14 +193,14 @@ pub(super) fn configured(terms: &Terms, shape: &Shape, code: u8) -> Option<Encod
         return Some(optional(code, name.as_bytes()));
     }
     let mut data = terms.option(code);
-    // For clients that know classless routes by this code alone; others get them once.
+    // For clients that know only this code for classless routes; others get them once.
     if code == option::MS_CLASSLESS_ROUTES && !lists(shape, option::CLASSLESS_ROUTES) {
         data = data.or_else(|| terms.option(option::CLASSLESS_ROUTES));
     }
     Some(optional(code, data?))
 }
 
-/// One that is never left out, of a few octets.
+/// Returns a required option of a few octets.
 pub(super) fn octets(code: u8, data: &[u8]) -> Encoded {
     Encoded {
         is_required: true,
@@ -214,12 +216,13 @@ pub(super) fn optional(code: u8, data: &[u8]) -> Encoded {
     }
 }
 
-/// A time, never left out.
+/// Returns a required option that is a time.
 pub(super) fn secs(code: u8, secs: u32) -> Encoded {
     octets(code, &secs.to_be_bytes())
 }
 
-/// Values over 255 octets become consecutive instances of the code (RFC 3396 §6).
+/// Encodes an option. Values over 255 octets become consecutive instances of the code (RFC 3396
+/// §6).
 pub(super) fn split(code: u8, data: &[u8]) -> Octets {
     if let Ok(len) = u8::try_from(data.len()) {
         let mut octets = Octets::from_slice(&[code, len]);
@@ -230,4 +233,18 @@ pub(super) fn split(code: u8, data: &[u8]) -> Octets {
     encode_long_opt_bytes(OptionCode::from(code), data, &mut Encoder::new(&mut octets))
         .expect("octets in a vector encode");
     octets.into()
+}
+
+/// Returns the codes of the options that replace fields which are too short for their values.
+fn without_room(boot: &Boot) -> impl Iterator<Item = u8> {
+    let too_long =
+        |text: &Option<String>, len| text.as_ref().is_some_and(|text| !fits_field(text, len));
+    let file = too_long(&boot.file, FILE_LEN).then_some(option::BOOTFILE_NAME);
+    let name = too_long(&boot.server_name, SNAME_LEN).then_some(option::TFTP_SERVER_NAME);
+    file.into_iter().chain(name)
+}
+
+/// Returns whether a string fits into a field, with the zero octet at its end (RFC 2131 §2).
+pub(super) const fn fits_field(text: &str, len: usize) -> bool {
+    text.len() < len
 }

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use dhcp_common::{abi::ClientKey, wire::option};
 use dhcp_config::{Pool, Subnet};
-use dhcp_engine::{Counter, live::LeaseState};
+use dhcp_engine::{Counter, lease_table::LeaseState};
 use dhcp_testkit::world::*;
 
 #[test]
@@ -91,7 +91,8 @@ fn m09_a_client_moves_to_the_address_that_has_been_reserved_for_it() {
     assert_eq!(world.state(ip(10)), None);
 }
 
-/// The subnets 10.0.0.0/24 with three addresses and 10.1.0.0/24 with one, of shorter leases, on a link.
+/// The subnets 10.0.0.0/24 with three addresses and 10.1.0.0/24 with one, of shorter leases, on a
+/// link.
 fn shared_network() -> World {
     let mut second = subnet();
     second.prefix = "10.1.0.0/24".parse().expect("a prefix");
@@ -170,7 +171,7 @@ fn m06_the_same_client_on_two_networks_has_two_leases() {
         &selecting(1, [10, 1, 0, 10].into()).relayed(relay),
         [10, 1, 0, 10].into(),
     );
-    assert_eq!(world.live.len(), 2);
+    assert_eq!(world.leases.len(), 2);
     world.expect_ack(&renewing(1, ip(10)), ip(10));
 }
 
@@ -216,7 +217,7 @@ fn c014_the_client_identifier_alone_is_the_client() {
     world.expect_offer(&discover(2).option(option::CLIENT_ID, &id), ip(10));
     world.expect_offer(&discover(1), ip(11));
     let expected = ClientKey::client_id(NETWORK, &id).unwrap();
-    assert_eq!(world.live.get(&ip(10)).unwrap().holder.client(), expected);
+    assert_eq!(world.leases.get(&ip(10)).unwrap().holder.client(), expected);
 }
 
 #[test]
@@ -232,7 +233,7 @@ fn offers_are_held_for_less_time_as_the_pool_empties() {
     let mut world = World::new();
     for (client, hold) in [(1, 60), (2, 41), (3, 6)] {
         world.ask(&discover(client));
-        let expires = world.live.get(&ip(9 + client)).unwrap().expires;
+        let expires = world.leases.get(&ip(9 + client)).unwrap().expires;
         assert_eq!(expires.since(world.now).as_secs(), hold, "client {client}");
     }
 }

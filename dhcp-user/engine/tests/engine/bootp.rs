@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use dhcp_common::wire::{self, option};
 use dhcp_config::{Boot, OptionValue, Subnet};
-use dhcp_engine::{Command, Counter, live::LeaseState};
+use dhcp_engine::{Command, Counter, lease_table::LeaseState};
 use dhcp_testkit::world::*;
 
 const SIADDR: std::ops::Range<usize> = 20..24;
@@ -73,7 +73,7 @@ fn c007_a_bootp_client_gets_what_is_reserved_for_it_and_no_word_of_dhcp() {
         ["send"],
         "nothing is committed or published"
     );
-    assert_eq!(world.live.len(), 0);
+    assert_eq!(world.leases.len(), 0);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn c007_without_the_setting_or_a_reservation_there_is_silence() {
     off.expect_silence(&bootp(1, 60), Counter::Bootp);
     let mut on = World::with(served());
     on.expect_silence(&bootp(3, 60), Counter::Bootp);
-    assert_eq!(on.live.len(), 0);
+    assert_eq!(on.leases.len(), 0);
 }
 
 #[test]

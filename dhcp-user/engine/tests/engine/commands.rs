@@ -1,7 +1,7 @@
 //! The lease deleted, or revoked, under its client.
 
 use dhcp_common::{abi::BindingState, wire::message_type};
-use dhcp_engine::{Command, CommandId, CommandOutcome, Counter, live::LeaseState};
+use dhcp_engine::{Command, CommandId, CommandOutcome, Counter, lease_table::LeaseState};
 use dhcp_model::RecordState;
 use dhcp_testkit::world::*;
 
@@ -21,7 +21,7 @@ fn c061_delete_is_answered_when_the_kernel_has_forgotten_and_the_store_knows() {
     assert_eq!(world.take_effects(), ["commit"]);
     world.commit();
     assert_eq!(world.answers, [done(5)]);
-    assert_eq!(world.recorded(ip(10)), Some(RecordState::Forgotten));
+    assert_eq!(world.recorded(ip(10)), Some(RecordState::Deleted));
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn c057_the_address_is_kept_for_as_long_as_the_kernel_granted() {
     world.command(1, Command::Delete(ip(10)));
     world.settle();
     world.pass(secs(599));
-    assert_eq!(world.state(ip(10)), Some(LeaseState::Forgotten));
+    assert_eq!(world.state(ip(10)), Some(LeaseState::Deleted));
     world.pass(secs(2));
     assert_eq!(
         (world.state(ip(10)), world.recorded(ip(10))),
@@ -192,7 +192,7 @@ fn a_revoked_lease_ends_when_its_lease_would_have() {
     world.pass(secs(600));
     assert_eq!(
         (
-            world.live.len(),
+            world.leases.len(),
             world.kernel.leases.len(),
             world.store.len()
         ),
@@ -252,7 +252,7 @@ fn commands_about_an_address_come_one_after_the_other() {
     assert_eq!(world.recorded(ip(10)), Some(RecordState::Revoked));
     world.settle();
     assert_eq!(world.answers, [done(1), done(2)]);
-    assert_eq!(world.recorded(ip(10)), Some(RecordState::Forgotten));
+    assert_eq!(world.recorded(ip(10)), Some(RecordState::Deleted));
     world.command(3, Command::Revoke(ip(11)));
     assert_eq!(world.answers[2], (CommandId(3), CommandOutcome::NoLease));
 }

@@ -1,9 +1,10 @@
-//! Very many leases that want the same at the same time: whoever else asks does not wait for all of them.
+//! Very many leases that want the same at the same time: whoever else asks does not wait for all of
+//! them.
 
 use std::net::Ipv4Addr;
 
 use dhcp_common::abi::ClientKey;
-use dhcp_engine::{Counter, live::LeaseState};
+use dhcp_engine::{Counter, lease_table::LeaseState};
 use dhcp_model::{ClientOrigin, Record, RecordState};
 use dhcp_testkit::world::*;
 
@@ -73,7 +74,7 @@ fn leases_without_number_end_a_few_at_a_time_and_none_is_forgotten() {
     world.settle();
     world.now = world.now.plus_lease(3 * LEASE_SECS);
     let withdrawn = |world: &World| {
-        let all = world.live.iter();
+        let all = world.leases.iter();
         all.filter(|lease| lease.state == LeaseState::Withdrawn)
             .count()
     };
@@ -84,7 +85,7 @@ fn leases_without_number_end_a_few_at_a_time_and_none_is_forgotten() {
     assert_eq!(withdrawn(&world), MAX_ENDING);
     // The last of those that are left as they are comes back.
     let last = Ipv4Addr::from(u32::from(ip(10)) + LEASES - 1);
-    assert_eq!(world.live.get(&last).unwrap().state, LeaseState::Bound);
+    assert_eq!(world.leases.get(&last).unwrap().state, LeaseState::Bound);
     world.message(&renewing(1, last));
 
     while is_due(&world) || !world.commits.is_empty() || !world.fences.is_empty() {
@@ -103,6 +104,6 @@ fn leases_without_number_end_a_few_at_a_time_and_none_is_forgotten() {
         }
     }
     assert_eq!(world.count(Counter::LeaseExpired), u64::from(LEASES) - 1);
-    assert_eq!(world.live.len(), 1);
-    assert_eq!(world.live.get(&last).unwrap().holder.client(), key(1));
+    assert_eq!(world.leases.len(), 1);
+    assert_eq!(world.leases.get(&last).unwrap().holder.client(), key(1));
 }

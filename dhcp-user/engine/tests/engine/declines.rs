@@ -6,7 +6,7 @@ use std::{
 };
 
 use dhcp_common::wire::message_type;
-use dhcp_engine::{Counter, live::LeaseState};
+use dhcp_engine::{Counter, lease_table::LeaseState};
 use dhcp_model::RecordState;
 use dhcp_testkit::world::*;
 
@@ -101,7 +101,7 @@ fn c070_operators_are_told_of_the_address_and_the_client() {
     assert!(lines[0].contains("address=10.0.0.10"), "{log}");
     assert!(lines[0].contains(&format!("client={:?}", key(1))), "{log}");
     assert_eq!(world.count(Counter::Declined), 1);
-    let lease = world.live.get(&ip(10)).unwrap();
+    let lease = world.leases.get(&ip(10)).unwrap();
     assert_eq!(
         (lease.state, lease.holder.client()),
         (LeaseState::Quarantined, key(1)),

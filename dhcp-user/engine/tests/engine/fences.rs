@@ -1,7 +1,7 @@
 //! Fence, then check, then free.
 
 use dhcp_common::{abi::NS_PER_SEC, wire::message_type};
-use dhcp_engine::{Counter, live::LeaseState};
+use dhcp_engine::{Counter, lease_table::LeaseState};
 use dhcp_model::Nanos;
 use dhcp_testkit::world::*;
 

@@ -2,7 +2,7 @@
 
 use dhcp_common::wire::{self, message_type, option};
 use dhcp_config::{Class, Condition, Config, OptionValue, Overrides, Pool, Subnet};
-use dhcp_engine::{Counter, live::LeaseState};
+use dhcp_engine::{Counter, lease_table::LeaseState};
 use dhcp_model::RecordState;
 use dhcp_testkit::world::*;
 
@@ -32,7 +32,7 @@ fn capable(message: Message) -> Message {
 }
 
 fn expect_no_address(world: &mut World, message: &Message) -> Received {
-    let before = (world.live.len(), world.store.len());
+    let before = (world.leases.len(), world.store.len());
     let told = world.count(Counter::Ipv6Only);
     let offer = world.ask(message);
     assert_eq!(
@@ -41,7 +41,7 @@ fn expect_no_address(world: &mut World, message: &Message) -> Received {
     );
     assert!(offer.option(CODE).is_some());
     assert_eq!(
-        (world.live.len(), world.store.len()),
+        (world.leases.len(), world.store.len()),
         before,
         "nothing is held"
     );

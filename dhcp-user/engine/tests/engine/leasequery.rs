@@ -7,7 +7,7 @@ use dhcp_common::{
     wire::{self, message_type, option, relay_suboption},
 };
 use dhcp_config::{Class, Condition, Config, Field, OptionValue, Overrides, Pattern, Pool, Subnet};
-use dhcp_engine::{Command, Counter, live::LeaseState};
+use dhcp_engine::{Command, Counter, lease_table::LeaseState};
 use dhcp_model::LeaseTimes;
 use dhcp_testkit::world::*;
 
@@ -279,7 +279,7 @@ fn c115_no_query_changes_anything() {
     let deadline = world.engine.next_deadline();
     let leases = |world: &World| {
         let mut leases: Vec<_> = world
-            .live
+            .leases
             .iter()
             .map(|l| format!("{l:?}", l = *l))
             .collect();
@@ -321,7 +321,7 @@ fn c115_what_is_not_a_running_lease_is_not_active() {
             world.expect_offer(&discover(1), ip(10));
             world.message(&selecting(1, ip(10)));
         }),
-        (LeaseState::Forgotten, |world| {
+        (LeaseState::Deleted, |world| {
             world.lease(1);
             world.command(1, Command::Delete(ip(10)));
             world.settle();
@@ -404,7 +404,7 @@ fn m29_what_the_kernel_has_granted_counts() {
     let address = world.lease(1);
     world.sleep(secs(400));
     let granted = world.kernel.renew(&key(1), world.now).unwrap();
-    assert!(granted > world.live.get(&address).unwrap().expires);
+    assert!(granted > world.leases.get(&address).unwrap().expires);
     let reply = expect_active(&mut world, &by_mac(1), address);
     let codes = [51, 58, 59, 91];
     let times = codes.map(|code| secs_in(&reply, code));
@@ -610,7 +610,8 @@ fn c114_m29_leases_are_found_after_a_restart() {
     assert_eq!(reply.option(option::RELAY_INFO), Some(vec![1, 1, 7]));
     assert_eq!(secs_in(&reply, 91), Some(430));
 
-    // What the kernel has granted is lost: both are held to their horizons, and nobody knows since when.
+    // What the kernel has granted is lost: both are held to their horizons, and nobody knows since
+    // when.
     world.kernel = Kernel::default();
     world.restart();
     let horizon = world.store[&near].horizon.since(world.now).as_secs();

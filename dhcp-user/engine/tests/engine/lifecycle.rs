@@ -4,7 +4,7 @@ use dhcp_common::{
     abi::{BindingState, Grant, NS_PER_SEC},
     wire::message_type,
 };
-use dhcp_engine::{Counter, Grants, Input, live::LeaseState};
+use dhcp_engine::{Counter, Grants, Input, lease_table::LeaseState};
 use dhcp_model::{Nanos, RecordState};
 use dhcp_testkit::world::*;
 
@@ -118,7 +118,7 @@ fn m16_a_lease_that_ended_leaves_its_address_to_its_client() {
     world.lease(1);
     world.pass(secs(u64::from(LEASE_SECS)));
     assert_eq!(world.recorded(ip(10)), Some(RecordState::Former));
-    assert_eq!(world.live.len(), 0);
+    assert_eq!(world.leases.len(), 0);
     assert_eq!(world.count(Counter::LeaseExpired), 1);
     world.expect_offer(&discover(2), ip(11));
     world.expect_offer(&discover(1), ip(10));
@@ -192,7 +192,7 @@ fn m17_inform_creates_nothing() {
     assert_eq!(reply.message_type(), message_type::ACK);
     assert_eq!(
         (
-            world.live.len(),
+            world.leases.len(),
             world.store.len(),
             world.kernel.leases.len()
         ),
@@ -298,7 +298,7 @@ fn c119_a_lease_without_a_place_in_the_map_works_without_it() {
     assert!(world.count(Counter::TableFull) >= 1);
     world.expect_ack(&renewing(2, ip(11)), ip(11));
     world.pass(secs(u64::from(LEASE_SECS)));
-    assert_eq!(world.live.len(), 0);
+    assert_eq!(world.leases.len(), 0);
 }
 
 #[test]

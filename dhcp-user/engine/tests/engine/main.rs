@@ -7,6 +7,7 @@ mod classes;
 mod commands;
 mod crowds;
 mod declines;
+mod doubt;
 mod fences;
 mod invariants;
 mod ipv6;

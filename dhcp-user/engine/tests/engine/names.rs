@@ -12,7 +12,7 @@ fn named(message: Message, flags: u8, name: &[u8]) -> Message {
 
 fn kept(world: &World, client: u8) -> Option<String> {
     let address = ip(9 + client);
-    let lease = world.live.get(&address).expect("it has one");
+    let lease = world.leases.get(&address).expect("it has one");
     lease.holder.host_name().map(str::to_owned)
 }
 

@@ -4,7 +4,7 @@ use dhcp_common::{
     abi::{BindingState, NS_PER_SEC},
     wire::{message_type, option},
 };
-use dhcp_engine::{Counter, live::LeaseState};
+use dhcp_engine::{Counter, lease_table::LeaseState};
 use dhcp_testkit::world::*;
 
 #[test]
@@ -34,7 +34,7 @@ fn c029_c047_retransmissions_get_the_same_address_and_no_second_commit() {
     world.settle();
     assert_eq!(world.sent.len(), 1, "one answer to what came three times");
     world.expect_ack(&selecting(1, ip(10)), ip(10));
-    assert_eq!(world.live.len(), 1);
+    assert_eq!(world.leases.len(), 1);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn c040_relayed_too() {
     let mut world = World::new();
     world.ask(&discover(1).relayed(SERVER));
     world.expect_silence(&selecting_other(1).relayed(SERVER), Counter::NotSelected);
-    assert_eq!(world.live.len(), 0);
+    assert_eq!(world.leases.len(), 0);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn c040_a_request_just_before_the_deadline_frees_the_offer_too() {
     world.ask(&discover(1));
     world.sleep(secs(OFFER_SECS));
     world.expect_silence(&selecting_other(1), Counter::NotSelected);
-    assert_eq!(world.live.len(), 0);
+    assert_eq!(world.leases.len(), 0);
     assert_eq!(world.count(Counter::OfferDeclined), 1);
     assert_eq!(world.count(Counter::OfferExpired), 0);
 }
@@ -192,5 +192,5 @@ fn m12_a_request_finds_its_offer_whatever_its_transaction_is() {
         assert_eq!(ack.message_type(), message_type::ACK);
         assert_eq!((ack.yiaddr(), &ack.payload[4..8]), (ip(10), &[xid; 4][..]));
     }
-    assert_eq!((world.commits.len(), world.live.len()), (0, 1));
+    assert_eq!((world.commits.len(), world.leases.len()), (0, 1));
 }

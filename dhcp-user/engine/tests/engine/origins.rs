@@ -1,5 +1,5 @@
-//! What depends on where a client is: reservations and classes by what relay agents say of its port, and
-//! classes by hardware address.
+//! What depends on where a client is: reservations and classes by what relay agents say of its
+//! port, and classes by hardware address.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -9,7 +9,7 @@ use dhcp_common::{
     wire::option,
 };
 use dhcp_config::{
-    Class, Condition, Config, Field, OptionValue, Overrides, Owner, Pattern, Port, Reservation,
+    Class, Condition, Config, Field, OptionValue, Overrides, Owner, Pattern, RelayPort, Reservation,
 };
 use dhcp_engine::Counter;
 use dhcp_model::LeaseTimes;
@@ -45,7 +45,7 @@ fn reserve(owner: Owner, address: Ipv4Addr) -> Arc<Reservation> {
 }
 
 fn port(circuit_id: Option<&[u8]>, remote_id: Option<&[u8]>) -> Owner {
-    Owner::Port(Port {
+    Owner::RelayPort(RelayPort {
         circuit_id: circuit_id.map(<[u8]>::to_vec),
         remote_id: remote_id.map(<[u8]>::to_vec),
     })

@@ -1,7 +1,7 @@
-//! c120: the store takes no commits for a while. Nothing is promised that is not durable, nobody is told NAK
-//! for it, and when it takes them again nothing has to be asked for twice.
+//! c120: the store takes no commits for a while. Nothing is promised that is not durable, nobody is
+//! told NAK for it, and when it takes them again nothing has to be asked for twice.
 
-use dhcp_engine::{Counter, Input, live::LeaseState};
+use dhcp_engine::{Counter, Input, lease_table::LeaseState};
 use dhcp_model::RecordState;
 use dhcp_testkit::world::*;
 
@@ -47,7 +47,7 @@ fn c120_while_commits_fail_new_clients_are_left_to_other_servers() {
     // What is durable is repeated.
     world.expect_offer(&discover(1), ip(10));
     world.expect_ack(&selecting(1, ip(10)), ip(10));
-    assert_eq!(world.count(Counter::Naked), 0);
+    assert_eq!(world.count(Counter::NakSent), 0);
     // Nothing fails any more as far as is known: whoever asks may find out.
     world.pass(secs(1));
     world.expect_offer(&discover(3), ip(12));
@@ -71,7 +71,7 @@ fn c120_known_clients_are_renewed_within_their_horizon_and_beyond_it_not_answere
     assert_eq!(renewals, 5, "three leases less the last, by half leases");
     world.expect_silence(&renewing(1, ip(10)), Counter::StoreFailed);
     assert_eq!(world.state(ip(10)), Some(LeaseState::Bound));
-    assert_eq!(world.count(Counter::Naked), 0);
+    assert_eq!(world.count(Counter::NakSent), 0);
     assert_eq!(world.store[&ip(10)].horizon, horizon);
     world.store_fails = false;
     world.expect_ack(&renewing(1, ip(10)), ip(10));

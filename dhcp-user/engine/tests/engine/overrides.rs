@@ -29,8 +29,8 @@ fn named(name: &str, lease_secs: u32) -> Overrides {
     }
 }
 
-/// The first two addresses are of a pool with overrides, the third is not; client 3 has a reservation with
-/// some of its own, client 4 one without. Phones are a class.
+/// The first two addresses are of a pool with overrides, the third is not; client 3 has a
+/// reservation with some of its own, client 4 one without. Phones are a class.
 fn world() -> World {
     let mut subnet = subnet();
     subnet.pools = vec![

@@ -1,11 +1,12 @@
-//! Whether a host has an address already, asked before a client is offered it (RFC 2131 §2.2, §3.1(2)).
+//! Whether a host has an address already, asked before a client is offered it (RFC 2131 §2.2,
+//! §3.1(2)).
 
 use std::{net::Ipv4Addr, time::Duration};
 
 use dhcp_common::wire::{message_type, option};
 use dhcp_config::{Pool, Subnet};
 use dhcp_engine::{
-    Command, CommandOutcome, Counter, Input, Probe, ProbeAnswer, ProbeWay, live::LeaseState,
+    Command, CommandOutcome, Counter, Input, Probe, ProbeAnswer, ProbeWay, lease_table::LeaseState,
 };
 use dhcp_model::RecordState;
 use dhcp_testkit::world::*;
@@ -213,7 +214,7 @@ fn c029_c030_a_client_that_asks_again_is_answered_once_and_as_it_asked_last() {
     world.pass(PROBE_TIME / 2);
     assert_eq!((world.sent.len(), world.probes.len()), (1, 2));
     assert_eq!(world.sent[0].payload[4..8], [0xbb; 4]);
-    assert_eq!(world.live.len(), 1);
+    assert_eq!(world.leases.len(), 1);
     world.expect_offer(&asked(0xcc), ip(10));
 }
 
@@ -316,7 +317,8 @@ fn an_answer_to_no_probe_changes_nothing() {
     );
 }
 
-/// From an address outside the subnet a host may leave ARP unanswered; that of nobody it answers (RFC 5227).
+/// From an address outside the subnet a host may leave ARP unanswered; that of nobody it answers
+/// (RFC 5227).
 #[test]
 fn c030_c090_the_probe_goes_where_the_request_came_from() {
     let second = Ipv4Addr::new(10, 1, 0, 10);
@@ -385,7 +387,10 @@ fn c040_a_client_that_waits_for_an_offer_no_longer_gets_none() {
         let mut world = world();
         world.message(&discover(1));
         assert_eq!(world.ask_all(&end()), [], "{:?}", end());
-        assert_eq!((world.live.len(), world.engine.next_deadline()), (0, None));
+        assert_eq!(
+            (world.leases.len(), world.engine.next_deadline()),
+            (0, None)
+        );
         world.host_answers(ip(10));
         world.pass(secs(1));
         assert_eq!((&*world.sent, world.commits.len()), (&[][..], 0));
@@ -401,7 +406,7 @@ fn c043_a_client_that_takes_up_an_earlier_offer_ends_the_probe_of_its_own_or_ano
         world.message(&discover(1));
         world.expect_ack(&selecting(1, ip(last)), ip(last));
         world.pass(secs(1));
-        assert_eq!((&*world.sent, world.live.len()), (&[][..], 1));
+        assert_eq!((&*world.sent, world.leases.len()), (&[][..], 1));
     }
 }
 
@@ -424,7 +429,10 @@ fn a_restart_forgets_what_is_probed() {
     let mut world = world();
     world.message(&discover(1));
     world.restart();
-    assert_eq!((world.live.len(), world.engine.next_deadline()), (0, None));
+    assert_eq!(
+        (world.leases.len(), world.engine.next_deadline()),
+        (0, None)
+    );
     world.host_answers(ip(10));
     expect_offer_after_probe(&mut world, &discover(2), ip(10));
 }

@@ -2,7 +2,7 @@
 
 use dhcp_common::wire::{message_type, option};
 use dhcp_config::Subnet;
-use dhcp_engine::{Counter, live::LeaseState};
+use dhcp_engine::{Counter, lease_table::LeaseState};
 use dhcp_model::RecordState;
 use dhcp_testkit::world::*;
 

@@ -1,10 +1,11 @@
-//! What relay agents and clients decide about an answer: by the sub-options of option 82, and by 118.
+//! What relay agents and clients decide about an answer: by the sub-options of option 82, and by
+//! 118.
 
 use std::net::Ipv4Addr;
 
 use dhcp_common::wire::{message_type, option, relay_suboption};
 use dhcp_config::{Pool, Subnet};
-use dhcp_engine::{Counter, live::LeaseState};
+use dhcp_engine::{Counter, lease_table::LeaseState};
 use dhcp_testkit::world::*;
 
 const FAR_NETWORK: u32 = 9;
@@ -76,7 +77,7 @@ fn c020_c025_a_link_that_nobody_knows_gets_silence() {
     let mut world = world();
     let unknown = relayed(discover(1), &selection(Ipv4Addr::new(192, 168, 7, 0)));
     world.expect_silence(&unknown, Counter::UnknownLink);
-    assert_eq!(world.live.len(), 0);
+    assert_eq!(world.leases.len(), 0);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use dhcp_common::{
     wire::{message_type, option},
 };
 use dhcp_config::{Config, OptionValue, Owner, Pool, Subnet};
-use dhcp_engine::{Counter, live::LeaseState};
+use dhcp_engine::{Counter, lease_table::LeaseState};
 use dhcp_testkit::world::*;
 
 const OTHER_NETWORK: u32 = 77;
@@ -119,7 +119,7 @@ fn what_the_kernel_grants_until_the_fence_counts() {
     world.kernel.grants = kernel.grants;
     world.settle();
     let lease = world
-        .live
+        .leases
         .get(&address)
         .expect("kept until its time")
         .clone();
@@ -248,7 +248,8 @@ fn a_machine_that_an_address_is_reserved_for_now_moves_whatever_identifier_it_se
     assert!(world.kernel.leases.is_empty());
     world.expect_offer(&of(discover(1)), ip(40));
     world.expect_ack(&of(selecting(1, ip(40))), ip(40));
-    // Where reservations by hardware are looked at already, one that goes concerns its machine alone.
+    // Where reservations by hardware are looked at already, one that goes concerns its machine
+    // alone.
     let mut one = subnet();
     one.reservations = vec![reservation(key(9), ip(41), None)];
     let preview = world.preview(&config(vec![(NETWORK, one)]));
@@ -278,7 +279,7 @@ fn a_reservation_for_a_port_concerns_all_of_its_network() {
     let before = world.published(1).expect("it is leased");
     let mut reserved = subnet();
     let mut of_port = (*reservation(key(9), ip(40), None)).clone();
-    of_port.owner = Owner::Port(dhcp_config::Port {
+    of_port.owner = Owner::RelayPort(dhcp_config::RelayPort {
         circuit_id: Some(b"7".to_vec()),
         remote_id: None,
     });

@@ -1,7 +1,7 @@
 //! Which messages are answered, and which REQUEST is which.
 
 use dhcp_common::wire::{message_type, option};
-use dhcp_engine::{Counter, Input, live::LeaseState};
+use dhcp_engine::{Counter, Input, lease_table::LeaseState};
 use dhcp_testkit::world::*;
 
 /// Sends octets as they are.
@@ -14,7 +14,10 @@ fn expect_refusal(payload: &[u8], counter: Counter) {
     });
     assert_eq!(world.effects, [""; 0], "{counter:?}");
     assert_eq!(world.count(counter), 1, "{counter:?}");
-    assert_eq!((world.live.len(), world.engine.next_deadline()), (0, None));
+    assert_eq!(
+        (world.leases.len(), world.engine.next_deadline()),
+        (0, None)
+    );
 }
 
 #[test]
@@ -104,7 +107,7 @@ fn every_prefix_and_every_changed_octet_is_survived() {
             });
         }
     }
-    assert!(world.live.len() <= 3);
+    assert!(world.leases.len() <= 3);
 }
 
 #[test]
@@ -230,7 +233,7 @@ fn c050_c059_strangers_are_met_with_silence() {
         &rebinding(1, [192, 168, 0, 9].into()),
         Counter::UnknownClient,
     );
-    assert_eq!(world.live.len(), 0);
+    assert_eq!(world.leases.len(), 0);
 }
 
 #[test]

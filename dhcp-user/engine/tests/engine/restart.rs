@@ -1,7 +1,7 @@
 //! Restart, upgrade, crash, reboot: what is adopted, and what is made right.
 
 use dhcp_common::abi::{BindingState, Grant};
-use dhcp_engine::{Command, Counter, live::LeaseState};
+use dhcp_engine::{Command, Counter, lease_table::LeaseState};
 use dhcp_model::{Nanos, RecordState};
 use dhcp_testkit::world::*;
 
@@ -31,7 +31,7 @@ fn c120_a_lease_that_the_kernel_extended_alone_is_not_cut_short() {
     world.sleep(secs(500));
     let granted = world.kernel.renew(&key(1), world.now).unwrap();
     world.restart();
-    assert!(world.live.get(&ip(10)).unwrap().expires >= granted);
+    assert!(world.leases.get(&ip(10)).unwrap().expires >= granted);
     world.sleep(secs(500));
     world.timeout();
     assert_eq!(world.state(ip(10)), Some(LeaseState::Bound));
@@ -47,7 +47,7 @@ fn c118_c120_a_lease_asked_for_again_while_it_was_committed_is_not_cut_short() {
     world.expect_ack(&selecting(1, ip(10)), ip(10));
     let promised = world.now.plus_lease(LEASE_SECS);
     world.restart();
-    assert_eq!(world.live.get(&ip(10)).unwrap().expires, promised);
+    assert_eq!(world.leases.get(&ip(10)).unwrap().expires, promised);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn c120_after_a_reboot_the_map_is_built_from_the_store_and_leases_are_kept_to_th
     );
     world.pass(horizon.since(world.now));
     assert_eq!(
-        (world.live.len(), world.recorded(ip(10))),
+        (world.leases.len(), world.recorded(ip(10))),
         (0, Some(RecordState::Former))
     );
 }
@@ -75,7 +75,7 @@ fn offers_of_an_earlier_run_are_withdrawn_and_their_slots_used_after_the_fence()
     world.ask(&discover(1));
     world.restart();
     assert_eq!(world.take_effects(), ["withdraw"]);
-    assert_eq!(world.live.len(), 0);
+    assert_eq!(world.leases.len(), 0);
     world.message(&discover(2));
     assert_eq!(world.published(2), None);
     world.fence();
@@ -110,7 +110,7 @@ fn c120_what_a_client_that_asked_again_was_promised_survives_a_crash() {
     let promised = world.now.plus_lease(LEASE_SECS);
     assert_eq!(world.published(1).unwrap().expires_ns, promised.0);
     world.restart();
-    assert!(world.live.get(&ip(10)).unwrap().expires >= promised);
+    assert!(world.leases.get(&ip(10)).unwrap().expires >= promised);
 }
 
 #[test]
@@ -169,8 +169,8 @@ fn c120_a_lease_of_the_kernel_that_the_store_has_lost_is_recorded_again_and_goes
     world.expect_ack(&renewing(1, ip(10)), ip(10));
 }
 
-/// The entry is withdrawn, and the controller killed before the fence has passed: nobody has read what a run that had
-/// looked the entry up before has granted.
+/// The entry is withdrawn, and the controller killed before the fence has passed: nobody has read
+/// what a run that had looked the entry up before has granted.
 #[test]
 fn c120_a_lease_that_the_store_has_lost_is_kept_for_what_the_kernel_may_grant_until_the_fence() {
     let mut world = World::new();
@@ -247,7 +247,7 @@ fn deleted_revoked_and_quarantined_addresses_stay_so() {
     assert_eq!(
         states,
         [
-            LeaseState::Forgotten,
+            LeaseState::Deleted,
             LeaseState::Revoked,
             LeaseState::Quarantined
         ]

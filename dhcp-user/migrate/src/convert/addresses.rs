@@ -1,4 +1,4 @@
-//! What addresses of a subnet a draft gives to whom.
+//! The pools and reservations of a draft, restricted to valid addresses.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -12,10 +12,10 @@ use super::{
     notes::Notes,
 };
 
-/// As the configuration's own checks say.
+/// The longest identifier, as `dhcp-config` checks it.
 const MAX_ID: usize = 255;
 
-/// Pools inside the subnet, around what no client can have, in the order of addresses and apart.
+/// Restricts the pools of a subnet to addresses that clients can have, sorted and disjoint.
 pub fn pools(
     subnet: &mut Subnet,
     ours: &BTreeSet<Ipv4Addr>,
@@ -24,7 +24,7 @@ pub fn pools(
 ) {
     let (lowest, highest) = usable(subnet.prefix);
     let own = ours.range(lowest..=highest);
-    // First and last addresses of what is no longer free.
+    // Ranges that are not free, by first address.
     let mut taken: BTreeMap<u32, u32> = own.map(|own| (u32::from(*own), u32::from(*own))).collect();
     let mut kept: Vec<Pool> = Vec::new();
     for pool in std::mem::take(&mut subnet.pools) {
@@ -33,7 +33,7 @@ pub fn pools(
             notes.left(
                 pool.line,
                 what,
-                format_args!("the class {class:?} that it is for was not carried over"),
+                format_args!("its class {class:?} was not converted"),
             );
             continue;
         }
@@ -43,7 +43,10 @@ pub fn pools(
             notes.left(
                 pool.line,
                 what,
-                format_args!("no host of {} can have its addresses", subnet.prefix),
+                format_args!(
+                    "none of its addresses is a host address of {}",
+                    subnet.prefix
+                ),
             );
             continue;
         }
@@ -58,7 +61,7 @@ pub fn pools(
             } else {
                 ranges.join(", ")
             };
-            notes.changed(pool.line, what, format_args!("{ranges} is left of it without the network's own addresses, the server's, and those of other pools"));
+            notes.changed(pool.line, what, format_args!("reduced to {ranges}, without the network and broadcast address, the server's addresses and other pools"));
         }
         taken.extend(free.iter().copied());
         kept.extend(free.into_iter().map(|(low, high)| Pool {
@@ -71,7 +74,7 @@ pub fn pools(
     subnet.pools = kept;
 }
 
-/// What is left of a range without those that are taken, which are apart from each other.
+/// Returns the parts of a range that are not in `taken`, whose ranges are disjoint.
 fn free_of(low: u32, high: u32, taken: &BTreeMap<u32, u32>) -> Vec<(u32, u32)> {
     let mut free = Vec::new();
     let mut next = Some(low);
@@ -92,7 +95,8 @@ fn free_of(low: u32, high: u32, taken: &BTreeMap<u32, u32>) -> Vec<(u32, u32)> {
     free
 }
 
-/// Reservations that our checks take: an address for one client, and a client with one address on its network.
+/// Removes invalid reservations: each address is for one client, and each client has one address on
+/// a network.
 pub fn reservations(
     subnet: &mut Subnet,
     ours: &BTreeSet<Ipv4Addr>,
@@ -108,26 +112,36 @@ pub fn reservations(
     let mut addresses = HashMap::new();
     let prefix = subnet.prefix;
     subnet.reservations.retain_mut(|reservation| {
-        let Reservation { line, owner, address, host_name, .. } = reservation;
+        let Reservation {
+            line,
+            owner,
+            address,
+            host_name,
+            ..
+        } = reservation;
         let what = format!("reservation of {address}");
         let key = (network.clone(), owner.clone());
         let why = if !(lowest..=highest).contains(address) {
-            format!("no host of {prefix} can have it")
+            format!("not a host address of {prefix}")
         } else if ours.contains(address) {
-            "it is an address of this server".to_owned()
+            "it an address of this server".to_owned()
         } else if !is_id(owner) {
-            "its client identifier, circuit id or remote id is none that can be sent".to_owned()
+            "its client identifier, circuit id or remote id has an invalid length".to_owned()
         } else if matches!(owner, Owner::ClientId(_)) && !match_client_id {
-            "nobody is known by a client identifier on this network".to_owned()
+            "client identifiers are ignored on this network".to_owned()
         } else if let Some(other) = addresses.get(address) {
-            format!("the address is reserved already in line {other}")
+            format!("the address is already reserved in line {other}")
         } else if let Some(other) = owners.get(&key) {
-            format!("its client has a reservation on this network in line {other}, and only one is taken")
+            format!("its client already has a reservation on this network in line {other}")
         } else {
             addresses.insert(*address, *line);
             owners.insert(key, *line);
             if let Some(name) = host_name.take_if(|name| !is_host_name(name)) {
-                notes.left(*line, format_args!("host name {name:?}"), "not one that RFC 1123 §2.1 allows");
+                notes.left(
+                    *line,
+                    format_args!("host name {name:?}"),
+                    "not a host name (RFC 1123 §2.1)",
+                );
             }
             return true;
         };

@@ -1,11 +1,11 @@
-//! A configuration under construction, in the terms of ours but unchecked.
+//! A configuration that is being converted: structured as the result, but not yet valid.
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use dhcp_config::{Field, Pattern};
 use ipnet::Ipv4Net;
 
-/// All of it, in the order in which it will be written.
+/// A configuration, in the order in which it is written.
 #[derive(Clone, Debug, Default)]
 pub struct Draft {
     pub defaults: Settings,
@@ -16,7 +16,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// The subnets by their addresses, as they are now.
+    /// Returns an index of the present subnets by address.
     pub fn finder(&self) -> Finder {
         let subnets = self.subnets.iter().enumerate();
         let subnets =
@@ -25,19 +25,19 @@ impl Draft {
     }
 }
 
-/// Finds the subnet that an address lies in; there may be thousands of both.
+/// An index of subnets by address.
 #[derive(Debug)]
 pub struct Finder(BTreeMap<Ipv4Addr, (Ipv4Net, usize)>);
 
 impl Finder {
-    /// The index of a subnet.
+    /// Returns the index of the subnet that contains an address.
     pub fn find(&self, address: Ipv4Addr) -> Option<usize> {
         let (_, (prefix, index)) = self.0.range(..=address).next_back()?;
         prefix.contains(&address).then_some(*index)
     }
 }
 
-/// What stands in many places, the nearest of which wins.
+/// Settings that can be set at several levels. The innermost value applies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     pub lease_secs: Option<u32>,
@@ -53,12 +53,12 @@ pub struct Settings {
     pub next_server: Option<Ipv4Addr>,
     pub boot_file: Option<String>,
     pub server_name: Option<String>,
-    /// Octets by code.
+    /// Values in octets, by code.
     pub options: BTreeMap<u8, Vec<u8>>,
 }
 
 impl Settings {
-    /// These, and where they say nothing those of `parent`.
+    /// Returns these settings, with those of `parent` where these are unset.
     #[must_use]
     pub fn over(&self, parent: &Self) -> Self {
         let mut options = parent.options.clone();
@@ -84,16 +84,18 @@ impl Settings {
         }
     }
 
+    /// Returns whether nothing is set.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
+/// An interface.
 #[derive(Clone, Debug)]
 pub struct Interface {
     pub line: usize,
     pub name: String,
-    /// None: those that the interface has.
+    /// Empty: the addresses of the interface.
     pub addresses: Vec<Ipv4Addr>,
 }
 
@@ -105,11 +107,12 @@ pub struct Network {
     pub settings: Settings,
 }
 
+/// A subnet.
 #[derive(Clone, Debug)]
 pub struct Subnet {
     pub line: usize,
     pub prefix: Ipv4Net,
-    /// The [`Network`] that it is part of.
+    /// The name of its [`Network`].
     pub network: Option<String>,
     pub server_id: Option<Ipv4Addr>,
     pub settings: Settings,
@@ -118,6 +121,7 @@ pub struct Subnet {
 }
 
 impl Subnet {
+    /// Returns a subnet without settings.
     pub fn new(line: usize, prefix: Ipv4Net) -> Self {
         Self {
             line,
@@ -131,16 +135,18 @@ impl Subnet {
     }
 }
 
+/// A range of addresses.
 #[derive(Clone, Debug)]
 pub struct Pool {
     pub line: usize,
     pub first: Ipv4Addr,
     pub last: Ipv4Addr,
-    /// For members of one of these; none: for everybody.
+    /// The pool is for members of one of these classes. Empty: for all clients.
     pub classes: Vec<String>,
     pub settings: Settings,
 }
 
+/// A reservation.
 #[derive(Clone, Debug)]
 pub struct Reservation {
     pub line: usize,
@@ -150,7 +156,7 @@ pub struct Reservation {
     pub settings: Settings,
 }
 
-/// Whom a reservation is for.
+/// The owner of a reservation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Owner {
     Hardware([u8; 6]),
@@ -159,6 +165,7 @@ pub enum Owner {
     RemoteId(Vec<u8>),
 }
 
+/// A class.
 #[derive(Clone, Debug)]
 pub struct Class {
     pub line: usize,
@@ -168,11 +175,12 @@ pub struct Class {
     pub settings: Settings,
 }
 
+/// The condition of a class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     Is(Field, Vec<Pattern>),
     Architecture(Vec<u16>),
-    /// Member of one of these classes.
+    /// The client is a member of one of these classes.
     In(Vec<String>),
     All(Vec<Condition>),
     Any(Vec<Condition>),
@@ -180,7 +188,7 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// How deep conditions stand in it.
+    /// Returns the depth of nesting.
     pub fn depth(&self) -> usize {
         match self {
             Self::Is(..) | Self::Architecture(_) | Self::In(_) => 1,
@@ -191,7 +199,7 @@ impl Condition {
         }
     }
 
-    /// Conditions on where a request comes from.
+    /// Returns the number of conditions on the origin of a request.
     pub fn of_origin(&self) -> usize {
         match self {
             Self::Is(field, _) => usize::from(field.is_of_origin()),
@@ -203,7 +211,7 @@ impl Condition {
         }
     }
 
-    /// The classes that it refers to.
+    /// Returns the classes that it refers to.
     pub fn classes(&self) -> Vec<&str> {
         match self {
             Self::Is(..) | Self::Architecture(_) => Vec::new(),
@@ -212,6 +220,26 @@ impl Condition {
                 conditions.iter().flat_map(Self::classes).collect()
             }
             Self::Not(condition) => condition.classes(),
+        }
+    }
+
+    /// Returns the condition that one of these holds, with patterns of the same field joined.
+    pub fn any_of(members: Vec<Self>) -> Self {
+        let mut joined: Vec<Self> = Vec::new();
+        for member in members {
+            match (joined.last_mut(), member) {
+                (Some(Self::Is(field, patterns)), Self::Is(other, more)) if *field == other => {
+                    patterns.extend(more)
+                }
+                (Some(Self::Architecture(numbers)), Self::Architecture(more)) => {
+                    numbers.extend(more)
+                }
+                (_, member) => joined.push(member),
+            }
+        }
+        match joined.len() {
+            1 => joined.remove(0),
+            _ => Self::Any(joined),
         }
     }
 }

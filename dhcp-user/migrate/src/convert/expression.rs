@@ -1,4 +1,4 @@
-//! Tests of classes, as Kea and dhcpd write them: which of them can be conditions of ours.
+//! Tests of classes in Kea and dhcpd, converted to conditions.
 
 use dhcp_common::wire::option;
 use dhcp_config::{Field, Pattern};
@@ -6,10 +6,10 @@ use dhcp_config::{Field, Pattern};
 use super::{draft::Condition, options};
 use crate::statements::Word;
 
-/// Tests inside tests; our conditions stand at most so deep, too.
+/// The deepest nesting of tests, which is also that of conditions.
 const MAX_DEPTH: usize = 8;
 
-/// What a test looks at, and which part of it.
+/// The operand of a test: a field, or a part of it.
 #[derive(Clone, Debug)]
 struct Operand {
     subject: Subject,
@@ -21,40 +21,40 @@ struct Operand {
 enum Subject {
     Field(Field),
     Architecture,
-    /// `hardware` of dhcpd: the type, and then the address.
+    /// `hardware` of dhcpd: the hardware type, followed by the address.
     TypedHardware,
 }
 
-/// A test as a condition.
+/// Converts a test to a condition.
 ///
 /// # Errors
-/// What of it has no counterpart.
+/// The part of the test that has no equivalent.
 pub fn condition(words: &[Word]) -> Result<Condition, String> {
     let mut parser = Parser { words };
     let condition = parser.any(0)?;
     match parser.words.first() {
         None => Ok(condition),
-        Some(word) => Err(format!("{} is not understood", shown(word))),
+        Some(word) => Err(format!("unexpected {}", shown(word))),
     }
 }
 
-/// The condition that a subject has a value, as in the subclasses of dhcpd.
+/// Returns the condition that an operand has a value, as for subclasses of dhcpd.
 ///
 /// # Errors
-/// What has no counterpart.
+/// The part that has no equivalent.
 pub fn equality(subject: &[Word], value: &Word) -> Result<Condition, String> {
     let mut parser = Parser { words: subject };
     let operand = parser.operand(0)?;
     let octets = value
         .octets()
-        .ok_or_else(|| format!("{} is no value", shown(value)))?;
+        .ok_or_else(|| format!("{} is not a value", shown(value)))?;
     equals(&operand, octets)
 }
 
-/// The words of a test of Kea's.
+/// Splits a test of Kea into words.
 ///
 /// # Errors
-/// It is not one.
+/// The test contains an unterminated string.
 pub fn words(text: &str) -> Result<Vec<Word>, String> {
     let mut words = Vec::new();
     let mut rest = text.trim_start();
@@ -62,7 +62,7 @@ pub fn words(text: &str) -> Result<Vec<Word>, String> {
         let after = rest.get(first.len_utf8()..).unwrap_or_default();
         let (word, left) = match first {
             '\'' => {
-                let (text, left) = after.split_once('\'').ok_or("a string without end")?;
+                let (text, left) = after.split_once('\'').ok_or("unterminated string")?;
                 (Word::Quoted(text.as_bytes().to_vec()), left)
             }
             '=' => (Word::Mark('='), after.strip_prefix('=').unwrap_or(after)),
@@ -80,7 +80,7 @@ pub fn words(text: &str) -> Result<Vec<Word>, String> {
     Ok(words)
 }
 
-/// A word, or the octets of a hexadecimal number.
+/// Returns a word, or the octets of a hexadecimal number.
 fn kea_word(word: &str) -> Word {
     let octets = word.strip_prefix("0x").and_then(dhcp_model::hex::parse_hex);
     octets.map_or_else(|| Word::Bare(word.to_owned()), Word::Quoted)
@@ -146,7 +146,7 @@ impl<'a> Parser<'a> {
 
     fn primary(&mut self, depth: usize) -> Result<Condition, String> {
         if depth == MAX_DEPTH {
-            return Err(format!("tests more than {MAX_DEPTH} deep"));
+            return Err(format!("tests nested more than {MAX_DEPTH} deep"));
         }
         if self.take("not") {
             return Ok(Condition::Not(Box::new(self.primary(depth + 1)?)));
@@ -161,7 +161,7 @@ impl<'a> Parser<'a> {
             let name = self
                 .next()
                 .and_then(Word::text)
-                .ok_or("`member` of nothing")?;
+                .ok_or("`member` without a class")?;
             self.need(')')?;
             return Ok(Condition::In(vec![name]));
         }
@@ -169,13 +169,13 @@ impl<'a> Parser<'a> {
         // `!=`
         let is_negated = self.take_mark('!') || self.take("!");
         self.need('=')
-            .map_err(|_| "only tests for equality are known here".to_owned())?;
-        // `==` in dhcpd's marks.
+            .map_err(|_| "only tests for equality are supported".to_owned())?;
+        // `==`
         self.take_mark('=');
-        let value = self.next().ok_or("nothing to compare with")?;
+        let value = self.next().ok_or("no value to compare with")?;
         let octets = value
             .octets()
-            .ok_or_else(|| format!("{} is no text and no octets to compare with", shown(value)))?;
+            .ok_or_else(|| format!("{} is neither text nor octets", shown(value)))?;
         let condition = equals(&operand, octets)?;
         Ok(match is_negated {
             true => Condition::Not(Box::new(condition)),
@@ -185,7 +185,7 @@ impl<'a> Parser<'a> {
 
     fn operand(&mut self, depth: usize) -> Result<Operand, String> {
         if depth == MAX_DEPTH {
-            return Err(format!("tests more than {MAX_DEPTH} deep"));
+            return Err(format!("tests nested more than {MAX_DEPTH} deep"));
         }
         if self.take("substring") {
             self.need('(')?;
@@ -200,7 +200,7 @@ impl<'a> Parser<'a> {
             };
             self.need(')')?;
             if whole.start != 0 || whole.len.is_some() {
-                return Err("a part of a part".to_owned());
+                return Err("`substring` of `substring` is not supported".to_owned());
             }
             return Ok(Operand {
                 start,
@@ -208,7 +208,7 @@ impl<'a> Parser<'a> {
                 ..whole
             });
         }
-        let word = self.next().ok_or("the test ends too early")?;
+        let word = self.next().ok_or("the test is incomplete")?;
         let name = word
             .bare()
             .ok_or_else(|| format!("{} cannot be tested", shown(word)))?;
@@ -221,8 +221,7 @@ impl<'a> Parser<'a> {
         } else {
             (of_packet(name), name.to_owned())
         };
-        let subject =
-            subject.ok_or_else(|| format!("{name} is nothing that classes here look at"))?;
+        let subject = subject.ok_or_else(|| format!("classes cannot test {name}"))?;
         Ok(Operand {
             subject,
             start: 0,
@@ -233,7 +232,7 @@ impl<'a> Parser<'a> {
     fn number(&mut self) -> Result<usize, String> {
         let word = self.next().and_then(Word::bare).unwrap_or_default();
         word.parse()
-            .map_err(|_| format!("{word:?} is no number of octets"))
+            .map_err(|_| format!("{word:?} is not a number of octets"))
     }
 }
 
@@ -247,7 +246,7 @@ fn joined(mut conditions: Vec<Condition>, join: fn(Vec<Condition>) -> Condition)
     }
 }
 
-/// What an option of dhcpd is here.
+/// Returns the subject of an option in dhcpd.
 fn of_option(name: &str) -> Option<Subject> {
     if let Some(agent) = name.strip_prefix("agent.") {
         return match agent {
@@ -269,7 +268,7 @@ fn of_code(code: u8) -> Option<Subject> {
     }
 }
 
-/// What of a packet Kea names so; `hardware` is dhcpd's.
+/// Returns the subject of a field in Kea, or of `hardware` in dhcpd.
 fn of_packet(name: &str) -> Option<Subject> {
     if name == "hardware" {
         return Some(Subject::TypedHardware);
@@ -303,7 +302,7 @@ fn equals(operand: &Operand, octets: Vec<u8>) -> Result<Condition, String> {
         len,
     } = *operand;
     if octets.is_empty() || len.is_some_and(|len| octets.len() > len) {
-        return Err("a comparison that never holds, or always".to_owned());
+        return Err("the comparison is always true or always false".to_owned());
     }
     let is_prefix = len == Some(octets.len());
     match (subject, start, &*octets) {
@@ -311,14 +310,14 @@ fn equals(operand: &Operand, octets: Vec<u8>) -> Result<Condition, String> {
             u16::from_be_bytes([high, low]),
         ])),
         (Subject::Architecture, ..) => {
-            Err("an architecture is compared with a number of two octets".to_owned())
+            Err("an architecture has to be compared with two octets".to_owned())
         }
         (Subject::TypedHardware, 0, [1, address @ ..]) if !address.is_empty() => {
             Ok(is(Field::HardwareAddress, address, is_prefix))
         }
         (Subject::TypedHardware, 1, address) => Ok(is(Field::HardwareAddress, address, is_prefix)),
         (Subject::Field(field), 0, octets) => Ok(is(field, octets, is_prefix)),
-        _ => Err("only whole values and their beginnings can be compared".to_owned()),
+        _ => Err("only whole values and prefixes can be compared".to_owned()),
     }
 }
 

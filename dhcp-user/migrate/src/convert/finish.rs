@@ -1,4 +1,4 @@
-//! The last hand on a draft: what our configuration does not take is left out here, and told.
+//! Final checks of a draft: what xdhcpd does not support is removed and noted.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -17,16 +17,16 @@ use super::{
     times,
 };
 
-/// As the configuration's own checks say.
+/// The limits of `dhcp-config`.
 const SHORTEST_PREFIX: u8 = 8;
 const MAX_SUBNETS: usize = abi::MAX_SUBNETS as usize;
 const MAX_CLASSES: usize = 64;
 const MAX_OF_ORIGIN: usize = 64;
-/// Of which the table that a condition stands in is one.
+/// The table that contains a condition counts as one more level.
 const MAX_DEPTH: usize = 7;
 const MAX_NAME: usize = 64;
 
-/// Makes a draft one that passes.
+/// Makes a draft valid.
 pub fn finish(draft: &mut Draft, host: &Host, notes: &mut Notes) {
     subnets(draft, notes);
     interfaces(draft, host, notes);
@@ -67,11 +67,13 @@ fn subnets(draft: &mut Draft, notes: &mut Notes) {
     draft.subnets.retain(|subnet| {
         let Subnet { line, prefix, .. } = subnet;
         let why = if prefix.prefix_len() < SHORTEST_PREFIX {
-            Some(format!("a prefix is at least /{SHORTEST_PREFIX} here"))
+            Some(format!(
+                "prefixes shorter than /{SHORTEST_PREFIX} are not supported"
+            ))
         } else if overlaps(&reach, *prefix) {
-            Some("it overlaps another subnet, and each address stands in one only".to_owned())
+            Some("it overlaps another subnet".to_owned())
         } else if count == MAX_SUBNETS {
-            Some(format!("at most {MAX_SUBNETS} subnets are served"))
+            Some(format!("at most {MAX_SUBNETS} subnets are supported"))
         } else {
             None
         };
@@ -94,7 +96,7 @@ fn subnets(draft: &mut Draft, notes: &mut Notes) {
             notes.left(
                 network.line,
                 format_args!("network {}", network.name),
-                "no subnet is part of it",
+                "no subnet belongs to it",
             );
         }
         is_used
@@ -107,7 +109,8 @@ fn overlaps(reach: &BTreeMap<Ipv4Addr, Ipv4Addr>, prefix: Ipv4Net) -> bool {
     before.is_some_and(|(_, last)| *last >= prefix.network())
 }
 
-/// Names that a network can have, each once, also beside those of subnets alone, which are their prefixes.
+/// Makes the names of networks valid and unique. The name of a subnet without a network is its
+/// prefix.
 fn network_names(draft: &mut Draft, notes: &mut Notes) {
     let mut taken: HashSet<String> = draft
         .subnets
@@ -130,11 +133,7 @@ fn network_names(draft: &mut Draft, notes: &mut Notes) {
             continue;
         }
         let what = format!("name of network {:?}", network.name);
-        notes.changed(
-            network.line,
-            what,
-            format_args!("it is called {name:?} here"),
-        );
+        notes.changed(network.line, what, format_args!("renamed to {name:?}"));
         for subnet in &mut draft.subnets {
             if subnet.network.as_deref() == Some(&network.name) {
                 subnet.network = Some(name.clone());
@@ -152,21 +151,21 @@ fn classes(draft: &mut Draft, notes: &mut Notes) {
             line, name, when, ..
         } = class;
         let why = if name.is_empty() || names.contains(name) {
-            "another class has this name".to_owned()
+            "its name is empty or already used by another class".to_owned()
         } else if names.len() == MAX_CLASSES {
-            format!("at most {MAX_CLASSES} classes are told apart")
+            format!("at most {MAX_CLASSES} classes are supported")
         } else if when.depth() > MAX_DEPTH {
-            format!("its tests stand more than {MAX_DEPTH} deep")
+            format!("its tests are nested more than {MAX_DEPTH} deep")
         } else if of_origin + when.of_origin() > MAX_OF_ORIGIN {
             format!(
-                "at most {MAX_OF_ORIGIN} tests of hardware addresses and option 82 are told apart"
+                "at most {MAX_OF_ORIGIN} tests of hardware addresses and option 82 are supported"
             )
         } else if let Some(other) = when
             .classes()
             .into_iter()
             .find(|other| !names.contains(*other))
         {
-            format!("it refers to the class {other:?}, which is not there before it")
+            format!("it refers to the class {other:?}, which does not precede it")
         } else {
             of_origin += when.of_origin();
             names.insert(name.clone());
@@ -177,7 +176,7 @@ fn classes(draft: &mut Draft, notes: &mut Notes) {
     });
 }
 
-/// What is sent in fields of a message is as long as they hold, and printable; a boot server is an address.
+/// Removes boot parameters that cannot be sent.
 fn texts(draft: &mut Draft, notes: &mut Notes) {
     let mut check = |line: usize, settings: &mut Settings| {
         for (what, text) in [
@@ -191,18 +190,18 @@ fn texts(draft: &mut Draft, notes: &mut Notes) {
                 notes.left(
                     line,
                     format_args!("{what} {text:?}"),
-                    "1 to 255 printable octets are sent",
+                    "only 1 to 255 printable octets can be sent",
                 );
             }
         }
         if let Some(address) = settings.next_server.take_if(|address| is_no_host(address))
-            // `next-server 0.0.0.0` says that there is none.
+            // `next-server 0.0.0.0` means none.
             && !address.is_unspecified()
         {
             notes.left(
                 line,
                 format_args!("next server {address}"),
-                "no host on a network has it",
+                "not a host address",
             );
         }
     };
@@ -214,7 +213,7 @@ fn texts(draft: &mut Draft, notes: &mut Notes) {
         check(class.line, &mut class.settings);
     }
     for subnet in &mut draft.subnets {
-        // Another host's, or nobody's: the link's own address takes its place.
+        // The server identifier is then the address of the link.
         subnet.server_id.take_if(|address| is_no_host(address));
         check(subnet.line, &mut subnet.settings);
         for pool in &mut subnet.pools {

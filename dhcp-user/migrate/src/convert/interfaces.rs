@@ -1,4 +1,4 @@
-//! The interfaces of a draft, and the addresses that they have.
+//! The interfaces of a draft and their addresses.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -16,7 +16,8 @@ use super::{
 const MAX_INTERFACES: usize = abi::MAX_INTERFACES as usize;
 const MAX_LINK_ADDRESSES: usize = abi::MAX_LINK_ADDRESSES;
 
-/// At least one interface: those that the file names, or else what this host has for its subnets.
+/// Checks the interfaces that the file names. If there are none, adds those of the host that have
+/// addresses on its subnets.
 pub fn interfaces(draft: &mut Draft, host: &Host, notes: &mut Notes) {
     let mut seen = HashSet::new();
     draft.interfaces.retain(|interface| {
@@ -26,9 +27,9 @@ pub fn interfaces(draft: &mut Draft, host: &Host, notes: &mut Notes) {
                 .contains(|c: char| c == '/' || c == ':' || c.is_whitespace() || c.is_control())
             && !matches!(&**name, "." | "..");
         let why = if !is_name {
-            "no interface has such a name"
+            "not an interface name"
         } else if seen.len() == MAX_INTERFACES {
-            "one interface too many"
+            "too many interfaces"
         } else {
             return seen.insert(name.clone());
         };
@@ -49,13 +50,13 @@ pub fn interfaces(draft: &mut Draft, host: &Host, notes: &mut Notes) {
             None => notes.changed(
                 *line,
                 what,
-                "this host has no such interface; `xdhcpd check` says so until it runs where it is",
+                "this host has no such interface; run `xdhcpd check` on the host that has it",
             ),
             Some(addresses) if addresses.is_empty() && own.is_empty() => {
                 notes.changed(
                     *line,
                     what,
-                    "it has no IPv4 address on this host; give it one, or `addresses` in the file",
+                    "it has no IPv4 address on this host; assign one, or set `addresses` in the file",
                 );
             }
             Some(_) => {}
@@ -64,7 +65,7 @@ pub fn interfaces(draft: &mut Draft, host: &Host, notes: &mut Notes) {
     if draft.interfaces.is_empty() {
         let chosen = chosen(draft, host);
         let names = chosen.join(", ");
-        notes.changed(1, "interfaces", format_args!("the file names none that can be taken over; the result serves {names}, so say in [[interface]] where the clients and relay agents are"));
+        notes.changed(1, "interfaces", format_args!("the file names no usable interface; the result serves {names}; list the interfaces of the clients and relay agents in [[interface]]"));
         let chosen = chosen.into_iter().map(|name| Interface {
             line: 1,
             name,
@@ -74,7 +75,7 @@ pub fn interfaces(draft: &mut Draft, host: &Host, notes: &mut Notes) {
     }
 }
 
-/// The interfaces of this host on subnets of the draft, or one that stands for those to come.
+/// Returns the interfaces of the host on subnets of the draft, or one as a placeholder.
 fn chosen(draft: &Draft, host: &Host) -> Vec<String> {
     let serves = |address: &Ipv4Addr| {
         let mut subnets = draft.subnets.iter();
@@ -99,7 +100,7 @@ fn chosen(draft: &Draft, host: &Host) -> Vec<String> {
     vec![other.to_owned()]
 }
 
-/// As the configuration's checks have it: no host on a network can have it.
+/// Returns whether no host can have an address, as `dhcp-config` checks it.
 pub const fn is_no_host(address: &Ipv4Addr) -> bool {
     address.is_loopback()
         || address.is_multicast()
@@ -107,7 +108,7 @@ pub const fn is_no_host(address: &Ipv4Addr) -> bool {
         || address.octets()[0] == 0
 }
 
-/// The server's own addresses, as far as this host and the file tell them.
+/// Returns the server's own addresses, from the host and the file.
 pub fn own_addresses(draft: &Draft, host: &Host) -> BTreeSet<Ipv4Addr> {
     let interfaces = draft.interfaces.iter();
     let addresses = interfaces.flat_map(|interface| {

@@ -1,8 +1,8 @@
-//! Configurations of other servers as ours.
+//! Conversion of the configurations of other servers.
 //!
-//! Each of [`kea`], [`isc`] and [`dnsmasq`] turns its file into a [`Draft`] and notes what has no counterpart;
-//! [`finish`] makes the draft one that passes our own checks, and [`render`] writes it. What does not fit is listed,
-//! never dropped in silence.
+//! [`kea`], [`isc`] and [`dnsmasq`] each turn a file into a [`Draft`], and note what has no
+//! equivalent. [`finish`] makes the draft valid for xdhcpd, and [`render`] writes it as TOML.
+//! Everything that is left out or changed is listed.
 
 use std::{
     fs::File,
@@ -10,11 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use dhcp_config::{Host, Problems, check};
+use dhcp_config::{Host, Problems, file};
 
 use super::{
-    Source,
-    looks::{self, Looks},
+    file_format::{self, FileFormat},
+    source::Source,
 };
 
 mod addresses;
@@ -35,29 +35,31 @@ pub use notes::{Kind, Note};
 use draft::Draft;
 use notes::Notes;
 
-/// Octets of a file; the largest that are written by hand or by program have some ten million.
+/// The longest file that is read, in octets. Generated configurations reach some ten million.
 const MAX_LEN: usize = 64 << 20;
 
-/// A configuration of ours, and what it lacks.
+/// A converted configuration, and notes on the differences.
 #[derive(Debug)]
 pub struct Converted {
+    /// The configuration for xdhcpd.
     pub toml: String,
+    /// What was left out or changed, in the order of the file.
     pub notes: Vec<Note>,
-    /// What our own checks say of it; nothing, unless the file has what nobody has thought of.
+    /// Problems of the result, of which there should be none.
     pub problems: Option<Problems>,
 }
 
-/// Why a file gives no configuration at all.
+/// The reason why a file cannot be converted at all.
 #[derive(Debug, thiserror::Error)]
 pub enum ConvertError {
     #[error("{}: cannot be read: {error}", path.display())]
     Io { path: PathBuf, error: io::Error },
-    #[error("{}: more than {MAX_LEN} octets", .0.display())]
+    #[error("{}: longer than {MAX_LEN} octets", .0.display())]
     TooLong(PathBuf),
-    #[error("{}: looks like {looks}, and not like a configuration of {}; {}", path.display(), wanted.name(), remedy(*looks))]
+    #[error("{}: looks like {found}, not like a configuration of {}; {}", path.display(), wanted.name(), remedy(*found))]
     Other {
         path: PathBuf,
-        looks: Looks,
+        found: FileFormat,
         wanted: Source,
     },
     #[error("{}:{line}: {why}", path.display())]
@@ -66,25 +68,25 @@ pub enum ConvertError {
         line: usize,
         why: String,
     },
-    #[error("{}: no subnet in it can be taken over; {}", .0.display(), .1)]
+    #[error("{}: no subnet can be converted; {}", .0.display(), .1)]
     NoSubnet(PathBuf, String),
 }
 
-const fn remedy(looks: Looks) -> &'static str {
-    match looks {
-        Looks::Config(Source::Kea) => "say `--from kea`",
-        Looks::Config(Source::Dnsmasq) => "say `--from dnsmasq`",
-        Looks::Config(Source::Isc) => "say `--from isc`",
-        Looks::Leases(_) => "`xdhcpd import` takes that one",
-        Looks::Leases6 => "only DHCPv4 is served",
-        Looks::Sqlite | Looks::Binary => "name the text file that the server reads",
+const fn remedy(found: FileFormat) -> &'static str {
+    match found {
+        FileFormat::Config(Source::Kea) => "use `--from kea`",
+        FileFormat::Config(Source::Dnsmasq) => "use `--from dnsmasq`",
+        FileFormat::Config(Source::Isc) => "use `--from isc`",
+        FileFormat::Leases(_) => "use `xdhcpd import`",
+        FileFormat::Leases6 => "only DHCPv4 is supported",
+        FileFormat::Sqlite | FileFormat::Binary => "give the text file that the server reads",
     }
 }
 
 /// Reads a file and converts it.
 ///
 /// # Errors
-/// It cannot be read, is of another kind, or has nothing that could be taken over.
+/// The file cannot be read or parsed, has another format, or contains no subnet.
 pub fn convert_file(source: Source, path: &Path, host: &Host) -> Result<Converted, ConvertError> {
     let io_error = |error| ConvertError::Io {
         path: path.to_owned(),
@@ -100,7 +102,7 @@ pub fn convert_file(source: Source, path: &Path, host: &Host) -> Result<Converte
     convert(source, path, &octets, host)
 }
 
-/// Converts what stands in a file.
+/// Converts the content of a file. Notes name `path`.
 ///
 /// # Errors
 /// As [`convert_file`].
@@ -110,11 +112,13 @@ pub fn convert(
     octets: &[u8],
     host: &Host,
 ) -> Result<Converted, ConvertError> {
-    let head = octets.get(..looks::HEAD_LEN).unwrap_or(octets);
-    if let Some(looks) = looks::like(head).filter(|looks| *looks != Looks::Config(source)) {
+    let head = octets.get(..file_format::HEAD_LEN).unwrap_or(octets);
+    if let Some(found) =
+        file_format::recognize(head).filter(|found| *found != FileFormat::Config(source))
+    {
         return Err(ConvertError::Other {
             path: path.to_owned(),
-            looks,
+            found,
             wanted: source,
         });
     }
@@ -133,9 +137,9 @@ pub fn convert(
     finish::finish(&mut draft, host, &mut notes);
     if draft.subnets.is_empty() {
         let hint = match source {
-            Source::Dnsmasq => "a `dhcp-range` of IPv4 with a netmask makes one",
-            Source::Kea => "`subnet4` in `Dhcp4` makes some",
-            Source::Isc => "`subnet … netmask …` makes one",
+            Source::Dnsmasq => "add a `dhcp-range` of IPv4 addresses with a netmask",
+            Source::Kea => "add `subnet4` to `Dhcp4`",
+            Source::Isc => "add `subnet … netmask …`",
         };
         let said: Vec<_> = notes.notes.iter().map(|note| format!("\n{note}")).collect();
         return Err(ConvertError::NoSubnet(
@@ -147,13 +151,13 @@ pub fn convert(
     let mut notes = notes.notes;
     notes.sort_by_key(|note| note.line);
     Ok(Converted {
-        problems: check::parse(Path::new("the result"), &toml, None).err(),
+        problems: file::parse(Path::new("the result"), &toml, None).err(),
         toml,
         notes,
     })
 }
 
-/// A path as it can stand in a comment.
+/// Returns a path that fits into a comment.
 fn one_line(path: &Path) -> String {
     path.display().to_string().replace(char::is_control, "?")
 }

@@ -1,4 +1,4 @@
-//! What could not be carried over, and what is not quite what it was.
+//! Notes on what the result of a conversion lacks or does differently.
 
 use std::{fmt, path::Path, sync::Arc};
 
@@ -6,24 +6,27 @@ use serde::Serialize;
 
 use crate::lines::printable;
 
-/// One thing that somebody should look at.
+/// A difference between the file and the result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Note {
     #[serde(serialize_with = "shown")]
     pub file: Arc<Path>,
+    /// The line in the file, from 1.
     pub line: usize,
     pub kind: Kind,
-    /// As the file calls it.
+    /// The element, in the notation of the file.
     pub what: String,
+    /// The reason, and what to do.
     pub why: String,
 }
 
+/// The kind of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// It is not in the result.
+    /// The element is not in the result.
     Left,
-    /// It is, with a difference.
+    /// The element is in the result, but differs.
     Changed,
 }
 
@@ -45,7 +48,7 @@ impl fmt::Display for Note {
     }
 }
 
-/// Notes on one file.
+/// All notes on one file.
 #[derive(Debug)]
 pub struct Notes {
     file: Arc<Path>,
@@ -53,6 +56,7 @@ pub struct Notes {
 }
 
 impl Notes {
+    /// Returns an empty list for a file.
     pub fn new(file: &Path) -> Self {
         Self {
             file: file.into(),
@@ -60,10 +64,12 @@ impl Notes {
         }
     }
 
+    /// Notes an element that is left out.
     pub fn left(&mut self, line: usize, what: impl fmt::Display, why: impl fmt::Display) {
         self.add(Kind::Left, line, &what, &why);
     }
 
+    /// Notes an element that differs.
     pub fn changed(&mut self, line: usize, what: impl fmt::Display, why: impl fmt::Display) {
         self.add(Kind::Changed, line, &what, &why);
     }

@@ -1,4 +1,4 @@
-//! Options by the names that other servers have for them, and their values as octets.
+//! Options by their names in other servers, and their values as octets.
 
 use std::net::Ipv4Addr;
 
@@ -8,7 +8,7 @@ use ipnet::Ipv4Net;
 
 use super::draft::Settings;
 
-/// Names by code, those of Kea and dhcpd (which mostly agree) before those of dnsmasq.
+/// Names by code: those of Kea and dhcpd, which mostly agree, before those of dnsmasq.
 const NAMES: &[(u8, &[&str])] = &[
     (1, &["subnet-mask", "netmask"]),
     (2, &["time-offset"]),
@@ -131,29 +131,29 @@ const NAMES: &[(u8, &[&str])] = &[
     (213, &["v4-access-domain"]),
 ];
 
-/// The code of an option by its name.
+/// Returns the code of an option by its name.
 pub fn code(name: &str) -> Option<u8> {
     let name = name.to_ascii_lowercase();
     let named = NAMES.iter().find(|(_, names)| names.contains(&&*name));
     named.map(|(code, _)| *code).or_else(|| own_code(&name))
 }
 
-/// Whether the value of an option is told by its RFC.
+/// Returns whether the type of an option is known.
 pub fn is_known(code: u8) -> bool {
     kind(code).is_some() || matches!(code, 1 | 51 | 54 | 58 | 59)
 }
 
-/// The octets of a value that is written as items, each in the form that the option's RFC gives it.
+/// Encodes the items of a value in the type of the option.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The reason why the value is invalid.
 pub fn encode(code: u8, items: &[String]) -> Result<Vec<u8>, String> {
     let Some(kind) = kind(code) else {
         return match code {
             1 | 54 => addresses(items),
             51 | 58 | 59 => Ok(number::<u32>(items)?.to_be_bytes().to_vec()),
             12 => Ok(items.join(",").into_bytes()),
-            _ => Err("its form is not known here; give it by number, as octets".to_owned()),
+            _ => Err("its format is unknown; set it by number, as octets".to_owned()),
         };
     };
     match kind {
@@ -197,15 +197,15 @@ pub fn encode(code: u8, items: &[String]) -> Result<Vec<u8>, String> {
         }
         Kind::Routes => routes(items),
         Kind::Encapsulated | Kind::EnterpriseData | Kind::EnterpriseOptions => {
-            Err("its sub-options are not converted; give it by number, as octets".to_owned())
+            Err("its sub-options are not converted; set it by number, as octets".to_owned())
         }
     }
 }
 
-/// Gives a value to those who are under these settings.
+/// Adds an option to settings. Options of lease times become settings of their own.
 ///
 /// # Errors
-/// Why it cannot be given.
+/// The reason why the option cannot be set.
 pub fn put(settings: &mut Settings, code: u8, data: Vec<u8>) -> Result<(), String> {
     let seconds = || {
         let octets = <[u8; 4]>::try_from(&*data);
@@ -228,7 +228,7 @@ pub fn put(settings: &mut Settings, code: u8, data: Vec<u8>) -> Result<(), Strin
 fn one(items: &[String]) -> Result<String, String> {
     match items {
         [item] => Ok(item.clone()),
-        _ => Err(format!("{} values, where one is taken", items.len())),
+        _ => Err(format!("{} values instead of one", items.len())),
     }
 }
 
@@ -241,7 +241,7 @@ fn parse<T: TryFrom<i64>>(text: &str) -> Result<T, String> {
         Some(digits) => i64::from_str_radix(digits, 16).ok(),
         None => text.parse().ok(),
     }
-    .ok_or_else(|| format!("{text:?} is no number"))?;
+    .ok_or_else(|| format!("{text:?} is not a number"))?;
     T::try_from(number).map_err(|_| format!("{text} is out of range"))
 }
 
@@ -250,13 +250,13 @@ fn addresses(items: &[String]) -> Result<Vec<u8>, String> {
     for item in items {
         let address: Ipv4Addr = item
             .parse()
-            .map_err(|_| format!("{item:?} is no IPv4 address; names are not looked up"))?;
+            .map_err(|_| format!("{item:?} is not an IPv4 address; host names are not resolved"))?;
         octets.extend(address.octets());
     }
     Ok(octets)
 }
 
-/// Domain names, one after the other (RFC 1035 §3.1).
+/// Encodes uncompressed domain names (RFC 1035 §3.1).
 fn names(items: &[String]) -> Result<Vec<u8>, String> {
     let mut octets = Vec::new();
     for item in items {
@@ -264,7 +264,7 @@ fn names(items: &[String]) -> Result<Vec<u8>, String> {
             let len = u8::try_from(label.len())
                 .ok()
                 .filter(|len| (1..=63).contains(len));
-            octets.push(len.ok_or_else(|| format!("{item:?} is no domain name"))?);
+            octets.push(len.ok_or_else(|| format!("{item:?} is not a domain name"))?);
             octets.extend_from_slice(label.as_bytes());
         }
         octets.push(0);
@@ -272,7 +272,8 @@ fn names(items: &[String]) -> Result<Vec<u8>, String> {
     Ok(octets)
 }
 
-/// RFC 3442: prefixes and routers, in whichever way they are told apart, or its octets as numbers.
+/// Encodes classless routes (RFC 3442), given as prefixes and routers, or as the numbers of their
+/// octets.
 fn routes(items: &[String]) -> Result<Vec<u8>, String> {
     if items.iter().all(|item| item.parse::<u8>().is_ok()) {
         return Ok(items.iter().filter_map(|item| item.parse().ok()).collect());
@@ -280,16 +281,16 @@ fn routes(items: &[String]) -> Result<Vec<u8>, String> {
     let words = items.iter().flat_map(|item| item.split([' ', '-']));
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
     let (pairs, []) = words.as_chunks::<2>() else {
-        return Err("a prefix without router".to_owned());
+        return Err("a route without a router".to_owned());
     };
     let mut octets = Vec::new();
     for [prefix, router] in pairs {
         let prefix: Ipv4Net = prefix
             .parse()
-            .map_err(|_| format!("{prefix:?} is no prefix"))?;
+            .map_err(|_| format!("{prefix:?} is not a prefix"))?;
         let router: Ipv4Addr = router
             .parse()
-            .map_err(|_| format!("{router:?} is no address"))?;
+            .map_err(|_| format!("{router:?} is not an address"))?;
         let len = prefix.prefix_len();
         octets.push(len);
         let significant = usize::from(len.div_ceil(8));

@@ -1,4 +1,4 @@
-//! A draft as TOML.
+//! Output of a draft as TOML.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -10,11 +10,11 @@ use dhcp_config::{
 
 use super::draft::{Class, Condition, Draft, Owner, Pool, Reservation, Settings, Subnet};
 
-/// The whole file, under a comment that says where it comes from.
+/// Returns the file, with a comment that names its origin.
 pub fn render(draft: &Draft, origin: &str) -> String {
     let mut out = format!(
-        "# Converted from {origin}. What could not be carried over is in the list that came with it;\n\
-         # `xdhcpd check` says what this means, and dist/xdhcpd.example.toml what else there is.\n"
+        "# Converted from {origin}. `xdhcpd convert` lists what could not be converted.\n\
+         # `xdhcpd check` shows what this means; dist/xdhcpd.example.toml describes all settings.\n"
     );
     table(&mut out, "[defaults]", "defaults", &draft.defaults, &[]);
     for interface in &draft.interfaces {
@@ -44,7 +44,7 @@ pub fn render(draft: &Draft, origin: &str) -> String {
     out
 }
 
-/// A table with fields of its own and then its settings; none at all where both are empty.
+/// Writes a table with its own fields and its settings, unless both are empty.
 fn table(out: &mut String, header: &str, name: &str, settings: &Settings, own: &[String]) {
     let lines: Vec<_> = own.iter().cloned().chain(fields(settings)).collect();
     let options = options(settings);
@@ -63,7 +63,7 @@ fn table(out: &mut String, header: &str, name: &str, settings: &Settings, own: &
 }
 
 fn line(out: &mut String, text: impl std::fmt::Display) {
-    // Writing to a string does not fail.
+    // Writing to a string cannot fail.
     let _ = writeln!(out, "{text}");
 }
 
@@ -80,7 +80,7 @@ fn fields(settings: &Settings) -> Vec<String> {
     let times = times
         .into_iter()
         .filter_map(|(key, secs)| Some(format!("{key} = {}", string(time(secs?)))));
-    // Without it the option is not sent.
+    // Option 108 is only sent on IPv6-mostly networks.
     let has_v6_only = settings.options.contains_key(&option::V6_ONLY_PREFERRED);
     let switches = [
         ("authoritative", settings.authoritative),
@@ -105,7 +105,7 @@ fn fields(settings: &Settings) -> Vec<String> {
 
 fn options(settings: &Settings) -> Vec<String> {
     let options = settings.options.iter();
-    // Each was asked about when it was put there.
+    // `options::put` has checked each of them.
     options
         .filter_map(|(code, data)| written(*code, data).ok())
         .collect()
@@ -181,7 +181,7 @@ fn text(field: Field, pattern: &Pattern) -> String {
     format!("{value}{star}")
 }
 
-/// Text as it stands, if it can and means the same; else its octets.
+/// Returns octets as text if they can be read back from it, otherwise in hexadecimal.
 fn text_or_hex(octets: &[u8], is_pattern: bool) -> String {
     let is_plain = |text: &&str| {
         let has_meaning = text.starts_with("hex:") || (is_pattern && text.ends_with('*'));

@@ -1,4 +1,4 @@
-//! Lease times that agree with each other, as RFC 2131 §4.4.5 and the configuration's checks want them.
+//! Lease times of a draft, made consistent as RFC 2131 §4.4.5 and `dhcp-config` require.
 
 use dhcp_common::wire::INFINITE_SECS;
 
@@ -7,16 +7,16 @@ use super::{
     notes::Notes,
 };
 
-/// What leases last that nobody has said anything of.
+/// The lease time if the file sets none.
 const DEFAULT_LEASE_SECS: u32 = 3600;
-/// With less, renewal and rebinding are no two different times.
+/// In shorter leases, renewal and rebinding could be at the same second.
 const MIN_LEASE_SECS: u32 = 8;
-/// As the configuration takes them: ten years as humantime counts.
+/// Ten years as humantime counts, as in `dhcp-config`.
 const MAX_LEASE_SECS: u32 = 10 * 31_557_600;
 const MAX_OFFER_SECS: u32 = 3600;
 const MAX_DECLINE_SECS: u32 = 31_557_600;
 
-/// Settles all times of a draft, from the outside in.
+/// Makes all times of a draft consistent, from the outermost table to the innermost.
 pub fn settle(draft: &mut Draft, notes: &mut Notes) {
     bound(&mut draft.defaults, 1, notes);
     agree(&mut draft.defaults, &Settings::default(), 1, notes);
@@ -48,7 +48,7 @@ pub fn settle(draft: &mut Draft, notes: &mut Notes) {
             notes.left(
                 subnet.line,
                 "match-client-id of a subnet",
-                "clients are those of the whole network here",
+                "applies to the whole network",
             );
         }
         agree(&mut subnet.settings, &parent, subnet.line, notes);
@@ -62,12 +62,12 @@ pub fn settle(draft: &mut Draft, notes: &mut Notes) {
     }
 }
 
-/// Each time for itself.
+/// Limits each time to its valid range.
 fn bound(settings: &mut Settings, line: usize, notes: &mut Notes) {
     for (what, secs) in [
         ("lease time", &mut settings.lease_secs),
-        ("least lease time", &mut settings.min_lease_secs),
-        ("longest lease time", &mut settings.max_lease_secs),
+        ("minimum lease time", &mut settings.min_lease_secs),
+        ("maximum lease time", &mut settings.max_lease_secs),
     ] {
         if let Some(secs) = secs {
             let right = match *secs {
@@ -78,7 +78,7 @@ fn bound(settings: &mut Settings, line: usize, notes: &mut Notes) {
                 notes.changed(
                     line,
                     format_args!("{what} of {secs} seconds"),
-                    format_args!("{right} seconds, as near as is taken"),
+                    format_args!("set to {right} seconds, the nearest supported value"),
                 );
                 *secs = right;
             }
@@ -96,7 +96,7 @@ fn bound(settings: &mut Settings, line: usize, notes: &mut Notes) {
     }
 }
 
-/// Of a table that inherits from another one.
+/// Makes the times of a table consistent with those that it inherits.
 fn agree(own: &mut Settings, parent: &Settings, line: usize, notes: &mut Notes) {
     let all = own.over(parent);
     let mut lease = all.lease_secs.unwrap_or(DEFAULT_LEASE_SECS);
@@ -107,7 +107,7 @@ fn agree(own: &mut Settings, parent: &Settings, line: usize, notes: &mut Notes) 
         notes.changed(
             line,
             format_args!("lease time of {lease} seconds"),
-            format_args!("{most} seconds, the longest that is allowed"),
+            format_args!("set to {most} seconds, the maximum lease time"),
         );
         lease = most;
         own.lease_secs = Some(lease);
@@ -118,15 +118,15 @@ fn agree(own: &mut Settings, parent: &Settings, line: usize, notes: &mut Notes) 
         if most.is_some_and(|most| least > most) {
             notes.changed(
                 line,
-                format_args!("least lease time of {least} seconds"),
-                format_args!("{lease} seconds, for it is more than the longest"),
+                format_args!("minimum lease time of {least} seconds"),
+                format_args!("set to {lease} seconds, because it exceeds the maximum lease time"),
             );
             own.min_lease_secs = Some(lease);
         } else {
             notes.changed(
                 line,
                 format_args!("lease time of {lease} seconds"),
-                format_args!("{least} seconds, the least that is allowed"),
+                format_args!("set to {least} seconds, the minimum lease time"),
             );
             lease = least;
             own.lease_secs = Some(lease);
@@ -150,13 +150,14 @@ fn agree(own: &mut Settings, parent: &Settings, line: usize, notes: &mut Notes) 
     notes.changed(
         line,
         format_args!("renewal after {renewal} and rebinding after {rebinding} seconds of a lease of {lease}"),
-        format_args!("after {right} and {last} seconds, for the one must come before the other, and both before the end"),
+        format_args!("set to {right} and {last} seconds; renewal must precede rebinding, and both the end of the lease"),
     );
     own.renewal_secs = Some(right);
     own.rebinding_secs = Some(last);
 }
 
-/// Of a pool, a class or a reservation, whose times stand for themselves: none depends on a lease time elsewhere.
+/// Makes the times of a pool, a class or a reservation consistent, which do not inherit a lease
+/// time.
 fn alone(own: &mut Settings, around: &Settings, line: usize, notes: &mut Notes) {
     bound(own, line, notes);
     let depends = [
@@ -170,7 +171,7 @@ fn alone(own: &mut Settings, around: &Settings, line: usize, notes: &mut Notes) 
         own.min_lease_secs = own.min_lease_secs.or(around.min_lease_secs);
         own.max_lease_secs = own.max_lease_secs.or(around.max_lease_secs);
     }
-    // Not among what such a table takes.
+    // Such a table does not support these settings.
     let whole = [
         ("authoritative", own.authoritative.take().is_some()),
         ("rapid-commit", own.rapid_commit.take().is_some()),
@@ -180,7 +181,7 @@ fn alone(own: &mut Settings, around: &Settings, line: usize, notes: &mut Notes) 
     ];
     for (what, is_there) in whole {
         if is_there {
-            notes.left(line, what, "it is said of whole subnets here");
+            notes.left(line, what, "applies to whole subnets");
         }
     }
     if own.lease_secs.is_some() {

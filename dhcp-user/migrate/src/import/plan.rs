@@ -1,4 +1,4 @@
-//! What becomes of each lease.
+//! The decision about each lease: whether it is imported, as which record, or why not.
 
 use std::{
     cmp::Reverse,
@@ -14,36 +14,42 @@ use dhcp_store::{
     wall_clock::{Sample, Utc, Wall},
 };
 
-use super::{Journal, Placed, Reason, Remark, Report};
-use crate::leases::{ForeignLease, ForeignState, Place};
+use super::{
+    journal::Journal,
+    report::{Reason, Remark, Report},
+};
+use crate::leases::{ForeignLease, ForeignState, Position};
 
 const NS_PER_SEC: i64 = 1_000_000_000;
-/// RFC 2132 §9.14.
+/// The shortest client identifier (RFC 2132 §9.14).
 const MIN_CLIENT_ID: usize = 2;
 
-/// What is to be written, and what is not.
+/// A record to write, and the position of its entry.
+pub(super) type Positioned = (Position, Box<WallRecord>);
+
+/// The records to write, and the report of all others.
 #[derive(Debug)]
 pub struct Plan {
-    pub(super) records: Vec<Placed>,
+    pub(super) records: Vec<Positioned>,
     pub report: Report,
 }
 
-/// What leases are fitted into: the configuration and the store as they are.
+/// The configuration and the store that leases are imported into.
 #[derive(Debug)]
-pub struct Terrain<'a> {
-    /// By their first addresses; they are disjoint.
+pub struct Destination<'a> {
+    /// Subnets by their first address; they are disjoint.
     subnets: BTreeMap<Ipv4Addr, (&'a Network, &'a Subnet)>,
     ours: HashSet<Ipv4Addr>,
     reserved: HashMap<Ipv4Addr, &'a Owner>,
     owners: HashMap<(u32, &'a Owner), Ipv4Addr>,
     held: HashMap<Ipv4Addr, Held>,
-    /// Who has which address, and has not given it back.
+    /// The address of each client that has a lease.
     by_client: HashMap<ClientKey, Ipv4Addr>,
     wall: &'a Wall,
     now: Sample,
 }
 
-/// What the store says of an address.
+/// The record of an address in the store.
 #[derive(Debug)]
 struct Held {
     client: ClientKey,
@@ -53,11 +59,12 @@ struct Held {
     horizon: Utc,
 }
 
-/// Why a lease is left out; `None` where there is nothing to say.
-type Left = Option<(Reason, String)>;
+/// The reason why a lease is not imported; `None` if it has no lasting effect.
+type NotImported = Option<(Reason, String)>;
 
-impl<'a> Terrain<'a> {
-    /// `host` is this host's interfaces, whose addresses no client can have.
+impl<'a> Destination<'a> {
+    /// Takes the configuration, the interfaces of the host, whose addresses no client can have, and
+    /// the records of the store.
     pub fn new(
         config: &'a Config,
         host: &Host,
@@ -65,7 +72,7 @@ impl<'a> Terrain<'a> {
         wall: &'a Wall,
         now: Sample,
     ) -> Self {
-        let mut terrain = Self {
+        let mut destination = Self {
             subnets: BTreeMap::new(),
             ours: own_addresses(config, host),
             reserved: HashMap::new(),
@@ -77,18 +84,18 @@ impl<'a> Terrain<'a> {
         };
         for (network, subnet) in config.subnets() {
             let first = subnet.prefix.network();
-            terrain.subnets.insert(first, (network, subnet));
+            destination.subnets.insert(first, (network, subnet));
             for reservation in &subnet.reservations {
                 let owner = &reservation.owner;
-                terrain.reserved.insert(reservation.address, owner);
+                destination.reserved.insert(reservation.address, owner);
                 let address = reservation.address;
-                terrain.owners.insert((network.id, owner), address);
+                destination.owners.insert((network.id, owner), address);
             }
         }
         for record in stored {
-            terrain.hold(record);
+            destination.hold(record);
         }
-        terrain
+        destination
     }
 
     fn hold(&mut self, stored: WallRecord) {
@@ -111,17 +118,17 @@ impl<'a> Terrain<'a> {
         self.held.insert(address, held);
     }
 
-    /// Decides about all leases of a file.
+    /// Decides which leases of a file are imported.
     pub fn plan(mut self, journal: Journal) -> Plan {
         let Journal { last, mut report } = journal;
         let mut leases: Vec<_> = last.into_values().collect();
-        // Of several leases of one client the newest is the one that it uses.
+        // If a client has several leases, it uses the newest.
         leases.sort_unstable_by_key(|(_, lease)| {
             let newest = Reverse(lease.since.or(lease.expires));
             (self.state(lease) as u8, newest, lease.address)
         });
         let mut records = Vec::new();
-        for (place, lease) in leases {
+        for (position, lease) in leases {
             let address = lease.address;
             let moves = match self.decide(lease) {
                 Ok(Some(record)) => {
@@ -130,7 +137,7 @@ impl<'a> Terrain<'a> {
                     if record.record.state == RecordState::Bound {
                         self.by_client.insert(record.record.client, address);
                     }
-                    records.push((place.clone(), Box::new(record)));
+                    records.push((position.clone(), Box::new(record)));
                     moves
                 }
                 Ok(None) => {
@@ -143,7 +150,7 @@ impl<'a> Terrain<'a> {
                 }
                 Err(Some((reason, why))) => {
                     report.skip(Remark {
-                        place: place.clone(),
+                        position: position.clone(),
                         address: Some(address),
                         reason,
                         why,
@@ -152,16 +159,20 @@ impl<'a> Terrain<'a> {
                 }
             };
             if let Some(why) = moves {
-                report.moves(place, address, why);
+                report.moves(position, address, why);
             }
         }
-        let key = |place: &Place| (place.file.clone(), place.line);
-        report.named.sort_by_cached_key(|remark| key(&remark.place));
-        report.moving.sort_by_cached_key(|(place, ..)| key(place));
+        let key = |position: &Position| (position.file.clone(), position.line);
+        report
+            .named
+            .sort_by_cached_key(|remark| key(&remark.position));
+        report
+            .moving
+            .sort_by_cached_key(|(position, ..)| key(position));
         Plan { records, report }
     }
 
-    /// What the lease is by now.
+    /// Returns the present state of a lease.
     fn state(&self, lease: &ForeignLease) -> ForeignState {
         let is_over = lease
             .expires
@@ -172,25 +183,25 @@ impl<'a> Terrain<'a> {
         }
     }
 
-    /// The record of a lease; `None` where the store has it already.
-    fn decide(&self, lease: ForeignLease) -> Result<Option<WallRecord>, Left> {
+    /// Returns the record of a lease, or `None` if it is already in the store.
+    fn decide(&self, lease: ForeignLease) -> Result<Option<WallRecord>, NotImported> {
         let address = lease.address;
         let Some((network, subnet)) = self.subnet_of(address) else {
-            let why = "lies in no subnet of the configuration";
+            let why = "in no subnet of the configuration";
             return Err(Some((Reason::OutsideSubnets, why.to_owned())));
         };
         if self.ours.contains(&address) {
-            let why = "is an address of this server";
+            let why = "an address of this server";
             return Err(Some((Reason::ServersOwn, why.to_owned())));
         }
         let state = self.state(&lease);
         let client = key(network, &lease).map_err(|why| match state {
             ForeignState::Leased => Some((Reason::NoIdentity, why.to_owned())),
-            // Nobody has had it, or nobody knows who.
+            // Without a client there is nothing to remember.
             ForeignState::Declined | ForeignState::Ended => None,
         });
         let client = match state {
-            // Whoever declined it is not looked for again.
+            // The client of a declined address does not matter.
             ForeignState::Declined => {
                 client.unwrap_or(client_key(network.id, None, &lease.hardware))
             }
@@ -230,7 +241,8 @@ impl<'a> Terrain<'a> {
         Ok(record)
     }
 
-    /// The record if the store lets it in: nothing of another client's, or of an operator's, is overwritten.
+    /// Returns the record if it does not conflict with the store: records of other clients, and
+    /// states that an operator has set, are not overwritten.
     fn beside_the_held(
         &self,
         record: Record,
@@ -239,7 +251,7 @@ impl<'a> Terrain<'a> {
             expires,
             horizon,
         }: Times,
-    ) -> Result<Option<WallRecord>, Left> {
+    ) -> Result<Option<WallRecord>, NotImported> {
         let mut new = WallRecord {
             record,
             since,
@@ -254,7 +266,7 @@ impl<'a> Terrain<'a> {
             (RecordState::Former, RecordState::Former) if is_same => Ok(None),
             (RecordState::Former, RecordState::Former) => Err(Some((
                 Reason::HeldInStore,
-                "the store remembers another client that had it".to_owned(),
+                "the store has a past lease of another client".to_owned(),
             ))),
             (RecordState::Former, _) => Ok(Some(new)),
             (RecordState::Quarantined, RecordState::Quarantined) => Ok(None),
@@ -266,7 +278,7 @@ impl<'a> Terrain<'a> {
                 new.horizon = new.horizon.max(held.horizon);
                 Ok(Some(new))
             }
-            // The store's own is the newer.
+            // The record in the store is newer.
             (RecordState::Bound, RecordState::Former) if is_same => Ok(None),
             (state, _) => {
                 let whose = if is_same {
@@ -288,7 +300,8 @@ impl<'a> Terrain<'a> {
             .then_some((network, subnet))
     }
 
-    /// Why a client will be told to take another address when it renews, although its lease is imported.
+    /// Returns why a client will get another address when it renews, although its lease is
+    /// imported.
     fn why_it_moves(&self, record: &Record) -> Option<String> {
         let (network, subnet) = self.subnet_of(record.address)?;
         if record.state != RecordState::Bound {
@@ -304,8 +317,8 @@ impl<'a> Terrain<'a> {
             (Some(own), _) if *own == record.address => None,
             (Some(own), _) => Some(format!("{own} is reserved for its client")),
             (None, Some(Owner::Client(_))) => Some("it is reserved for another client".to_owned()),
-            // Where the client is comes with its next request.
-            (None, Some(Owner::Port(_))) => None,
+            // The port of the client is only known from its next request.
+            (None, Some(Owner::RelayPort(_))) => None,
             (None, None) => {
                 let mut pools = subnet.pools.iter();
                 let is_in_pool =
@@ -316,13 +329,13 @@ impl<'a> Terrain<'a> {
     }
 }
 
-/// Times in the store's UTC.
-impl Terrain<'_> {
+/// Conversions to the UTC of the store.
+impl Destination<'_> {
     fn store_now(&self) -> Utc {
         self.wall.utc(self.now.boottime)
     }
 
-    /// A time of the wall clock as the store has it: by how far it is from now.
+    /// Converts a time of the wall clock to the UTC of the store, by its distance from now.
     fn utc(&self, secs: u64) -> Utc {
         let time = i64::try_from(secs).unwrap_or(i64::MAX);
         let from_now = time
@@ -348,7 +361,7 @@ impl Terrain<'_> {
         };
         let lease_secs = lease.lease_secs.unwrap_or(subnet.lease.lease_secs);
         let horizon = match lease_secs {
-            // That leases have no end here says nothing of one that has.
+            // The subnet has infinite leases, but this one is finite.
             INFINITE_SECS => expires,
             lease_secs => {
                 let times = LeaseTimes {
@@ -365,12 +378,12 @@ impl Terrain<'_> {
         }
     }
 
-    /// `None` if it is over.
+    /// Returns the times of a quarantine, or `None` if it is over.
     fn quarantine_times(&self, lease: &ForeignLease, subnet: &Subnet) -> Option<Times> {
         let now = self.store_now();
         let until = match lease.expires {
             Some(at) => self.utc(at),
-            // Not even a declined address is lost for ever.
+            // A quarantine always ends.
             None => self.wall.utc(self.now.boottime.plus(subnet.decline_time)),
         };
         (until > now).then(|| Times {
@@ -397,19 +410,17 @@ struct Times {
     horizon: Utc,
 }
 
-/// The key of the client's next request; or why it has none.
+/// Returns the key that the engine derives from the client's next request, or why there is none.
 fn key(network: &Network, lease: &ForeignLease) -> Result<ClientKey, &'static str> {
     let id = lease
         .client_id
         .as_deref()
         .filter(|_| network.match_client_id);
     if id.is_some_and(|id| id.len() < MIN_CLIENT_ID) {
-        return Err(
-            "a client identifier of less than two octets, which is not served (RFC 2132 §9.14)",
-        );
+        return Err("the client identifier is shorter than two octets (RFC 2132 §9.14)");
     }
     if id.is_none() && lease.hardware.len == 0 {
-        return Err("neither a client identifier that counts nor a hardware address");
+        return Err("neither a usable client identifier nor a hardware address");
     }
     Ok(client_key(network.id, id, &lease.hardware))
 }

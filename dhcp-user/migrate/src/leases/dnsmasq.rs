@@ -1,17 +1,18 @@
-//! `dnsmasq.leases`: a line for each lease, `expiry hardware address host-name client-id` (dnsmasq(8), `src/lease.c`),
-//! and behind a line `duid …` those of DHCPv6.
+//! `dnsmasq.leases`: one line for each lease, `expiry hardware address host-name client-id`
+//! (dnsmasq(8), `src/lease.c`). DHCPv6 leases follow after a line `duid …`.
 
 use std::io::{self, BufRead};
 
 use dhcp_common::wire::HTYPE_ETHERNET;
 use dhcp_model::{Hardware, hex::parse_hex};
 
-use super::{ForeignLease, ForeignState, hardware};
+use super::lease::{ForeignLease, ForeignState, hardware};
 use crate::lines::Lines;
 
-/// What stands for a name or an identifier that is not known.
+/// The mark for an unknown name or identifier.
 const UNKNOWN: &str = "*";
 
+/// Passes the leases of a file to `each`, with their lines.
 pub fn read(
     reader: impl BufRead,
     each: &mut dyn FnMut(usize, Result<ForeignLease, String>),
@@ -38,29 +39,29 @@ fn lease(line: &str) -> Result<ForeignLease, String> {
     };
     let expires: u64 = expires
         .parse()
-        .map_err(|_| format!("{expires:?} is no time in seconds since 1970"))?;
+        .map_err(|_| format!("{expires:?} is not a time in seconds since 1970"))?;
     let client_id = match client_id {
         UNKNOWN => None,
-        id => Some(parse_hex(id).ok_or_else(|| format!("{id:?} is no client identifier"))?),
+        id => Some(parse_hex(id).ok_or_else(|| format!("{id:?} is not a client identifier"))?),
     };
     Ok(ForeignLease {
         address: address
             .parse()
-            .map_err(|_| format!("{address:?} is no IPv4 address"))?,
+            .map_err(|_| format!("{address:?} is not an IPv4 address"))?,
         state: ForeignState::Leased,
         hardware: hardware_address(hardware)
-            .ok_or_else(|| format!("{hardware:?} is no hardware address"))?,
+            .ok_or_else(|| format!("{hardware:?} is not a hardware address"))?,
         client_id: client_id.map(Vec::into_boxed_slice),
         host_name: (host_name != UNKNOWN).then(|| host_name.into()),
         relay_info: None,
         since: None,
         lease_secs: None,
-        // An infinite lease has the time zero.
+        // Zero means an infinite lease.
         expires: (expires != 0).then_some(expires),
     })
 }
 
-/// With its type and a hyphen before it where it is not Ethernet's.
+/// Parses a hardware address, which has its type and a hyphen before it unless it is Ethernet.
 fn hardware_address(text: &str) -> Option<Hardware> {
     let (htype, octets) = match text.split_once('-') {
         Some((htype, octets)) => (u8::from_str_radix(htype, 16).ok()?, octets),

@@ -9,9 +9,10 @@ use std::{
 use dhcp_common::wire::{HTYPE_ETHERNET, INFINITE_SECS, relay_suboption};
 use dhcp_model::Hardware;
 
-use super::{ForeignLease, ForeignState, hardware};
+use super::lease::{ForeignLease, ForeignState, hardware};
 use crate::statements::{Statement, Statements, Word};
 
+/// Passes the leases of a file to `each`, with their lines.
 pub fn read(
     reader: impl BufRead,
     each: &mut dyn FnMut(usize, Result<ForeignLease, String>),
@@ -21,7 +22,7 @@ pub fn read(
             Ok(statement) if statement.begins(&["lease"]) => {
                 each(statement.line, lease(&statement));
             }
-            // Of failover, of hosts that were made over OMAPI, of the file itself.
+            // Failover state, hosts created over OMAPI, and properties of the file.
             Ok(_) => {}
             Err(unreadable) => each(unreadable.line, Err(unreadable.why)),
         }
@@ -33,7 +34,7 @@ fn lease(declaration: &Statement) -> Result<ForeignLease, String> {
     let address = declaration.word(1).unwrap_or_default();
     let address: Ipv4Addr = address
         .parse()
-        .map_err(|_| format!("{address:?} is no IPv4 address"))?;
+        .map_err(|_| format!("{address:?} is not an IPv4 address"))?;
     let statements = declaration.block.as_deref();
     let statements = statements.ok_or("no block follows `lease`")?;
     let mut lease = ForeignLease {
@@ -51,7 +52,7 @@ fn lease(declaration: &Statement) -> Result<ForeignLease, String> {
     for statement in statements {
         take(statement, &mut lease, &mut relay_info).ok_or_else(|| {
             format!(
-                "line {}: {:?} is not understood",
+                "line {}: {:?} cannot be parsed",
                 statement.line,
                 text(statement)
             )
@@ -66,7 +67,7 @@ fn lease(declaration: &Statement) -> Result<ForeignLease, String> {
     Ok(lease)
 }
 
-/// One statement of a declaration; `None` if it counts and cannot be read.
+/// Reads one statement of a declaration. Returns `None` if it is relevant and cannot be parsed.
 fn take(statement: &Statement, lease: &mut ForeignLease, relay_info: &mut Vec<u8>) -> Option<()> {
     match statement.word(0)? {
         "starts" => lease.since = Some(time(statement)??),
@@ -93,7 +94,7 @@ fn take(statement: &Statement, lease: &mut ForeignLease, relay_info: &mut Vec<u8
                 relay_info.extend(suboption(name, statement).unwrap_or_default());
             }
         }
-        // Of failover, DNS updates, variables of the configuration, and when the client was last heard.
+        // Failover, DNS updates, variables, and the time of the last message.
         _ => {}
     }
     Some(())
@@ -104,7 +105,7 @@ fn text(statement: &Statement) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// A time: `Some(None)` for never.
+/// Parses a time; returns `Some(None)` for `never`.
 fn time(statement: &Statement) -> Option<Option<u64>> {
     match (statement.word(1)?, statement.word(2), statement.word(3)) {
         ("never", ..) => Some(None),
@@ -124,7 +125,7 @@ fn octets(statement: &Statement, index: usize) -> Option<Vec<u8>> {
     statement.words.get(index)?.octets()
 }
 
-/// RFC 1700, as dhcpd names them.
+/// Returns a hardware type (RFC 1700) by its name in dhcpd.
 fn htype(name: &str) -> Option<u8> {
     Some(match name {
         "ethernet" => HTYPE_ETHERNET,
@@ -135,7 +136,8 @@ fn htype(name: &str) -> Option<u8> {
     })
 }
 
-/// A sub-option of option 82. One in a form that is not known is left out: the client's next request brings it.
+/// Encodes a sub-option of option 82. Returns `None` for unknown formats; the next request of the
+/// client contains the sub-option.
 fn suboption(name: &str, statement: &Statement) -> Option<Vec<u8>> {
     let code = match name {
         "circuit-id" => relay_suboption::CIRCUIT_ID,

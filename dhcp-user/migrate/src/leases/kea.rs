@@ -1,5 +1,5 @@
-//! Kea's memfile: comma-separated values under a header that names the columns. Nothing is quoted; an octet that
-//! would break the line is written as `&#x` and two digits (`src/lib/util/csv_file.cc`).
+//! The memfile of Kea: comma-separated values below a header. Values are not quoted; octets that
+//! would break the line are written as `&#x` and two digits (`src/lib/util/csv_file.cc`).
 
 use std::{
     io::{self, BufRead},
@@ -11,14 +11,15 @@ use dhcp_common::wire::{HTYPE_ETHERNET, INFINITE_SECS};
 use dhcp_model::{Hardware, hex::parse_hex};
 use serde_json::Value;
 
-use super::{ForeignLease, ForeignState, hardware};
+use super::lease::{ForeignLease, ForeignState, hardware};
 use crate::lines::Lines;
 
 const ESCAPE: &str = "&#x";
 const ETHERNET_LEN: usize = 6;
 
-/// A file and what its cleaning (LFC) has left beside it, in the order in which Kea itself loads them: the journal's
-/// older part, or the result of a cleaning that was not finished, and then the file.
+/// Returns a file and the files of the lease file cleanup (LFC) beside it, in the order in which
+/// Kea loads them: the older part of the journal, or the result of an unfinished cleanup, and then
+/// the file.
 pub fn files(path: &Path) -> Vec<PathBuf> {
     let beside = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
@@ -36,6 +37,7 @@ pub fn files(path: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Passes the leases of a file to `each`, with their lines.
 pub fn read(
     reader: impl BufRead,
     each: &mut dyn FnMut(usize, Result<ForeignLease, String>),
@@ -57,11 +59,11 @@ pub fn read(
 fn no_header(found: &str) -> io::Error {
     let shown: String = found.chars().take(40).collect();
     io::Error::other(format!(
-        "the first line is {shown:?}, and in a file of leases of Kea it names the columns, as `address,hwaddr,client_id,valid_lifetime,expire`"
+        "the first line is {shown:?}; a lease file of Kea begins with the names of the columns, such as `address,hwaddr,client_id,valid_lifetime,expire`"
     ))
 }
 
-/// Which column stands where; versions of Kea have added some.
+/// The index of each column. Newer versions of Kea have more columns.
 struct Columns {
     count: usize,
     address: usize,
@@ -96,7 +98,7 @@ impl Columns {
         let fields: Vec<_> = line.split(',').collect();
         if fields.len() != self.count {
             return Err(format!(
-                "{} fields; the header names {}",
+                "{} fields, but the header has {}",
                 fields.len(),
                 self.count
             ));
@@ -105,28 +107,28 @@ impl Columns {
         let number = |index: usize, what: &str| -> Result<u64, String> {
             let text = at(index);
             text.parse()
-                .map_err(|_| format!("{text:?} is no {what} in seconds"))
+                .map_err(|_| format!("{text:?} is not a {what} in seconds"))
         };
         let address: Ipv4Addr = at(self.address)
             .parse()
-            .map_err(|_| format!("{:?} is no IPv4 address", at(self.address)))?;
+            .map_err(|_| format!("{:?} is not an IPv4 address", at(self.address)))?;
         let lifetime = number(self.lifetime, "lifetime")?;
-        let lifetime =
-            u32::try_from(lifetime).map_err(|_| format!("a lifetime of {lifetime} seconds"))?;
+        let lifetime = u32::try_from(lifetime)
+            .map_err(|_| format!("the lifetime of {lifetime} seconds is out of range"))?;
         let expire = number(self.expire, "time")?;
         let state = self.state.map_or("0", at);
         let state = match (state, lifetime) {
-            // A lease that has been removed, as after a RELEASE.
+            // The lease has been removed, as after a RELEASE.
             (_, 0) => ForeignState::Ended,
             ("0", _) => ForeignState::Leased,
             ("1", _) => ForeignState::Declined,
             // Expired and reclaimed, or released.
             ("2" | "3", _) => ForeignState::Ended,
-            _ => return Err(format!("state {state:?}, which is none of Kea's 0 to 3")),
+            _ => return Err(format!("unknown state {state:?}; Kea's states are 0 to 3")),
         };
         let client_id = match at(self.client_id) {
             "" => None,
-            id => Some(parse_hex(id).ok_or_else(|| format!("{id:?} is no client identifier"))?),
+            id => Some(parse_hex(id).ok_or_else(|| format!("{id:?} is not a client identifier"))?),
         };
         let hardware = hardware_address(at(self.hardware), client_id.is_some())?;
         let host_name = self.host_name.map(at).filter(|name| !name.is_empty());
@@ -145,17 +147,17 @@ impl Columns {
     }
 }
 
-/// Kea does not write the hardware type. Six octets are Ethernet's; a client with others is known by its identifier,
-/// or not at all.
+/// Parses a hardware address. Kea does not store the hardware type: six octets are taken for
+/// Ethernet, and other lengths are accepted only with a client identifier.
 fn hardware_address(text: &str, has_client_id: bool) -> Result<Hardware, String> {
     if text.is_empty() {
         return Ok(Hardware::default());
     }
     let octets = parse_hex(text).filter(|octets| octets.len() <= 16);
-    let octets = octets.ok_or_else(|| format!("{text:?} is no hardware address"))?;
+    let octets = octets.ok_or_else(|| format!("{text:?} is not a hardware address"))?;
     if octets.len() != ETHERNET_LEN && !has_client_id {
         return Err(format!(
-            "hardware address {text} of {} octets without a client identifier: Kea does not say of which type it is",
+            "hardware address {text} of {} octets without a client identifier: its type is unknown, because Kea does not store it",
             octets.len()
         ));
     }
@@ -164,11 +166,11 @@ fn hardware_address(text: &str, has_client_id: bool) -> Result<Hardware, String>
     } else {
         0
     };
-    hardware(htype, &octets).ok_or_else(|| format!("{text:?} is no hardware address"))
+    hardware(htype, &octets).ok_or_else(|| format!("{text:?} is not a hardware address"))
 }
 
-/// What Kea keeps with `store-extended-info`: option 82 as hexadecimal digits, or since Kea 2.3.8 as the field
-/// `sub-options` beside the ids.
+/// Returns option 82, which Kea stores with `store-extended-info`: as hexadecimal digits, since Kea
+/// 2.3.8 in the field `sub-options`.
 fn relay_info(context: &str) -> Option<Box<[u8]>> {
     let context: Value = serde_json::from_str(context).ok()?;
     let info = context.get("ISC")?.get("relay-agent-info")?;
@@ -179,7 +181,7 @@ fn relay_info(context: &str) -> Option<Box<[u8]>> {
     Some(octets.into())
 }
 
-/// Text without Kea's escapes.
+/// Replaces Kea's escapes.
 fn unescaped(text: &str) -> String {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;

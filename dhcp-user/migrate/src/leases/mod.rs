@@ -1,97 +1,54 @@
-//! Leases as other servers have written them. All three formats are journals, or may be read as such: of several
-//! entries for one address the last one counts.
+//! Lease files of other servers. All three formats are journals or can be read as such: the last
+//! entry for an address counts.
 
 use std::{
     fs::File,
     io::{self, BufRead, BufReader},
-    net::Ipv4Addr,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use dhcp_model::Hardware;
-
 use super::{
-    Source,
-    looks::{self, Looks},
+    file_format::{self, FileFormat},
+    source::Source,
 };
 
 mod dnsmasq;
 mod isc;
 mod kea;
+mod lease;
 
-/// One lease of another server. Times are seconds since 1970.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ForeignLease {
-    pub address: Ipv4Addr,
-    pub state: ForeignState,
-    /// Of no length where the server does not say.
-    pub hardware: Hardware,
-    /// Option 61.
-    pub client_id: Option<Box<[u8]>>,
-    pub host_name: Option<Box<str>>,
-    /// Option 82.
-    pub relay_info: Option<Box<[u8]>>,
-    pub since: Option<u64>,
-    /// How long the lease was given for, where the server says.
-    pub lease_secs: Option<u32>,
-    /// `None`: never.
-    pub expires: Option<u64>,
-}
+pub use self::lease::{Entry, ForeignLease, ForeignState, Position};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ForeignState {
-    /// Leased, until its time.
-    Leased,
-    /// A client found the address in use.
-    Declined,
-    /// Expired, released, or reset.
-    Ended,
-}
-
-/// Where an entry stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    pub file: Arc<Path>,
-    pub line: usize,
-}
-
-/// One entry of a file: a lease, or what is wrong with it.
-#[derive(Debug)]
-pub struct Entry {
-    pub place: Place,
-    pub lease: Result<ForeignLease, String>,
-}
-
-/// Why a file gives no leases at all.
+/// The reason why a file cannot be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     #[error("{}: cannot be read: {error}", path.display())]
     Io { path: PathBuf, error: io::Error },
-    #[error("{}: looks like {looks}, and not like a file of leases of {}; {}", path.display(), wanted.name(), remedy(*looks))]
+    #[error("{}: looks like {found}, not like a lease file of {}; {}", path.display(), wanted.name(), remedy(*found))]
     Other {
         path: PathBuf,
-        looks: Looks,
+        found: FileFormat,
         wanted: Source,
     },
 }
 
-const fn remedy(looks: Looks) -> &'static str {
-    match looks {
-        Looks::Leases(Source::Kea) => "say `--from kea`",
-        Looks::Leases(Source::Dnsmasq) => "say `--from dnsmasq`",
-        Looks::Leases(Source::Isc) => "say `--from isc`",
-        Looks::Config(_) => "`xdhcpd convert` takes that one",
-        Looks::Leases6 => "only DHCPv4 is served",
-        Looks::Sqlite | Looks::Binary => "name the text file that the server keeps",
+const fn remedy(found: FileFormat) -> &'static str {
+    match found {
+        FileFormat::Leases(Source::Kea) => "use `--from kea`",
+        FileFormat::Leases(Source::Dnsmasq) => "use `--from dnsmasq`",
+        FileFormat::Leases(Source::Isc) => "use `--from isc`",
+        FileFormat::Config(_) => "use `xdhcpd convert`",
+        FileFormat::Leases6 => "only DHCPv4 is supported",
+        FileFormat::Sqlite | FileFormat::Binary => "give the text file that the server writes",
     }
 }
 
-/// Hands every entry of a file to `each`, in the order in which they count. A file of Kea is read with those that
-/// its cleaning leaves beside it.
+/// Passes every entry of a file to `each`, oldest first. A file of Kea is read together with the
+/// files that its lease file cleanup (LFC) leaves beside it.
 ///
 /// # Errors
-/// There is no such file, or it is of another kind. `each` may have been called.
+/// The file cannot be read, or has another format. `each` may have been called before.
 pub fn read(source: Source, path: &Path, each: &mut dyn FnMut(Entry)) -> Result<(), FileError> {
     let files = match source {
         Source::Kea => kea::files(path),
@@ -105,17 +62,17 @@ pub fn read(source: Source, path: &Path, each: &mut dyn FnMut(Entry)) -> Result<
         read_one(
             source,
             &path,
-            BufReader::with_capacity(looks::HEAD_LEN, file),
+            BufReader::with_capacity(file_format::HEAD_LEN, file),
             each,
         )?;
     }
     Ok(())
 }
 
-/// Hands every entry of one file to `each`.
+/// Passes every entry of one file to `each`. Positions name `path`.
 ///
 /// # Errors
-/// It cannot be read, or is of another kind. `each` may have been called.
+/// The file cannot be read, or has another format. `each` may have been called before.
 pub fn read_one(
     source: Source,
     path: &Path,
@@ -127,11 +84,13 @@ pub fn read_one(
         error,
     };
     let head = reader.fill_buf().map_err(io_error)?;
-    let head = head.get(..looks::HEAD_LEN).unwrap_or(head);
-    if let Some(looks) = looks::like(head).filter(|looks| *looks != Looks::Leases(source)) {
+    let head = head.get(..file_format::HEAD_LEN).unwrap_or(head);
+    if let Some(found) =
+        file_format::recognize(head).filter(|found| *found != FileFormat::Leases(source))
+    {
         return Err(FileError::Other {
             path: path.to_owned(),
-            looks,
+            found,
             wanted: source,
         });
     }
@@ -139,7 +98,7 @@ pub fn read_one(
     let each = &mut |line, lease| {
         let file = Arc::clone(&file);
         each(Entry {
-            place: Place { file, line },
+            position: Position { file, line },
             lease,
         });
     };
@@ -149,18 +108,4 @@ pub fn read_one(
         Source::Isc => isc::read(reader, each),
     }
     .map_err(io_error)
-}
-
-/// A hardware address; `None` for one longer than `chaddr`.
-fn hardware(htype: u8, octets: &[u8]) -> Option<Hardware> {
-    let mut hardware = Hardware {
-        htype,
-        len: u8::try_from(octets.len()).ok()?,
-        ..Hardware::default()
-    };
-    hardware
-        .chaddr
-        .get_mut(..octets.len())?
-        .copy_from_slice(octets);
-    Some(hardware)
 }

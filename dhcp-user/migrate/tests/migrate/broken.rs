@@ -1,11 +1,11 @@
-//! Files that are not what they should be.
+//! Damaged files, and files of other formats.
 
 use std::{fmt::Write as _, path::Path};
 
 use dhcp_config::Host;
 use dhcp_migrate::{
     Source,
-    import::{Journal, Terrain},
+    import::{Destination, Journal},
     leases,
 };
 use dhcp_store::wall_clock::{Sample, Utc, Wall};
@@ -20,12 +20,12 @@ fn refusal(source: Source, octets: &[u8]) -> String {
     read.unwrap_err().to_string()
 }
 
-/// What is said of each entry that cannot be read.
+/// Returns the line and the error of each entry that cannot be parsed.
 fn unreadable(source: Source, octets: &[u8]) -> Vec<String> {
     let mut said = Vec::new();
     leases::read_one(source, Path::new("x"), octets, &mut |entry| {
         if let Err(why) = entry.lease {
-            said.push(format!("{}: {why}", entry.place.line));
+            said.push(format!("{}: {why}", entry.position.line));
         }
     })
     .unwrap();
@@ -40,22 +40,22 @@ fn a_file_of_another_kind_is_called_by_its_name() {
         (
             Source::Kea,
             read("dnsmasq.leases"),
-            "looks like a file of leases of dnsmasq, and not like a file of leases of Kea; say `--from dnsmasq`",
+            "looks like a lease file of dnsmasq, not like a lease file of Kea; use `--from dnsmasq`",
         ),
         (
             Source::Isc,
             read("kea-journal.csv"),
-            "a file of leases of Kea, and not like a file of leases of ISC dhcpd; say `--from kea`",
+            "a lease file of Kea, not like a lease file of ISC dhcpd; use `--from kea`",
         ),
         (
             Source::Dnsmasq,
             read("dhcpd.leases"),
-            "a file of leases of ISC dhcpd, and not like a file of leases of dnsmasq; say `--from isc`",
+            "a lease file of ISC dhcpd, not like a lease file of dnsmasq; use `--from isc`",
         ),
         (
             Source::Kea,
             kea_config.to_vec(),
-            "a configuration of Kea, and not like a file of leases of Kea; `xdhcpd convert` takes that one",
+            "a configuration of Kea, not like a lease file of Kea; use `xdhcpd convert`",
         ),
         (
             Source::Isc,
@@ -97,7 +97,7 @@ fn what_is_cut_off_is_told_and_the_rest_is_read() {
         let cut = &whole[..whole.len() - 4];
         let said = unreadable(source, cut);
         let last = said.last().unwrap();
-        assert!(last.contains("cut off"), "{name}: {last}");
+        assert!(last.contains("truncated"), "{name}: {last}");
     }
 }
 
@@ -109,8 +109,8 @@ fn a_broken_entry_costs_no_other_one() {
     assert_eq!(
         unreadable(Source::Isc, isc.as_bytes()),
         [
-            "3: a string without end",
-            "11: line 12: \"ends yesterday\" is not understood"
+            "3: unterminated string",
+            "11: line 12: \"ends yesterday\" cannot be parsed"
         ]
     );
     let mut store = TestStore::new(1_795_551_190);
@@ -122,10 +122,10 @@ fn a_broken_entry_costs_no_other_one() {
     assert_eq!(
         unreadable(Source::Dnsmasq, dnsmasq.as_bytes()),
         [
-            "1: \"x\" is no time in seconds since 1970",
-            "3: \"10.77.0.300\" is no IPv4 address",
-            "4: \"zz\" is no hardware address",
-            "5: \"0\" is no client identifier",
+            "1: \"x\" is not a time in seconds since 1970",
+            "3: \"10.77.0.300\" is not an IPv4 address",
+            "4: \"zz\" is not a hardware address",
+            "5: \"0\" is not a client identifier",
         ]
     );
 }
@@ -144,7 +144,7 @@ fn a_line_of_a_megabyte_is_not_kept() {
         let said = unreadable(source, text.as_bytes());
         assert_eq!(said.len(), 1);
         assert!(
-            said[0].ends_with("a line of more than 65536 octets"),
+            said[0].ends_with("line longer than 65536 octets"),
             "{}",
             said[0]
         );
@@ -156,7 +156,7 @@ fn blocks_without_end_are_refused() {
     let deep = format!("lease 10.77.0.1 {}\n", "{ x ".repeat(100_000));
     for line in unreadable(Source::Isc, deep.as_bytes()) {
         assert!(
-            line.contains("a line of more") || line.contains("more than 32 blocks"),
+            line.contains("line longer than") || line.contains("blocks nested more than 32 deep"),
             "{line}"
         );
     }
@@ -165,7 +165,7 @@ fn blocks_without_end_are_refused() {
         wide.push_str("x;\n");
     }
     let said = unreadable(Source::Isc, wide.as_bytes());
-    assert_eq!(said, ["524288: a statement without end"]);
+    assert_eq!(said, ["524288: unterminated statement"]);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn a_million_broken_lines_are_counted_and_some_are_named() {
     );
 }
 
-/// Text that is near enough to a lease to get far.
+/// Generates text that resembles leases.
 fn lease_like() -> impl Strategy<Value = String> {
     let words = [
         "lease",
@@ -241,8 +241,8 @@ proptest! {
             let sample = Sample { boottime: NOW, utc: Utc(now * 1_000_000_000) };
             let wall = Wall::for_display(sample);
             let (config, host) = (lab(), Host::default());
-            let terrain = Terrain::new(&config, &host, Vec::new(), &wall, sample);
-            terrain.plan(journal);
+            let destination = Destination::new(&config, &host, Vec::new(), &wall, sample);
+            destination.plan(journal);
         }
     }
 

@@ -1,9 +1,9 @@
-//! Configurations of other servers as ours. Those in `configs` pass the tests of their own servers (`kea-dhcp4 -t`,
-//! `dhcpd -t`, `dnsmasq --test`) but for what is wrong in them on purpose.
+//! Conversions of configurations. Those in `configs` pass the checks of their servers (`kea-dhcp4
+//! -t`, `dhcpd -t`, `dnsmasq --test`) except for intended errors.
 
 use std::{net::Ipv4Addr, path::Path};
 
-use dhcp_config::{Config, Host, check};
+use dhcp_config::{Config, Host, file};
 use dhcp_migrate::{
     Source,
     convert::{Converted, convert},
@@ -14,7 +14,7 @@ use super::text_of;
 
 const SOURCES: [Source; 3] = [Source::Kea, Source::Dnsmasq, Source::Isc];
 
-/// The host for which the files were written.
+/// Returns the host for which the files were written.
 fn host() -> Host {
     let interface = |name: &str, octets: [u8; 4]| (name.to_owned(), vec![Ipv4Addr::from(octets)]);
     Host {
@@ -42,7 +42,7 @@ fn converted(source: Source, text: &str) -> Converted {
 
 fn parsed(source: Source, text: &str) -> Config {
     let toml = converted(source, text).toml;
-    check::parse(Path::new("x.toml"), &toml, Some(&host())).unwrap()
+    file::parse(Path::new("x.toml"), &toml, Some(&host())).unwrap()
 }
 
 fn refusal(source: Source, octets: &[u8]) -> String {
@@ -75,7 +75,7 @@ fn configurations_of_each_server_become_ours_with_a_list_of_what_they_lack() {
             "{name}"
         );
         assert_eq!(converted.problems, None);
-        let config = check::parse(Path::new("x.toml"), &converted.toml, Some(&host()));
+        let config = file::parse(Path::new("x.toml"), &converted.toml, Some(&host()));
         assert!(config.is_ok(), "{name}: {config:?}");
     }
 }
@@ -92,7 +92,7 @@ fn without_an_interface_the_one_of_a_subnet_is_served_and_it_is_said() {
         result.notes
     );
 
-    // Behind relay agents only: any will do until somebody says which.
+    // All clients are behind relay agents: any interface may be the right one.
     let subnet = subnet.replace("10.77", "10.99");
     assert_eq!(parsed(Source::Isc, &subnet).interfaces[0].name, "eth1");
     let alone = convert(
@@ -133,30 +133,26 @@ fn a_file_of_another_kind_is_called_by_its_name() {
         (
             Source::Kea,
             &isc[..],
-            "looks like a configuration of ISC dhcpd, and not like a configuration of Kea; say `--from isc`",
+            "looks like a configuration of ISC dhcpd, not like a configuration of Kea; use `--from isc`",
         ),
         (
             Source::Isc,
             b"{ \"Dhcp4\": {} }",
-            "a configuration of Kea, and not like a configuration of ISC dhcpd; say `--from kea`",
+            "a configuration of Kea, not like a configuration of ISC dhcpd; use `--from kea`",
         ),
         (
             Source::Isc,
             b"interface=eth0\ndhcp-range=10.0.0.1,10.0.0.9\n",
-            "say `--from dnsmasq`",
+            "use `--from dnsmasq`",
         ),
-        (
-            Source::Isc,
-            b"lease 10.0.0.1 {\n}\n",
-            "`xdhcpd import` takes that one",
-        ),
+        (Source::Isc, b"lease 10.0.0.1 {\n}\n", "use `xdhcpd import`"),
         (Source::Dnsmasq, b"a\0b", "a binary file"),
         (Source::Kea, b"", "x:1: nothing but comments"),
-        (Source::Kea, b"{ \"Dhcp6\": {} }", "x:1: no `Dhcp4` in it"),
+        (Source::Kea, b"{ \"Dhcp6\": {} }", "x:1: no `Dhcp4` object"),
         (
             Source::Isc,
             b"",
-            "no subnet in it can be taken over; `subnet … netmask …` makes one",
+            "no subnet can be converted; add `subnet … netmask …`",
         ),
     ] {
         let error = refusal(source, octets);
@@ -180,13 +176,13 @@ fn what_is_cut_off_or_broken_is_told_with_its_line() {
         (
             Source::Isc,
             "option domain-name \"x\";\nsubnet 10.0.0.0 netmask 255.0.0.0 {\n  range 10.0.0.1",
-            "x:3: cut off: the file ends within what begins in line 2",
+            "x:3: truncated: the file ends within a statement that begins in line 2",
         ),
         (Source::Isc, "authoritative;\n}\n", "x:2: `}` without `{`"),
         (
             Source::Isc,
             "option domain-name \"x;\n",
-            "x:1: a string without end",
+            "x:1: unterminated string",
         ),
     ] {
         assert!(
@@ -225,9 +221,7 @@ fn files_that_are_too_deep_or_too_long_are_refused_or_noted() {
         "x:1: Maximum nesting depth exceeded"
     );
     let deep = "group {\n".repeat(100);
-    assert!(
-        refusal(Source::Isc, deep.as_bytes()).contains("more than 32 blocks inside each other")
-    );
+    assert!(refusal(Source::Isc, deep.as_bytes()).contains("blocks nested more than 32 deep"));
     let tests = format!(
         "{}option[60].text == 'x'{}",
         "not (".repeat(1000),
@@ -240,7 +234,7 @@ fn files_that_are_too_deep_or_too_long_are_refused_or_noted() {
     assert!(
         notes
             .iter()
-            .any(|note| note.why.contains("tests more than 8 deep")),
+            .any(|note| note.why.contains("tests nested more than 8 deep")),
         "{notes:?}"
     );
     let long = format!(
@@ -250,7 +244,7 @@ fn files_that_are_too_deep_or_too_long_are_refused_or_noted() {
     assert!(converted(Source::Dnsmasq, &long).toml.contains("eth1"));
 }
 
-/// Text that is near enough to a configuration to get far.
+/// Generates text that resembles configurations.
 fn config_like() -> impl Strategy<Value = String> {
     let words = [
         "subnet 10.77.0.0 netmask 255.255.255.0",
@@ -306,7 +300,7 @@ fn config_like() -> impl Strategy<Value = String> {
     text_of(words, 12, 60)
 }
 
-/// JSON with the names that Kea knows.
+/// Generates JSON with names of Kea.
 fn kea_like() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),
@@ -397,7 +391,7 @@ fn kea_like() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// Whatever is converted passes our own checks.
+    /// Every converted configuration is valid.
     #[test]
     fn no_text_upsets_a_converter(text in config_like()) {
         for source in SOURCES {

@@ -1,4 +1,4 @@
-//! What becomes of leases that other servers have given.
+//! Imports of leases of other servers.
 
 use std::net::Ipv4Addr;
 
@@ -7,7 +7,7 @@ use dhcp_common::{
     wire::{message_type, option},
 };
 use dhcp_config::Subnet;
-use dhcp_engine::live::LeaseState;
+use dhcp_engine::lease_table::LeaseState;
 use dhcp_migrate::{
     Source,
     import::{Journal, Reason, Report},
@@ -21,7 +21,7 @@ use super::{NOW, TestStore, at, file, fixture, lab, lab_subnet, text};
 const HEADER: &str = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context\n";
 const TIME: i64 = 1_795_551_190;
 
-/// A file of each server, and the moment at which it is imported.
+/// Returns a file of each server, and the time at which it is imported.
 fn files() -> [(Source, &'static str, i64); 4] {
     [
         (Source::Kea, "kea-journal.csv", 1_795_551_103),
@@ -31,18 +31,18 @@ fn files() -> [(Source, &'static str, i64); 4] {
     ]
 }
 
-/// Lines of Kea's, without the header, at [`TIME`].
+/// Reads lines of Kea without the header.
 fn kea(lines: &str) -> Journal {
     text(Source::Kea, &format!("{HEADER}{lines}"))
 }
 
-/// A line of Kea's that is leased for an hour.
+/// Returns a line of Kea with a lease of an hour from [`TIME`].
 fn line(last: u8, mac: u8, client_id: &str) -> String {
     let expire = TIME + 3600;
     format!("10.77.0.{last},02:00:00:00:00:{mac:02x},{client_id},3600,{expire},7,0,0,host,0,\n")
 }
 
-/// The options with which the clients of the fixtures are known.
+/// Adds the client identifier that a client of the fixtures sends.
 fn identified(message: Message, client: u8) -> Message {
     let long = [&[0][..], &[b'x'; 60]].concat();
     match client {
@@ -57,7 +57,7 @@ fn identified(message: Message, client: u8) -> Message {
     }
 }
 
-/// The lease of a client in a file, by its hardware address.
+/// Returns the address that is bound to a hardware address.
 fn address_of(store: &mut TestStore, client: u8) -> Ipv4Addr {
     let records = store.records().into_iter();
     let mut of_client = records.filter(|record| {
@@ -68,7 +68,7 @@ fn address_of(store: &mut TestStore, client: u8) -> Ipv4Addr {
     address
 }
 
-/// An engine that starts on what was imported.
+/// Returns an engine that was started with the imported records.
 fn started(store: &mut TestStore) -> World {
     let mut world = World::with_config(lab(), 100);
     world.now = NOW;
@@ -92,7 +92,7 @@ fn clients_of_each_server_renew_as_if_nothing_had_happened() {
             let renewal = identified(renewing(client, address), client);
             world.expect_ack(&renewal, address);
         }
-        // And one that starts anew is offered what it has.
+        // A client that sends a DISCOVER is offered its lease.
         let address = address_of(&mut store, 3);
         world.expect_offer(&identified(discover(3), 3), address);
     }
@@ -129,7 +129,7 @@ fn counts(report: &Report) -> [u64; 5] {
 
 #[test]
 fn every_entry_of_each_file_is_accounted_for() {
-    // Kea names a hardware address of a type that it does not keep.
+    // The file of Kea has a hardware address whose type Kea does not store.
     let expected = [
         [9, 2, 1, 0, 1],
         [9, 1, 1, 0, 1],
@@ -160,7 +160,8 @@ fn times_names_and_option_82_come_along() {
         let first = address_of(&mut store, 1);
         let first = store.record(first).unwrap();
         assert!((3_400..=3_600).contains(&secs_left(&first)), "{name}");
-        // Two further leases of the hour that Kea and dhcpd say; dnsmasq does not say it, and then our own count.
+        // Two further lease times: the hour of Kea and dhcpd, and that of the subnet for dnsmasq,
+        // which does not store it.
         let lease = if source == Source::Dnsmasq {
             u64::from(LEASE_SECS)
         } else {
@@ -266,7 +267,7 @@ fn what_does_not_fit_is_skipped_and_named() {
         outside,
         line(1, 4, ""),
         line(102, 5, "01"),
-        // Of the two leases of this client the later one is its own.
+        // The newer of the two leases of this client is imported.
         line(103, 6, "").replace("3600", "7200"),
         line(104, 6, ""),
         "10.77.0.105,zz\n".to_owned(),
@@ -278,11 +279,11 @@ fn what_does_not_fit_is_skipped_and_named() {
     assert_eq!(
         named,
         [
-            "leases:3: 10.78.0.100: lies in no subnet of the configuration",
-            "leases:4: 10.77.0.1: is an address of this server",
-            "leases:5: 10.77.0.102: a client identifier of less than two octets, which is not served (RFC 2132 §9.14)",
+            "leases:3: 10.78.0.100: in no subnet of the configuration",
+            "leases:4: 10.77.0.1: an address of this server",
+            "leases:5: 10.77.0.102: the client identifier is shorter than two octets (RFC 2132 §9.14)",
             "leases:6: 10.77.0.103: its client has 10.77.0.104 on the same network",
-            "leases:8: 2 fields; the header names 11",
+            "leases:8: 2 fields, but the header has 11",
         ]
     );
     assert_eq!(store.records().len(), 2);
@@ -358,7 +359,7 @@ fn clients_that_will_have_to_move_are_named() {
     let lines = [
         line(100, 1, ""),
         line(20, 2, ""),
-        // Its own, whatever identifier it has.
+        // Reserved for its hardware address, regardless of its identifier.
         line(103, 3, "01:02:03"),
     ];
     let report = store.import(&config, kea(&lines.concat()));

@@ -1,4 +1,4 @@
-//! Moving in from another server, and out again.
+//! Migration from other servers.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,7 +15,7 @@ use dhcp_common::abi::NS_PER_SEC;
 use dhcp_config::{Config, Host, Pool, Subnet};
 use dhcp_migrate::{
     Source,
-    import::{self, Journal, Report, Terrain},
+    import::{self, Destination, Journal, Report},
     leases,
 };
 use dhcp_model::{Nanos, Record};
@@ -27,10 +27,10 @@ use dhcp_store::{
 use dhcp_testkit::world::{NETWORK, config, subnet};
 use proptest::prelude::*;
 
-/// The engine's time at which everything here happens.
+/// The time of all tests, on the clock of the engine.
 const NOW: Nanos = Nanos(1_000_000 * NS_PER_SEC);
 
-/// Text that is near enough to what a parser reads to get far: for one word of any characters so many `known` ones.
+/// Generates text that resembles valid input: `known` times as many of these words as random ones.
 fn text_of(
     words: impl Into<Vec<&'static str>>,
     known: u32,
@@ -48,12 +48,12 @@ fn fixture(name: &str) -> PathBuf {
     fixtures.join(name)
 }
 
-/// The clients' address of a number.
+/// Returns the address with this last octet.
 fn at(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 77, 0, last)
 }
 
-/// The network on which the fixtures were written.
+/// Returns the subnet of the fixtures.
 fn lab_subnet() -> Subnet {
     Subnet {
         prefix: "10.77.0.0/24".parse().unwrap(),
@@ -66,11 +66,11 @@ fn lab() -> Config {
     config(vec![(NETWORK, lab_subnet())])
 }
 
-/// A store in a folder of its own.
+/// A store in a temporary directory.
 struct TestStore {
     _directory: tempfile::TempDir,
     store: SqliteStore,
-    /// Of the wall clock, in seconds since 1970.
+    /// The wall clock, in seconds since 1970.
     now: i64,
 }
 
@@ -96,11 +96,11 @@ impl TestStore {
         let wall = Wall::for_display(self.sample());
         let mut stored = Vec::new();
         self.store.load(&mut |record| stored.push(record)).unwrap();
-        let terrain = Terrain::new(config, &Host::default(), stored, &wall, self.sample());
-        import::commit(&mut self.store, terrain.plan(journal)).unwrap()
+        let destination = Destination::new(config, &Host::default(), stored, &wall, self.sample());
+        import::commit(&mut self.store, destination.plan(journal)).unwrap()
     }
 
-    /// In the engine's time.
+    /// Returns all records, with times on the clock of the engine.
     fn records(&mut self) -> Vec<Record> {
         let wall = Wall::for_display(self.sample());
         let mut records = Vec::new();
@@ -116,14 +116,14 @@ impl TestStore {
     }
 }
 
-/// What a file says.
+/// Reads a file.
 fn file(source: Source, path: &Path) -> Journal {
     let mut journal = Journal::default();
     leases::read(source, path, &mut |entry| journal.take(entry)).unwrap();
     journal
 }
 
-/// What a text says.
+/// Reads a text.
 fn text(source: Source, text: &str) -> Journal {
     let mut journal = Journal::default();
     let path = Path::new("leases");

@@ -41,7 +41,7 @@ impl Store for Gated {
         if self.verdicts.recv().unwrap_or(true) {
             return Ok(vec![Applied::Done; changes.len()]);
         }
-        Err(CommitError("no space left".into()))
+        Err(CommitError::NotApplied("no space left".into()))
     }
 
     fn load(
@@ -57,7 +57,9 @@ impl Store for Gated {
 
     fn set_anchor(&mut self, _anchor: &Anchor, _shift_ns: i64) -> Result<(), CommitError> {
         if self.anchors_fail.load(Relaxed) {
-            return Err(CommitError("no space left for the anchor".into()));
+            return Err(CommitError::NotApplied(
+                "no space left for the anchor".into(),
+            ));
         }
         // Most tests do not look.
         let _ = self.anchors.send(());

@@ -75,7 +75,7 @@ fn what_the_kernel_granted_alone_counts_when_the_lease_ends() {
 #[test]
 fn a_lease_ends_for_its_client_when_it_is_declined_or_removed_but_not_when_it_is_deleted_or_revoked()
  {
-    for state in [RecordState::Forgotten, RecordState::Revoked] {
+    for state in [RecordState::Deleted, RecordState::Revoked] {
         let (directory, mut store) = history_store(30);
         commit(&mut store, lease(client(1), RecordState::Bound, NOW + 60));
         commit(&mut store, lease(client(1), state, NOW + 60));

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 const STATES: [RecordState; 5] = [
     RecordState::Bound,
-    RecordState::Forgotten,
+    RecordState::Deleted,
     RecordState::Revoked,
     RecordState::Quarantined,
     RecordState::Former,

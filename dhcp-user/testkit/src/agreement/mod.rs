@@ -3,12 +3,13 @@
 use std::net::Ipv4Addr;
 
 use dhcp_common::{
-    abi::{Grant, META_SLOW_ONLY},
+    abi::{CLOCK_LEAD_NS, Grant, META_SLOW_ONLY},
     fingerprint::is_covered,
     outcome::{Action, Outcome},
     wire::option,
 };
 use dhcp_model::Nanos;
+use dhcp_store::wall_clock::boottime;
 use proptest::prelude::*;
 
 use self::{cast::World, networks::IFINDEX, sides::Sides};
@@ -63,14 +64,14 @@ pub fn agree(
     let mut sides = informed(world, now, request);
     // The engine goes first, for it publishes the answer to a new shape; all else is as it was before.
     let mut tables = sides.tables.clone();
-    let standings = sides.standings();
+    let lease_views = sides.lease_views();
     let store = sides.store.clone();
     let answers = sides.answers_to(octets);
     tables.templates.clone_from(&sides.tables.templates);
-    let is_unchanged = sides.standings() == standings && sides.store == store;
+    let is_unchanged = sides.lease_views() == lease_views && sides.store == store;
 
     let told_to_ask = tables.clone();
-    let (outcome, frame) = run(&tables, program.as_deref_mut(), octets)?;
+    let (outcome, frame) = run(&mut tables, program.as_deref_mut(), octets)?;
     ask_only(told_to_ask, program, octets, outcome)?;
 
     match (outcome.action(), outcome) {
@@ -105,7 +106,7 @@ pub fn agree(
 
 /// The fast path on the host, and the loaded program where there is one, which must not differ.
 fn run(
-    tables: &HostTables,
+    tables: &mut HostTables,
     program: Option<&mut Program>,
     octets: &[u8],
 ) -> Result<(Outcome, Vec<u8>), TestCaseError> {
@@ -115,8 +116,19 @@ fn run(
         program.events();
         run
     });
-    let mut frame = HostFrame(octets.to_vec());
-    let outcome = tables.respond(&mut frame, IFINDEX).outcome;
+    let host = |tables: &HostTables| {
+        let mut frame = HostFrame(octets.to_vec());
+        let outcome = tables.respond(&mut frame, IFINDEX).outcome;
+        (outcome, frame)
+    };
+    // The program's time is that of the host or later, up to the end of its run and the lead of its
+    // clock. A lease may expire in between.
+    if let Some(run) = &run
+        && host(&tables.clone()).0 != run.outcome
+    {
+        tables.now_ns = boottime().0 + CLOCK_LEAD_NS;
+    }
+    let (outcome, frame) = host(tables);
     if let Some(run) = run {
         prop_assert_eq!(run.outcome, outcome, "kernel and host");
         prop_assert_eq!(&run.frame, &frame.0, "kernel and host, {:?}", outcome);
@@ -139,7 +151,7 @@ fn ask_only(
     if let Some(meta) = &mut tables.meta {
         meta.flags |= META_SLOW_ONLY;
     }
-    let (asked, frame) = run(&tables, program, octets)?;
+    let (asked, frame) = run(&mut tables, program, octets)?;
     prop_assert_eq!(asked, with_fast_path_off(outcome), "of {:?}", outcome);
     prop_assert_eq!(frame, octets, "{:?}: untouched", asked);
     Ok(())

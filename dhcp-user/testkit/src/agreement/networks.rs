@@ -189,7 +189,7 @@ pub fn config() -> Config {
     );
     relayed.rapid_commit = true;
     relayed.reservations = vec![Arc::new(Reservation {
-        owner: Owner::Port(dhcp_config::Port {
+        owner: Owner::RelayPort(dhcp_config::RelayPort {
             circuit_id: Some(RESERVED_CIRCUIT.to_vec()),
             remote_id: None,
         }),

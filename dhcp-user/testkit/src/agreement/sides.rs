@@ -16,7 +16,7 @@ use dhcp_config::Config;
 use dhcp_engine::{
     Command, CommandId, CommandOutcome, Counter, Effect, Engine, Grants, Ingress, Input, LinkTable,
     Setup,
-    live::{LeaseState, Live},
+    lease_table::{LeaseState, Leases},
 };
 use dhcp_frames::frame;
 use dhcp_model::{Applied, Change, Nanos, Record};
@@ -32,7 +32,7 @@ use crate::restore::restore;
 /// Effects are carried out at once, and their results go in before anything else does.
 pub struct Sides {
     pub engine: Engine,
-    pub live: Arc<Live>,
+    pub leases: Arc<Leases>,
     pub tables: HostTables,
     pub store: BTreeMap<Ipv4Addr, Record>,
     /// Frames that have left.
@@ -48,8 +48,8 @@ pub struct Snapshot {
     store: BTreeMap<Ipv4Addr, Record>,
 }
 
-/// A live lease, as far as an answer may depend on it.
-pub type Standing = (Ipv4Addr, ClientKey, LeaseState, Nanos, Nanos);
+/// A lease, as far as an answer may depend on it.
+pub type LeaseView = (Ipv4Addr, ClientKey, LeaseState, Nanos, Nanos);
 
 struct KernelSide<'a>(&'a HostTables);
 
@@ -60,10 +60,9 @@ impl Grants for KernelSide<'_> {
     }
 }
 
-fn engine(config: &Config, tables: &HostTables, live: &Arc<Live>) -> Engine {
+fn engine(config: &Config, tables: &HostTables) -> Engine {
     Engine::new(Setup {
         config: Arc::new(config.clone()),
-        live: Arc::clone(live),
         fingerprint_key: tables.meta.unwrap().fingerprint_key,
         links: LinkTable::new(networks::links()),
         max_slots: tables.max_leases,
@@ -90,11 +89,11 @@ impl Sides {
 
     /// A controller that takes over from another.
     pub fn restore(config: &Config, snapshot: &Snapshot, now: Nanos) -> Self {
-        let live = Arc::new(Live::default());
         let Snapshot { tables, store } = snapshot.clone();
+        let engine = engine(config, &tables);
         let mut sides = Self {
-            engine: engine(config, &tables, &live),
-            live,
+            leases: Arc::clone(engine.leases()),
+            engine,
             tables,
             store,
             sent: Vec::new(),
@@ -252,9 +251,9 @@ impl Sides {
     }
 
     /// All that the engine holds, in order.
-    pub fn standings(&self) -> Vec<Standing> {
-        let mut standings: Vec<_> = self
-            .live
+    pub fn lease_views(&self) -> Vec<LeaseView> {
+        let mut lease_views: Vec<_> = self
+            .leases
             .iter()
             .map(|lease| {
                 let (address, lease) = lease.pair();
@@ -267,12 +266,12 @@ impl Sides {
                 )
             })
             .collect();
-        standings.sort_unstable_by_key(|(address, ..)| *address);
-        standings
+        lease_views.sort_unstable_by_key(|(address, ..)| *address);
+        lease_views
     }
 
     pub fn state(&self, address: Ipv4Addr) -> Option<LeaseState> {
-        self.live.get(&address).map(|lease| lease.state)
+        self.leases.get(&address).map(|lease| lease.state)
     }
 
     /// All that has been counted.

@@ -19,7 +19,7 @@ impl World {
         let bound = self.faults.tickets.unwrap_or(usize::MAX);
         if self.committer.waiting() >= bound {
             self.count("commits refused");
-            let error = CommitError("too many wait".into());
+            let error = CommitError::NotApplied("too many wait".into());
             c.committed.push_back((ticket, Err(error)));
             return;
         }
@@ -46,6 +46,8 @@ impl World {
             self.disk.full_until = now + self.dice.between(SEC, 300 * SEC);
         }
         self.disk.fails = now < self.disk.full_until || self.dice.chance(self.faults.commit_fails);
+        let is_in_doubt = self.dice.chance(self.faults.commit_doubts);
+        self.disk.doubt = is_in_doubt.then(|| self.dice.chance(500));
         self.keep_anchor();
         let results = self.settle_batch();
         if let Some(mut controller) = self.controller.take() {
@@ -65,8 +67,15 @@ impl World {
         if results.is_empty() {
             return results;
         }
-        let is_done = results.iter().any(|(_, result)| result.is_ok());
-        self.count(if is_done { "commits" } else { "commits failed" });
+        let is_known = results.iter().any(|(_, result)| result.is_ok());
+        let is_unknown = |(_, result): &Committed| matches!(result, Err(CommitError::Unknown(_)));
+        let is_doubtful = results.iter().any(is_unknown);
+        let is_done = is_known || (is_doubtful && self.disk.doubt == Some(true));
+        self.count(match (is_known, is_doubtful) {
+            (true, _) => "commits",
+            (false, true) => "commits in doubt",
+            (false, false) => "commits failed",
+        });
         self.note(|_| format!("disk: {results:?}"));
         touched.sort_unstable();
         touched.dedup();

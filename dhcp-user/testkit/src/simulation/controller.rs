@@ -10,10 +10,10 @@ use std::{
 use dhcp_common::{abi::ClientKey, wire::message_type};
 use dhcp_engine::{
     Command, CommandId, Effect, Engine, FenceId, Input, ProbeAnswer,
-    live::{LeaseState, Live},
+    lease_table::{LeaseState, Leases},
 };
 use dhcp_frames::frame;
-use dhcp_model::Hardware;
+use dhcp_model::{CommitError, Hardware};
 use dhcp_store::wall_clock::Wall;
 
 use super::{
@@ -32,7 +32,7 @@ const MAX_INPUTS: u64 = 4;
 pub struct Controller {
     pub life: u32,
     pub engine: Engine,
-    pub live: Arc<Live>,
+    pub leases: Arc<Leases>,
     pub grants: GrantsView,
     pub wall: Wall,
     pub frames: VecDeque<Slow>,
@@ -74,7 +74,7 @@ enum Source {
 impl Controller {
     /// Whether anything is offered to a client that is not leased.
     pub fn offers_to(&self, client: ClientKey) -> bool {
-        let mut leases = self.live.iter();
+        let mut leases = self.leases.iter();
         leases.any(|lease| lease.holder.client() == client && lease.state == LeaseState::Offered)
     }
 
@@ -85,17 +85,17 @@ impl Controller {
 
     /// Whether an address is held back until it is known that no host has it.
     pub fn is_probing(&self, address: Ipv4Addr) -> bool {
-        let lease = self.live.get(&address);
+        let lease = self.leases.get(&address);
         lease.is_some_and(|lease| lease.state == LeaseState::Probing)
     }
 
     /// Of the client that an address is for.
     pub fn hardware_of(&self, address: Ipv4Addr) -> Option<Hardware> {
-        Some(self.live.get(&address)?.holder.hardware())
+        Some(self.leases.get(&address)?.holder.hardware())
     }
 
     fn revoked_from(&self, client: ClientKey) -> Vec<Ipv4Addr> {
-        let leases = self.live.iter();
+        let leases = self.leases.iter();
         leases
             .filter(|lease| lease.holder.client() == client && lease.state == LeaseState::Revoked)
             .map(|lease| *lease.key())
@@ -224,6 +224,14 @@ impl World {
             }
             Source::Committed => {
                 if let Some((ticket, result)) = c.committed.pop_front() {
+                    let result = match result {
+                        Err(CommitError::Unknown(why))
+                            if self.sabotage == Some(Sabotage::DoubtIsFailure) =>
+                        {
+                            Err(CommitError::NotApplied(why))
+                        }
+                        result => result,
+                    };
                     self.input(c, Input::Committed { ticket, result });
                 }
             }

@@ -21,6 +21,8 @@ pub struct Disk {
     pub full_until: u64,
     /// The next commit fails.
     pub fails: bool,
+    /// Nobody learns whether the next commit happens, which it does or not.
+    pub doubt: Option<bool>,
 }
 
 impl Disk {
@@ -67,9 +69,16 @@ impl Disk {
 impl Store for Disk {
     fn commit(&mut self, changes: &[WallChange]) -> Result<Vec<Applied>, CommitError> {
         if self.fails {
-            return Err(CommitError("no space left on device".into()));
+            return Err(CommitError::NotApplied("no space left on device".into()));
         }
-        Ok(changes.iter().map(|change| self.apply(change)).collect())
+        if self.doubt == Some(false) {
+            return Err(CommitError::Unknown("the connection is lost".into()));
+        }
+        let applied = Ok(changes.iter().map(|change| self.apply(change)).collect());
+        match self.doubt {
+            Some(_) => Err(CommitError::Unknown("the connection is lost".into())),
+            None => applied,
+        }
     }
 
     fn load(
@@ -86,7 +95,7 @@ impl Store for Disk {
 
     fn set_anchor(&mut self, anchor: &Anchor, shift_ns: i64) -> Result<(), CommitError> {
         if self.fails {
-            return Err(CommitError("no space left on device".into()));
+            return Err(CommitError::NotApplied("no space left on device".into()));
         }
         self.anchor = Some(anchor.clone());
         for stored in self.records.values_mut() {
@@ -166,8 +175,16 @@ impl Committer {
                 };
                 tickets.into_iter().map(of_ticket).collect()
             }
-            Err(_) => {
-                let of_ticket = |(ticket, _)| (ticket, Err(CommitError("no space left".into())));
+            Err(error) => {
+                let of_ticket = |(ticket, _)| {
+                    let error = match error {
+                        CommitError::NotApplied(_) => {
+                            CommitError::NotApplied("no space left".into())
+                        }
+                        CommitError::Unknown(_) => CommitError::Unknown("it is lost".into()),
+                    };
+                    (ticket, Err(error))
+                };
                 tickets.into_iter().map(of_ticket).collect()
             }
         };

@@ -24,6 +24,8 @@ pub struct Faults {
     /// Events that the ring takes.
     pub ring_room: Option<usize>,
     pub commit_fails: u64,
+    /// That nobody learns whether a commit has happened.
+    pub commit_doubts: u64,
     /// That the disk takes up to three seconds; else up to 5 ms.
     pub slow_disk: u64,
     /// Tickets that wait for the disk.
@@ -80,6 +82,7 @@ impl Faults {
             withdraw_fails: on(dice, 300),
             ring_room: few(dice),
             commit_fails: on(dice, 200),
+            commit_doubts: on(dice, 200),
             slow_disk: on(dice, 300),
             tickets: few(dice),
             disk_full: on(dice, 10),

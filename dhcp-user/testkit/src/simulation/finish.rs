@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, net::Ipv4Addr, sync::Arc};
 
 use dhcp_common::wire::message_type;
-use dhcp_engine::{Effect, Engine, Input, Setup, live::Live};
+use dhcp_engine::{Effect, Engine, Input, Setup};
 use dhcp_frames::frame;
 use dhcp_model::{Applied, RecordState};
 use dhcp_store::Store as _;
@@ -112,21 +112,21 @@ impl World {
         }
         let published = self.kernel.published();
         let records: Vec<_> = self.disk.records().filter(|r| !r.state.is_free()).collect();
-        let live: Vec<_> = self
+        let leases: Vec<_> = self
             .controller
             .iter()
-            .flat_map(|c| c.live.iter().map(|lease| (*lease.key(), lease.state)))
+            .flat_map(|c| c.leases.iter().map(|lease| (*lease.key(), lease.state)))
             .collect();
         let is_at_rest = self.controller.as_ref().is_some_and(|c| c.is_at_rest());
         let is_clean = published.is_empty()
             && records.is_empty()
-            && live.is_empty()
+            && leases.is_empty()
             && is_at_rest
             && self.runs.is_empty()
             && self.fencings.is_empty();
         if !is_clean {
             let what = format!(
-                "at rest: {is_at_rest}; live: {live:?}; published: {published:?}; stored: {records:?}"
+                "at rest: {is_at_rest}; leases: {leases:?}; published: {published:?}; stored: {records:?}"
             );
             self.model.violate(Invariant::NothingIsLost, || what);
         }
@@ -176,7 +176,6 @@ impl World {
             .expect("reading never fails here");
         let mut engine = Engine::new(Setup {
             config: Arc::new(self.plan.config(self.max_leases)),
-            live: Arc::new(Live::default()),
             fingerprint_key: scene::meta().fingerprint_key,
             links: scene::links(),
             max_slots: self.max_leases,

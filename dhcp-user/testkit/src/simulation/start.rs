@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use dhcp_engine::{Effect, Engine, Setup, live::Live};
+use dhcp_engine::{Effect, Engine, Setup};
 use dhcp_model::Record;
 use dhcp_store::{Store as _, WallChange, wall_clock::Wall};
 
@@ -135,17 +135,16 @@ impl World {
         self.kernel.configure(&config);
         let mut records = self.records(wall);
         records.extend(more);
-        let live = Arc::new(Live::default());
+        let engine = Engine::new(Setup {
+            config,
+            fingerprint_key: scene::meta().fingerprint_key,
+            links: scene::links(),
+            max_slots: self.max_leases,
+        });
         let mut controller = Controller {
             life: self.lives,
-            engine: Engine::new(Setup {
-                config,
-                live: Arc::clone(&live),
-                fingerprint_key: scene::meta().fingerprint_key,
-                links: scene::links(),
-                max_slots: self.max_leases,
-            }),
-            live,
+            leases: Arc::clone(engine.leases()),
+            engine,
             grants: GrantsView(self.kernel.grants.clone()),
             wall: wall.clone(),
             frames: VecDeque::new(),

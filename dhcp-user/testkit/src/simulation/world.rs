@@ -45,6 +45,8 @@ pub enum Sabotage {
     OfferInUse,
     /// The program believes copies whose halves are of different entries.
     TrustTorn,
+    /// The engine is told that a commit has failed when it is not known whether it has.
+    DoubtIsFailure,
 }
 
 impl Sabotage {
@@ -58,6 +60,7 @@ impl Sabotage {
             Self::StartAtOnce => "start-at-once",
             Self::OfferInUse => "offer-in-use",
             Self::TrustTorn => "trust-torn",
+            Self::DoubtIsFailure => "doubt-is-failure",
         }
     }
 }

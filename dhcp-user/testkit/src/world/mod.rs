@@ -23,7 +23,7 @@ use dhcp_config::{Config, Subnet};
 use dhcp_engine::{
     Command, CommandId, CommandOutcome, Counter, Effect, Engine, FenceId, Ingress, Input, Link,
     LinkTable, Networks, Preview, Probe, ProbeAnswer, ProbeWay, Setup,
-    live::{LeaseState, Live},
+    lease_table::{LeaseState, Leases},
 };
 use dhcp_model::{Applied, Change, CommitError, Nanos, Record, RecordState, Ticket};
 
@@ -55,7 +55,7 @@ pub fn secs(secs: u64) -> Duration {
 /// The engine with all that surrounds it. Commits and fences wait until they are carried out.
 pub struct World {
     pub engine: Engine,
-    pub live: Arc<Live>,
+    pub leases: Arc<Leases>,
     pub now: Nanos,
     pub kernel: Kernel,
     /// `LEASES` as it was before the last reload.
@@ -69,6 +69,8 @@ pub struct World {
     /// Names of the effects in their order, since it was last looked at.
     pub effects: Vec<&'static str>,
     pub store_fails: bool,
+    /// While it is set nobody learns whether a commit happens, which it does or not.
+    pub store_doubts: Option<bool>,
     pub config: Config,
     pub max_slots: u32,
 }
@@ -89,10 +91,10 @@ impl World {
     }
 
     pub fn with_config(config: Config, max_slots: u32) -> Self {
-        let live = Arc::new(Live::default());
+        let engine = engine(&config, max_slots);
         Self {
-            engine: engine(&config, &live, max_slots),
-            live,
+            leases: Arc::clone(engine.leases()),
+            engine,
             now: Nanos(1_000 * NS_PER_SEC),
             kernel: Kernel::default(),
             before_reload: BTreeMap::new(),
@@ -104,6 +106,7 @@ impl World {
             answers: Vec::new(),
             effects: Vec::new(),
             store_fails: false,
+            store_doubts: None,
             config,
             max_slots,
         }
@@ -175,9 +178,15 @@ impl World {
     pub fn commit(&mut self) {
         let (ticket, changes) = self.commits.pop_front().expect("a commit is due");
         let result = if self.store_fails {
-            Err(CommitError("no space left on device".into()))
+            Err(CommitError::NotApplied("no space left on device".into()))
+        } else if self.store_doubts == Some(false) {
+            Err(CommitError::Unknown("the connection is lost".into()))
         } else {
-            Ok(changes.iter().map(|change| self.apply(change)).collect())
+            let applied = changes.iter().map(|change| self.apply(change)).collect();
+            match self.store_doubts {
+                Some(_) => Err(CommitError::Unknown("the connection is lost".into())),
+                None => Ok(applied),
+            }
         };
         self.input(Input::Committed { ticket, result });
     }
@@ -322,7 +331,7 @@ impl World {
     }
 
     pub fn state(&self, address: Ipv4Addr) -> Option<LeaseState> {
-        self.live.get(&address).map(|lease| lease.state)
+        self.leases.get(&address).map(|lease| lease.state)
     }
 
     pub fn published(&self, client: u8) -> Option<Binding> {
@@ -374,8 +383,8 @@ impl World {
     }
 
     pub fn restart_with(&mut self, config: Config) {
-        self.live = Arc::new(Live::default());
-        self.engine = engine(&config, &self.live, self.max_slots);
+        self.engine = engine(&config, self.max_slots);
+        self.leases = Arc::clone(self.engine.leases());
         self.config = config;
         self.commits.clear();
         self.fences.clear();
@@ -417,10 +426,9 @@ pub fn answer(probe: &Probe, mac: [u8; 6]) -> ProbeAnswer {
     }
 }
 
-fn engine(config: &Config, live: &Arc<Live>, max_slots: u32) -> Engine {
+fn engine(config: &Config, max_slots: u32) -> Engine {
     Engine::new(Setup {
         config: Arc::new(config.clone()),
-        live: Arc::clone(live),
         fingerprint_key: fingerprint_key(),
         links: links(),
         max_slots,

@@ -1,4 +1,4 @@
-//! Values on the command line that are neither paths nor addresses.
+//! Parsers for octets and times on the command line.
 
 use std::time::Duration;
 
@@ -8,17 +8,18 @@ use dhcp_store::wall_clock::{Sample, Utc};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Octets(pub Vec<u8>);
 
+/// Parses octets in hexadecimal, with or without colons.
 pub fn octets(text: &str) -> Result<Octets, String> {
     let octets = dhcp_model::hex::parse_hex(text).map(Octets);
     octets.ok_or_else(|| "give octets in hexadecimal, such as 02:00:5e:00:53:01".to_owned())
 }
 
-/// A time that has come: RFC 3339, or how long ago it was.
+/// Parses a time in the past, in RFC 3339 or as `2h ago`.
 pub fn past_time(text: &str) -> Result<Utc, String> {
     let now = Sample::now().utc;
     let time = time_at(text.trim(), now)?;
     if time > now {
-        return Err(format!("{time} is still to come"));
+        return Err(format!("{time} is in the future"));
     }
     Ok(time)
 }
@@ -33,13 +34,13 @@ fn time_at(text: &str, now: Utc) -> Result<Utc, String> {
     let time = humantime::parse_rfc3339_weak(text).map_err(|error| {
         format!("{error}; give a time such as 2026-11-24T20:15:00Z, or \"2h ago\"")
     })?;
-    // What can be written so comes after 1970.
+    // humantime parses only times after 1970.
     let since_1970 = time.duration_since(std::time::UNIX_EPOCH);
     let utc = Utc(nanos(since_1970.unwrap_or_default()));
     Ok(utc.shifted(-east_ns))
 }
 
-/// The offset from UTC at the end (RFC 3339 §5.6), which humantime knows as `Z` only.
+/// Splits off the offset from UTC (RFC 3339 §5.6), of which humantime supports only `Z`.
 fn split_offset(text: &str) -> (&str, i64) {
     const MINUTE_NS: i64 = 60 * 1_000_000_000;
     let parse = || {
@@ -53,7 +54,7 @@ fn split_offset(text: &str) -> (&str, i64) {
         let (hours, minutes) = offset.get(1..)?.split_once(':')?;
         let part = |digits: &str, below: i64| digits.parse().ok().filter(|&part| part < below);
         let (hours, minutes): (i64, i64) = (part(hours, 24)?, part(minutes, 60)?);
-        // A date has hyphens too; an offset follows a time.
+        // Dates contain hyphens too, but an offset follows a time.
         time.contains(':')
             .then_some((time, sign * (hours * 60 + minutes) * MINUTE_NS))
     };
@@ -108,7 +109,7 @@ mod tests {
         let error = past_time("2199-01-01T00:00:00Z");
         assert_eq!(
             error,
-            Err("2199-01-01T00:00:00Z is still to come".to_owned())
+            Err("2199-01-01T00:00:00Z is in the future".to_owned())
         );
     }
 

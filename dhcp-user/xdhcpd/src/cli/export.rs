@@ -1,4 +1,4 @@
-//! Leases that a running server lists, as rows of an export.
+//! Conversion of leases of a running server to rows of an export.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use dhcp_model::{
     hex::{parse_hex, with_colons},
 };
 
-/// Of a lease that the running server has told.
+/// Converts a lease of the running server.
 pub(super) fn row(lease: LeaseRow, networks: &HashMap<u32, String>) -> Row {
     let relay_info = lease.relay_info.as_deref().and_then(parse_hex);
     let ids = relay_info

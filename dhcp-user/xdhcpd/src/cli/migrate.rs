@@ -1,4 +1,4 @@
-//! The commands with which one moves in and out.
+//! The commands `import`, `convert` and `export`.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -8,13 +8,13 @@ use std::{
 
 use clap::Args;
 use dhcp_common::defaults;
-use dhcp_config::{Config, Host, check};
+use dhcp_config::{Config, Host, file};
 use dhcp_control::Request;
 use dhcp_migrate::{
     Source,
     convert::{Note, convert_file},
     export::{self, Format, Row},
-    import::{self, Journal, Reason, Report, Terrain},
+    import::{self, Destination, Journal, Reason, Report},
     leases,
 };
 use dhcp_store::{
@@ -25,26 +25,31 @@ use dhcp_store::{
 };
 use serde::Serialize;
 
-use super::{ConfigFile, Failure, Server, load, output};
+use super::{
+    config::{ConfigFile, load},
+    failure::Failure,
+    output,
+    server::Server,
+};
 use crate::control::client::ClientError;
 
 /// `xdhcpd import`
 #[derive(Debug, Args)]
 pub struct Import {
-    /// The server that has written the file.
+    /// Server that wrote the file
     #[arg(long, value_name = "SERVER")]
     from: Source,
-    /// Its file of leases: `kea-leases4.csv`, `dnsmasq.leases` or `dhcpd.leases`.
+    /// Lease file: `kea-leases4.csv`, `dnsmasq.leases` or `dhcpd.leases`
     file: PathBuf,
     #[command(flatten)]
     config: ConfigFile,
-    /// Say what would be done, and write nothing.
+    /// Show what would be imported, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Write nothing if anything of the file would be skipped.
+    /// Write nothing if any entry would be skipped
     #[arg(long)]
     strict: bool,
-    /// For programs.
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -52,12 +57,12 @@ pub struct Import {
 /// `xdhcpd convert`
 #[derive(Debug, Args)]
 pub struct Convert {
-    /// The server that reads the file.
+    /// Server that the configuration is for
     #[arg(long, value_name = "SERVER")]
     from: Source,
-    /// Its configuration: `kea-dhcp4.conf`, `dhcpd.conf` or `dnsmasq.conf`.
+    /// Configuration: `kea-dhcp4.conf`, `dhcpd.conf` or `dnsmasq.conf`
     file: PathBuf,
-    /// The result and the list as one object, for programs.
+    /// Print the result and the list as one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -65,18 +70,19 @@ pub struct Convert {
 /// `xdhcpd export`
 #[derive(Debug, Args)]
 pub struct Export {
-    /// How the leases are written.
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "csv")]
     format: Format,
-    /// The control socket of the server [default: as the configuration says].
+    /// Control socket of the server [default: from the configuration]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
-    /// The configuration, for the paths of the socket and the store and for the names of networks.
+    /// Configuration, which names the control socket, the store and the networks
     #[arg(long, value_name = "FILE", default_value = defaults::CONFIG)]
     config: PathBuf,
 }
 
 impl Import {
+    /// Imports the leases and prints the report.
     pub fn execute(&self, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Failure> {
         let config = load(&self.config.config)?;
         let host = crate::host::probe().map_err(|error| Failure::Run(error.into()))?;
@@ -92,8 +98,8 @@ impl Import {
         for remark in &report.named {
             writeln!(err, "{remark}")?;
         }
-        for (place, address, why) in &report.moving {
-            let (file, line) = (place.file.display(), place.line);
+        for (position, address, why) in &report.moving {
+            let (file, line) = (position.file.display(), position.line);
             writeln!(
                 err,
                 "{file}:{line}: {address}: its client gets another address when it renews: {why}"
@@ -126,7 +132,7 @@ impl Import {
         store
             .load(&mut |record| stored.push(record))
             .map_err(unreadable)?;
-        let plan = Terrain::new(config, host, stored, &wall, now).plan(journal);
+        let plan = Destination::new(config, host, stored, &wall, now).plan(journal);
         if self.strict && plan.report.skipped_count() > 0 {
             return Ok(plan.report);
         }
@@ -141,12 +147,12 @@ fn dry_run(config: &Config, host: &Host, journal: Journal) -> Result<Report, Fai
     }
     let now = Sample::now();
     let wall = Wall::for_display(now);
-    Ok(Terrain::new(config, host, stored, &wall, now)
+    Ok(Destination::new(config, host, stored, &wall, now)
         .plan(journal)
         .report)
 }
 
-/// Every record of a store, which stays as it is and may be in use.
+/// Passes every record of a store to `each`. The store is only read and may be in use.
 fn read(store: &Path, mut each: impl FnMut(WallRecord)) -> Result<(), Failure> {
     let mut wrong = None;
     let reader = Reader::open(store).map_err(run_failed)?;
@@ -157,7 +163,7 @@ fn read(store: &Path, mut each: impl FnMut(WallRecord)) -> Result<(), Failure> {
     all.map_err(run_failed)?;
     match wrong {
         Some((address, reason)) => Err(run_failed(anyhow::anyhow!(
-            "the record of {address} in the store: {reason}"
+            "the record of {address} in the store cannot be read: {reason}"
         ))),
         None => Ok(()),
     }
@@ -171,7 +177,7 @@ fn unreadable(error: Box<dyn std::error::Error + Send + Sync>) -> Failure {
     Failure::Run(anyhow::Error::from_boxed(error).context("reading the store"))
 }
 
-/// How an import has ended.
+/// The outcome of an import.
 struct Done<'a> {
     ok: bool,
     is_dry_run: bool,
@@ -213,8 +219,8 @@ impl Done<'_> {
     fn summary(&self) -> Summary<'_> {
         let report = self.report;
         let named = report.named.iter().map(|remark| SkippedEntry {
-            file: remark.place.file.display().to_string(),
-            line: remark.place.line,
+            file: remark.position.file.display().to_string(),
+            line: remark.position.line,
             address: remark.address,
             reason: remark.reason,
             message: &remark.why,
@@ -222,9 +228,9 @@ impl Done<'_> {
         let moving = report
             .moving
             .iter()
-            .map(|(place, address, why)| MovingEntry {
-                file: place.file.display().to_string(),
-                line: place.line,
+            .map(|(position, address, why)| MovingEntry {
+                file: position.file.display().to_string(),
+                line: position.line,
                 address: *address,
                 message: why,
             });
@@ -245,26 +251,26 @@ impl Done<'_> {
     fn show(&self, file: &Path, out: &mut dyn Write) -> std::io::Result<()> {
         let report = self.report;
         let verdict = match (self.ok, self.is_dry_run) {
-            (false, _) => "not imported, for --strict allows nothing to be skipped",
+            (false, _) => "not imported: --strict allows no skipped entries",
             (true, true) => "would be imported",
             (true, false) => "imported",
         };
         writeln!(out, "{}: {verdict}", file.display())?;
         for (count, what) in [
-            (report.imported, "leased, with the time that was left"),
+            (report.imported, "active leases, with their remaining times"),
             (
                 report.former,
-                "ended; their clients get them again while they are free",
+                "ended leases; their clients get them again while they are free",
             ),
-            (report.quarantined, "quarantined"),
-            (report.unchanged, "in the store already"),
+            (report.quarantined, "declined addresses, quarantined"),
+            (report.unchanged, "already in the store"),
             (
                 report.nothing,
-                "of addresses that nobody has had, or that are free again",
+                "without a lasting effect, such as addresses that were never leased",
             ),
             (
                 report.moving_count,
-                "of the leased ones whose clients get another address when they renew",
+                "of the active leases, whose clients get another address when they renew",
             ),
         ] {
             if count > 0 {
@@ -280,7 +286,7 @@ impl Done<'_> {
         if unnamed > 0 {
             writeln!(
                 out,
-                "Only the first {} that were skipped are named.",
+                "Only the first {} skipped entries are listed.",
                 report.named.len()
             )?;
         }
@@ -296,7 +302,7 @@ struct ConvertSummary<'a> {
 }
 
 impl Convert {
-    /// The configuration to standard output, the list of what it lacks to standard error.
+    /// Prints the configuration to standard output and the notes to standard error.
     pub fn execute(&self, out: &mut dyn Write, err: &mut dyn Write) -> Result<(), Failure> {
         let host = crate::host::probe().map_err(run_failed)?;
         let converted = convert_file(self.from, &self.file, &host).map_err(run_failed)?;
@@ -320,9 +326,10 @@ impl Convert {
 }
 
 impl Export {
-    /// From the server if one runs, or else from the store that the last one has left.
+    /// Exports from the running server, or from the store if no server is running.
     pub fn execute(self, out: &mut dyn Write) -> Result<(), Failure> {
-        // Names of networks are a help; a file with a mistake in it still tells where the leases are.
+        // Names of networks are optional: a configuration with problems still names socket and
+        // store.
         let networks = Config::load(&self.config).map(|config| {
             let networks = config.networks.iter();
             networks
@@ -347,7 +354,7 @@ impl Export {
                 })?;
             }
             Err(Failure::Client(ClientError::NoServer(_))) if server.socket.is_none() => {
-                let store = check::server_of(&self.config)?.store;
+                let store = file::server_of(&self.config)?.store;
                 read(&store, |record| {
                     rows.push(Row::of_record(&record, &networks))
                 })?;

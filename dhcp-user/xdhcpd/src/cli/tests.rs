@@ -1,8 +1,8 @@
-//! Whole command lines: exit code, standard output, standard error.
+//! Command lines: exit code, standard output and standard error.
 
 use std::{ffi::OsString, fs, sync::Mutex};
 
-use dhcp_engine::live::LeaseState;
+use dhcp_engine::lease_table::LeaseState;
 use dhcp_model::Nanos;
 
 use super::Run;
@@ -24,29 +24,29 @@ prefix = '10.1.0.0/24'
 lease-time = 'infinite'
 ";
 
-pub(super) struct Outcome {
+pub(super) struct CommandResult {
     pub code: u8,
     pub out: String,
     pub err: String,
 }
 
-fn xdhcpd_running(run: Run, args: &[&str]) -> Outcome {
+fn xdhcpd_running(run: Run, args: &[&str]) -> CommandResult {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let args = std::iter::once(&"xdhcpd").chain(args).map(OsString::from);
     let code = super::execute(args, run, &mut out, &mut err);
-    Outcome {
+    CommandResult {
         code,
         out: String::from_utf8(out).unwrap(),
         err: String::from_utf8(err).unwrap(),
     }
 }
 
-pub(super) fn xdhcpd(args: &[&str]) -> Outcome {
+pub(super) fn xdhcpd(args: &[&str]) -> CommandResult {
     xdhcpd_running(|_, _| panic!("not to be run"), args)
 }
 
-/// A command to this server.
-fn ask(server: &TestServer, args: &[&str]) -> Outcome {
+/// Sends a command to a server.
+fn ask(server: &TestServer, args: &[&str]) -> CommandResult {
     let socket = server.path.to_str().unwrap();
     xdhcpd(&[args, &["--socket", socket]].concat())
 }
@@ -66,10 +66,10 @@ fn check_says_what_a_good_file_means() {
     assert_eq!((outcome.code, &*outcome.err), (0, ""));
     let expected = format!(
         "\
-{path} is good.
+{path} is valid.
 
 INTERFACE  VLAN     ADDRESSES
-lo                  its own
+lo                  from the interface
 lo         100.200  10.1.0.1
 
 SUBNET       PREFIX       POOL ADDRESSES  RESERVATIONS  LEASE     OPTIONS
@@ -93,7 +93,7 @@ fn check_and_run_refuse_alike_and_name_every_problem() {
         "{path}:2:8: interface[0].name = 'nosuch0': this host has no such interface; it has: "
     )));
     assert!(lines[1].starts_with(&format!(
-        "{path}:9:10: subnet[0].pools[0] = '10.0.0.100-10.0.0.999': not a pool"
+        "{path}:9:10: subnet[0].pools[0] = '10.0.0.100-10.0.0.999': not an address range"
     )));
     let run = xdhcpd(&["run", "--config", &path]);
     assert_eq!((run.code, run.err), (1, check.err));
@@ -139,7 +139,7 @@ fn leases_are_shown_as_a_table_that_no_host_name_can_break() {
     assert_eq!(
         outcome.out,
         "\
-ADDRESS   STATE  HARDWARE           CLIENT ID  HOST NAME      EXPIRES   LEFT
+ADDRESS   STATE  HARDWARE           CLIENT ID  HOST NAME      EXPIRES   REMAINING
 10.0.0.5  bound  02:00:00:00:00:05  01:ab      prin\\u{1b}ter  infinite  infinite
 "
     );
@@ -147,7 +147,7 @@ ADDRESS   STATE  HARDWARE           CLIENT ID  HOST NAME      EXPIRES   LEFT
     assert_eq!(
         offers.out,
         "\
-ADDRESS   STATE    HARDWARE           CLIENT ID  HOST NAME  EXPIRES   LEFT
+ADDRESS   STATE    HARDWARE           CLIENT ID  HOST NAME  EXPIRES   REMAINING
 10.0.0.6  offered  02:00:00:00:00:06                        infinite  infinite
 "
     );
@@ -189,13 +189,13 @@ fn delete_and_revoke_say_what_they_did() {
         (
             ["leases", "delete", "10.0.0.5"],
             0,
-            "deleted the lease of 10.0.0.5; its client gets it again when it asks, if it is still free\n",
+            "deleted the lease of 10.0.0.5; its client gets it again on request if the address is still free\n",
             "",
         ),
         (
             ["leases", "revoke", "10.0.0.5"],
             0,
-            "revoked the lease of 10.0.0.5; its client is told so when it renews\n",
+            "revoked the lease of 10.0.0.5; its client gets a NAK when it renews\n",
             "",
         ),
         (
@@ -221,29 +221,29 @@ fn stats_show_who_answered_and_why_the_kernel_did_not() {
         outcome.out,
         "\
 SERVER
-version                             1.2.3
-up for                              1m 30s
-answers that the kernel can replay  0
-slow-path sockets                   0
-store                               good
-commits                             0 of 0 changes
-commits failed, refused             0, 0
-last, longest commit                0s, 0s
+version                  1.2.3
+uptime                   1m 30s
+templates                0
+slow-path sockets        0
+store                    ok
+commits                  0 with 0 changes
+failed, refused commits  0, 0
+last, longest commit     0s, 0s
 
-REQUESTS                COUNT    SHARE
-answered by the kernel    700  87.50 %
-  acked_renewing          600  75.00 %
-  offered                 100  12.50 %
-left to the controller    100  12.50 %
-  unknown_client           60   7.50 %
-  no_template              40   5.00 %
+REQUESTS                  COUNT    SHARE
+answered by the kernel      700  87.50 %
+  acked_renewing            600  75.00 %
+  offered                   100  12.50 %
+passed to the controller    100  12.50 %
+  unknown_client             60   7.50 %
+  no_template                40   5.00 %
 
 DROPPED  COUNT
 bad_op       4
 limited      3
 
-PASSED ON TO THE HOST  COUNT
-not_dhcp                5000
+PASSED TO THE HOST  COUNT
+not_dhcp             5000
 
 CONTROLLER  COUNT
 offered        60
@@ -262,7 +262,7 @@ fn stats_of_a_server_that_nobody_has_asked_say_so() {
     let mut out = Vec::new();
     super::output::stats(&dhcp_control::Stats::default(), &mut out).unwrap();
     let out = String::from_utf8(out).unwrap();
-    assert!(out.ends_with("\n\nNo request has come yet.\n"), "{out}");
+    assert!(out.ends_with("\n\nNo requests yet.\n"), "{out}");
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn without_a_server_the_exit_code_is_three() {
     assert_eq!(
         outcome.err,
         format!(
-            "xdhcpd: no xdhcpd answers at {}: is it running? Start it with `systemctl start xdhcpd` or `xdhcpd run`, or name its socket with `--socket` or its file with `--config`\n",
+            "xdhcpd: no server is listening on {}; start it with `systemctl start xdhcpd` or `xdhcpd run`, or name its socket with `--socket` or its configuration with `--config`\n",
             socket.display()
         )
     );
@@ -309,7 +309,7 @@ fn a_wrong_command_line_is_code_two_and_help_is_not() {
     assert_eq!((help.code, &*help.err), (0, ""));
     assert!(
         help.out
-            .contains("3  no xdhcpd answers at the control socket")
+            .contains("3  no server is listening on the control socket")
     );
 }
 
@@ -326,10 +326,10 @@ fn a_reload_says_what_became_of_the_leases_or_why_nothing_did() {
     let (first, second) = preview.out.split_once('\n').unwrap();
     assert_eq!(
         first,
-        "a reload would go over to the configuration; not concerned: 1, going on: 2"
+        "the configuration can be applied; unaffected: 1, kept: 2"
     );
     assert!(second.starts_with(
-        "102 would end when their clients ask, or in their time: 10.0.0.5, 10.0.0.5, "
+        "102 would end at their clients' next request or when they expire: 10.0.0.5, 10.0.0.5, "
     ));
     assert!(second.ends_with(" and 2 more\n"), "{second}");
     let json = ask(&server, &["reload", "--dry-run", "--json"]);

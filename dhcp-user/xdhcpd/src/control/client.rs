@@ -1,4 +1,4 @@
-//! The command line's end of the control socket.
+//! The client of the control socket.
 
 use std::{
     io::{self, BufRead, BufReader, Write},
@@ -9,21 +9,21 @@ use std::{
 
 use dhcp_control::{ErrorKind, LeaseRow, ReloadReport, Request, Response, Stats};
 
-/// Longer than the server takes at most for a command.
+/// Longer than the timeouts of the server, so that its error messages arrive.
 const TIMEOUT: Duration = Duration::from_secs(40);
 
-/// Why there is no answer, or not the one that was hoped for.
+/// The reason why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    #[error("no xdhcpd answers at {}: is it running? Start it with `systemctl start xdhcpd` or `xdhcpd run`, or name its socket with `--socket` or its file with `--config`", .0.display())]
+    #[error("no server is listening on {}; start it with `systemctl start xdhcpd` or `xdhcpd run`, or name its socket with `--socket` or its configuration with `--config`", .0.display())]
     NoServer(PathBuf),
-    #[error("no permission to talk to the xdhcpd at {}; try again as root, or as a member of the socket's group", .0.display())]
+    #[error("permission denied on {}; run the command as root or as a member of the socket's group", .0.display())]
     NoPermission(PathBuf),
-    #[error("lost the xdhcpd at {}: {error}", path.display())]
+    #[error("lost the connection to {}: {error}", path.display())]
     Lost { path: PathBuf, error: io::Error },
     #[error("{message}")]
     Refused { kind: ErrorKind, message: String },
-    #[error("the xdhcpd at {} gave an answer that is not understood: is it of another version?", .0.display())]
+    #[error("unexpected answer from the server at {}; it may have another version", .0.display())]
     NotUnderstood(PathBuf),
 }
 
@@ -38,7 +38,7 @@ impl Client {
     /// Connects to a control socket.
     ///
     /// # Errors
-    /// Nobody listens there, or not to us.
+    /// No server is listening, or the permission is missing.
     pub fn connect(path: &Path) -> Result<Self, ClientError> {
         let connect = || -> io::Result<UnixStream> {
             let stream = UnixStream::connect(path)?;
@@ -62,10 +62,10 @@ impl Client {
         }
     }
 
-    /// Deletes or revokes a lease.
+    /// Sends a request to delete or revoke a lease.
     ///
     /// # Errors
-    /// It was not done, or no answer came.
+    /// The server refused the request, or did not answer.
     pub fn command(&mut self, request: &Request) -> Result<(), ClientError> {
         self.send(request)?;
         match self.receive()? {
@@ -74,10 +74,10 @@ impl Client {
         }
     }
 
-    /// Has the server read its configuration again, or say what that would mean.
+    /// Makes the server apply its configuration file, or with `dry_run` report the consequences.
     ///
     /// # Errors
-    /// It was refused and all is as it was, or no answer came.
+    /// The server refused the configuration and has changed nothing, or did not answer.
     pub fn reload(&mut self, dry_run: bool) -> Result<ReloadReport, ClientError> {
         self.send(&Request::Reload { dry_run })?;
         match self.receive()? {
@@ -86,8 +86,10 @@ impl Client {
         }
     }
 
+    /// Returns the counters of the server.
+    ///
     /// # Errors
-    /// No answer came.
+    /// The server did not answer.
     pub fn stats(&mut self) -> Result<Stats, ClientError> {
         self.send(&Request::Stats {})?;
         match self.receive()? {
@@ -96,10 +98,10 @@ impl Client {
         }
     }
 
-    /// Lists leases or offers, one by one as they come.
+    /// Lists leases or offers, and passes each row to `each` as it arrives.
     ///
     /// # Errors
-    /// The list is not whole.
+    /// The server did not answer, or the list is incomplete.
     pub fn list(
         &mut self,
         request: &Request,
@@ -124,7 +126,7 @@ impl Client {
         line.push(b'\n');
         let sent = self.stream.get_mut().write_all(&line);
         match sent {
-            // A server that is full says so before it hangs up; that is worth reading.
+            // A server with too many clients sends a message before it closes the connection.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(self.lost(error)),
             _ => Ok(()),
         }

@@ -1,10 +1,10 @@
-//! Turns what the engine and the store report into the messages of the control interface.
+//! Conversion of reports of the engine and the store to messages of the control interface.
 
 use dhcp_control::{ReloadReport, StoreError, StoreStats};
 use dhcp_engine::Preview;
 use dhcp_store::committer::Counters;
 
-/// Returns what a reload means for the leases.
+/// Converts the consequences of a reload.
 pub fn reload_report(preview: Preview) -> ReloadReport {
     let Preview {
         untouched,
@@ -22,7 +22,7 @@ pub fn reload_report(preview: Preview) -> ReloadReport {
     }
 }
 
-/// Returns what the committer has counted, and how the store is.
+/// Converts the counters and the health of the store.
 pub fn store_stats(counters: &Counters) -> StoreStats {
     use std::sync::atomic::Ordering::Relaxed;
     let health = counters.health();

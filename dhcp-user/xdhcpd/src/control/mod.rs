@@ -1,6 +1,8 @@
-//! How an operator talks to a running controller: over a Unix socket, in lines of JSON.
+//! Both ends of the control socket, over which the command line talks to a running controller in
+//! lines of JSON.
 //!
-//! [`dhcp_control`] is what goes over it, [`server`] the controller's end, [`client`] the command line's.
+//! [`dhcp_control`] defines the messages; [`server`] is the end of the controller, [`client`] that
+//! of the command line.
 
 pub mod client;
 mod convert;

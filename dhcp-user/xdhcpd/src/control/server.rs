@@ -1,7 +1,8 @@
-//! The controller's end of the control socket.
+//! The server of the control socket.
 //!
-//! Lists are read from the live table, a few leases at a time, while the engine goes on; what changes
-//! something goes to the engine and is answered when the kernel can no longer act against it.
+//! Lists are read from the lease table, a few leases at a time, while the engine continues.
+//! Commands that change a lease go to the engine, and are answered when the kernel can no longer
+//! acknowledge it.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
@@ -19,7 +20,7 @@ use std::{
 use dhcp_control::{ErrorKind, LeaseRow, MAX_REQUEST, Request, Response, Stats};
 use dhcp_engine::{
     Command, CommandOutcome, Preview,
-    live::{Lease, LeaseState, Live},
+    lease_table::{Lease, LeaseState, Leases},
 };
 use dhcp_model::Nanos;
 use dhcp_model::hex::with_colons;
@@ -35,39 +36,41 @@ use tokio::{
     time::timeout,
 };
 
-/// Clients at one time; the next one is told so.
+use super::convert;
+
+/// The most clients at a time; the next one gets an error.
 const MAX_CLIENTS: usize = 16;
-/// How long a client may say nothing.
+/// The time after which an idle client is disconnected.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a client may leave an answer unread.
+/// The time after which a client is disconnected that does not read its answer.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the engine, the store and the fence together may take.
+/// The longest time for engine, store and fence together.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the largest configuration may take to be read, checked and gone over to.
+/// The longest time to read, check and apply the largest configuration.
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// After a failed accept (too many open files): nothing is gained by trying at once.
+/// The pause after a failed accept, such as for too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Leases that are looked at between two writes.
+/// The number of leases between two writes.
 const CHUNK: usize = 256;
 const SOCKET_MODE: u32 = 0o660;
 
-/// A command and where its answer goes.
+/// The queue of commands, each with the channel for its outcome.
 pub type Commands = mpsc::Sender<(Command, oneshot::Sender<CommandOutcome>)>;
 
-/// A reload that is asked for, and where it is said how it went.
+/// A request to reload, with the channel for its outcome.
 #[derive(Debug)]
 pub struct Reload {
-    /// Only says what would change.
+    /// Reports the consequences, and changes nothing.
     pub is_preview: bool,
     pub answer: oneshot::Sender<Result<Preview, String>>,
 }
 
-/// What the control socket shows and moves.
+/// What the control socket gives access to.
 pub struct Control {
-    pub live: Arc<Live>,
+    pub leases: Arc<Leases>,
     pub commands: Commands,
     pub reloads: mpsc::Sender<Reload>,
-    /// What the kernel has granted to this slot and epoch.
+    /// Returns the end that the kernel has granted for a slot and epoch.
     pub granted: Box<dyn Fn(u32, u16) -> Option<Nanos> + Send + Sync>,
     pub stats: Box<dyn Fn() -> Stats + Send + Sync>,
 }
@@ -75,37 +78,37 @@ pub struct Control {
 impl std::fmt::Debug for Control {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Control")
-            .field("leases", &self.live.len())
+            .field("leases", &self.leases.len())
             .finish_non_exhaustive()
     }
 }
 
-/// Why the socket could not be made.
+/// The reason why the control socket cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    #[error("another xdhcpd is running: it has the control socket {}; stop it first, or set another `server.control-socket`", .0.display())]
+    #[error("another xdhcpd is running and has the control socket {}; stop it first, or set another `server.control-socket`", .0.display())]
     InUse(PathBuf),
-    #[error("{} is not a socket; move it away, or set another `server.control-socket`", .0.display())]
+    #[error("{} is not a socket; move it, or set another `server.control-socket`", .0.display())]
     NotASocket(PathBuf),
-    #[error("cannot make the control socket {}: {error}; xdhcpd must be able to write to its directory", path.display())]
+    #[error("cannot create the control socket {}: {error}; its directory must be writable", path.display())]
     Io { path: PathBuf, error: io::Error },
 }
 
-/// The socket, with its right name and mode. Removed when this is dropped.
+/// The control socket, with its name and mode. It is removed on drop.
 #[derive(Debug)]
 pub struct Listener {
     listener: StdListener,
     path: PathBuf,
-    /// Beside the socket. Says whose it is, which the socket itself cannot say without a race: a dead
-    /// server's socket stays behind.
+    /// A lock file beside the socket, which shows whether its server is running. The socket alone
+    /// cannot show it without a race, because it remains when a server is killed.
     _lock: Flock<File>,
 }
 
 impl Listener {
-    /// Makes the socket, in place of one that a dead server has left.
+    /// Creates the socket, and replaces that of a server that is no longer running.
     ///
     /// # Errors
-    /// A live server has it, something else stands there, or the directory is not writable.
+    /// Another server is running, the path is not a socket, or the directory is not writable.
     pub fn bind(path: &Path) -> Result<Self, BindError> {
         let io_error = |error| BindError::Io {
             path: path.to_owned(),
@@ -122,7 +125,7 @@ impl Listener {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error(error)),
             _ => {}
         }
-        // Under its own name the socket appears with its mode set and somebody listening.
+        // When the socket appears under its name, its mode is set and it is listening.
         let make = || {
             let private = tempfile::Builder::new()
                 .prefix(".c")
@@ -144,7 +147,7 @@ impl Listener {
     /// Serves clients until it is dropped.
     ///
     /// # Errors
-    /// The runtime does not take the socket.
+    /// The socket cannot be registered with the runtime.
     pub async fn serve(self, control: Arc<Control>) -> io::Result<()> {
         let listener = UnixListener::from_std(self.listener.try_clone()?)?;
         let places = Arc::new(Semaphore::new(MAX_CLIENTS));
@@ -153,7 +156,7 @@ impl Listener {
             let stream = match listener.accept().await {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    tracing::warn!(%error, "no client of the control socket can be accepted");
+                    tracing::warn!(%error, "cannot accept a client on the control socket");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
@@ -164,7 +167,7 @@ impl Listener {
                     let control = Arc::clone(&control);
                     clients.spawn(async move {
                         if let Err(error) = converse(stream, &control).await {
-                            tracing::debug!(%error, "a client of the control socket was given up");
+                            tracing::debug!(%error, "closed the connection to a client of the control socket");
                         }
                         drop(place);
                     });
@@ -177,7 +180,7 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        // What is left behind is replaced at the next start.
+        // A socket that remains is replaced at the next start.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -202,11 +205,11 @@ fn lock(path: &Path) -> Result<Flock<File>, BindError> {
     })
 }
 
-/// Tells a client that there is no place for it, if it can be told without waiting.
+/// Sends an error to a client that is one too many, if that does not block.
 fn refuse(stream: UnixStream) {
     let line = line(&error(
         ErrorKind::Busy,
-        format!("{MAX_CLIENTS} others are talking to this xdhcpd; try again"),
+        format!("{MAX_CLIENTS} other clients are connected; try again later"),
     ));
     let _ = stream.try_write(&line);
 }
@@ -219,16 +222,16 @@ fn error(kind: ErrorKind, message: impl Into<String>) -> Response {
 }
 
 fn line(response: &Response) -> Vec<u8> {
-    // Maps with string keys and plain fields: there is nothing that could fail.
+    // Messages have plain fields and maps with string keys, whose serialization cannot fail.
     let mut line = serde_json::to_vec(response).unwrap_or_default();
     line.push(b'\n');
     line
 }
 
-/// Answers request after request until the client has no more.
+/// Answers the requests of a client until it closes the connection.
 ///
 /// # Errors
-/// The client is gone, says nothing for too long, or does not read its answers.
+/// The connection failed, or the client was idle or did not read its answers for too long.
 pub async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     control: &Arc<Control>,
@@ -258,7 +261,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             match serde_json::from_slice(&request) {
                 Ok(request) => self.answer(request, control).await?,
                 Err(reason) => {
-                    let message = format!("not a request: {reason}");
+                    let message = format!("invalid request: {reason}");
                     self.send(&error(ErrorKind::BadRequest, message)).await?;
                 }
             }
@@ -283,8 +286,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     async fn list(&mut self, control: &Arc<Control>, wanted: Wanted) -> io::Result<()> {
         let wanted = Arc::new(wanted);
         let (table, filter) = (Arc::clone(control), Arc::clone(&wanted));
-        // A million leases take long enough to look through that packets would wait.
-        let scan = tokio::task::spawn_blocking(move || filter.addresses(&table.live));
+        // Scanning a million leases on the thread of the controller would delay packets.
+        let scan = tokio::task::spawn_blocking(move || filter.addresses(&table.leases));
         let addresses = scan.await.map_err(io::Error::other)?;
         let mut count = 0;
         for chunk in addresses.chunks(CHUNK) {
@@ -292,8 +295,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             let wall = Wall::for_display(now);
             let mut lines = Vec::new();
             for &address in chunk {
-                // No lock of the table is held over a write: the engine must never wait for a client.
-                let lease = control.live.get(&address).map(|lease| lease.clone());
+                // The table is not locked during a write, because the engine must not wait for a
+                // client.
+                let lease = control.leases.get(&address).map(|lease| lease.clone());
                 if let Some(lease) = lease.filter(|lease| wanted.covers(address, lease)) {
                     count += 1;
                     let row = row(address, &lease, control, now.boottime, &wall);
@@ -314,7 +318,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 }
 
-/// What a list is of.
+/// The filter of a list.
 enum Wanted {
     Leases {
         address: Option<Ipv4Addr>,
@@ -337,7 +341,7 @@ impl Wanted {
         }
     }
 
-    fn addresses(&self, live: &Live) -> Vec<Ipv4Addr> {
+    fn addresses(&self, leases: &Leases) -> Vec<Ipv4Addr> {
         if let Self::Leases {
             address: Some(address),
             ..
@@ -345,14 +349,17 @@ impl Wanted {
         {
             return vec![*address];
         }
-        let covered = live.iter().filter(|entry| self.covers(*entry.key(), entry));
+        let covered = leases
+            .iter()
+            .filter(|entry| self.covers(*entry.key(), entry));
         let mut addresses: Vec<_> = covered.map(|entry| *entry.key()).collect();
         addresses.sort_unstable();
         addresses
     }
 }
 
-/// Gathered beside the controller's thread: a million leases take long enough to count that packets would wait.
+/// Gathers the counters on another thread, because counting a million leases on the thread of the
+/// controller would delay packets.
 async fn stats(control: &Arc<Control>) -> io::Result<Stats> {
     let control = Arc::clone(control);
     let stats = tokio::task::spawn_blocking(move || (control.stats)());
@@ -374,13 +381,13 @@ async fn command(control: &Control, command: Command) -> Response {
         ),
         Ok(Some(CommandOutcome::StoreFailed)) => error(
             ErrorKind::StoreFailed,
-            "the store did not take it, and nothing has changed; the server's log says why",
+            "the store failed and nothing has changed; see the server's log",
         ),
-        Ok(None) => error(ErrorKind::Busy, "the server is going down"),
+        Ok(None) => error(ErrorKind::Busy, "the server is stopping"),
         Err(_) => error(
             ErrorKind::Busy,
             format!(
-                "no result within {COMMAND_TIMEOUT:?}; it may still come, so look at the lease again"
+                "no result within {COMMAND_TIMEOUT:?}; the command may still take effect, so list the lease again"
             ),
         ),
     }
@@ -397,19 +404,19 @@ async fn reload(control: &Control, is_preview: bool) -> Response {
         answered.await.ok()
     };
     match timeout(RELOAD_TIMEOUT, outcome).await {
-        Ok(Some(Ok(preview))) => Response::Reloaded(super::reload_report(preview)),
+        Ok(Some(Ok(preview))) => Response::Reloaded(convert::reload_report(preview)),
         Ok(Some(Err(reason))) => error(ErrorKind::NotReloaded, reason),
-        Ok(None) => error(ErrorKind::Busy, "the server is going down"),
+        Ok(None) => error(ErrorKind::Busy, "the server is stopping"),
         Err(_) => error(
             ErrorKind::Busy,
-            format!("no result within {RELOAD_TIMEOUT:?}; the server's log will say how it went"),
+            format!("no result within {RELOAD_TIMEOUT:?}; see the server's log"),
         ),
     }
 }
 
 fn row(address: Ipv4Addr, lease: &Lease, control: &Control, now: Nanos, wall: &Wall) -> LeaseRow {
     let granted = match lease.state {
-        LeaseState::Bound | LeaseState::Forgotten => (control.granted)(lease.slot, lease.epoch),
+        LeaseState::Bound | LeaseState::Deleted => (control.granted)(lease.slot, lease.epoch),
         _ => None,
     };
     let expires = granted.map_or(lease.expires, |granted| granted.max(lease.expires));
@@ -423,7 +430,7 @@ fn row(address: Ipv4Addr, lease: &Lease, control: &Control, now: Nanos, wall: &W
         client_id: lease.holder.client_id().map(with_colons),
         host_name: lease.holder.host_name().map(str::to_owned),
         relay_info: lease.holder.relay_info().map(with_colons),
-        // What began before this boot came back from the store as its first moment.
+        // Leases that began before this boot have time zero.
         since: (lease.since > Nanos::default()).then(|| wall.utc(lease.since).to_string()),
         expires: wall.utc(expires).to_string(),
         remaining_secs: (!expires.is_forever()).then(|| expires.since(now).as_secs()),

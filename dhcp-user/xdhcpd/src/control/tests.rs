@@ -1,4 +1,4 @@
-//! Client and server over real sockets.
+//! Client and server, connected by real sockets.
 
 use std::{
     fs,
@@ -6,7 +6,7 @@ use std::{
     net::Ipv4Addr,
     os::unix::{fs::PermissionsExt, net::UnixListener, net::UnixStream},
     path::{Path, PathBuf},
-    sync::{Arc, mpsc as std_mpsc},
+    sync::{Arc, Mutex, mpsc as std_mpsc},
     thread::{self, JoinHandle},
 };
 
@@ -14,9 +14,9 @@ use dhcp_common::abi::ClientKey;
 use dhcp_control::{ErrorKind, LeaseRow, MAX_REQUEST, Request, Response, Stats};
 use dhcp_engine::{
     Command, CommandOutcome, Fates, Preview,
-    live::{Holder, Lease, LeaseState, Live},
+    lease_table::{Event, Held, Holder, LeaseState, LeaseTable, Leases, NewLease},
 };
-use dhcp_model::{ClientOrigin, Hardware, Nanos};
+use dhcp_model::{ClientOrigin, Hardware, Nanos, RecordState};
 use dhcp_store::wall_clock::boottime;
 use tokio::sync::{mpsc, oneshot};
 
@@ -27,12 +27,12 @@ use super::{
 
 const HOUR: u64 = 3_600_000_000_000;
 
-/// A server on a thread, with an engine that knows the lease of 10.0.0.5 only and a store that fails
-/// for 10.0.0.66. Ends, and its socket goes, when it is dropped.
+/// A server on a thread, whose engine has only the lease of 10.0.0.5 and whose store fails for
+/// 10.0.0.66. It stops and removes its socket on drop.
 pub struct TestServer {
     _directory: tempfile::TempDir,
     pub path: PathBuf,
-    pub live: Arc<Live>,
+    table: Mutex<LeaseTable>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Vec<Command>>>,
 }
@@ -40,10 +40,10 @@ pub struct TestServer {
 pub fn serve() -> TestServer {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("control.sock");
-    let live = Arc::new(Live::default());
+    let table = LeaseTable::new(1);
     let (stop, stopped) = oneshot::channel();
     let (ready, is_ready) = std_mpsc::channel();
-    let (socket, table) = (path.clone(), Arc::clone(&live));
+    let (socket, leases) = (path.clone(), Arc::clone(table.leases()));
     let thread = thread::spawn(move || {
         let listener = Listener::bind(&socket).unwrap();
         ready.send(()).unwrap();
@@ -51,13 +51,13 @@ pub fn serve() -> TestServer {
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(run(listener, table, stopped))
+        runtime.block_on(run(listener, leases, stopped))
     });
     is_ready.recv().unwrap();
     TestServer {
         _directory: directory,
         path,
-        live,
+        table: Mutex::new(table),
         stop: Some(stop),
         thread: Some(thread),
     }
@@ -65,16 +65,16 @@ pub fn serve() -> TestServer {
 
 async fn run(
     listener: Listener,
-    live: Arc<Live>,
+    leases: Arc<Leases>,
     mut stopped: oneshot::Receiver<()>,
 ) -> Vec<Command> {
     let (commands, mut received) = mpsc::channel(1);
     let (reloads, mut asked) = mpsc::channel(1);
     let control = Control {
-        live,
+        leases,
         commands,
         reloads,
-        // Only slot 7 of epoch 3 has been extended, by an hour from the beginning of time.
+        // The kernel has extended only slot 7 of epoch 3.
         granted: Box::new(|slot, epoch| {
             ((slot, epoch) == (7, 3)).then(|| Nanos(boottime().0 + 2 * HOUR))
         }),
@@ -104,7 +104,7 @@ async fn run(
     }
 }
 
-/// A preview is of one lease that ends; a reload is refused.
+/// Answers a preview with leases that end, and refuses a reload.
 fn reloaded(reload: Reload) {
     let result = if reload.is_preview {
         let ended = Fates {
@@ -130,7 +130,7 @@ pub fn stats() -> Stats {
         kernel: [
             ("acked_renewing", 600),
             ("offered", 100),
-            ("naked", 0),
+            ("nak", 0),
             ("unknown_client", 60),
             ("no_template", 40),
             ("closed", 0),
@@ -152,13 +152,25 @@ impl TestServer {
         Client::connect(&self.path).unwrap()
     }
 
-    /// Ends the server and says what its engine was told.
+    /// Stops the server and returns the commands that its engine received.
     pub fn finish(mut self) -> Vec<Command> {
         self.stop.take();
         self.thread.take().unwrap().join().unwrap()
     }
 
     pub fn add(&self, number: u8, state: LeaseState, expires: Nanos) {
+        let address = Ipv4Addr::new(10, 0, 0, number);
+        self.add_at(address, number, state, (boottime(), expires));
+    }
+
+    /// The lease of client `number`, of an address, from one time to another.
+    fn add_at(
+        &self,
+        address: Ipv4Addr,
+        number: u8,
+        state: LeaseState,
+        (since, expires): (Nanos, Nanos),
+    ) {
         let mut chaddr = [0; 16];
         chaddr[..6].copy_from_slice(&[2, 0, 0, 0, 0, number]);
         let client = ClientKey::hardware(9, 1, &chaddr[..6]).unwrap();
@@ -172,19 +184,29 @@ impl TestServer {
             host_name: (number == 5).then(|| "prin\u{1b}ter".into()),
             relay_info: (number == 5).then(|| [1, 1, 7].into()),
         };
-        let lease = Lease {
+        let lease = NewLease {
             holder: Holder::new(&client, &origin),
-            state,
-            since: boottime(),
+            since,
             expires,
             durable_until: expires,
-            deadline: Nanos::FOREVER,
-            terms: None,
+            is_current: true,
+        };
+        let event = match state {
+            LeaseState::Bound => Event::Recorded(RecordState::Bound, lease),
+            LeaseState::Revoked => Event::Recorded(RecordState::Revoked, lease),
+            LeaseState::Offered => Event::Offer(lease),
+            LeaseState::Probing => Event::Probe(lease),
+            other => panic!("no test has {other:?}"),
+        };
+        let mut table = self.table.lock().unwrap();
+        table.transition(address, event).unwrap();
+        let held = table.held(address).unwrap();
+        let published = Held {
             slot: number.into(),
             epoch: 3,
+            ..held
         };
-        self.live
-            .insert(Ipv4Addr::new(10, 0, 0, number), Box::new(lease));
+        table.adopt(address, &published);
     }
 }
 
@@ -255,12 +277,10 @@ fn leases_and_offers_are_listed_apart_in_order_and_filtered() {
 #[test]
 fn a_lease_that_is_older_than_the_boot_is_not_shown_as_of_then() {
     let server = serve();
-    for number in [5, 7] {
-        server.add(number, LeaseState::Bound, Nanos::FOREVER);
-    }
-    // As the store's times come back (`Wall::nanos`).
+    // Times before the boot come from the store as zero (`Wall::nanos`).
     let address = Ipv4Addr::new(10, 0, 0, 5);
-    server.live.get_mut(&address).unwrap().since = Nanos(0);
+    server.add_at(address, 5, LeaseState::Bound, (Nanos(0), Nanos::FOREVER));
+    server.add(7, LeaseState::Bound, Nanos::FOREVER);
     let rows = list(&server, &leases(None, None));
     let is_shown: Vec<_> = rows.iter().map(|row| row.since.is_some()).collect();
     assert_eq!(is_shown, [false, true]);
@@ -296,11 +316,8 @@ fn a_lease_is_shown_until_when_the_kernel_has_granted_it() {
 fn a_long_list_comes_whole() {
     let server = serve();
     for number in 0..10_000u32 {
-        server.add(1, LeaseState::Bound, Nanos::FOREVER);
-        let (_, lease) = server.live.remove(&Ipv4Addr::new(10, 0, 0, 1)).unwrap();
-        server
-            .live
-            .insert(Ipv4Addr::from(0x0b00_0000 + number), lease);
+        let address = Ipv4Addr::from(0x0b00_0000 + number);
+        server.add_at(address, 1, LeaseState::Bound, (boottime(), Nanos::FOREVER));
     }
     let rows = list(&server, &leases(None, None));
     assert_eq!(rows.len(), 10_000);
@@ -335,10 +352,7 @@ fn commands_reach_the_engine_and_their_outcome_the_client() {
         outcome(Request::LeasesRevoke {
             address: address(66)
         }),
-        Err(
-            "the store did not take it, and nothing has changed; the server's log says why"
-                .to_owned()
-        )
+        Err("the store failed and nothing has changed; see the server's log".to_owned())
     );
     assert_eq!(
         server.finish(),
@@ -360,7 +374,7 @@ fn stats_come_as_the_server_gave_them() {
 /// Sends octets and reads one line.
 fn raw(path: &Path, octets: &[u8]) -> String {
     let mut stream = UnixStream::connect(path).unwrap();
-    // The server may have heard enough before all is sent.
+    // The server may close the connection before everything is sent.
     let _ = stream.write_all(octets);
     let mut line = String::new();
     let _ = BufReader::new(stream).read_line(&mut line);
@@ -415,7 +429,7 @@ fn the_seventeenth_client_is_told_that_the_server_is_busy() {
         panic!("{refused}")
     };
     assert_eq!(kind, ErrorKind::Busy);
-    assert_eq!(message, "16 others are talking to this xdhcpd; try again");
+    assert_eq!(message, "16 other clients are connected; try again later");
     clients[0].stats().unwrap();
 }
 
@@ -447,7 +461,7 @@ fn a_dead_servers_socket_is_replaced_a_live_ones_is_not() {
     assert_eq!(
         error.to_string(),
         format!(
-            "another xdhcpd is running: it has the control socket {}; stop it first, or set another `server.control-socket`",
+            "another xdhcpd is running and has the control socket {}; stop it first, or set another `server.control-socket`",
             path.display()
         )
     );

@@ -1,4 +1,4 @@
-//! The configured links on this host's interfaces, for the engine and for the kernel.
+//! The configured links on the interfaces of this host, for the engine and for the kernel.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,17 +17,17 @@ use dhcp_config::{self, Config};
 use dhcp_datapath::host::Interface;
 use dhcp_engine::{Link, LinkTable, NO_NETWORK, network_ref};
 
-/// An interface that is served.
+/// An interface to serve, with its links.
 #[derive(Debug)]
-pub struct Port {
+pub struct ServedInterface {
     pub interface: Interface,
-    /// Index of its first socket in `SLOW`.
+    /// The index of its first socket in the map `SLOW`.
     pub slow_base: u32,
-    links: Vec<PortLink>,
+    links: Vec<ServedLink>,
 }
 
 #[derive(Debug)]
-struct PortLink {
+struct ServedLink {
     key: LinkKey,
     addresses: Vec<Ipv4Addr>,
     network: Option<NetworkRef>,
@@ -35,25 +35,25 @@ struct PortLink {
     honours_subnet_selection: bool,
 }
 
-impl Port {
-    /// Receive queues that have a socket.
+impl ServedInterface {
+    /// Returns the number of receive queues that have a socket.
     pub fn queues(&self) -> u32 {
         self.interface.queues.min(MAX_QUEUES)
     }
 }
 
-/// The sockets of the interfaces that are served, by the interface's index.
+/// The index of the first socket of each attached interface, by `ifindex`.
 pub type SlowBases = HashMap<u32, u32>;
 
-/// Asks the host for every interface of the configuration. Those that are served already keep their
+/// Finds every interface of the configuration on the host. Interfaces in `served` keep their
 /// sockets.
 ///
 /// # Errors
-/// Names the interface that is missing, or has no address where it needs one.
-pub fn ports(config: &Config, served: &SlowBases) -> anyhow::Result<Vec<Port>> {
+/// An interface does not exist, or has too many addresses.
+pub fn interfaces(config: &Config, served: &SlowBases) -> anyhow::Result<Vec<ServedInterface>> {
     anyhow::ensure!(
         config.interfaces.len() <= MAX_INTERFACES as usize,
-        "{} interfaces: one controller serves up to {MAX_INTERFACES}",
+        "{} interfaces; at most {MAX_INTERFACES} are supported",
         config.interfaces.len()
     );
     let interfaces = config.interfaces.iter();
@@ -70,46 +70,47 @@ pub fn ports(config: &Config, served: &SlowBases) -> anyhow::Result<Vec<Port>> {
         .map(|(interface, configured)| {
             let slow_base = kept(&interface).or_else(|| free.next());
             let slow_base = slow_base.context("more interfaces than sockets")?;
-            port(slow_base, configured, interface, config)
+            self::interface(slow_base, configured, interface, config)
         })
         .collect()
 }
 
-/// An interface of the configuration on the host's that it names, with its first socket at `slow_base` of `SLOW`.
+/// Combines an interface of the configuration with that of the host; `slow_base` is the index of
+/// its first socket in the map `SLOW`.
 ///
 /// # Errors
-/// It has more addresses than the program compares.
-pub fn port(
+/// A link has more addresses than the program compares.
+pub fn interface(
     slow_base: u32,
     configured: &dhcp_config::Interface,
     interface: Interface,
     config: &Config,
-) -> anyhow::Result<Port> {
+) -> anyhow::Result<ServedInterface> {
     if interface.queues > MAX_QUEUES {
         tracing::warn!(
             interface = interface.name,
             queues = interface.queues,
-            "only the first {MAX_QUEUES} receive queues reach the controller: `ethtool -L` sets fewer"
+            "only the first {MAX_QUEUES} receive queues are served; reduce their number with `ethtool -L`"
         );
     }
     let links = configured
         .links
         .iter()
-        .map(|link| port_link(link, &interface, config))
+        .map(|link| served_link(link, &interface, config))
         .collect::<anyhow::Result<Vec<_>>>()
         .with_context(|| format!("interface {}", interface.name))?;
-    Ok(Port {
+    Ok(ServedInterface {
         interface,
         slow_base,
         links,
     })
 }
 
-fn port_link(
+fn served_link(
     link: &dhcp_config::Link,
     interface: &Interface,
     config: &Config,
-) -> anyhow::Result<PortLink> {
+) -> anyhow::Result<ServedLink> {
     let [outer, inner] = link.vlans;
     let addresses = if link.addresses.is_empty() {
         interface.addresses.clone()
@@ -118,15 +119,15 @@ fn port_link(
     };
     anyhow::ensure!(
         addresses.len() <= MAX_LINK_ADDRESSES,
-        "{} IPv4 addresses on one link, of which the program compares up to {MAX_LINK_ADDRESSES}: \
-         name those that clients and relay agents use in `addresses`",
+        "{} IPv4 addresses on one link; at most {MAX_LINK_ADDRESSES} are supported, so set \
+         `addresses` to those that clients and relay agents use",
         addresses.len()
     );
     if addresses.is_empty() {
         tracing::warn!(
             interface = interface.name,
             vlans = ?link.vlans,
-            "the link has no IPv4 address: nobody is served on it"
+            "the link has no IPv4 address; its clients are not served"
         );
     }
     let network = config
@@ -137,7 +138,7 @@ fn port_link(
             prefixes.any(|prefix| addresses.iter().any(|address| prefix.contains(address)))
         })
         .map(network_ref);
-    Ok(PortLink {
+    Ok(ServedLink {
         key: LinkKey {
             ifindex: interface.ifindex,
             outer,
@@ -150,9 +151,9 @@ fn port_link(
     })
 }
 
-/// For the engine.
-pub fn table(ports: &[Port]) -> LinkTable {
-    let links = ports.iter().flat_map(|port| &port.links);
+/// Returns the links for the engine.
+pub fn table(interfaces: &[ServedInterface]) -> LinkTable {
+    let links = interfaces.iter().flat_map(|interface| &interface.links);
     LinkTable::new(
         links
             .map(|link| Link {
@@ -166,17 +167,17 @@ pub fn table(ports: &[Port]) -> LinkTable {
     )
 }
 
-/// For `LINKS`.
-pub fn kernel_links(ports: &[Port]) -> Vec<(LinkKey, abi::Link)> {
-    let links = ports
+/// Returns the links for the map `LINKS`.
+pub fn kernel_links(interfaces: &[ServedInterface]) -> Vec<(LinkKey, abi::Link)> {
+    let links = interfaces
         .iter()
-        .flat_map(|port| port.links.iter().map(move |link| (port, link)));
+        .flat_map(|served| served.links.iter().map(move |link| (served, link)));
     links
-        .map(|(port, link)| (link.key, kernel_link(port, link)))
+        .map(|(served, link)| (link.key, kernel_link(served, link)))
         .collect()
 }
 
-fn kernel_link(port: &Port, link: &PortLink) -> abi::Link {
+fn kernel_link(served: &ServedInterface, link: &ServedLink) -> abi::Link {
     let mut addresses = [Be32::default(); MAX_LINK_ADDRESSES];
     for (slot, address) in addresses.iter_mut().zip(&link.addresses) {
         *slot = (*address).into();
@@ -189,8 +190,8 @@ fn kernel_link(port: &Port, link: &PortLink) -> abi::Link {
     abi::Link {
         network: link.network.unwrap_or(NO_NETWORK),
         flags,
-        slow_base: port.slow_base,
-        mac: port.interface.mac,
+        slow_base: served.slow_base,
+        mac: served.interface.mac,
         address_count: link.addresses.len().min(MAX_LINK_ADDRESSES) as u16,
         addresses,
     }

@@ -1,15 +1,19 @@
-//! The server: what is opened, in which order, and what carries the engine's inputs and effects.
+//! The server: what is opened in which order, and what carries the inputs and effects of the
+//! engine.
 //!
-//! [`run`] is the wiring; [`controller`] is the loop in which the controller spends its life. Everything
-//! that may refuse is asked before anything changes for a program that is answering already.
+//! [`run`] connects the parts; [`controller`] is the loop of the controller. Everything that can
+//! fail is done before anything changes for a program that already answers clients.
+//!
+//! The engine comes next: its dispatch over message and state is
+//! `dhcp-user/engine/src/policy/protocol.rs`.
 
 mod controller;
 pub mod links;
-mod lost;
+mod recovery;
 mod reload;
 mod serving;
+mod startup;
 mod stats;
-mod takeover;
 
 use std::{
     io::IsTerminal as _,
@@ -19,10 +23,9 @@ use std::{
 };
 
 use anyhow::Context as _;
-use dhcp_common::abi;
 use dhcp_config::Config;
-use dhcp_datapath::{Datapath, Options, fence::Fence, xsk::XskSocket};
-use dhcp_engine::{Engine, Grants as _, Setup, live::Live};
+use dhcp_datapath::{Datapath, Options, fence::Fence};
+use dhcp_engine::{Engine, Grants as _, Setup};
 use dhcp_model::Nanos;
 use dhcp_store::{
     committer::Committer,
@@ -34,20 +37,20 @@ use tracing_subscriber::EnvFilter;
 
 use self::{
     controller::{Controller, Parts},
-    links::{Port, SlowBases},
+    links::SlowBases,
     reload::Reloader,
     serving::Serving,
     stats::StatsSource,
 };
 use crate::control::server::{Control, Listener, Reload};
 
-/// Commands of operators that wait for the engine.
+/// The capacity of the queue of operators' commands.
 const MAX_COMMANDS: usize = 64;
 
-/// Serves until SIGINT or SIGTERM. The program then goes on answering known clients.
+/// Runs the server until SIGINT or SIGTERM. The XDP program then continues to answer known clients.
 ///
 /// # Errors
-/// Says what stood in the way; a server that was running is left alone.
+/// The server cannot start or continue. Another server that is running is not affected.
 pub fn run(path: &Path, config: Config) -> anyhow::Result<()> {
     log_to_stderr();
     tokio::runtime::Builder::new_current_thread()
@@ -59,7 +62,7 @@ pub fn run(path: &Path, config: Config) -> anyhow::Result<()> {
 
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    // Only a test that runs two servers in one process has a subscriber already.
+    // A subscriber exists only in tests that run two servers in one process.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
@@ -70,12 +73,12 @@ fn log_to_stderr() {
 
 async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
     let started = Instant::now();
-    let ports = links::ports(&config, &SlowBases::new())?;
+    let interfaces = links::interfaces(&config, &SlowBases::new())?;
     let listener = Listener::bind(&config.server.control_socket)?;
     let mut store = SqliteStore::open(&config.server.store)?.keeping_history(config.server.history);
     let wall = Wall::resume(&mut store, &wall_clock::boot_id()?, Sample::now())
         .map_err(anyhow::Error::from_boxed)
-        .context("taking up the store's clock")?;
+        .context("resuming the clock of the store")?;
     let mut datapath = Datapath::open(&Options {
         pin_dir: config.server.pin_dir.clone(),
         max_leases: config.server.max_leases,
@@ -85,20 +88,21 @@ async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
         fast_path: config.server.fast_path,
     })?;
 
-    let link_table = links::table(&ports);
-    let live = Arc::new(Live::default());
+    let link_table = links::table(&interfaces);
     let mut engine = Engine::new(Setup {
         config: Arc::clone(&config),
-        live: Arc::clone(&live),
         fingerprint_key: datapath.fingerprint_key,
         links: link_table.clone(),
         max_slots: config.server.max_leases,
     });
-    let effects = takeover::take_over(&mut engine, &mut store, &wall, &mut datapath).await?;
+    let leases = Arc::clone(engine.leases());
+    let effects = startup::take_over(&mut engine, &mut store, &wall, &mut datapath).await?;
     datapath
         .maps
         .retain_templates(|key| engine.adopt_template(*key))?;
-    datapath.maps.sync_links(&links::kernel_links(&ports))?;
+    datapath
+        .maps
+        .sync_links(&links::kernel_links(&interfaces))?;
     datapath
         .maps
         .sync_relays(&dhcp_engine::relays(&config, &link_table))?;
@@ -130,11 +134,11 @@ async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
         links: datapath.links,
         serving: Arc::clone(&serving),
     });
-    // What was known is published, and its ended leases are on their way out, before the first frame.
+    // Known leases are published, and ended leases withdrawn, before the first frame.
     controller.start(effects);
 
-    for port in &ports {
-        controller.serve(port, &config)?;
+    for interface in &interfaces {
+        controller.serve(interface, &config)?;
     }
     controller.settle()?;
     if let Some(log) = datapath.log {
@@ -153,7 +157,7 @@ async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
     tokio::spawn(reloader.serve(requested));
     tokio::spawn(reload_on_hangup(reloads.clone())?);
     let control = Arc::new(Control {
-        live: Arc::clone(&live),
+        leases: Arc::clone(&leases),
         commands,
         reloads,
         granted: Box::new(move |slot, epoch| granted.grant(slot).granted_for(epoch).map(Nanos)),
@@ -161,7 +165,7 @@ async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
             StatsSource {
                 started,
                 serving,
-                live,
+                leases,
                 outcomes,
                 engine: controller.counters(),
                 store: store_counters,
@@ -176,10 +180,10 @@ async fn serve(path: PathBuf, config: Arc<Config>) -> anyhow::Result<()> {
             .context("the control socket's task ended")?
             .context("the control socket"),
         signal = shutdown() => signal.map(|name| {
-            tracing::info!(signal = name, "stopping; the kernel goes on answering known clients");
+            tracing::info!(signal = name, "stopping; the kernel continues to answer known clients");
         }),
     };
-    // Commits what is under way.
+    // Dropping the controller commits pending changes.
     drop(controller);
     result
 }
@@ -207,15 +211,4 @@ async fn shutdown() -> anyhow::Result<&'static str> {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
     })
-}
-
-/// Binds the sockets of one port.
-fn bind(port: &Port, copy: bool) -> anyhow::Result<Vec<(u32, XskSocket)>> {
-    let rx_frames = abi::slow_rx_frames(port.queues());
-    (0..port.queues())
-        .map(|queue| {
-            let socket = XskSocket::bind(port.interface.ifindex, queue, rx_frames, copy)?;
-            Ok((port.slow_base + queue, socket))
-        })
-        .collect()
 }

@@ -1,7 +1,7 @@
-//! From the configuration's file to another configuration of the server that runs.
+//! Reloading of the configuration.
 //!
-//! The file is read and checked whole, and all that takes time is made of it, before the controller hears
-//! of it: until then, and if anything is wrong, nothing has changed.
+//! The file is read and checked, and the networks are built, on another thread. The controller gets
+//! the result. Until then, and if there is any problem, nothing changes.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{controller::Change, links, serving::Serving};
 use crate::control::server::Reload;
 
-/// Carries out one reload after the other.
+/// The task that executes reloads, one after the other.
 pub struct Reloader {
     pub path: PathBuf,
     pub serving: Arc<Serving>,
@@ -21,7 +21,7 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    /// Until nobody asks for reloads any more.
+    /// Executes reloads until the channel is closed.
     pub async fn serve(self, mut reloads: mpsc::Receiver<Reload>) {
         while let Some(Reload { is_preview, answer }) = reloads.recv().await {
             let result = self.reload(is_preview).await;
@@ -35,9 +35,11 @@ impl Reloader {
                     untouched = preview.untouched,
                     "reloaded"
                 ),
-                Err(error) => tracing::error!("not reloaded, all goes on as it was: {error:#}"),
+                Err(error) => tracing::error!(
+                    "not reloaded; the previous configuration remains in effect: {error:#}"
+                ),
             }
-            // Whoever asked may have gone.
+            // The receiver may be gone.
             let _ = answer.send(result.map_err(|error| format!("{error:#}")));
         }
     }
@@ -51,8 +53,8 @@ impl Reloader {
             .send(change)
             .await
             .ok()
-            .context("the server is going down")?;
-        answered.await.context("the server is going down")?
+            .context("the server is stopping")?;
+        answered.await.context("the server is stopping")?
     }
 }
 
@@ -62,23 +64,23 @@ fn prepare(
     is_preview: bool,
     answer: oneshot::Sender<anyhow::Result<Preview>>,
 ) -> anyhow::Result<Change> {
-    let host = crate::host::probe().context("looking at this host's interfaces")?;
+    let host = crate::host::probe().context("reading the interfaces of this host")?;
     let config = Config::load_on(path, &host)?;
     refuse_fixed(&serving.config().server, &config.server)?;
-    let ports = links::ports(&config, &serving.slow_bases())?;
-    let table = links::table(&ports);
+    let interfaces = links::interfaces(&config, &serving.slow_bases())?;
+    let table = links::table(&interfaces);
     let relays = dhcp_engine::relays(&config, &table);
     Ok(Change {
         networks: Networks::new(&config, table),
         config: Arc::new(config),
-        ports,
+        interfaces,
         relays,
         is_preview,
         answer,
     })
 }
 
-/// What the server was started with and cannot change while it runs.
+/// Refuses changes of settings that are fixed while the server is running.
 fn refuse_fixed(running: &Server, wanted: &Server) -> anyhow::Result<()> {
     let fixed = |server: &Server| {
         [
@@ -98,7 +100,7 @@ fn refuse_fixed(running: &Server, wanted: &Server) -> anyhow::Result<()> {
     for ((field, running), (_, wanted)) in fixed(running).into_iter().zip(fixed(wanted)) {
         if running != wanted {
             bail!(
-                "server.{field} = {wanted}: cannot change while the server runs, with {running}; restart it, or put the former value back"
+                "server.{field} = {wanted}: cannot change while the server is running with {running}; restart the server, or restore the value"
             );
         }
     }
@@ -110,13 +112,13 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use dhcp_config::check;
+    use dhcp_config::file;
 
     fn server(lines: &str) -> Server {
         let text = format!(
             "[server]\n{lines}\n[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/24'\n"
         );
-        let config = check::parse(Path::new("x.toml"), &text, None);
+        let config = file::parse(Path::new("x.toml"), &text, None);
         config.expect("a good file").server
     }
 
@@ -126,11 +128,11 @@ mod tests {
         for (lines, expected) in [
             (
                 "max-leases = 200",
-                "server.max-leases = 200: cannot change while the server runs, with 100; restart it, or put the former value back",
+                "server.max-leases = 200: cannot change while the server is running with 100; restart the server, or restore the value",
             ),
             (
                 "max-leases = 100\npin-dir = '/sys/fs/bpf/other'",
-                "server.pin-dir = /sys/fs/bpf/other: cannot change while the server runs, with /sys/fs/bpf/xdhcpd; restart it, or put the former value back",
+                "server.pin-dir = /sys/fs/bpf/other: cannot change while the server is running with /sys/fs/bpf/xdhcpd; restart the server, or restore the value",
             ),
         ] {
             let refused = refuse_fixed(&running, &server(lines)).expect_err(lines);

@@ -1,4 +1,4 @@
-//! What is served at present: read by whoever shows it, changed by the controller.
+//! The present configuration and interfaces, which the controller changes and others read.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -9,10 +9,10 @@ use super::links::SlowBases;
 
 /// An interface that the program is attached to.
 #[derive(Clone, Debug)]
-pub struct ServedPort {
+pub struct AttachedInterface {
     pub name: String,
     pub ifindex: u32,
-    /// Index of its first socket in `SLOW`.
+    /// The index of its first socket in the map `SLOW`.
     pub slow_base: u32,
     pub mode: LinkMode,
     pub sockets: usize,
@@ -21,48 +21,60 @@ pub struct ServedPort {
 #[derive(Debug)]
 struct Inner {
     config: Arc<Config>,
-    ports: Vec<ServedPort>,
+    interfaces: Vec<AttachedInterface>,
 }
 
+/// The present configuration and interfaces.
 #[derive(Debug)]
 pub struct Serving(RwLock<Inner>);
 
 impl Serving {
+    /// Starts with a configuration and no interfaces.
     pub fn new(config: Arc<Config>) -> Self {
         Self(RwLock::new(Inner {
             config,
-            ports: Vec::new(),
+            interfaces: Vec::new(),
         }))
     }
 
+    /// Returns the present configuration.
     pub fn config(&self) -> Arc<Config> {
         Arc::clone(&self.read().config)
     }
 
-    pub fn ports(&self) -> Vec<ServedPort> {
-        self.read().ports.clone()
+    /// Returns the attached interfaces.
+    pub fn interfaces(&self) -> Vec<AttachedInterface> {
+        self.read().interfaces.clone()
     }
 
+    /// Returns the index of the first socket of each attached interface.
     pub fn slow_bases(&self) -> SlowBases {
         let inner = self.read();
-        let ports = inner.ports.iter();
-        ports.map(|port| (port.ifindex, port.slow_base)).collect()
+        let interfaces = inner.interfaces.iter();
+        interfaces
+            .map(|interface| (interface.ifindex, interface.slow_base))
+            .collect()
     }
 
-    pub fn add(&self, port: ServedPort) {
-        self.write().ports.push(port);
+    /// Adds an interface that has been attached.
+    pub fn add(&self, interface: AttachedInterface) {
+        self.write().interfaces.push(interface);
     }
 
+    /// Removes an interface that has been detached.
     pub fn remove(&self, ifindex: u32) {
-        self.write().ports.retain(|port| port.ifindex != ifindex);
+        self.write()
+            .interfaces
+            .retain(|interface| interface.ifindex != ifindex);
     }
 
+    /// Replaces the configuration.
     pub fn set_config(&self, config: Arc<Config>) {
         self.write().config = config;
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner> {
-        // Nobody panics while writing: each change is one step.
+        // A panic cannot leave a partial change: each change is one assignment.
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,4 +1,4 @@
-//! What `xdhcpd stats` shows, gathered when it is asked for.
+//! The counters for `xdhcpd stats`, gathered on request.
 
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc, time::Instant};
 
@@ -6,29 +6,31 @@ use dhcp_common::outcome::{Action, Outcome};
 use dhcp_config::Pool;
 use dhcp_control::{InterfaceStats, PoolUse, Stats};
 use dhcp_datapath::{LinkMode, Outcomes};
-use dhcp_engine::{Counter, Counters, live::Live};
+use dhcp_engine::{Counter, Counters, lease_table::Leases};
 use dhcp_store::committer;
 
 use super::serving::Serving;
 use crate::control::store_stats;
 
+/// The sources of all counters.
 pub struct StatsSource {
     pub started: Instant,
     pub serving: Arc<Serving>,
-    pub live: Arc<Live>,
+    pub leases: Arc<Leases>,
     pub outcomes: Arc<Outcomes>,
     pub engine: Arc<Counters>,
     pub store: Arc<committer::Counters>,
 }
 
 impl StatsSource {
+    /// Returns a function that gathers all counters.
     pub fn into_fn(self) -> impl Fn() -> Stats + Send + Sync {
         move || self.gather()
     }
 
     fn gather(&self) -> Stats {
         let kernel = self.outcomes.read().unwrap_or_else(|error| {
-            tracing::warn!(%error, "the kernel's counters cannot be read");
+            tracing::warn!(%error, "cannot read the kernel's counters");
             Vec::new()
         });
         let (leases, pools) = self.leases();
@@ -52,14 +54,14 @@ impl StatsSource {
             interfaces: self.interfaces(),
             slow_path_sockets: self
                 .serving
-                .ports()
+                .interfaces()
                 .iter()
-                .map(|port| port.sockets as u64)
+                .map(|interface| interface.sockets as u64)
                 .sum(),
         }
     }
 
-    /// Leases by the label of their state, and what they take of each subnet's pools.
+    /// Returns the leases by the label of their state, and the use of each subnet's pools.
     fn leases(&self) -> (BTreeMap<String, u64>, Vec<PoolUse>) {
         let config = self.serving.config();
         let mut pools: Vec<_> = config
@@ -70,7 +72,8 @@ impl StatsSource {
                 used: 0,
             })
             .collect();
-        // No two ranges overlap: the last that begins at an address or before it is the one.
+        // Ranges are disjoint: only the last one that begins at or before an address can contain
+        // it.
         let subnets = config.subnets().enumerate();
         let ranges: BTreeMap<Ipv4Addr, (Ipv4Addr, usize)> = subnets
             .flat_map(|(index, (_, subnet))| {
@@ -79,7 +82,7 @@ impl StatsSource {
             })
             .collect();
         let mut leases: BTreeMap<&str, u64> = BTreeMap::new();
-        for lease in self.live.iter() {
+        for lease in self.leases.iter() {
             *leases.entry(lease.state.label()).or_insert(0) += 1;
             let address = lease.key();
             if let Some((_, (last, index))) = ranges.range(..=address).next_back()
@@ -94,11 +97,11 @@ impl StatsSource {
     }
 
     fn interfaces(&self) -> Vec<InterfaceStats> {
-        let ports = self.serving.ports().into_iter();
-        ports
-            .map(|port| InterfaceStats {
-                name: port.name,
-                mode: match port.mode {
+        let interfaces = self.serving.interfaces().into_iter();
+        interfaces
+            .map(|interface| InterfaceStats {
+                name: interface.name,
+                mode: match interface.mode {
                     LinkMode::Native => dhcp_control::LinkMode::Native,
                     LinkMode::Generic => dhcp_control::LinkMode::Generic,
                 },

@@ -1,9 +1,9 @@
-//! What `xdhcpd check --store` finds in stores that were made wrong.
+//! Stores that were damaged on purpose.
 
 use std::{fs, path::Path};
 
 use dhcp_common::abi::ClientKey;
-use dhcp_config::check;
+use dhcp_config::file;
 use dhcp_model::Record;
 use dhcp_testkit::stores::{
     NOW, SEC, address, at_now, client, commit, contents, end, history_store, lease,
@@ -29,10 +29,10 @@ pools = ['10.1.0.1-10.1.0.99']
 ";
 
 fn config() -> Config {
-    check::parse(Path::new("x.toml"), CONFIG, None).unwrap()
+    file::parse(Path::new("x.toml"), CONFIG, None).unwrap()
 }
 
-/// On the network `lan`.
+/// Returns a client on the network `lan`.
 fn local(number: u8) -> ClientKey {
     ClientKey::hardware(config().networks[0].id, 1, &[2, 0, 0, 0, 0, number]).unwrap()
 }
@@ -60,7 +60,7 @@ fn problems(directory: &tempfile::TempDir) -> Vec<(Option<Ipv4Addr>, String)> {
     audit.problems.shown.into_iter().map(finding).collect()
 }
 
-/// Changes rows behind the store's back.
+/// Changes rows without the store.
 fn spoil(directory: &tempfile::TempDir, sql: &str) {
     let other = Connection::open(directory.path().join("leases.db")).unwrap();
     other.execute_batch(sql).unwrap();
@@ -107,8 +107,8 @@ fn addresses_that_the_configuration_does_not_know_are_named_and_no_problem() {
     assert_eq!(
         messages,
         [
-            "of a network that is not configured; its subnet belongs to \"lan\" now",
-            "of the network \"lan\"; its subnet belongs to \"guests\" now",
+            "its network is not in the configuration; its subnet now belongs to \"lan\"",
+            "its network is \"lan\", but its subnet now belongs to \"guests\"",
             "in no subnet of the configuration",
         ]
     );
@@ -124,10 +124,10 @@ fn c118_a_client_with_two_leases_on_one_network_is_a_problem_unless_it_is_moving
         problems(&directory),
         [(
             Some(address(2)),
-            "leased to the client that has 10.0.0.1 on the same network".to_owned()
+            "leased to a client that also has 10.0.0.1 on the same network".to_owned()
         )]
     );
-    // One of them is over.
+    // One of the two leases has ended.
     end(&mut store, local(1), NOW);
     spoil(
         &directory,
@@ -137,7 +137,7 @@ fn c118_a_client_with_two_leases_on_one_network_is_a_problem_unless_it_is_moving
         ),
     );
     assert_eq!(problems(&directory), []);
-    // 10.0.0.200 has been reserved for it meanwhile.
+    // 10.0.0.200 is reserved for the client.
     for number in [9, 200] {
         commit(&mut store, bound(number, local(9)));
     }
@@ -178,15 +178,15 @@ fn records_and_times_that_make_no_sense_are_named_all_of_them() {
         (2, "a client key of no known kind"),
         (
             3,
-            "ends at 2027-01-15T08:01:00Z, but is on disk only up to 2027-01-15T08:00:59Z",
+            "ends at 2027-01-15T08:01:00Z, but its horizon is 2027-01-15T08:00:59Z",
         ),
         (4, "begins in the future, at 2027-01-17T08:00:00Z"),
-        (6, "kept for its client until 2136-07-22T08:00:00Z"),
+        (6, "has an implausible horizon, 2136-07-22T08:00:00Z"),
         (7, "has times before 1970"),
-        (8, "its history: a hardware address longer than 16 octets"),
+        (8, "history: a hardware address longer than 16 octets"),
         (
             8,
-            "its history: a lease from 1970-01-01T00:00:01Z to 1970-01-01T00:00:00Z",
+            "history: a lease ends before it begins, from 1970-01-01T00:00:01Z to 1970-01-01T00:00:00Z",
         ),
     ];
     assert_eq!(
@@ -225,7 +225,7 @@ fn a_damaged_file_is_a_problem_and_stays_as_it_is() {
         assert!(fs::read(&path).unwrap() == octets, "left as it is");
         match found {
             Ok(audit) => audit.problems.count > 0,
-            // Not even its first pages can be read.
+            // The first pages cannot be read.
             Err(error) => matches!(error, OpenError::Damaged { .. }),
         }
     };

@@ -1,4 +1,4 @@
-//! Clients of the fleet at the other end of the cable.
+//! Clients at the other end of the cable.
 
 use std::{
     net::Ipv4Addr,
@@ -16,9 +16,9 @@ use dhcp_testkit::fixtures::{
 };
 use dhcp_testkit::lab::Cable;
 
-/// From Ethernet's header on.
+/// The offset of the BOOTP header in a frame.
 const BOOTP: usize = 14 + 20 + 8;
-/// A frame that nobody answers is sent again after this.
+/// The time after which an unanswered frame is sent again.
 const AGAIN: Duration = Duration::from_millis(20);
 
 pub struct Wire {
@@ -41,12 +41,13 @@ impl Wire {
         }
     }
 
-    /// Asks every few milliseconds until there is an answer, and returns the address in it.
+    /// Sends a DISCOVER every few milliseconds until it is answered, and returns the offered
+    /// address.
     pub fn discover(&mut self, n: u32) -> Ipv4Addr {
         self.ask(discover(n))
     }
 
-    /// DISCOVER, OFFER, REQUEST, ACK.
+    /// Obtains a lease: DISCOVER, OFFER, REQUEST, ACK.
     pub fn lease(&mut self, n: u32) -> Ipv4Addr {
         let offered = self.discover(n);
         let mut request = discover(n)
@@ -58,7 +59,7 @@ impl Wire {
         leased
     }
 
-    /// Every one of these clients renews, and none listens to the answer.
+    /// Sends a renewal of each client, without reading the answers.
     pub fn renew(&mut self, clients: Range<u32>) {
         for n in clients {
             let frame = renewal(n).with(|r| r.destination_mac = self.mac).frame();

@@ -1,4 +1,4 @@
-//! The daemon as an operator runs it.
+//! The daemon as a process.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use dhcp_config::check;
+use dhcp_config::file;
 use dhcp_model::Nanos;
 use dhcp_testkit::lab::Lab;
 use serde_json::Value;
@@ -60,7 +60,7 @@ impl Daemon {
     /// See [`store::fill`].
     pub fn fill(&self, clients: Range<u32>, times: impl FnMut(Nanos) -> (Nanos, Nanos)) {
         let text = fs::read_to_string(&self.config).expect("just written");
-        let checked = check::parse(&self.config, &text, None).expect("a good configuration");
+        let checked = file::parse(&self.config, &text, None).expect("a good configuration");
         let network = checked.networks[0].id;
         store::fill(&checked.server.store, network, clients, times);
     }
@@ -89,7 +89,7 @@ impl Daemon {
         }
     }
 
-    /// Nothing is left of it in the kernel.
+    /// Removes everything that it left in the kernel.
     pub fn detach(&self) {
         let detached = self.xdhcpd(&["detach"]).stdout(Stdio::null()).status();
         assert!(detached.expect("it is built").success());
@@ -99,8 +99,8 @@ impl Daemon {
         self.child.as_ref().expect("it runs").id()
     }
 
-    /// What of it is in memory or, at its peak, has been, and what the kernel holds for each of its maps, of which those
-    /// that it has mapped count once.
+    /// Returns the octets of the process, now or at its peak, and of its maps in the kernel. Maps
+    /// that the process has mapped are counted once.
     pub fn memory(&self, field: &str) -> u64 {
         let pid = self.pid();
         let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
@@ -123,7 +123,7 @@ impl Daemon {
         print!("{log}");
     }
 
-    /// How long something took, as its log says.
+    /// Returns a duration from its log.
     pub fn logged_time(&self, what: &str) -> Duration {
         let took = self.logged(what, "took");
         humantime::parse_duration(&took).expect("a time")
@@ -150,12 +150,12 @@ impl Daemon {
         serde_json::from_slice(&output).expect("JSON")
     }
 
-    /// A counter of the engine.
+    /// Returns a counter of the engine.
     pub fn count(&self, counter: &str) -> u64 {
         self.stats()["engine"][counter].as_u64().unwrap_or_default()
     }
 
-    /// Commits, each of which waits for the disk.
+    /// Returns the number of commits, each of which waits for the disk.
     pub fn commits(&self) -> u64 {
         self.stats()["store"]["commits"].as_u64().expect("a number")
     }
@@ -167,7 +167,7 @@ impl Drop for Daemon {
     }
 }
 
-/// Octets of maps that are in a process's own memory, too.
+/// Returns the octets of maps that are part of the memory of a process.
 fn mapped_maps(pid: u32) -> u64 {
     let smaps = fs::read_to_string(format!("/proc/{pid}/smaps")).expect("it runs");
     let mut is_map = false;

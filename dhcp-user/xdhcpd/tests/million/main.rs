@@ -1,8 +1,9 @@
-//! A controller with a million leases: how soon it answers after a start, what memory it takes, and what its clients
-//! notice when half of the leases end in one go or when very many are renewed near their horizons.
+//! A controller with a million leases: the time until it answers after a start, its memory, and the
+//! effect on clients when half of the leases end at once or very many are renewed near their
+//! horizons.
 //!
-//! `cargo test --release -p xdhcpd --test million -- --ignored --nocapture` prints the figures; `cargo xtask bench
-//! --filter million` compares them with what they were.
+//! `cargo test --release -p xdhcpd --test million -- --ignored --nocapture` prints the figures;
+//! `cargo xtask bench --filter million` compares them with the baseline.
 
 #![allow(clippy::unwrap_used)]
 
@@ -23,12 +24,12 @@ use dhcp_testkit::lab::{self, Lab};
 use self::{client::Wire, daemon::Daemon};
 
 const LEASES: u32 = 1_000_000;
-/// Octets a lease, of the process and of the kernel's maps together.
+/// The most octets a lease, of the process and the kernel's maps together.
 const MEMORY: u64 = 500;
-/// The longest that anything may take, on a machine that others keep busy.
+/// The longest time that anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// One at a time: each measures.
+/// Runs one test at a time, because each of them measures.
 fn alone(test: impl FnOnce(&Lab) + Send) {
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,16 +97,17 @@ fn a_start_with_a_million_leases() {
     });
 }
 
-/// Others use the machine, too; where it is measured the best of some is nearest to what it takes.
+/// Returns how often to start the daemon: where times are measured, the best of several counts,
+/// because others use the machine.
 fn attempts() -> u32 {
     if figures::are_wanted() { 3 } else { 1 }
 }
 
-/// When leases end, and within which time. Until then they are written, the daemon starts, and it extends their horizons,
-/// for it does not know what these were granted.
+/// When leases end, and within which time. Until then they are written and the daemon starts, which
+/// extends their horizons, because it does not know what they were granted.
 const ENDING_AFTER: Duration = Duration::from_secs(120);
 const ENDING_WITHIN: Duration = Duration::from_secs(10);
-/// Between two clients.
+/// The pause between two clients.
 const PAUSE: Duration = Duration::from_millis(10);
 
 #[test]
@@ -184,12 +186,12 @@ fn a_hundred_thousand_renewals_near_their_horizons_take_few_syncs() {
         daemon.start();
         let mut wire = Wire::open();
         wire.lease(RENEWED + 1);
-        // Nobody knows what these were granted, so that a start extends all horizons.
+        // What these leases were granted is unknown, so that a start extends all horizons.
         let (extended, commits) = settled(&daemon);
         println!("a start extends {extended} horizons with {commits} commits");
         assert!(extended >= u64::from(RENEWED) && commits <= SYNCS);
 
-        // They renew by halves of their leases, until the kernel asks for more.
+        // Clients renew until the kernel asks for further horizons.
         for round in 1.. {
             assert!(round < 10, "the kernel does not ask");
             thread::sleep(Duration::from_secs(u64::from(LEASE_SECS) / 3));
@@ -213,7 +215,7 @@ fn a_hundred_thousand_renewals_near_their_horizons_take_few_syncs() {
     });
 }
 
-/// How many horizons have been extended, and how many commits there were, when neither grows any more.
+/// Waits until the numbers of extended horizons and of commits are stable, and returns them.
 fn settled(daemon: &Daemon) -> (u64, u64) {
     let (mut before, mut alike) = ((0, 0), 0);
     loop {

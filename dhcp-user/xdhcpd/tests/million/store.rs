@@ -1,4 +1,4 @@
-//! A store full of leases.
+//! A store with many leases.
 
 use std::{ops::Range, path::Path};
 
@@ -12,7 +12,7 @@ use dhcp_store::{
 };
 use dhcp_testkit::fixtures::fleet;
 
-/// Gives clients of the fleet their leases. `times` says until when, and until when that is durable.
+/// Writes the leases of clients. `times` returns the end and the horizon of each.
 pub fn fill(
     path: &Path,
     network: u32,
@@ -43,7 +43,7 @@ pub fn fill(
     }
 }
 
-/// As the n-th client says it: see [`fleet::discover`].
+/// Returns the record of the n-th client of [`fleet::discover`].
 fn record(network: u32, n: u32) -> Record {
     let mut chaddr = [0; 16];
     chaddr[..6].copy_from_slice(&fleet::mac(n));

@@ -1,3 +1,5 @@
+//! Tests of the accounts with messages written by hand.
+
 use xtask_lab::witness::Accounts as _;
 
 use super::*;
@@ -7,7 +9,7 @@ const OTHER_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 6);
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const LEASE_SECS: u32 = 8;
 
-/// A wire at which one after the other passes, and the accounts of it.
+/// A link on which messages pass one after the other, and its accounts.
 struct Scene {
     accounts: Accounts,
     now: Moment,
@@ -16,9 +18,9 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let terms = Terms { horizon_leases: 2 };
+        let guarantee = Guarantee { horizon_leases: 2 };
         Self {
-            accounts: Accounts::new(terms),
+            accounts: Accounts::new(guarantee),
             now: Duration::from_secs(1000),
             xid: 0,
         }
@@ -37,7 +39,7 @@ impl Scene {
         self.accounts.conditions().end(trouble, self.now);
     }
 
-    /// What passes, a millisecond after what passed before.
+    /// Records a message, one millisecond after the previous one.
     fn enter(
         &mut self,
         kind: MessageType,
@@ -172,7 +174,7 @@ fn an_answer_is_to_a_request_and_comes_once_for_each_that_was_sent() {
     scene.discover(1);
     scene.reply(MessageType::Offer, 1, ADDRESS);
     scene.expect(&[Rule::AnswersAreAsked]);
-    // Sent once more, and answered twice more.
+    // Sent once more, and answered two more times.
     scene.enter(
         MessageType::Discover,
         1,
@@ -235,7 +237,7 @@ fn who_has_a_lease_and_asks_for_it_is_answered_soon() {
     scene.expect(&[]);
     scene.pass(10);
     scene.expect(&[Rule::LeasesAreRenewed]);
-    // A lease that is over is nobody's due.
+    // A lease that has ended owes nobody an answer.
     scene.pass(8000);
     scene.extend(1, ADDRESS);
     scene.pass(5000);
@@ -253,7 +255,7 @@ fn a_link_that_is_down_excuses_silence() {
     scene.expect(&[]);
 }
 
-/// The lease of four renewals without a controller: all that is on disk ahead.
+/// Extends a lease four times without a controller, which uses up everything committed ahead.
 fn headless(scene: &mut Scene) {
     for _ in 0..3 {
         scene.pass(4000);
@@ -297,7 +299,7 @@ fn a_lease_that_goes_on_is_on_disk_for_one_lease_time_more() {
             scene.extend(1, ADDRESS);
             scene.reply(MessageType::Ack, 1, ADDRESS);
         }
-        // Long enough for the controller to have committed what the kernel asked for.
+        // Long enough for the controller to commit what the kernel asked for.
         scene.pass(1001);
         scene.begin(Trouble::DiskFull);
         scene.pass(3000);
@@ -316,7 +318,7 @@ fn a_kernel_that_has_just_been_told_other_answers_owes_nothing_yet() {
     scene.lease(1, ADDRESS);
     scene.begin(Trouble::Reload);
     scene.end(Trouble::Reload);
-    // The controller answers all the same.
+    // The controller answers regardless.
     scene.extend(1, ADDRESS);
     scene.pass(1000);
     scene.begin(Trouble::ControllerGone);

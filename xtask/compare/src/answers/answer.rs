@@ -1,4 +1,4 @@
-//! What came back, and how a table says it: in few words, and the same words for the same answer.
+//! An answer and its description in the table: short, and the same words for the same answer.
 
 use std::net::Ipv4Addr;
 
@@ -13,10 +13,10 @@ use super::{
     request::Request,
 };
 
-/// What a client must take (RFC 2131 §2).
+/// The datagram that a client must accept (RFC 2131 §2).
 const DEFAULT_DATAGRAM: usize = 576;
 
-/// A reply to a request of ours.
+/// A reply to one of the requests.
 #[derive(Clone, Debug)]
 pub struct Answer {
     request: Request,
@@ -33,7 +33,7 @@ struct Field {
 }
 
 impl Answer {
-    /// `None` where the datagram is no answer to this request.
+    /// Returns `None` if the datagram does not answer this request.
     pub fn new(request: &Request, datagram: Datagram) -> Option<Self> {
         let payload = &datagram.payload;
         let xid = payload.get(4..8)?;
@@ -77,7 +77,7 @@ impl Answer {
         self.field(16)
     }
 
-    /// The value of an option; what is split is put together (RFC 3396).
+    /// Returns the value of an option; the parts of a split option are concatenated (RFC 3396).
     pub fn option(&self, code: u8) -> Option<Vec<u8>> {
         let fields = self.options.iter().filter(|field| field.code == code);
         let values: Vec<&[u8]> = fields.map(|field| field.value.as_slice()).collect();
@@ -88,7 +88,7 @@ impl Answer {
         self.option(option::MESSAGE_TYPE)?.first().copied()
     }
 
-    /// Type, address and destination.
+    /// Describes type, address and destination.
     pub fn head(&self) -> String {
         let kind = match self.kind() {
             Some(message_type::OFFER) => "OFFER",
@@ -199,7 +199,7 @@ impl Answer {
         format!("`ciaddr` {what}")
     }
 
-    /// Whether an option of the request has come back as it was, and where.
+    /// Describes whether an option of the request was echoed unchanged, and where.
     pub fn echo(&self, code: u8) -> String {
         let Some(value) = self.option(code) else {
             return format!("no {code}");
@@ -212,8 +212,8 @@ impl Answer {
         format!("{code} {same}")
     }
 
-    /// Whether an option is the last one.
-    pub fn place(&self, code: u8) -> String {
+    /// Describes whether an option is the last one.
+    pub fn position(&self, code: u8) -> String {
         let mut own = self.options.iter().filter(|field| !field.is_borrowed);
         if own.next_back().is_some_and(|field| field.code == code) {
             "last".to_owned()
@@ -222,7 +222,7 @@ impl Answer {
         }
     }
 
-    /// Which of these are there, in their order.
+    /// Lists which of these options are present, in their order.
     pub fn order(&self, codes: &[u8]) -> String {
         let mut order: Vec<u8> = self.options.iter().map(|field| field.code).collect();
         order.retain(|code| codes.contains(code));
@@ -252,7 +252,7 @@ impl Answer {
     }
 }
 
-/// Options up to END, or as far as they are whole.
+/// Returns the options up to END, or as far as they are complete.
 fn walk(mut octets: &[u8], is_borrowed: bool) -> Vec<Field> {
     let mut fields = Vec::new();
     loop {

@@ -1,7 +1,8 @@
-//! `cargo xtask compare`: the same requests to xdhcpd and to other servers, one after the other on the same
-//! wire, and what came back side by side in `docs/COMPARISON.md`.
+//! `cargo xtask compare`: sends the same requests to xdhcpd and to other servers, one after the
+//! other on the same link, and writes the answers side by side to `docs/COMPARISON.md`.
 //!
-//! [`cases`] has the requests, [`contender`] the servers, [`plan`] what all of them are told to serve.
+//! [`cases`] contains the requests, [`contender`] the servers, [`plan`] what all of them are
+//! configured to serve.
 
 use anyhow::{Context as _, Result, bail};
 use xtask_lab::{
@@ -13,6 +14,7 @@ use xtask_lab::{
 
 pub mod answer;
 pub mod cases;
+mod column;
 pub mod contender;
 pub mod page;
 pub mod plan;
@@ -20,27 +22,20 @@ pub mod player;
 pub mod request;
 mod verdict;
 
+pub use column::Column;
 pub use contender::Contender;
 use plan::{LAN, SUBNETS, Setting};
 use player::Player;
 pub use verdict::objections;
 
-/// The page, from the workspace's root.
+/// The page, relative to the workspace.
 pub const PAGE: &str = "docs/COMPARISON.md";
 
-/// What one server has answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
-    pub contender: Contender,
-    pub version: String,
-    /// A cell for each case, in their order.
-    pub cells: Vec<String>,
-}
-
-/// Plays with every server that is installed, and writes the page. The daemon must have been built.
+/// Runs all cases with every installed server, and writes the page. The daemon must have been
+/// built.
 ///
 /// # Errors
-/// A server could not be played with, or xdhcpd differs from most others without a reason.
+/// The cases could not be run, or xdhcpd differs from most other servers without a reason.
 pub fn run() -> Result<()> {
     if !is_root() {
         return through_sudo();
@@ -59,7 +54,9 @@ pub fn run() -> Result<()> {
     std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
     println!("compare: {} is written", path.display());
     if columns.len() < Contender::ALL.len() {
-        println!("compare: with a server missing nobody can say what most of them do");
+        println!(
+            "compare: without all servers the majority is unknown, so differences are not checked"
+        );
         return Ok(());
     }
     let objections = objections(&columns);
@@ -69,7 +66,7 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// Plays all cases with a server; `None` if it is not installed.
+/// Runs all cases with a server. Returns `None` if it is not installed.
 ///
 /// # Errors
 /// There is no lab, or the server does not serve.
@@ -90,7 +87,7 @@ pub fn column(contender: Contender) -> Result<Option<Column>> {
     }))
 }
 
-/// Plays the cases of one setting.
+/// Runs the cases of one setting.
 fn play(lab: &Lab, contender: Contender, setting: Setting, cells: &mut [String]) -> Result<()> {
     let net = Direct::new(lab)?;
     let server = &net.server;
@@ -98,13 +95,15 @@ fn play(lab: &Lab, contender: Contender, setting: Setting, cells: &mut [String])
         let network = format!("{}/{PREFIX_LEN}", subnet.network());
         server.ip(["route", "add", &network, "via", &RELAY.to_string()])?;
     }
-    // Whoever is asked for by ARP is there, whatever the address, the server's own too: it must be let in.
+    // The client's end answers ARP for every address, including the server's own, which must be
+    // accepted as a source.
     let lan = format!("{}/{PREFIX_LEN}", LAN.network());
     let local = ["route", "add", "local", &lan, "dev", CLIENT_INTERFACE];
     net.client.ip(local)?;
     let accept_local = format!("conf/{CLIENT_INTERFACE}/accept_local");
     net.client.set_ipv4(&accept_local, "1")?;
-    // What servers send by the kernel's sockets has its checksum when it leaves, as on a wire.
+    // What servers send through the kernel's sockets has its checksum when it leaves, as on a
+    // physical link.
     command::read(&mut server.command("ethtool", ["-K", SERVER_INTERFACE, "tx", "off"]))?;
 
     let mut player = Player::new(&net.client, server)?;
@@ -117,12 +116,12 @@ fn play(lab: &Lab, contender: Contender, setting: Setting, cells: &mut [String])
     Ok(())
 }
 
-/// What was built as a user is run as root.
+/// Runs this program as root; it was built as a user.
 fn through_sudo() -> Result<()> {
     if !is_installed("sudo") {
-        bail!("the comparison needs root, and sudo is not installed: run it as root");
+        bail!("the comparison requires root and sudo is not installed: run this as root");
     }
-    let own = std::env::current_exe().context("cannot find the path of this executable")?;
+    let own = std::env::current_exe().context("cannot determine the path of this executable")?;
     let mut again = command::command("sudo", [own]);
     command::run(again.args(["compare", "--no-build"]))
 }

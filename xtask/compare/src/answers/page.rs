@@ -1,19 +1,19 @@
-//! The page: a table between two markers, which is written here; what is around it stays.
+//! The page: a table between two markers is written here, and the rest is kept.
 
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
 
-use super::{Column, Contender, cases};
+use super::{cases, column::Column, contender::Contender};
 
 const BEGIN: &str = "<!-- written by `cargo xtask compare` -->";
 const END: &str = "<!-- end of what is written -->";
 const COMMAND: &str = "cargo xtask compare";
 
-/// The page with another table.
+/// Returns the page with another table.
 ///
 /// # Errors
-/// It lacks the markers.
+/// The page lacks the markers.
 pub fn with_table(page: &str, table: &str) -> Result<String> {
     let (before, _, after) = split(page)?;
     Ok(format!("{before}{BEGIN}\n{table}{END}{after}"))
@@ -24,10 +24,10 @@ fn split(page: &str) -> Result<(&str, &str, &str)> {
         let (table, after) = rest.split_once(END)?;
         Some((before, table, after))
     });
-    parts.with_context(|| format!("the page needs the lines `{BEGIN}` and `{END}`"))
+    parts.with_context(|| format!("the page lacks the lines `{BEGIN}` and `{END}`"))
 }
 
-/// Everything that is between the markers.
+/// Returns everything between the markers.
 pub fn table(columns: &[Column]) -> String {
     let column = |contender| columns.iter().find(|column| column.contender == contender);
     let mut table = format!("Servers, by `{COMMAND}`: ");
@@ -68,19 +68,19 @@ fn request(case: &cases::Case) -> String {
     format!("{} ({}{authoritative})", case.asks, case.rfc)
 }
 
-/// What a page says, read back.
+/// The contents of a page, parsed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Said {
-    /// The requests, as the table words them.
+    /// The requests, as worded in the table.
     pub requests: Vec<String>,
     /// The column of xdhcpd.
     pub ours: Vec<String>,
-    /// The reasons, with the number of their case.
+    /// The reasons, with the numbers of their cases.
     pub reasons: Vec<(usize, String)>,
 }
 
 impl Said {
-    /// What the code says; the column is left to whoever plays the cases.
+    /// Returns what the code contains, with a given column of answers.
     pub fn of_code(ours: Vec<String>) -> Self {
         let mut said = Self {
             ours,
@@ -95,6 +95,8 @@ impl Said {
         said
     }
 
+    /// Parses a page.
+    ///
     /// # Errors
     /// The page lacks the markers.
     pub fn of_page(page: &str) -> Result<Self> {

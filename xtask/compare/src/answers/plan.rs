@@ -1,4 +1,4 @@
-//! What every server is told to serve, each in its own configuration.
+//! What every server is configured to serve, each in its own format.
 
 use std::net::Ipv4Addr;
 
@@ -8,14 +8,14 @@ pub const LAN: Subnet = Subnet {
     first: 100,
     last: 199,
 };
-/// Behind a relay agent.
+/// A subnet behind a relay agent.
 pub const BEHIND: Subnet = subnet([10, 88, 0]);
-/// On which only a relay agent's link selection puts clients (RFC 3527).
+/// A subnet that clients reach only through a relay agent's link selection (RFC 3527).
 pub const SELECTED: Subnet = subnet([10, 55, 0]);
-/// With one address, for what happens to an offer; two of them, each for one case.
+/// Subnets with one address, for cases about offers; each is used by one case.
 pub const ONE: Subnet = only([10, 66, 0]);
 pub const ANOTHER_ONE: Subnet = only([10, 67, 0]);
-/// For exchanges that only show that a server has done what came before.
+/// A subnet for exchanges that only show that a server has handled what was sent before.
 pub const PULSE: Subnet = Subnet {
     network: [10, 99, 0],
     first: 10,
@@ -23,23 +23,23 @@ pub const PULSE: Subnet = Subnet {
 };
 pub const SUBNETS: [Subnet; 6] = [LAN, BEHIND, SELECTED, ONE, ANOTHER_ONE, PULSE];
 
-/// On no link of the servers'.
+/// An address on none of the servers' links.
 pub const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 7);
-/// A server that is not there.
+/// A server that does not exist.
 pub const OTHER_SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 9);
 
 pub const LEASE_SECS: u32 = 3600;
 pub const DOMAIN: &str = "lab.example";
 pub const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 53);
-/// Two site options of so many octets do not fit beside each other into 576.
+/// Two site options of this length together do not fit into 576 octets.
 pub const LONG_OPTIONS: [u8; 2] = [224, 225];
 pub const LONG_LEN: usize = 180;
 
-/// What a server is told of clients that it does not know.
+/// How a server treats unknown clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
     Plain,
-    /// It knows all addresses of its subnets.
+    /// The server knows all addresses of its subnets.
     Authoritative,
 }
 
@@ -85,7 +85,7 @@ impl Subnet {
         self.host(0)
     }
 
-    /// Where the relay agent stands on it: `giaddr`.
+    /// Returns the relay agent's address on the subnet, `giaddr`.
     pub const fn router(self) -> Ipv4Addr {
         self.host(1)
     }
@@ -94,7 +94,7 @@ impl Subnet {
         (self.host(self.first), self.host(self.last))
     }
 
-    /// Those of the pool, in no order that any server would follow.
+    /// Returns the addresses of the pool, in an order that no server would follow.
     pub fn addresses(self) -> impl Iterator<Item = Ipv4Addr> {
         let middle = self.first.midpoint(self.last);
         (middle..=self.last)

@@ -1,4 +1,4 @@
-//! Plays clients and relay agents at the wire of one server, and hears what comes back.
+//! Plays clients and relay agents on the link of one server, and receives the answers.
 
 use std::{collections::HashSet, net::Ipv4Addr};
 
@@ -6,10 +6,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use dhcp_common::wire::{message_type, option};
 use xtask_lab::{
     Namespace,
-    raw::Path,
     topology::{CLIENT_INTERFACE, RELAY, SERVER, SERVER_INTERFACE},
     wait,
-    wire::{Datagram, Wire},
+    wire::{Datagram, Path, Wire},
 };
 
 use super::{
@@ -18,21 +17,21 @@ use super::{
     request::{Request, relay_path},
 };
 
-/// How long an answer may take that must come.
-
 #[derive(Debug)]
 pub struct Player {
     wire: Wire,
     own_mac: [u8; 6],
     server_mac: [u8; 6],
     clients: u16,
-    /// Addresses that have been in an answer, or were chosen as free.
+    /// Addresses that occurred in an answer or were chosen as free.
     used: HashSet<Ipv4Addr>,
 }
 
 impl Player {
+    /// Opens the interfaces of both ends.
+    ///
     /// # Errors
-    /// One of them has not its interface.
+    /// An interface is missing.
     pub fn new(client: &Namespace, server: &Namespace) -> Result<Self> {
         Ok(Self {
             wire: Wire::open(client, CLIENT_INTERFACE)?,
@@ -43,14 +42,14 @@ impl Player {
         })
     }
 
-    /// The hardware address of a client that nobody has heard of.
+    /// Returns the hardware address of a new client.
     pub const fn client(&mut self) -> [u8; 6] {
         self.clients += 1;
         let [high, low] = self.clients.to_be_bytes();
         [2, 0, 0, 1, high, low]
     }
 
-    /// An address of a pool that is nobody's: the server has not spoken of it.
+    /// Returns an address of a pool that the server has not mentioned yet.
     ///
     /// # Errors
     /// There is none.
@@ -63,12 +62,13 @@ impl Player {
         Ok(free)
     }
 
-    /// The way of a client with this address to the server.
+    /// Returns the path from a client with this address to the server.
     pub const fn to_server(&self, source: Ipv4Addr) -> Path {
         Path::unicast(source, SERVER, self.server_mac)
     }
 
-    /// As it is on the wire: from the relay agent if it names one, else from the client.
+    /// Encodes a request as a frame, from the relay agent if it names one, otherwise from the
+    /// client.
     ///
     /// # Errors
     /// It is too long.
@@ -79,8 +79,8 @@ impl Player {
         request.frame(self.own_mac, relay_path(RELAY, SERVER, self.server_mac))
     }
 
-    /// Sends a request, and returns what comes back until the server has answered others that were sent
-    /// after it.
+    /// Sends a request, and returns the answers until the server has answered requests that were
+    /// sent later.
     ///
     /// # Errors
     /// The server does not answer any more.
@@ -89,7 +89,7 @@ impl Player {
         self.ask_with(request, &[frame])
     }
 
-    /// The same with the frames as they are.
+    /// Sends a request as the given frames, see [`Self::ask`].
     ///
     /// # Errors
     /// The server does not answer any more.
@@ -106,9 +106,9 @@ impl Player {
         Ok(answers.pop())
     }
 
-    /// Has another client lease an address. Whatever the server had to say to what came before, it has said
-    /// by then, for it says one thing after the other and commits one lease after the other. Returns the
-    /// answers to `request` that came meanwhile.
+    /// Has another client obtain a lease. Since the servers handle requests one after the other and
+    /// commit one lease after the other, they have then answered everything sent before. Returns
+    /// the answers to `request` that arrived meanwhile.
     ///
     /// # Errors
     /// The server does not answer.
@@ -122,10 +122,10 @@ impl Player {
         Ok(heard)
     }
 
-    /// Whether the server answers yet.
+    /// Returns a value once the server answers.
     ///
     /// # Errors
-    /// The wire is gone.
+    /// The interface is gone.
     pub fn is_served(&mut self) -> Result<Option<()>> {
         let discover = Request::new(self.client(), message_type::DISCOVER).through(PULSE.router());
         self.wire.send(&self.frame(&discover, Path::BROADCAST)?)?;
@@ -137,7 +137,8 @@ impl Player {
         Ok(None)
     }
 
-    /// Sends a request through the relay agent and waits for its answer; keeps answers to another one.
+    /// Sends a request through the relay agent and waits for its answer; keeps answers to the other
+    /// request.
     fn hear(&self, asked: &Request, other: &Request, heard: &mut Vec<Answer>) -> Result<Answer> {
         self.wire.send(&self.frame(asked, Path::BROADCAST)?)?;
         wait::until("an answer to another client", wait::PATIENCE, || {
@@ -151,22 +152,23 @@ impl Player {
         })
     }
 
-    /// An answer of this type; what leads to a case, and is not what the case is about.
+    /// Expects an answer of this type, in the preparation of a case.
     ///
     /// # Errors
-    /// None came, or another one.
+    /// There was no answer, or one of another type.
     pub fn expect(&mut self, request: &Request, direct: Path, kind: u8) -> Result<Answer> {
         let answer = self.ask(request, direct)?;
         match answer {
             Some(answer) if answer.kind() == Some(kind) => Ok(answer),
-            answer => bail!("expected a message of type {kind}, and got {answer:?}"),
+            answer => bail!("expected a message of type {kind}, received {answer:?}"),
         }
     }
 
-    /// A lease for a client, from INIT to BOUND; through the relay agent at `giaddr`, if that is set.
+    /// Obtains a lease for a client, from INIT to BOUND, through the relay agent at `giaddr` if
+    /// that is set.
     ///
     /// # Errors
-    /// The server gave none.
+    /// The server granted none.
     pub fn lease(&mut self, mac: [u8; 6], giaddr: Ipv4Addr) -> Result<Ipv4Addr> {
         let discover = Request::new(mac, message_type::DISCOVER).through(giaddr);
         let offer = self.expect(&discover, Path::BROADCAST, message_type::OFFER)?;
@@ -176,10 +178,10 @@ impl Player {
     }
 }
 
-/// The REQUEST that takes an offer up.
+/// Returns the REQUEST that accepts an offer.
 ///
 /// # Errors
-/// It names no server.
+/// The offer names no server.
 pub fn choose(mac: [u8; 6], offer: &Answer) -> Result<Request> {
     let server = offer
         .option(option::SERVER_ID)

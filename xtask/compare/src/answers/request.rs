@@ -1,4 +1,4 @@
-//! Requests, octet by octet, right and wrong ones.
+//! Requests, valid and invalid, built octet by octet.
 
 use std::net::Ipv4Addr;
 
@@ -8,7 +8,7 @@ use dhcp_common::wire::{
     SERVER_PORT, SNAME_LEN, UDP_LEN, option,
 };
 use etherparse::{EtherType, Ethernet2Header, IpFragOffset, IpNumber, Ipv4Header, PacketBuilder};
-use xtask_lab::raw::Path;
+use xtask_lab::wire::Path;
 
 const CHADDR_LEN: usize = 16;
 const MAC_LEN: usize = 6;
@@ -24,12 +24,13 @@ pub struct Request {
     pub mac: [u8; MAC_LEN],
     pub options: Vec<(u8, Vec<u8>)>,
     pub has_end: bool,
-    /// What an address is called where an answer has it.
+    /// What the table calls an address that occurs in an answer.
     pub names: Vec<(Ipv4Addr, &'static str)>,
 }
 
 impl Request {
-    /// A message as any client sends it, which asks for mask, router and name servers.
+    /// Returns a message with the options of common clients, which requests mask, router and name
+    /// servers.
     pub fn new(mac: [u8; 6], kind: u8) -> Self {
         let asked = vec![option::SUBNET_MASK, option::ROUTER, DOMAIN_NAME_SERVER];
         Self {
@@ -48,7 +49,7 @@ impl Request {
         }
     }
 
-    /// With an option, instead of what it had there.
+    /// Sets an option.
     #[must_use]
     pub fn with(mut self, code: u8, value: &[u8]) -> Self {
         self.options.retain(|(other, _)| *other != code);
@@ -56,14 +57,14 @@ impl Request {
         self
     }
 
-    /// Option 50, and what that address is called.
+    /// Sets option 50, and the name of its address in the table.
     #[must_use]
     pub fn asking(mut self, address: Ipv4Addr, name: &'static str) -> Self {
         self.names.push((address, name));
         self.with(option::REQUESTED_ADDRESS, &address.octets())
     }
 
-    /// `ciaddr`, and what that address is called.
+    /// Sets `ciaddr`, and the name of its address in the table.
     #[must_use]
     pub fn having(mut self, address: Ipv4Addr, name: &'static str) -> Self {
         self.names.push((address, name));
@@ -71,7 +72,7 @@ impl Request {
         self
     }
 
-    /// Option 54.
+    /// Sets option 54.
     #[must_use]
     pub fn to_server(self, address: Ipv4Addr) -> Self {
         self.with(option::SERVER_ID, &address.octets())
@@ -116,7 +117,7 @@ impl Request {
         Ok(octets)
     }
 
-    /// In a frame: from this client, or from whoever has relayed it.
+    /// Encodes the request as a frame from this client or from the relay agent.
     ///
     /// # Errors
     /// A value is too long for an option.
@@ -136,7 +137,7 @@ pub const DOMAIN_NAME_SERVER: u8 = 6;
 /// Option 15.
 pub const DOMAIN_NAME: u8 = 15;
 
-/// A frame with its UDP checksum off by one.
+/// Returns a frame whose UDP checksum is off by one.
 #[must_use]
 pub fn with_wrong_checksum(mut frame: Vec<u8>) -> Vec<u8> {
     if let Some(octet) = frame.get_mut(ETHERNET_LEN + IPV4_LEN + UDP_LEN - 1) {
@@ -145,10 +146,10 @@ pub fn with_wrong_checksum(mut frame: Vec<u8>) -> Vec<u8> {
     frame
 }
 
-/// The same datagram in two frames.
+/// Returns the datagram in two fragments.
 ///
 /// # Errors
-/// The frame is none of ours.
+/// The frame was not built here.
 pub fn in_two_fragments(frame: &[u8]) -> Result<[Vec<u8>; 2]> {
     /// In units of eight octets (RFC 791 §3.1).
     const SPLIT: u16 = 20;
@@ -182,7 +183,7 @@ pub fn in_two_fragments(frame: &[u8]) -> Result<[Vec<u8>; 2]> {
     Ok([fragment(head, 0, true)?, fragment(tail, SPLIT, false)?])
 }
 
-/// As a relay agent sends, from its address on the server's link.
+/// Returns the path of a relay agent with an address on the server's link.
 pub const fn relay_path(agent: Ipv4Addr, server: Ipv4Addr, server_mac: [u8; 6]) -> Path {
     Path {
         destination_mac: server_mac,

@@ -1,22 +1,22 @@
-//! Whether xdhcpd answers as most of the others do.
+//! Whether xdhcpd answers as most other servers do.
 
 use std::collections::BTreeMap;
 
-use super::{Column, Contender, cases};
+use super::{cases, column::Column, contender::Contender};
 
-/// What xdhcpd's answer to a request is among all answers.
+/// How xdhcpd's answer to a request relates to the other answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
-    /// That of most others.
+enum Agreement {
+    /// Most other servers give the same answer.
     WithMost,
-    /// Most others agree on another one.
+    /// Most other servers agree on another answer.
     AgainstMost,
-    /// No answer is that of most others.
+    /// The other servers have no majority.
     NoMajority,
 }
 
-/// `row`: the answers by server.
-fn standing(row: &[(Contender, &str)]) -> Standing {
+/// Compares the answers of a row, by server.
+fn agreement(row: &[(Contender, &str)]) -> Agreement {
     let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
     let mut ours = None;
     let mut others = 0;
@@ -30,33 +30,39 @@ fn standing(row: &[(Contender, &str)]) -> Standing {
     }
     let most = votes.iter().find(|(_, votes)| **votes * 2 > others);
     match most {
-        None => Standing::NoMajority,
-        Some((cell, _)) if Some(*cell) == ours => Standing::WithMost,
-        Some(_) => Standing::AgainstMost,
+        None => Agreement::NoMajority,
+        Some((cell, _)) if Some(*cell) == ours => Agreement::WithMost,
+        Some(_) => Agreement::AgainstMost,
     }
 }
 
-/// Where xdhcpd differs from most others and no reason is given, or a reason is given and it does not differ.
+/// Returns the cases in which xdhcpd differs from most other servers without a reason, or has a
+/// reason without differing.
 pub fn objections(columns: &[Column]) -> Vec<String> {
     let mut objections = Vec::new();
     for (index, case) in cases::all().enumerate() {
         let number = index + 1;
-        match (standing(&row(columns, index)), case.reason) {
-            (Standing::AgainstMost, None) => objections.push(format!(
-                "{number}, {}: xdhcpd differs from most others; give the reason beside the case, with its section",
+        match (agreement(&row(columns, index)), case.reason) {
+            (Agreement::AgainstMost, None) => objections.push(format!(
+                "{number}, {}: xdhcpd differs from most others; state the reason in the case, \
+                 with its section",
                 case.asks
             )),
-            (Standing::WithMost | Standing::NoMajority, Some(reason)) => objections.push(format!(
-                "{number}, {}: xdhcpd does not differ from most others, but a reason says: {reason}",
-                case.asks
-            )),
-            (Standing::AgainstMost, Some(_)) | (Standing::WithMost | Standing::NoMajority, None) => {}
+            (Agreement::WithMost | Agreement::NoMajority, Some(reason)) => {
+                objections.push(format!(
+                    "{number}, {}: xdhcpd does not differ from most others, but there is a reason: \
+                 {reason}",
+                    case.asks
+                ))
+            }
+            (Agreement::AgainstMost, Some(_))
+            | (Agreement::WithMost | Agreement::NoMajority, None) => {}
         }
     }
     objections
 }
 
-/// The cells of a case.
+/// Returns the cells of a case.
 fn row(columns: &[Column], index: usize) -> Vec<(Contender, &str)> {
     columns
         .iter()

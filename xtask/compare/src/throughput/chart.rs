@@ -7,20 +7,21 @@ use plotters::{
 };
 
 use super::{
-    Server, Work, page,
+    page,
     row::{Row, find},
+    subject::{Scenario, Server},
 };
 
 const SIZE: (u32, u32) = (900, 420);
-/// Workloads that all servers can play.
-const WORKS: [(Work, &str); 3] = [
-    (Work::NewClients, "new clients, DISCOVER to ACK"),
-    (Work::Renewals, "renewals"),
-    (Work::Storm, "a storm of known clients"),
+/// Workloads that run with all servers.
+const SCENARIOS: [(Scenario, &str); 3] = [
+    (Scenario::NewClients, "new clients, DISCOVER to ACK"),
+    (Scenario::Renewals, "renewals"),
+    (Scenario::Storm, "a storm of known clients"),
 ];
 /// The lowest rate that a bar shows.
 const LOWEST: f64 = 10.0;
-/// Room above the highest bar, for its number.
+/// Space for the number above the highest bar.
 const HEADROOM: f64 = 5.0;
 
 fn color(server: Server) -> RGBColor {
@@ -34,10 +35,10 @@ fn color(server: Server) -> RGBColor {
     }
 }
 
-/// Exchanges a second by workload and server; those without a row have no bar.
+/// Draws exchanges a second by workload and server. Pairs without a row have no bar.
 ///
 /// # Errors
-/// It cannot be drawn.
+/// The chart cannot be drawn.
 pub fn svg(rows: &[Row]) -> Result<String> {
     let mut text = String::new();
     draw(rows, &mut text).map_err(|error| anyhow!("cannot draw the chart: {error}"))?;
@@ -56,7 +57,7 @@ fn draw(rows: &[Row], text: &mut String) -> Result<(), Box<dyn std::error::Error
         .x_label_area_size(30)
         .y_label_area_size(80)
         .build_cartesian_2d(
-            0.0..width * WORKS.len() as f64,
+            0.0..width * SCENARIOS.len() as f64,
             (LOWEST..highest * HEADROOM).log_scale(),
         )?;
     chart
@@ -72,15 +73,18 @@ fn draw(rows: &[Row], text: &mut String) -> Result<(), Box<dyn std::error::Error
         style.pos(Pos::new(HPos::Center, vertical))
     };
     for server in Server::ALL {
-        let bars = WORKS.iter().enumerate().filter_map(|(group, (work, _))| {
-            let row = find(rows, server, *work)?;
-            // Side by side, in the middle of their group.
-            let mut shown = Server::ALL.to_vec();
-            shown.retain(|other| find(rows, *other, *work).is_some());
-            let place = shown.iter().position(|other| *other == server)?;
-            let first = (group as f64 + 0.5) * width - shown.len() as f64 / 2.0;
-            Some((first + place as f64, row.per_s.max(LOWEST)))
-        });
+        let bars = SCENARIOS
+            .iter()
+            .enumerate()
+            .filter_map(|(group, (scenario, _))| {
+                let row = find(rows, server, *scenario)?;
+                // Side by side, in the middle of their group.
+                let mut shown = Server::ALL.to_vec();
+                shown.retain(|other| find(rows, *other, *scenario).is_some());
+                let place = shown.iter().position(|other| *other == server)?;
+                let first = (group as f64 + 0.5) * width - shown.len() as f64 / 2.0;
+                Some((first + place as f64, row.per_s.max(LOWEST)))
+            });
         let bars: Vec<(f64, f64)> = bars.collect();
         if bars.is_empty() {
             continue;
@@ -100,7 +104,7 @@ fn draw(rows: &[Row], text: &mut String) -> Result<(), Box<dyn std::error::Error
         chart.draw_series(numbers)?;
     }
     let (_, plot) = chart.plotting_area().get_pixel_range();
-    for (group, (_, title)) in WORKS.iter().enumerate() {
+    for (group, (_, title)) in SCENARIOS.iter().enumerate() {
         let (x, _) = chart.backend_coord(&((group as f64 + 0.5) * width, LOWEST));
         root.draw(&Text::new(
             *title,
@@ -125,7 +129,7 @@ mod tests {
     use super::*;
     use crate::{answers::Contender, throughput::row::tests::run};
 
-    /// Height of the bars of a color, in their order.
+    /// Returns the heights of the bars of a color, in their order.
     fn heights(svg: &str, server: Server) -> Vec<u32> {
         let RGBColor(red, green, blue) = color(server);
         let fill = format!("fill=\"#{red:02X}{green:02X}{blue:02X}\"");
@@ -140,16 +144,16 @@ mod tests {
     #[test]
     fn a_bar_is_as_high_as_its_rate_has_digits_and_who_has_no_row_has_none() {
         let kea = Server::Kept(Contender::Kea);
-        let row = |server, work, per_s| Row::new(server, work, &[run(per_s)]).unwrap();
+        let row = |server, scenario, per_s| Row::new(server, scenario, &[run(per_s)]).unwrap();
         let svg = svg(&[
-            row(Server::XDHCPD, Work::Renewals, 1_000_000.0),
-            row(kea, Work::Renewals, 1000.0),
-            row(kea, Work::Storm, 100.0),
+            row(Server::XDHCPD, Scenario::Renewals, 1_000_000.0),
+            row(kea, Scenario::Renewals, 1000.0),
+            row(kea, Scenario::Storm, 100.0),
         ])
         .unwrap();
         assert!(svg.contains("1,000,000") && svg.contains("Kea"), "{svg}");
         assert!(!svg.contains("dnsmasq"), "{svg}");
-        // The last of each is that of the legend.
+        // The last one of each color belongs to the legend.
         let ours = heights(&svg, Server::XDHCPD);
         let theirs = heights(&svg, kea);
         assert_eq!((ours.len(), theirs.len()), (2, 3), "{svg}");

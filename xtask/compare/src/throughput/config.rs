@@ -1,5 +1,5 @@
-//! What each server is told: one subnet with room for all clients, three options, leases of an hour, nothing probed, and
-//! as little written to logs as it can be told to.
+//! The configuration of each server: one subnet with room for all clients, three options, leases of
+//! an hour, no probing, and as little logging as possible.
 
 use std::net::Ipv4Addr;
 
@@ -13,7 +13,7 @@ use crate::answers::{Contender, contender::kea};
 
 const LEASE_SECS: u32 = 3600;
 
-/// The configuration of a server in its own language, for so many clients.
+/// Returns the configuration of a server in its own format, for a number of clients.
 ///
 /// # Errors
 /// Never.
@@ -23,13 +23,14 @@ pub fn of(contender: Contender, namespace: &Namespace, clients: u32) -> Result<S
     Ok(match contender {
         Contender::Xdhcpd => site::config(clients, &[]),
         Contender::Kea => kea(network, pool, namespace),
-        // It promises an address to several clients at once if it has to look for one that is free.
+        // dnsmasq offers an address to several clients at once if it has to search for a free one,
+        // hence the large pool.
         Contender::Dnsmasq => dnsmasq(network, site::pool(u32::MAX), pool),
         Contender::Dhcpd => dhcpd(network, pool),
     })
 }
 
-/// With as many threads as there are processors, and all leases in memory and in a file.
+/// As many threads as processors; leases in memory and in a file.
 fn kea(network: Ipv4Net, (first, last): (Ipv4Addr, Ipv4Addr), namespace: &Namespace) -> String {
     let server = SERVER.to_string();
     json!({ "Dhcp4": {
@@ -37,10 +38,10 @@ fn kea(network: Ipv4Net, (first, last): (Ipv4Addr, Ipv4Addr), namespace: &Namesp
         "lease-database": { "type": "memfile", "persist": true, "name": kea::leases(namespace) },
         "multi-threading": { "enable-multi-threading": true, "thread-pool-size": 0 },
         "valid-lifetime": LEASE_SECS,
-        // By default it writes no renewal that comes before a quarter of the lease is over, and no client's does. Zero it
-        // does not take.
+        // By default Kea does not write renewals within the first quarter of a lease, as all
+        // clients' here are. Kea does not accept zero.
         "cache-threshold": 0.000_01,
-        // It has none, and need not look for any.
+        // There are no reservations to be looked up.
         "reservations-in-subnet": false,
         "subnet4": [{
             "id": 1,
@@ -73,7 +74,7 @@ fn dnsmasq(
     )
 }
 
-/// It writes what comes before a quarter of a lease is over, as Kea does.
+/// Makes dhcpd write renewals within the first quarter of a lease, as for Kea.
 fn dhcpd(network: Ipv4Net, (first, last): (Ipv4Addr, Ipv4Addr)) -> String {
     format!(
         "authoritative;\nping-check off;\nddns-update-style none;\ndhcp-cache-threshold 0;\n\

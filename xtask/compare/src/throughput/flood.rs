@@ -1,5 +1,5 @@
-//! One run amid a flood: what known clients, new ones and an operator notice of a million bogus DISCOVERs a second, with
-//! the limits that xdhcpd has unless it is told others.
+//! A run during a flood: the effect of a million bogus DISCOVERs a second on known clients, new
+//! clients and an operator, with xdhcpd's default limits.
 
 use anyhow::{Result, bail};
 use xtask_lab::{Lab, server::Server};
@@ -14,27 +14,29 @@ use xtask_load::{
 
 use super::{
     plan::Flood,
-    row::{Amid, Run, Tried},
+    row::{DuringFlood, Run, Tried},
 };
 
-/// Room for the offers that a flood gets, however long it is in a bench.
+/// Room for the offers to a flood, however long it is in a benchmark.
 const SPARE_CLIENTS: u32 = 100_000;
-/// New leases a second, before the flood: few enough for the server's limits.
+/// New leases a second before the flood, within the server's limits.
 const LEASES_PER_SECOND: f64 = 4000.0;
-/// New clients send again ten times as fast as RFC 2131 has it, for there is little time.
+/// New clients retransmit ten times as fast as in RFC 2131, because runs are short.
 const SCALE: f64 = 0.1;
 
-/// Starts the server that is to stand it.
+/// Starts the server.
 ///
 /// # Errors
-/// It is not built, or does not start.
+/// It is not built or does not start.
 pub fn start(lab: &Lab, site: &Site) -> Result<Server> {
     let config = site::config_with_limits(SPARE_CLIENTS, &[]);
     Server::start(lab, &site.server, &config)
 }
 
+/// Runs the flood and the concurrent workloads.
+///
 /// # Errors
-/// The server does not serve before the flood, or does not answer an operator in it.
+/// The server does not serve before the flood, or does not answer an operator during it.
 pub fn play(site: &Site, server: &Server, flood: &Flood, seed: u64) -> Result<Run> {
     site.answer_arp()?;
     let [renewing, firmware, new_clients] = workloads(flood, seed)?;
@@ -55,7 +57,8 @@ pub fn play(site: &Site, server: &Server, flood: &Flood, seed: u64) -> Result<Ru
     run(&site.flood(&renewing, &[firmware, new_clients], ask)?)
 }
 
-/// Clients whose renewals the kernel answers, and the flood; those whose renewals need the controller; new ones.
+/// Returns the workloads of clients whose renewals the kernel answers, with the flood; of those
+/// whose renewals need the controller; and of new clients.
 fn workloads(flood: &Flood, seed: u64) -> Result<[Workload; 3]> {
     let [first, second, third] = seeds(seed);
     let renewing = Workload {
@@ -107,7 +110,8 @@ fn workloads(flood: &Flood, seed: u64) -> Result<[Workload; 3]> {
     Ok([renewing, firmware, new_clients])
 }
 
-/// Of populations that are told apart from each other, and from the flood, by the second octets of their addresses.
+/// Returns seeds of populations that differ from each other, and from the flood, in the second
+/// octets of their addresses.
 fn seeds(first: u64) -> [u64; 3] {
     let tag = |seed| Population::new(1, seed).tag;
     let bogus = Population::new(1, first).bogus_tag();
@@ -128,7 +132,7 @@ fn run(flooded: &Flooded) -> Result<Run> {
         asked,
     } = flooded;
     let [firmware, new_clients] = beside.as_slice() else {
-        bail!("two workloads were played beside the flood: {beside:?}");
+        bail!("expected two workloads beside the flood: {beside:?}");
     };
     let latency = report.latency.renewal;
     Ok(Run {
@@ -138,7 +142,7 @@ fn run(flooded: &Flooded) -> Result<Run> {
         p50_us: latency.p50,
         p99_us: latency.p99,
         octets: None,
-        amid: Some(Amid {
+        during_flood: Some(DuringFlood {
             bogus_per_s: report.counts.bogus as f64 / report.seconds,
             by_controller: tried(firmware, firmware.latency.renewal),
             new_clients: tried(new_clients, new_clients.latency.lease),

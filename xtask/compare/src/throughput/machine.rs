@@ -1,14 +1,14 @@
-//! The machine that was measured on.
+//! The machine on which the measurement ran.
 
 use std::{collections::BTreeSet, fs, thread};
 
 use anyhow::{Context as _, Result};
 use xtask_lab::command::{self, command};
 
-/// Processors, kernel, and what the lab's files lie on, in one sentence.
+/// Describes processors, kernel, and the file system of the lab, in one sentence.
 ///
 /// # Errors
-/// The kernel does not say.
+/// The kernel does not report them.
 pub fn describe() -> Result<String> {
     let info = fs::read_to_string("/proc/cpuinfo").context("cannot read /proc/cpuinfo")?;
     let cpus = thread::available_parallelism()?;
@@ -25,7 +25,7 @@ pub fn describe() -> Result<String> {
     ))
 }
 
-/// What `/proc/cpuinfo` calls the processors.
+/// Returns the name of the processors from `/proc/cpuinfo`.
 fn model(info: &str) -> String {
     let models: BTreeSet<&str> = info
         .lines()

@@ -1,33 +1,34 @@
-//! The page: tables between two markers, which are written here; what is around them stays.
+//! The page: tables between two markers are written here, and the rest is kept.
 
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
 
 use super::{
-    Measured, Server, Work,
+    measured::Measured,
     plan::Plan,
-    row::{Amid, Row, find},
+    row::{DuringFlood, Row, find},
+    subject::{Scenario, Server},
 };
 
 const BEGIN: &str = "<!-- written by `cargo xtask bench compare` -->";
 const END: &str = "<!-- end of what is written -->";
 
-/// The page with other tables.
+/// Returns the page with other tables.
 ///
 /// # Errors
-/// It lacks the markers.
+/// The page lacks the markers.
 pub fn with_table(page: &str, table: &str) -> Result<String> {
     let parts = page.split_once(BEGIN).and_then(|(before, rest)| {
         let (_, after) = rest.split_once(END)?;
         Some((before, after))
     });
     let (before, after) =
-        parts.with_context(|| format!("the page needs the lines `{BEGIN}` and `{END}`"))?;
+        parts.with_context(|| format!("the page lacks the lines `{BEGIN}` and `{END}`"))?;
     Ok(format!("{before}{BEGIN}\n{table}{END}{after}"))
 }
 
-/// Everything that is between the markers.
+/// Returns everything between the markers.
 pub fn table(measured: &Measured, plan: &Plan, machine: &str) -> String {
     let command = if *plan == Plan::QUICK {
         "cargo xtask bench compare --quick"
@@ -45,43 +46,46 @@ pub fn table(measured: &Measured, plan: &Plan, machine: &str) -> String {
         said.join(", "),
         plan.time.as_secs_f64()
     );
-    for (work, title) in [
-        (Work::NewClients, "New clients, DISCOVER to ACK".to_owned()),
+    for (scenario, title) in [
         (
-            Work::NewClientsAtHalf,
-            "The same at half of that rate".to_owned(),
+            Scenario::NewClients,
+            "New clients, DISCOVER to ACK".to_owned(),
         ),
-        (Work::Renewals, "Renewals".to_owned()),
         (
-            Work::RenewalsOnOneProcessor,
+            Scenario::NewClientsAtHalf,
+            "New clients, at half of that rate".to_owned(),
+        ),
+        (Scenario::Renewals, "Renewals".to_owned()),
+        (
+            Scenario::RenewalsOnOneProcessor,
             "Renewals, both ends of the wire on one processor".to_owned(),
         ),
         (
-            Work::NewClientsAtOneDepth,
+            Scenario::NewClientsAtOneDepth,
             format!("New clients, {} under way for each", plan.depth()),
         ),
         (
-            Work::RenewalsAtOneDepth,
+            Scenario::RenewalsAtOneDepth,
             format!("Renewals, {} under way for each", plan.depth()),
         ),
-        (Work::Storm, "A storm of known clients".to_owned()),
+        (Scenario::Storm, "A storm of known clients".to_owned()),
         (
-            Work::RenewalsOfAMillion,
+            Scenario::RenewalsOfAMillion,
             "Renewals among many leases".to_owned(),
         ),
         (
-            Work::StormOfManyClients,
+            Scenario::StormOfManyClients,
             "A storm of many known clients".to_owned(),
         ),
         (
-            Work::Flood,
+            Scenario::Flood,
             format!(
-                "Renewals amid {} bogus DISCOVERs a second",
+                "Renewals during a flood of {} bogus DISCOVERs a second",
                 grouped(plan.flood.map_or(0, |flood| flood.per_second).into())
             ),
         ),
     ] {
-        let rows = measured.rows.iter().filter(|row| row.workload == work);
+        let rows = measured.rows.iter().filter(|row| row.workload == scenario);
         write_rows(&mut text, &title, &rows.collect::<Vec<_>>(), measured);
     }
     text.push('\n');
@@ -99,7 +103,8 @@ fn write_rows(text: &mut String, title: &str, rows: &[&Row], measured: &Measured
     // Writing to a string cannot fail.
     let _ = write!(
         text,
-        "\n| {title} | clients | a second | lost | p50 | p99 | under way | runs |\n|---|--:|--:|--:|--:|--:|--:|--:|\n"
+        "\n| {title} | clients | a second | lost | p50 | p99 | under way | runs |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|\n"
     );
     for row in rows {
         let _ = writeln!(
@@ -117,23 +122,27 @@ fn write_rows(text: &mut String, title: &str, rows: &[&Row], measured: &Measured
     }
 }
 
-/// How many exchanges were under way, where that was for us to say.
+/// Returns the number of exchanges in flight, where the generator determines it.
 fn under_way(measured: &Measured, row: &Row) -> String {
     let mut in_flight = measured.in_flight.iter();
-    let of_row = in_flight.find(|(server, work, _)| (*server, *work) == (row.server, row.workload));
+    let of_row =
+        in_flight.find(|(server, scenario, _)| (*server, *scenario) == (row.server, row.workload));
     of_row.map_or_else(String::new, |(_, _, in_flight)| in_flight.to_string())
 }
 
-/// How rows of one run compare, as far as they are there.
+/// Returns comparisons of the rows of one run, as far as they exist.
 pub fn ratios(measured: &Measured, plan: &Plan) -> Vec<String> {
     let rows = &measured.rows;
-    let rate = |server, work| find(rows, server, work).map(|row| row.per_s);
+    let rate = |server, scenario| find(rows, server, scenario).map(|row| row.per_s);
     let mut said = Vec::new();
-    for (work, ends) in [
-        (Work::Renewals, "each end of the wire on a processor"),
-        (Work::RenewalsOnOneProcessor, "both ends on one processor"),
+    for (scenario, ends) in [
+        (Scenario::Renewals, "each end of the wire on a processor"),
+        (
+            Scenario::RenewalsOnOneProcessor,
+            "both ends on one processor",
+        ),
     ] {
-        let rates = [Server::XDHCPD, Server::Reflector].map(|server| rate(server, work));
+        let rates = [Server::XDHCPD, Server::Reflector].map(|server| rate(server, scenario));
         if let [Some(ours), Some(ceiling)] = rates {
             said.push(format!(
                 "renewals by xdhcpd, {ends}: {:.0} % of the bare reflector's",
@@ -141,13 +150,15 @@ pub fn ratios(measured: &Measured, plan: &Plan) -> Vec<String> {
             ));
         }
     }
-    let ours = rate(Server::XDHCPD, Work::Renewals);
-    for (work, what) in [
-        (Work::Renewals, "renewals"),
-        (Work::NewClients, "new clients, durable before the ACK,"),
+    let ours = rate(Server::XDHCPD, Scenario::Renewals);
+    for (scenario, what) in [
+        (Scenario::Renewals, "renewals"),
+        (Scenario::NewClients, "new clients, durable before the ACK,"),
     ] {
-        if let (Some(ours), Some(fastest)) = (rate(Server::XDHCPD, work), fastest_other(rows, work))
-        {
+        if let (Some(ours), Some(fastest)) = (
+            rate(Server::XDHCPD, scenario),
+            fastest_other(rows, scenario),
+        ) {
             said.push(format!(
                 "{what} by xdhcpd: {:.1} times those of {}, the fastest other server here",
                 ours / fastest.per_s,
@@ -155,15 +166,15 @@ pub fn ratios(measured: &Measured, plan: &Plan) -> Vec<String> {
             ));
         }
     }
-    if let Some(row) = find(rows, Server::XDHCPD, Work::NewClientsAtHalf) {
+    if let Some(row) = find(rows, Server::XDHCPD, Scenario::NewClientsAtHalf) {
         said.push(format!(
             "new clients at half of what xdhcpd manages: 99 of 100 have their lease within {}",
             time(row.p99_us)
         ));
     }
-    if let (Some(ours), Some(many)) = (ours, rate(Server::XDHCPD, Work::RenewalsOfAMillion)) {
-        let ceilings = [Work::RenewalsOfAMillion, Work::Renewals];
-        let ceilings = ceilings.map(|work| rate(Server::Reflector, work));
+    if let (Some(ours), Some(many)) = (ours, rate(Server::XDHCPD, Scenario::RenewalsOfAMillion)) {
+        let ceilings = [Scenario::RenewalsOfAMillion, Scenario::Renewals];
+        let ceilings = ceilings.map(|scenario| rate(Server::Reflector, scenario));
         let by_reflector = match ceilings {
             [Some(many), Some(few)] => format!(
                 "; with as many clients the bare reflector has {:.0} % of what it has with few",
@@ -186,10 +197,10 @@ pub fn ratios(measured: &Measured, plan: &Plan) -> Vec<String> {
             grouped(row.clients.into())
         ));
     }
-    if let Some(row) = find(rows, Server::XDHCPD, Work::StormOfManyClients) {
+    if let Some(row) = find(rows, Server::XDHCPD, Scenario::StormOfManyClients) {
         let clients = f64::from(plan.storm_many.unwrap_or(0)) * (1.0 - row.loss);
         let slow = measured.storm_slow.map_or_else(String::new, |slow| {
-            format!("; frames that the controller had to answer: {slow}")
+            format!("; frames answered by the controller: {slow}")
         });
         said.push(format!(
             "a storm of {} known clients: {} served {} after the first frame{slow}",
@@ -198,20 +209,20 @@ pub fn ratios(measured: &Measured, plan: &Plan) -> Vec<String> {
             time(clients / row.per_s * 1e6)
         ));
     }
-    if let Some(row) = find(rows, Server::XDHCPD, Work::Flood)
-        && let Some(amid) = row.amid
+    if let Some(row) = find(rows, Server::XDHCPD, Scenario::Flood)
+        && let Some(during) = row.during_flood
     {
-        said.extend(what_a_flood_leaves(row, amid));
+        said.extend(what_a_flood_leaves(row, during));
     }
     said
 }
 
-fn what_a_flood_leaves(row: &Row, amid: Amid) -> [String; 3] {
-    let bogus = grouped(amid.bogus_per_s.round() as u64);
-    let flood = format!("amid {bogus} bogus DISCOVERs a second");
+fn what_a_flood_leaves(row: &Row, during: DuringFlood) -> [String; 3] {
+    let bogus = grouped(during.bogus_per_s.round() as u64);
+    let flood = format!("during a flood of {bogus} bogus DISCOVERs a second");
     let [by_controller, new_clients] = [
-        (amid.by_controller, "are acknowledged"),
-        (amid.new_clients, "get a lease"),
+        (during.by_controller, "are acknowledged"),
+        (during.new_clients, "get a lease"),
     ]
     .map(|(tried, what)| {
         let [completed, begun] = [tried.completed, tried.begun].map(|count| grouped(count as u64));
@@ -235,21 +246,21 @@ fn what_a_flood_leaves(row: &Row, amid: Amid) -> [String; 3] {
         format!("{flood}: of new clients {new_clients}"),
         format!(
             "{flood}: the controller answers its socket within {}, 99 of 100 times within {}",
-            time(amid.asked_p50_us),
-            time(amid.asked_p99_us)
+            time(during.asked_p50_us),
+            time(during.asked_p99_us)
         ),
     ]
 }
 
-/// Of servers that are not ours.
-fn fastest_other(rows: &[Row], work: Work) -> Option<&Row> {
+/// Returns the fastest of the other servers.
+fn fastest_other(rows: &[Row], scenario: Scenario) -> Option<&Row> {
     rows.iter()
-        .filter(|row| row.workload == work)
+        .filter(|row| row.workload == scenario)
         .filter(|row| !matches!(row.server, Server::Reflector | Server::XDHCPD))
         .max_by(|a, b| a.per_s.total_cmp(&b.per_s))
 }
 
-/// A time in the unit that suits it.
+/// Formats a time in a suitable unit.
 fn time(micros: f64) -> String {
     match micros {
         ..1000.0 => format!("{micros:.0} µs"),
@@ -258,7 +269,7 @@ fn time(micros: f64) -> String {
     }
 }
 
-/// With a comma after each three digits.
+/// Formats a number with thousands separators.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
@@ -276,24 +287,24 @@ mod tests {
     use super::*;
     use crate::{
         answers::Contender,
-        throughput::row::tests::{amid, run},
+        throughput::row::tests::{during_flood, run},
     };
 
-    fn row(server: Server, work: Work, per_s: f64) -> Row {
-        Row::new(server, work, &[run(per_s)]).unwrap()
+    fn row(server: Server, scenario: Scenario, per_s: f64) -> Row {
+        Row::new(server, scenario, &[run(per_s)]).unwrap()
     }
 
     fn measured() -> Measured {
         Measured {
             rows: vec![
-                row(Server::Reflector, Work::Renewals, 4_000_000.0),
-                row(Server::XDHCPD, Work::Renewals, 3_000_000.0),
-                row(Server::Kept(Contender::Kea), Work::Renewals, 20_000.0),
-                row(Server::Kept(Contender::Dhcpd), Work::Renewals, 10_000.0),
+                row(Server::Reflector, Scenario::Renewals, 4_000_000.0),
+                row(Server::XDHCPD, Scenario::Renewals, 3_000_000.0),
+                row(Server::Kept(Contender::Kea), Scenario::Renewals, 20_000.0),
+                row(Server::Kept(Contender::Dhcpd), Scenario::Renewals, 10_000.0),
             ],
             versions: vec![(Contender::Xdhcpd, "1.0".to_owned())],
             absent: vec![Contender::Dnsmasq],
-            in_flight: vec![(Server::Kept(Contender::Kea), Work::Renewals, 32)],
+            in_flight: vec![(Server::Kept(Contender::Kea), Scenario::Renewals, 32)],
             storm_slow: None,
         }
     }
@@ -314,7 +325,7 @@ mod tests {
             text.contains("bench compare --quick` on two processors"),
             "{text}"
         );
-        assert!(!text.contains("storm"), "nothing was played of it: {text}");
+        assert!(!text.contains("storm"), "no storm was run: {text}");
     }
 
     #[test]
@@ -327,9 +338,9 @@ mod tests {
                 "renewals by xdhcpd: 150.0 times those of Kea, the fastest other server here",
             ]
         );
-        let many = row(Server::XDHCPD, Work::RenewalsOfAMillion, 2_700_000.0);
-        let reflected = row(Server::Reflector, Work::RenewalsOfAMillion, 2_000_000.0);
-        let mut storm = row(Server::XDHCPD, Work::StormOfManyClients, 200_000.0);
+        let many = row(Server::XDHCPD, Scenario::RenewalsOfAMillion, 2_700_000.0);
+        let reflected = row(Server::Reflector, Scenario::RenewalsOfAMillion, 2_000_000.0);
+        let mut storm = row(Server::XDHCPD, Scenario::StormOfManyClients, 200_000.0);
         storm.loss = 0.5;
         measured.rows.extend([many, reflected, storm]);
         measured.storm_slow = Some(3);
@@ -340,22 +351,22 @@ mod tests {
                 "renewals by xdhcpd among 1,000,000 leases: 90 % of those among 1,000; with as many clients the bare \
                  reflector has 50 % of what it has with few",
                 "a storm of 100,000 known clients: 50,000 served 250.0 ms after the first frame; \
-                 frames that the controller had to answer: 3",
+                 frames answered by the controller: 3",
             ]
         );
         measured.rows.clear();
-        let mut flood = row(Server::XDHCPD, Work::Flood, 50_000.0);
-        flood.amid = Some(amid(590.0));
+        let mut flood = row(Server::XDHCPD, Scenario::Flood, 50_000.0);
+        flood.during_flood = Some(during_flood(590.0));
         flood.octets = Some(184.7);
         measured.rows.push(flood);
         assert_eq!(
             ratios(&measured, &Plan::FULL),
             [
                 "memory of the kernel for xdhcpd's maps: 185 octets a lease, with 300",
-                "amid 1,000,000 bogus DISCOVERs a second: 0.00 % of the renewals that the kernel answers are lost; of those \
+                "during a flood of 1,000,000 bogus DISCOVERs a second: 0.00 % of the renewals that the kernel answers are lost; of those \
                  that need the controller 590 of 600 are acknowledged, half of them within 200 µs, 99 of 100 within 7.0 ms",
-                "amid 1,000,000 bogus DISCOVERs a second: of new clients 0 of 600 get a lease",
-                "amid 1,000,000 bogus DISCOVERs a second: the controller answers its socket within 1.0 ms, 99 of 100 times \
+                "during a flood of 1,000,000 bogus DISCOVERs a second: of new clients 0 of 600 get a lease",
+                "during a flood of 1,000,000 bogus DISCOVERs a second: the controller answers its socket within 1.0 ms, 99 of 100 times \
                  within 20.0 ms",
             ]
         );

@@ -1,51 +1,53 @@
-//! How much is played.
+//! Number and size of the runs.
 
 use std::time::Duration;
 
-use super::Work;
+use super::subject::Scenario;
 
-/// Numbers for all servers alike.
+/// Numbers that are the same for all servers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Plan {
-    /// Runs of each workload whose medians are taken.
+    /// Runs of each workload, of which medians are taken.
     pub rounds: usize,
-    /// Runs of a storm, which takes as long as clients wait before they send again, of a flood, and of renewals on one
-    /// processor.
+    /// Runs of a storm, which takes as long as clients wait before they retransmit, of a flood, and
+    /// of renewals on one processor.
     pub storms: usize,
-    /// Runs of what has the same number of exchanges under way for all.
+    /// Runs of workloads with the same number of exchanges in flight for all servers.
     pub at_one_depth: usize,
     /// How long exchanges begin in a run.
     pub time: Duration,
-    /// Exchanges under way in a closed loop, of which each server gets what suits it best.
+    /// Numbers of exchanges in flight in a closed loop, of which the best for each server is used.
     pub in_flight: &'static [u32],
-    /// New clients there are for each second of a run, so that none comes twice. No server is faster.
+    /// New clients for each second of a run, more than any server can handle, so that none occurs
+    /// twice.
     pub new_clients_per_second: u32,
     /// Clients that renew, and clients in a storm.
     pub renewing: u32,
     pub storm: u32,
-    /// How long a storm may last.
+    /// Time limit of a storm.
     pub storm_time: Duration,
-    /// Clients that renew among many, and in a storm of many: for xdhcpd only. None: that is not played.
+    /// Clients that renew among many, and clients in a storm of many, for xdhcpd only; `None` to
+    /// skip these.
     pub renewing_many: Option<u32>,
     pub storm_many: Option<u32>,
-    /// For xdhcpd only, likewise.
+    /// For xdhcpd only; `None` to skip it.
     pub flood: Option<Flood>,
 }
 
-/// What is sent amid a flood, and how much of one.
+/// Size of a flood and of the concurrent workloads.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Flood {
     /// Bogus DISCOVERs a second.
     pub per_second: u32,
-    /// Clients that renew amid it, and how often all together, a second.
+    /// Clients that renew meanwhile, and their total renewals a second.
     pub renewing: u32,
     pub renewals: u32,
-    /// Known clients whose renewals need the controller, and how often all together.
+    /// Known clients whose renewals need the controller, and their total renewals a second.
     pub firmware: u32,
     pub firmware_renewals: u32,
     /// New clients a second.
     pub new_clients: u32,
-    /// How long these begin what they do. The flood lasts [`Flood::REST`] longer.
+    /// How long these begin exchanges. The flood lasts [`Flood::REST`] longer.
     pub time: Duration,
 }
 
@@ -59,7 +61,7 @@ impl Flood {
         new_clients: 100,
         time: Duration::from_secs(4),
     };
-    /// In which what others have begun ends.
+    /// Time for the last exchanges to end.
     pub const REST: Duration = Duration::from_millis(1500);
 }
 
@@ -95,21 +97,22 @@ impl Plan {
         ..Self::FULL
     };
 
-    /// Exchanges under way where they are as many for all servers.
+    /// Returns the number of exchanges in flight where it is the same for all servers.
     pub fn depth(&self) -> u32 {
         self.in_flight.first().copied().unwrap_or(1)
     }
 
-    /// How often a workload is played; what takes long is played once.
-    pub const fn runs(&self, work: Work) -> usize {
-        match work {
-            Work::RenewalsOfAMillion => self.renewing_many.is_some() as usize,
-            Work::StormOfManyClients if self.storm_many.is_none() => 0,
-            Work::Flood if self.flood.is_none() => 0,
-            Work::Storm | Work::StormOfManyClients | Work::Flood | Work::RenewalsOnOneProcessor => {
-                self.storms
-            }
-            Work::NewClientsAtOneDepth | Work::RenewalsAtOneDepth => self.at_one_depth,
+    /// Returns how many times a workload is run. Long ones are run once.
+    pub const fn runs(&self, scenario: Scenario) -> usize {
+        match scenario {
+            Scenario::RenewalsOfAMillion => self.renewing_many.is_some() as usize,
+            Scenario::StormOfManyClients if self.storm_many.is_none() => 0,
+            Scenario::Flood if self.flood.is_none() => 0,
+            Scenario::Storm
+            | Scenario::StormOfManyClients
+            | Scenario::Flood
+            | Scenario::RenewalsOnOneProcessor => self.storms,
+            Scenario::NewClientsAtOneDepth | Scenario::RenewalsAtOneDepth => self.at_one_depth,
             _ => self.rounds,
         }
     }

@@ -1,4 +1,4 @@
-//! One run: a fresh lab, a fresh server, one workload.
+//! One run: a new lab, a new server, one workload.
 
 use std::time::Duration;
 
@@ -16,7 +16,12 @@ use xtask_load::{
     site::{self, AGENT, Placement, SERVER, Site},
 };
 
-use super::{Plan, Server, Work, config, flood, row::Run};
+use super::{
+    config, flood,
+    plan::Plan,
+    row::Run,
+    subject::{Scenario, Server},
+};
 use crate::answers::{
     Contender,
     answer::Answer,
@@ -24,68 +29,71 @@ use crate::answers::{
     request::{Request, relay_path},
 };
 
-/// Of a client that only asks whether somebody serves yet.
+/// A client that only finds out whether the server serves yet.
 const ASKING_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 
-/// A run, and what xdhcpd's controller had to do in it.
+/// A run, and the frames that xdhcpd's controller handled.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Played {
     pub run: Run,
-    /// Frames of a storm that its program handed on.
+    /// Frames of a storm that the program passed on.
     pub slow: Option<u64>,
 }
 
-/// What differs from run to run.
+/// What differs between runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Turn {
     pub round: usize,
-    /// New clients a second that the server has just managed.
+    /// Rate of new clients that the server has just achieved, a second.
     pub full_rate: f64,
-    /// Exchanges under way in a closed loop.
+    /// Exchanges in flight in a closed loop.
     pub in_flight: u32,
 }
 
-/// Plays a workload.
+/// Runs a workload.
 ///
 /// # Errors
 /// There is no lab, or the server does not serve.
-pub fn play(server: Server, work: Work, plan: &Plan, turn: Turn) -> Result<Played> {
+pub fn play(server: Server, scenario: Scenario, plan: &Plan, turn: Turn) -> Result<Played> {
     let mut played = None;
     Lab::run(|lab| {
         let site = Site::new(lab)?;
-        if work == Work::Flood {
-            let flood = plan.flood.context("there is nothing to be played")?;
+        if scenario == Scenario::Flood {
+            let flood = plan.flood.context("the plan has no such workload")?;
             let server = flood::start(lab, &site)?;
             let run = flood::play(&site, &server, &flood, turn.round as u64)?;
             played = Some(without_controller(run));
             return Ok(());
         }
-        let mut workload = workload(work, plan, turn)?;
+        let mut workload = workload(scenario, plan, turn)?;
         workload.seed += turn.round as u64;
         played = Some(match server {
             Server::Reflector => {
-                let placement = placement(work, workload.engine);
+                let placement = placement(scenario, workload.engine);
                 let report = site.play_reflected(&workload, placement, &mut Progress::silent())?;
-                without_controller(run(work, &report))
+                without_controller(run(scenario, &report))
             }
-            Server::Kept(contender) => with_server(lab, &site, contender, work, workload, turn)?,
+            Server::Kept(contender) => {
+                with_server(lab, &site, contender, scenario, workload, turn)?
+            }
         });
         Ok(())
     })?;
-    played.context("nothing was played")
+    played.context("nothing was run")
 }
 
 /// Bounds for a run in which each client renews once.
 const MOST_ONCE: u32 = 50_000;
 const LONGEST_ONCE: Duration = Duration::from_secs(30);
 
-/// Clients that renew have a processor to themselves, and the server's end of the wire another: they would be on
-/// another machine. So have those that are new, but what is received is all on one, for a server in user space needs one too.
-const fn placement(work: Work, engine: Engine) -> Placement {
-    match (engine, work) {
+/// Clients that renew have a processor to themselves, as if on another machine, and the server's
+/// end of the link has the other. So do new clients, but all frames are received on one processor,
+/// because a server in user space needs one too.
+const fn placement(scenario: Scenario, engine: Engine) -> Placement {
+    match (engine, scenario) {
         (Engine::User, _) => Placement::Same,
-        (Engine::Kernel, Work::RenewalsOnOneProcessor) => Placement::Other,
-        (Engine::Kernel, work) if work.renews() => Placement::Apart,
+        (Engine::Kernel, Scenario::RenewalsOnOneProcessor) => Placement::Other,
+        (Engine::Kernel, scenario) if scenario.renews() => Placement::Apart,
         (Engine::Kernel, _) => Placement::Other,
     }
 }
@@ -98,44 +106,45 @@ fn with_server(
     lab: &Lab,
     site: &Site,
     contender: Contender,
-    work: Work,
+    scenario: Scenario,
     mut workload: Workload,
     turn: Turn,
 ) -> Result<Played> {
-    if work.renews() && contender != Contender::Xdhcpd {
+    if scenario.renews() && contender != Contender::Xdhcpd {
         once_each(&mut workload, turn);
     }
     let running = start(lab, site, contender, workload.clients)?;
-    // All clients are behind a relay agent but those that renew, which talk to the server itself.
-    if work.renews() {
+    // All clients are behind a relay agent, except those that renew, which talk to the server
+    // directly.
+    if scenario.renews() {
         site.answer_arp()?;
     } else {
         workload.relay = Some(site::relay(site.server_mac));
     }
-    let placement = placement(work, workload.engine);
+    let placement = placement(scenario, workload.engine);
     let server = match &running {
-        Running::Ours(server) if work.is_ours() => server,
+        Running::Ours(server) if scenario.is_ours() => server,
         _ => {
             let report = site.play(&workload, placement, &mut Progress::silent())?;
-            return Ok(without_controller(run(work, &report)));
+            return Ok(without_controller(run(scenario, &report)));
         }
     };
-    // Of few leases what the maps take besides would be most of it.
-    let octets = match work {
-        Work::RenewalsOfAMillion | Work::StormOfManyClients => {
+    // With few leases the fixed size of the maps would dominate.
+    let octets = match scenario {
+        Scenario::RenewalsOfAMillion | Scenario::StormOfManyClients => {
             Some(server.map_octets()? as f64 / f64::from(workload.clients))
         }
         _ => None,
     };
     let run = |report: &Report| Run {
         octets,
-        ..run(work, report)
+        ..run(scenario, report)
     };
-    if work != Work::StormOfManyClients {
+    if scenario != Scenario::StormOfManyClients {
         let report = site.play(&workload, placement, &mut Progress::silent())?;
         return Ok(without_controller(run(&report)));
     }
-    // What the clients need to be known is not what is counted.
+    // Obtaining the leases to be renewed is not measured.
     let leasing = Workload {
         exchange: Exchange::Leases,
         drive: Drive::Closed { in_flight: 64 },
@@ -150,8 +159,9 @@ fn with_server(
     })
 }
 
-/// Has each client renew once, and as many of them as the server leases to in half a second. It keeps time in seconds,
-/// and has nothing to write for a client that renews again within one, which no client does.
+/// Has each client renew once, with as many clients as the server serves in half a second. Servers
+/// keep time in seconds and write nothing for a second renewal within one, which real clients do
+/// not send.
 fn once_each(workload: &mut Workload, turn: Turn) {
     let half_rate = turn.full_rate / 2.0;
     workload.clients = (half_rate as u32).clamp(workload.clients, MOST_ONCE);
@@ -159,10 +169,11 @@ fn once_each(workload: &mut Workload, turn: Turn) {
     workload.limits.time = Some(LONGEST_ONCE);
 }
 
-/// Starts a server, and waits until it serves.
+/// Starts a server and waits until it serves.
 fn start(lab: &Lab, site: &Site, contender: Contender, clients: u32) -> Result<Running> {
     if contender != Contender::Xdhcpd {
-        // It has no XDP program, without which it would hear nothing of clients in the kernel.
+        // The server has no XDP program, without which it would not receive from clients in the
+        // kernel.
         lab.receive_xdp(&site.server, SERVER_INTERFACE)?;
     }
     let config = config::of(contender, &site.server, clients)?;
@@ -183,51 +194,51 @@ fn start(lab: &Lab, site: &Site, contender: Contender, clients: u32) -> Result<R
     })
 }
 
-/// What is played, without the relay agent.
-fn workload(work: Work, plan: &Plan, turn: Turn) -> Result<Workload> {
+/// Returns the workload without the relay agent.
+fn workload(scenario: Scenario, plan: &Plan, turn: Turn) -> Result<Workload> {
     let seconds = plan.time.as_secs_f64();
     let new_clients = plan
         .new_clients_per_second
         .saturating_mul(seconds.ceil() as u32);
     let half_rate = (turn.full_rate / 2.0).max(1.0);
-    let (exchange, engine, clients) = match work {
-        Work::NewClients | Work::NewClientsAtOneDepth => {
+    let (exchange, engine, clients) = match scenario {
+        Scenario::NewClients | Scenario::NewClientsAtOneDepth => {
             (Exchange::Leases, Engine::Kernel, new_clients)
         }
-        Work::NewClientsAtHalf => (Exchange::Leases, Engine::User, new_clients),
-        Work::Renewals | Work::RenewalsOnOneProcessor | Work::RenewalsAtOneDepth => {
+        Scenario::NewClientsAtHalf => (Exchange::Leases, Engine::User, new_clients),
+        Scenario::Renewals | Scenario::RenewalsOnOneProcessor | Scenario::RenewalsAtOneDepth => {
             (Exchange::Renewals, Engine::Kernel, plan.renewing)
         }
-        Work::Storm => (Exchange::Renewals, Engine::User, plan.storm),
-        Work::RenewalsOfAMillion => {
+        Scenario::Storm => (Exchange::Renewals, Engine::User, plan.storm),
+        Scenario::RenewalsOfAMillion => {
             let clients = plan
                 .renewing_many
-                .context("there is nothing to be played")?;
+                .context("the plan has no such workload")?;
             (Exchange::Renewals, Engine::Kernel, clients)
         }
-        Work::StormOfManyClients => {
-            let clients = plan.storm_many.context("there is nothing to be played")?;
+        Scenario::StormOfManyClients => {
+            let clients = plan.storm_many.context("the plan has no such workload")?;
             (Exchange::Renewals, Engine::User, clients)
         }
-        Work::Flood => bail!("a flood is played otherwise"),
+        Scenario::Flood => bail!("a flood is run by another function"),
     };
     let in_flight = turn.in_flight.min(clients);
     let closed = Drive::Closed { in_flight };
-    let (drive, exchanges, time, per_second) = match work {
-        Work::NewClients | Work::NewClientsAtOneDepth => {
+    let (drive, exchanges, time, per_second) = match scenario {
+        Scenario::NewClients | Scenario::NewClientsAtOneDepth => {
             (closed, Some(clients.into()), plan.time, None)
         }
-        Work::NewClientsAtHalf => (
+        Scenario::NewClientsAtHalf => (
             Drive::Open,
             Some(clients.into()),
             plan.time,
             Some(half_rate),
         ),
-        Work::Renewals
-        | Work::RenewalsOnOneProcessor
-        | Work::RenewalsAtOneDepth
-        | Work::RenewalsOfAMillion => (closed, None, plan.time, None),
-        Work::Storm | Work::StormOfManyClients | Work::Flood => {
+        Scenario::Renewals
+        | Scenario::RenewalsOnOneProcessor
+        | Scenario::RenewalsAtOneDepth
+        | Scenario::RenewalsOfAMillion => (closed, None, plan.time, None),
+        Scenario::Storm | Scenario::StormOfManyClients | Scenario::Flood => {
             (Drive::Storm, Some(clients.into()), plan.storm_time, None)
         }
     };
@@ -254,16 +265,16 @@ fn workload(work: Work, plan: &Plan, turn: Turn) -> Result<Workload> {
     })
 }
 
-fn run(work: Work, report: &Report) -> Run {
-    let latency: Latency = match work {
-        Work::NewClients | Work::NewClientsAtHalf | Work::NewClientsAtOneDepth => {
+fn run(scenario: Scenario, report: &Report) -> Run {
+    let latency: Latency = match scenario {
+        Scenario::NewClients | Scenario::NewClientsAtHalf | Scenario::NewClientsAtOneDepth => {
             report.latency.lease
         }
         _ => report.latency.renewal,
     };
     let counts = report.counts;
-    let loss = match work {
-        Work::Storm | Work::StormOfManyClients => {
+    let loss = match scenario {
+        Scenario::Storm | Scenario::StormOfManyClients => {
             let clients = f64::from(report.workload.clients);
             1.0 - (counts.completed as f64 / clients).min(1.0)
         }
@@ -276,6 +287,6 @@ fn run(work: Work, report: &Report) -> Run {
         p50_us: latency.p50,
         p99_us: latency.p99,
         octets: None,
-        amid: None,
+        during_flood: None,
     }
 }

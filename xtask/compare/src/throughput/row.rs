@@ -1,36 +1,37 @@
-//! What was measured, as numbers: a row for each server and workload.
+//! The figures: a row for each server and workload.
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{Server, Work};
+use super::subject::{Scenario, Server};
 
 /// One run of a workload.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Run {
-    /// Who took part.
+    /// Number of clients.
     pub clients: u32,
     /// Exchanges completed a second.
     pub per_s: f64,
-    /// Part of the requests that were not answered, or, in a storm, of the clients that were not served.
+    /// Fraction of the requests that were not answered, or, in a storm, of the clients that were
+    /// not served.
     pub loss: f64,
     pub p50_us: f64,
     pub p99_us: f64,
-    /// Of the kernel's memory for the server's maps, for each client.
+    /// Octets of kernel memory for the server's maps, per client.
     pub octets: Option<f64>,
-    pub amid: Option<Amid>,
+    pub during_flood: Option<DuringFlood>,
 }
 
-/// What others noticed of a flood.
+/// The effect of a flood.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Amid {
+pub struct DuringFlood {
     /// Bogus DISCOVERs a second.
     pub bogus_per_s: f64,
     /// Renewals of known clients that the controller has to answer.
     pub by_controller: Tried,
     /// New clients, DISCOVER to ACK.
     pub new_clients: Tried,
-    /// Questions on the control socket.
+    /// Requests on the control socket.
     pub asked_p50_us: f64,
     pub asked_p99_us: f64,
 }
@@ -44,11 +45,11 @@ pub struct Tried {
     pub p99_us: f64,
 }
 
-/// The medians of some runs.
+/// The medians of several runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     pub server: Server,
-    pub workload: Work,
+    pub workload: Scenario,
     pub clients: u32,
     pub per_s: f64,
     pub loss: f64,
@@ -58,12 +59,12 @@ pub struct Row {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub octets: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub amid: Option<Amid>,
+    pub during_flood: Option<DuringFlood>,
 }
 
 impl Row {
-    /// `None` without a run: what was not measured has no row.
-    pub fn new(server: Server, workload: Work, runs: &[Run]) -> Option<Self> {
+    /// Returns `None` without a run, since only what was measured has a row.
+    pub fn new(server: Server, workload: Scenario, runs: &[Run]) -> Option<Self> {
         let median = |of: fn(&Run) -> f64| median(runs.iter().map(of).collect());
         Some(Self {
             server,
@@ -75,34 +76,34 @@ impl Row {
             p99_us: median(|run| run.p99_us)?,
             runs: runs.len(),
             octets: self::median(runs.iter().filter_map(|run| run.octets).collect()),
-            amid: Amid::medians(runs),
+            during_flood: DuringFlood::medians(runs),
         })
     }
 }
 
-impl Amid {
+impl DuringFlood {
     fn medians(runs: &[Run]) -> Option<Self> {
-        let amid: Vec<Self> = runs.iter().filter_map(|run| run.amid).collect();
-        let median = |of: &dyn Fn(&Self) -> f64| median(amid.iter().map(of).collect());
+        let during: Vec<Self> = runs.iter().filter_map(|run| run.during_flood).collect();
+        let median = |of: &dyn Fn(&Self) -> f64| median(during.iter().map(of).collect());
         let tried = |of: fn(&Self) -> &Tried| {
             Some(Tried {
-                begun: median(&|amid| of(amid).begun)?,
-                completed: median(&|amid| of(amid).completed)?,
-                p50_us: median(&|amid| of(amid).p50_us)?,
-                p99_us: median(&|amid| of(amid).p99_us)?,
+                begun: median(&|during| of(during).begun)?,
+                completed: median(&|during| of(during).completed)?,
+                p50_us: median(&|during| of(during).p50_us)?,
+                p99_us: median(&|during| of(during).p99_us)?,
             })
         };
         Some(Self {
-            bogus_per_s: median(&|amid| amid.bogus_per_s)?,
-            by_controller: tried(|amid| &amid.by_controller)?,
-            new_clients: tried(|amid| &amid.new_clients)?,
-            asked_p50_us: median(&|amid| amid.asked_p50_us)?,
-            asked_p99_us: median(&|amid| amid.asked_p99_us)?,
+            bogus_per_s: median(&|during| during.bogus_per_s)?,
+            by_controller: tried(|during| &during.by_controller)?,
+            new_clients: tried(|during| &during.new_clients)?,
+            asked_p50_us: median(&|during| during.asked_p50_us)?,
+            asked_p99_us: median(&|during| during.asked_p99_us)?,
         })
     }
 }
 
-/// The one in the middle, or the mean of the two that are.
+/// Returns the median, which is the mean of the middle two for an even number.
 fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let last = values.len().checked_sub(1)?;
@@ -110,13 +111,13 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     Some(low.midpoint(*high))
 }
 
-/// The row of a server and a workload.
-pub fn find(rows: &[Row], server: Server, workload: Work) -> Option<&Row> {
+/// Returns the row of a server and a workload.
+pub fn find(rows: &[Row], server: Server, workload: Scenario) -> Option<&Row> {
     rows.iter()
         .find(|row| (row.server, row.workload) == (server, workload))
 }
 
-/// As `--json` writes it: an array of rows, one a line.
+/// Returns the output of `--json`: an array of rows, one on a line.
 ///
 /// # Errors
 /// Never, for numbers.
@@ -125,7 +126,7 @@ pub fn to_json(rows: &[Row]) -> Result<String> {
         .iter()
         .map(serde_json::to_string)
         .collect::<Result<_, _>>()
-        .context("a row is no JSON")?;
+        .context("a row cannot be encoded as JSON")?;
     Ok(format!("[\n{}\n]\n", lines.join(",\n")))
 }
 
@@ -142,7 +143,7 @@ pub mod tests {
             p50_us: 1e6 / per_s,
             p99_us: 2e6 / per_s,
             octets: None,
-            amid: None,
+            during_flood: None,
         }
     }
 
@@ -152,22 +153,22 @@ pub mod tests {
         runs[0].loss = 0.5;
         runs[1].p99_us = 7.0;
         let kea = Server::Kept(Contender::Kea);
-        let row = Row::new(kea, Work::Renewals, &runs).unwrap();
+        let row = Row::new(kea, Scenario::Renewals, &runs).unwrap();
         assert_eq!((row.per_s, row.loss, row.runs), (20.0, 0.0, 3));
         assert_eq!((row.p50_us, row.p99_us), (50_000.0, 2e6 / 30.0));
-        let row = Row::new(kea, Work::Storm, &runs[..2]).unwrap();
+        let row = Row::new(kea, Scenario::Storm, &runs[..2]).unwrap();
         assert_eq!((row.per_s, row.loss), (20.0, 0.25));
-        assert_eq!(Row::new(kea, Work::Storm, &[]), None);
+        assert_eq!(Row::new(kea, Scenario::Storm, &[]), None);
     }
 
-    pub fn amid(completed: f64) -> Amid {
+    pub fn during_flood(completed: f64) -> DuringFlood {
         let tried = Tried {
             begun: 600.0,
             completed,
             p50_us: 200.0,
             p99_us: 7000.0,
         };
-        Amid {
+        DuringFlood {
             bogus_per_s: 1_000_000.0,
             by_controller: tried,
             new_clients: Tried {
@@ -182,26 +183,26 @@ pub mod tests {
     #[test]
     fn what_a_flood_leaves_has_medians_and_is_written_where_there_was_one() {
         let runs = [600.0, 500.0, 590.0].map(|completed| Run {
-            amid: Some(amid(completed)),
+            during_flood: Some(during_flood(completed)),
             ..run(1.0)
         });
-        let row = Row::new(Server::XDHCPD, Work::Flood, &runs).unwrap();
-        assert_eq!(row.amid, Some(amid(590.0)));
+        let row = Row::new(Server::XDHCPD, Scenario::Flood, &runs).unwrap();
+        assert_eq!(row.during_flood, Some(during_flood(590.0)));
         let json = to_json(std::slice::from_ref(&row)).unwrap();
         assert_eq!(serde_json::from_str::<Vec<Row>>(&json).unwrap(), [row]);
         assert!(json.contains(r#""by_controller":{"begun":600.0,"completed":590.0"#));
-        let row = Row::new(Server::XDHCPD, Work::Storm, &[run(1.0)]).unwrap();
-        assert_eq!(row.amid, None);
-        assert!(!to_json(&[row]).unwrap().contains("amid"));
+        let row = Row::new(Server::XDHCPD, Scenario::Storm, &[run(1.0)]).unwrap();
+        assert_eq!(row.during_flood, None);
+        assert!(!to_json(&[row]).unwrap().contains("during_flood"));
     }
 
     #[test]
     fn json_names_servers_and_workloads_and_is_read_back() {
         let rows = [
-            Row::new(Server::Reflector, Work::Renewals, &[run(4.0)]).unwrap(),
+            Row::new(Server::Reflector, Scenario::Renewals, &[run(4.0)]).unwrap(),
             Row::new(
                 Server::Kept(Contender::Dhcpd),
-                Work::NewClients,
+                Scenario::NewClients,
                 &[run(2.0)],
             )
             .unwrap(),

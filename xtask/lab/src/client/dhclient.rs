@@ -4,7 +4,10 @@ use std::{fs, net::Ipv4Addr, path::PathBuf, process::Command};
 
 use anyhow::Result;
 
-use super::{Client, Event, Hook};
+use super::{
+    hook::Hook,
+    running::{Client, Event},
+};
 use crate::{Namespace, Process, command, topology::CLIENT_INTERFACE};
 
 #[derive(Debug)]
@@ -16,13 +19,15 @@ pub struct Dhclient {
 }
 
 impl Dhclient {
+    /// Starts dhclient.
+    ///
     /// # Errors
     /// It cannot be started.
     pub fn start(namespace: &Namespace) -> Result<Self> {
         Self::start_as(namespace, false)
     }
 
-    /// A client that refuses the first address it gets, and so declines it.
+    /// Starts a client that refuses the first address it is given and declines it.
     ///
     /// # Errors
     /// It cannot be started.
@@ -51,7 +56,7 @@ impl Dhclient {
     }
 }
 
-/// All options that keep it away from the system's files.
+/// Returns a command with all options that keep dhclient away from the system's files.
 fn command_line(namespace: &Namespace, hook: &Hook, config: &PathBuf) -> Command {
     let mut dhclient = namespace.command("dhclient", ["-4", "-v", "-cf"]);
     dhclient.arg(config).arg("-sf").arg(&hook.script);
@@ -65,7 +70,7 @@ fn leases(namespace: &Namespace) -> PathBuf {
 }
 
 impl Client for Dhclient {
-    /// It runs the script first, which may yet refuse the address.
+    /// dhclient runs the script first, and the script may refuse the address.
     fn has_recorded(&self, address: Ipv4Addr) -> Result<bool> {
         let text = fs::read_to_string(leases(&self.namespace)).unwrap_or_default();
         Ok(text.contains(&format!("fixed-address {address};")))
@@ -75,12 +80,12 @@ impl Client for Dhclient {
         self.hook.events()
     }
 
-    /// It renews when T1 has come, and cannot be told to.
+    /// dhclient renews at T1 and cannot be told to renew earlier.
     fn renew(&mut self) -> Result<()> {
         self.process.expect_running()
     }
 
-    /// Another dhclient ends this one and releases its lease.
+    /// A second dhclient ends this one and releases its lease.
     fn release(&mut self) -> Result<()> {
         let mut release = command_line(&self.namespace, &self.hook, &self.config);
         command::read(release.args(["-r", CLIENT_INTERFACE])).map(drop)

@@ -1,11 +1,14 @@
-//! dhcpcd, with its database and run folder in the lab by mounts that only it sees.
+//! dhcpcd, with its database and run folder mounted from the lab into its own mount namespace.
 
 use std::fs;
 
 use anyhow::Result;
 use nix::sys::signal::Signal;
 
-use super::{Client, Event, Hook};
+use super::{
+    hook::Hook,
+    running::{Client, Event},
+};
 use crate::{Namespace, Process, topology::CLIENT_INTERFACE};
 
 #[derive(Debug)]
@@ -14,7 +17,7 @@ pub struct Dhcpcd {
     process: Process,
 }
 
-/// `$1`: folder in the lab. The rest: the command.
+/// `$1` is a folder in the lab, the other arguments are the command.
 const ISOLATED: &str = r#"set -e
 mkdir -p "$1/db" "$1/run" /var/lib/dhcpcd /run/dhcpcd
 mount --bind "$1/db" /var/lib/dhcpcd
@@ -25,13 +28,15 @@ exec "$@"
 "#;
 
 impl Dhcpcd {
+    /// Starts dhcpcd without address probing.
+    ///
     /// # Errors
     /// It cannot be started.
     pub fn start(namespace: &Namespace) -> Result<Self> {
         Self::start_with(namespace, "noarp\n")
     }
 
-    /// Looks by ARP whether another host has the address, which takes it some seconds.
+    /// Starts dhcpcd with ARP probing, which takes some seconds.
     ///
     /// # Errors
     /// It cannot be started.

@@ -1,12 +1,12 @@
-//! systemd-networkd, with no system around it: folders in the lab by mounts that only it sees, no
-//! D-Bus, and a `/sys` that makes it do without udev.
+//! systemd-networkd without a system around it: folders of the lab are mounted into its own mount
+//! namespace, there is no D-Bus, and a read-only `/sys` makes it run without udev.
 
 use std::{fs, net::Ipv4Addr};
 
 use anyhow::Result;
 use nix::sys::signal::Signal;
 
-use super::{Client, Event};
+use super::running::{Client, Event};
 use crate::{Namespace, Process, topology::CLIENT_INTERFACE, wait};
 
 #[derive(Debug)]
@@ -14,7 +14,8 @@ pub struct Networkd {
     process: Process,
 }
 
-/// `$1`: folder in the lab. A read-only `/sys` is its sign for a container, which has no udev.
+/// `$1` is a folder in the lab. networkd takes a read-only `/sys` as the sign of a container, which
+/// has no udev.
 const ISOLATED: &str = r#"set -e
 mkdir -p "$1/run/netif/leases" "$1/run/netif/links" "$1/run/netif/lldp" /etc/systemd/network
 chown -R systemd-network: "$1/run/netif"
@@ -26,12 +27,14 @@ export SYSTEMD_LOG_LEVEL=debug SYSTEMD_LOG_TARGET=console SYSTEMD_LOG_COLOR=0
 exec /lib/systemd/systemd-networkd
 "#;
 
-/// Everything that would reach beyond the interface is off.
+/// Every feature that would reach beyond the interface is off.
 const SETTINGS: &str = "[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n\n\
     [DHCPv4]\nUseDNS=no\nUseNTP=no\nUseHostname=no\nSendHostname=no\nUseTimezone=no\n\
     ClientIdentifier=mac\n";
 
 impl Networkd {
+    /// Starts networkd.
+    ///
     /// # Errors
     /// It cannot be started.
     pub fn start(namespace: &Namespace) -> Result<Self> {
@@ -52,19 +55,19 @@ impl Client for Networkd {
         Ok(events(&self.process.output()?))
     }
 
-    /// It renews when T1 has come, and only D-Bus could tell it to.
+    /// networkd renews at T1, and only D-Bus could make it renew earlier.
     fn renew(&mut self) -> Result<()> {
         self.process.expect_running()
     }
 
-    /// It releases when it is stopped.
+    /// networkd releases its lease when it is stopped.
     fn release(&mut self) -> Result<()> {
         self.process.signal(Signal::SIGTERM)?;
         self.process.wait(wait::PATIENCE).map(drop)
     }
 }
 
-/// Events from its debug log: an ACK is what the last REQUEST was for.
+/// Parses events from the debug log. What an ACK means follows from the last REQUEST.
 fn events(log: &str) -> Vec<Event> {
     let mut events = Vec::new();
     let mut renewing = false;
@@ -93,7 +96,8 @@ fn events(log: &str) -> Vec<Event> {
     events
 }
 
-/// From `eth0: DHCPv4 address 10.77.0.100/24, gateway 10.77.0.1 acquired from 10.77.0.1`.
+/// Parses a line such as `eth0: DHCPv4 address 10.77.0.100/24, gateway 10.77.0.1 acquired from
+/// 10.77.0.1`.
 fn acquired(line: &str) -> Option<Ipv4Addr> {
     let (_, rest) = line.split_once("DHCPv4 address ")?;
     let (address, rest) = rest.split_once('/')?;

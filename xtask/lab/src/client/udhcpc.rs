@@ -3,7 +3,10 @@
 use anyhow::Result;
 use nix::sys::signal::Signal;
 
-use super::{Client, Event, Hook};
+use super::{
+    hook::Hook,
+    running::{Client, Event},
+};
 use crate::{Namespace, Process, napi, topology::CLIENT_INTERFACE};
 
 #[derive(Debug)]
@@ -13,19 +16,21 @@ pub struct Udhcpc {
 }
 
 impl Udhcpc {
+    /// Starts udhcpc.
+    ///
     /// # Errors
     /// It cannot be started.
     pub fn start(namespace: &Namespace) -> Result<Self> {
         Self::start_with(namespace, &[])
     }
 
-    /// With more options: `-a` looks by ARP whether another host has the address.
+    /// Starts udhcpc with additional options; `-a` probes the address by ARP.
     ///
     /// # Errors
     /// It cannot be started.
     pub fn start_with(namespace: &Namespace, options: &[&str]) -> Result<Self> {
         let hook = Hook::write(namespace, "udhcpc", true)?;
-        // Quick to try again: a lab has no congestion to be avoided.
+        // Short retry times: a lab has no congestion to avoid.
         let arguments = [
             "-f",
             "-i",
@@ -37,7 +42,8 @@ impl Udhcpc {
             "-A",
             "1",
         ];
-        // Not to be interrupted by the threads that carry its renewal and the answer, see `napi`.
+        // The client must not be preempted by the threads that carry its renewal and the answer,
+        // see `napi`.
         let cpu = napi::CPU.to_string();
         let undisturbed = [
             "--reset-on-fork",
@@ -56,7 +62,7 @@ impl Udhcpc {
         })
     }
 
-    /// Leaves it running when the handle goes.
+    /// Leaves the client running when the handle is dropped.
     pub fn leave(self) {
         self.process.leave();
     }
@@ -69,7 +75,7 @@ impl Udhcpc {
 impl Client for Udhcpc {
     fn events(&self) -> Result<Vec<Event>> {
         let mut events = self.hook.events()?;
-        // It says so once before it has had any address.
+        // udhcpc reports this once before it has had any address.
         if events.first() == Some(&Event::Lost) {
             events.remove(0);
         }

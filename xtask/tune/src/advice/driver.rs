@@ -1,9 +1,9 @@
-//! What the driver can do at all.
+//! XDP support of the driver, the peer's program and the MTU.
 
-use super::Setting;
+use super::setting::Setting;
 use crate::readings::{Peer, Program, Readings};
 
-/// What a frame of a page may hold in most drivers without support for more than one buffer.
+/// The largest MTU whose frames fit into a page in most drivers without multi-buffer support.
 const LARGEST_MTU: u32 = 3498;
 
 pub(super) fn advise(readings: &Readings, settings: &mut Vec<Setting>) {
@@ -19,7 +19,7 @@ fn native(readings: &Readings) -> Setting {
     let driver = readings.driver();
     let program = match readings.link.program {
         Some(Program::Native) => "; a program is attached in the driver",
-        Some(Program::Generic) => "; a program is attached, but generic",
+        Some(Program::Generic) => "; a program is attached in generic mode",
         Some(Program::Offloaded) => "; a program is attached in the NIC",
         None => "",
     };
@@ -27,21 +27,23 @@ fn native(readings: &Readings) -> Setting {
         Some(xdp) if xdp.native => Setting::right(
             "native XDP",
             format!("yes, in {driver}{program}"),
-            "the program sees a frame before the kernel has made anything of it",
+            "the program sees a frame before the kernel allocates an skb for it",
         ),
         Some(_) => Setting::unavailable(
             "native XDP",
             format!("none in {driver}{program}"),
             if readings.wanted.generic_xdp {
-                "`generic-xdp = true` takes generic XDP instead: slower, for the kernel makes an skb of each frame first"
+                "`generic-xdp = true` selects generic XDP, which is slower, because the kernel \
+                 allocates an skb for each frame first"
             } else {
-                "`generic-xdp = true` in the configuration takes generic XDP instead: slower, for the kernel makes an skb of each frame first; or another NIC"
+                "`generic-xdp = true` in the configuration selects generic XDP, which is slower, \
+                 because the kernel allocates an skb for each frame first; or use another NIC"
             },
         ),
         None => Setting::unavailable(
             "native XDP",
             format!("unknown, of {driver}{program}"),
-            "this kernel does not say (Linux 6.3 does); xdhcpd finds out when it attaches",
+            "this kernel does not report it (Linux 6.3 does); xdhcpd finds out when it attaches",
         ),
     }
 }
@@ -51,20 +53,22 @@ fn zero_copy(readings: &Readings) -> Setting {
         Setting::right(
             "AF_XDP without copies",
             format!("yes, in {}", readings.driver()),
-            "requests for the controller go from the NIC to its memory directly",
+            "requests for the controller go from the NIC directly to its memory",
         )
     } else {
         Setting::unavailable(
             "AF_XDP without copies",
             "no",
-            "the kernel copies each request for the controller; those that the kernel answers itself are not copied in any case",
+            "the kernel copies each request for the controller; requests that the kernel answers \
+             are never copied",
         )
     }
 }
 
 fn peer_program(peer: &Peer) -> Setting {
     const NAME: &str = "program at the peer";
-    const WHY: &str = "a veth end takes what the program at the other end sends only if it runs an XDP program itself, be it one that passes everything; without, answers of the kernel vanish";
+    const WHY: &str = "a veth end receives what the program at the other end sends only if it runs an XDP \
+         program itself, even one that passes everything; otherwise the kernel's answers are lost";
     match peer.has_program {
         Some(true) => Setting::right(NAME, "yes", WHY),
         Some(false) => Setting::by_hand(
@@ -79,7 +83,7 @@ fn peer_program(peer: &Peer) -> Setting {
             "unknown",
             "any, e.g. XDP_PASS",
             None,
-            format!("the peer's namespace cannot be seen from here; {WHY}"),
+            format!("the peer's namespace is not visible from here; {WHY}"),
         ),
     }
 }
@@ -91,7 +95,7 @@ fn mtu(readings: &Readings) -> Setting {
         return Setting::right(
             "MTU",
             is,
-            "a frame fits into one buffer, as native XDP wants it",
+            "a frame fits into one buffer, as native XDP requires",
         );
     }
     let interface = &readings.interface;
@@ -102,7 +106,8 @@ fn mtu(readings: &Readings) -> Setting {
             is,
             "1500",
             Some(format!("ip link set dev {interface} mtu 1500")),
-            "most drivers attach no program where a frame needs more than a page; DHCP needs no more than 1500",
+            "most drivers attach no program if a frame may exceed a page; DHCP needs no more \
+             than 1500",
         )
     }
 }

@@ -1,19 +1,19 @@
-//! When the NIC interrupts, which CPU, and who then polls.
+//! When the NIC interrupts, on which CPU, and who polls.
 
 use std::collections::BTreeMap;
 
-use super::{Setting, on_off};
+use super::setting::{Setting, on_off};
 use crate::{
     cpu_list,
     knob::Knob,
     readings::{Coalescing, Readings},
 };
 
-/// The example of the commit that brought both (Linux 5.8, 6f8b12d661d0).
+/// The example in the commit that introduced both (Linux 5.8, 6f8b12d661d0).
 const DEFER_HARD_IRQS: &str = "10";
 const GRO_FLUSH_TIMEOUT_NS: &str = "20000";
 
-/// Waits of no matter to a DHCP client, and long enough for several frames in a storm.
+/// Too short to matter to a DHCP client, and long enough for several frames in a storm.
 const RX_USECS: u32 = 50;
 const LONGEST_RX_USECS: u32 = 100;
 
@@ -39,22 +39,22 @@ pub(super) fn advise(readings: &Readings, settings: &mut Vec<Setting>) {
                 "runs",
                 "stopped",
                 Some("systemctl stop irqbalance".to_owned()),
-                "it moves interrupts elsewhere every ten seconds; or let it leave these alone, with --banirq",
+                "it moves interrupts to other CPUs every ten seconds; alternatively exclude \
+                 these with --banirq",
             )
         });
     }
 }
 
 fn coalescing(readings: &Readings, settings: &mut Vec<Setting>) {
-    const ADAPTIVE: &str =
-        "few interrupts in a storm, and none that waits while there is little to do";
+    const ADAPTIVE: &str = "few interrupts in a storm, and no delay under low load";
     let Some(Coalescing {
         adaptive_rx,
         rx_usecs,
     }) = readings.coalescing
     else {
         let why = if readings.has_interrupts() {
-            "the driver does not let it be read or set".to_owned()
+            "the driver does not support reading or setting it".to_owned()
         } else {
             format!("{} has no interrupts", readings.driver())
         };
@@ -83,7 +83,9 @@ fn coalescing(readings: &Readings, settings: &mut Vec<Setting>) {
     let why = if is_adaptive {
         "the driver sets it itself"
     } else {
-        "microseconds that an interrupt waits for more frames: 0 is one for each frame, more than 100 make clients wait; 1 and 3 are \"adaptive\" to some of Intel's drivers"
+        "microseconds that an interrupt is delayed for more frames: 0 causes an interrupt for \
+         each frame, more than 100 make clients wait; some Intel drivers treat 1 and 3 as \
+         \"adaptive\""
     };
     settings.push(Setting::of(
         readings,
@@ -99,13 +101,14 @@ fn deferral(readings: &Readings, settings: &mut Vec<Setting>) {
         (
             "0",
             "0",
-            "there are no interrupts to put off: frames would only wait for the timer",
+            "there are no interrupts to defer: frames would only wait for the timer",
         )
     } else {
         (
             DEFER_HARD_IRQS,
             GRO_FLUSH_TIMEOUT_NS,
-            "under load the kernel goes on polling each 20 microseconds instead of being interrupted; interrupts return after ten polls in vain",
+            "under load the kernel polls every 20 microseconds instead of being interrupted; \
+             interrupts resume after ten empty polls",
         )
     };
     for (name, should) in [
@@ -125,23 +128,27 @@ fn deferral(readings: &Readings, settings: &mut Vec<Setting>) {
     }
 }
 
-/// A thread of its own for each queue's polling.
+/// Advises on a polling thread for each queue.
 fn threaded(readings: &Readings) -> Option<Setting> {
     const NAME: &str = "threaded";
     let is = readings.attributes.get(NAME)?;
     if !readings.is_veth() {
-        const WHY: &str = "the NIC's interrupt has the CPU already on which the frame is; a thread of its own is for those who schedule it";
+        const WHY: &str = "the NIC's interrupt already runs on the CPU that has the frame; threads are useful \
+             only to administrators who schedule them";
         let is_nic = readings.has_interrupts();
         return is_nic.then(|| Setting::right(NAME, is, WHY));
     }
-    const WHY: &str = "polls on threads of their own: else the program runs on the sender's CPU, inside its system call";
+    const WHY: &str = "polls on separate threads: otherwise the program runs on the sender's CPU, inside its \
+         system call";
     let is_polled = readings.link.program.is_some()
         || readings.features.get("rx-gro").is_some_and(|gro| gro.is_on);
     if !is_polled {
         return Some(Setting::unavailable(
             NAME,
             is,
-            format!("not before a program is attached or GRO is on, for nothing is polled; {WHY}"),
+            format!(
+                "not before a program is attached or GRO is on, since nothing is polled; {WHY}"
+            ),
         ));
     }
     let should = if readings.cpu_count() > 1 { "1" } else { is };
@@ -149,13 +156,13 @@ fn threaded(readings: &Readings) -> Option<Setting> {
     Some(Setting::of(readings, NAME, knob, (is, should), WHY))
 }
 
-/// One CPU for each, and no CPU with more of them than others must have.
+/// Advises on a CPU for each, so that the load is even.
 fn affinity(readings: &Readings, name: &str, of: &[(Knob, &str)], settings: &mut Vec<Setting>) {
     let cpus = readings.cpus_for_queues();
     if of.is_empty() || cpus.is_empty() {
         return;
     }
-    let why = "each queue on a CPU of its own, next to the NIC where it is next to some";
+    let why = "each queue on its own CPU, close to the NIC if the machine has several nodes";
     let share = of.len().div_ceil(cpus.len());
     let mut on: BTreeMap<u32, usize> = BTreeMap::new();
     for (_, list) in of {

@@ -1,15 +1,15 @@
-//! CPUs' clocks and the kernel's settings.
+//! CPU frequency governors and kernel settings.
 
 use dhcp_common::abi::{SLOW_FRAME_LEN, SLOW_TX_FRAMES};
 
-use super::Setting;
+use super::setting::Setting;
 use crate::{knob::Knob, readings::Readings};
 
-/// What the socket may have under way when it sends all that it has room for.
+/// Octets in flight when the socket sends everything that it has room for.
 const WMEM: u32 = SLOW_TX_FRAMES * SLOW_FRAME_LEN;
 
 const ELSEWHERE: &str =
-    "this kernel does not have it, or shows it in the machine's first network namespace only";
+    "this kernel does not have it, or shows it only in the initial network namespace";
 
 pub(super) fn advise(readings: &Readings, settings: &mut Vec<Setting>) {
     governors(readings, settings);
@@ -21,10 +21,10 @@ pub(super) fn advise(readings: &Readings, settings: &mut Vec<Setting>) {
 fn governors(readings: &Readings, settings: &mut Vec<Setting>) {
     const NAME: &str = "governor";
     const BEST: &str = "performance";
-    let why = "clocks that first must rise answer the first of a storm late";
+    let why = "a CPU whose clock has to rise first answers the beginning of a storm late";
     let governors = &readings.cpus.governors;
     if governors.is_empty() {
-        let why = "nobody here governs the CPUs' clocks: the hypervisor, or the firmware, does";
+        let why = "the CPU frequency is controlled by the hypervisor or the firmware";
         settings.push(Setting::unavailable(NAME, "-", why));
         return;
     }
@@ -44,22 +44,23 @@ fn governors(readings: &Readings, settings: &mut Vec<Setting>) {
 
 /// Settings with one right value, or several.
 fn exact(readings: &Readings, settings: &mut Vec<Setting>) {
-    let busy = "else each program on this machine that waits for sockets spins meanwhile; the controller gains nothing from it, and the program needs the CPU";
+    let busy = "otherwise every program that waits for sockets spins meanwhile; the controller does not \
+         profit from it, and the program needs the CPU";
     for (name, right, why) in [
         (
             "net.core.bpf_jit_enable",
             &["1"][..],
-            "the program as machine code, and not interpreted",
+            "compiles the program to machine code instead of interpreting it",
         ),
         (
             "net.core.bpf_jit_harden",
             &["1", "0"],
-            "2 disguises constants in programs of root too, which makes them slower",
+            "2 blinds constants in root's programs too, which makes them slower",
         ),
         (
             "kernel.bpf_stats_enabled",
             &["0"],
-            "1 reads the clock twice for each run of each program",
+            "1 reads the clock twice in each run of each program",
         ),
         ("net.core.busy_poll", &["0"], busy),
         ("net.core.busy_read", &["0"], busy),
@@ -86,13 +87,13 @@ fn sysctl(
     }
 }
 
-/// Raised only where it has been too little since the machine was started.
+/// Settings that are raised only if they were too low since the machine was started.
 fn budgets(readings: &Readings, settings: &mut Vec<Setting>) {
     let softnet = &readings.softnet;
     let enough = |count: u64, times: &str| format!("{count} times since the start {times}");
     let squeezed = enough(
         softnet.squeezed,
-        "the kernel has stopped polling with frames left",
+        "the kernel stopped polling with frames left",
     );
     let dropped = enough(softnet.dropped, "a frame found the queue of a CPU full");
     for (name, least, count, why) in [
@@ -124,13 +125,14 @@ fn wmem(readings: &Readings) -> Setting {
     const NAME: &str = "net.core.wmem_default";
     if readings.has_zero_copy() {
         let is = readings.sysctls.get(NAME).map_or("-", String::as_str);
-        return Setting::right(NAME, is, "of no matter to sockets that send without copies");
+        return Setting::right(NAME, is, "irrelevant for sockets that send without copies");
     }
-    let why = "octets that a socket may have under way: where replies are copied, all that the controller may send at once; sockets take it when they are opened, so restart xdhcpd";
+    let why = "octets that a socket may have in flight: where replies are copied, all that the \
+         controller may send at once; it applies when sockets are opened, so restart xdhcpd";
     sysctl(readings, NAME, why, |is| at_least(is, WMEM))
 }
 
-/// What is no number is left alone.
+/// Values that are not numbers are left alone.
 fn at_least(is: &str, least: u32) -> String {
     match is.parse::<u64>() {
         Ok(number) => number.max(least.into()).to_string(),

@@ -1,23 +1,24 @@
-//! What the NIC does with frames before the program sees them.
+//! Offloads, which the NIC applies to frames before the program sees them.
 
-use super::{Setting, on_off};
+use super::setting::{Setting, on_off};
 use crate::{knob::Knob, readings::Readings};
 
 const MERGED: [(&str, &str); 2] = [
     (
         "rx-lro",
-        "merges packets into larger ones, which no program may see; many drivers then attach none",
+        "merges packets into larger ones, which programs do not support; many drivers then \
+         attach none",
     ),
     (
         "rx-gro-hw",
-        "merges packets in the NIC; drivers that can do without it while a program is attached",
+        "merges packets in the NIC; drivers that can disable it while a program is attached",
     ),
 ];
 
 const TAGS: [(&str, &str); 2] = [
     (
         "rx-vlan-hw-parse",
-        "the NIC would take VLAN tags off, and clients of a VLAN would look like untagged ones",
+        "the NIC would remove VLAN tags, and clients of a VLAN would appear untagged",
     ),
     (
         "rx-vlan-stag-hw-parse",
@@ -42,7 +43,8 @@ pub(super) fn advise(readings: &Readings, settings: &mut Vec<Setting>) {
             settings.extend(off(
                 readings,
                 "rx-vlan-filter",
-                "the NIC would drop frames of VLANs for which the host has no device; the configuration serves VLANs here",
+                "the NIC would drop frames of VLANs for which the host has no device; the \
+                 configuration serves VLANs here",
             ));
         }
     }
@@ -50,7 +52,7 @@ pub(super) fn advise(readings: &Readings, settings: &mut Vec<Setting>) {
     settings.extend(gro(readings));
 }
 
-/// A veth end takes no tag off; its peer hands it over beside the frame.
+/// Advises on the peer of a veth end, which passes a tag beside the frame.
 fn peer_tags(readings: &Readings) -> Option<Setting> {
     readings.wanted.has_vlans.then(|| {
         Setting::by_hand(
@@ -58,17 +60,18 @@ fn peer_tags(readings: &Readings) -> Option<Setting> {
             "unknown",
             "in the frame",
             Some("ethtool -K PEER txvlan off".to_owned()),
-            "a tag that the peer's stack puts beside the frame is hidden from the program; the configuration serves VLANs here",
+            "the program does not see a tag that the peer's stack passes beside the frame; the \
+             configuration serves VLANs here",
         )
     })
 }
 
-/// `None` where the kernel does not know the feature.
+/// Advises to switch a feature off. Returns `None` where the kernel does not know it.
 fn off(readings: &Readings, name: &str, why: &str) -> Option<Setting> {
     let feature = readings.features.get(name)?;
     let is = on_off(feature.is_on);
     if feature.is_on && feature.is_fixed {
-        let why = format!("{} does not let it be changed; {why}", readings.driver());
+        let why = format!("{} does not support changing it; {why}", readings.driver());
         return Some(Setting::unavailable(name, is, why));
     }
     let knob = Knob::Feature(name.to_owned());
@@ -82,7 +85,7 @@ fn hashing(readings: &Readings) -> Option<Setting> {
         return None;
     }
     let knob = Knob::Feature(NAME.to_owned());
-    let why = "the hash by which packets are spread over the queues";
+    let why = "the hash that distributes packets over the queues";
     Some(Setting::of(
         readings,
         NAME,
@@ -95,9 +98,9 @@ fn hashing(readings: &Readings) -> Option<Setting> {
 fn gro(readings: &Readings) -> Option<Setting> {
     let is = on_off(readings.features.get("rx-gro")?.is_on);
     let why = if readings.is_veth() {
-        "comes after the program; on, it gives this end its own polling even while no program is attached"
+        "runs after the program; when on, this end is polled even while no program is attached"
     } else {
-        "comes after the program, and does not concern it"
+        "runs after the program and does not affect it"
     };
     Some(Setting::right("rx-gro", is, why))
 }

@@ -1,16 +1,17 @@
-//! Receive queues, how packets are spread over them, and how long each may become.
+//! Receive queues, the distribution of packets over them, and their lengths.
 
 use dhcp_common::abi::{
     MAX_QUEUES, SLOW_RX_FRAMES, SLOW_TX_FRAMES, slow_rx_frames, slow_socket_bytes,
 };
 
-use super::Setting;
+use super::setting::Setting;
 use crate::{
     knob::{Knob, table_text},
     readings::{Channels, Readings},
 };
 
-/// Drivers that keep half of their queues for what an XDP program sends, and attach none otherwise.
+/// Drivers that reserve half of their queues for transmission by an XDP program, and otherwise
+/// attach none.
 const HALF_FOR_XDP: [&str; 2] = ["ena", GVNIC];
 const GVNIC: &str = "gve";
 
@@ -26,7 +27,7 @@ fn channels(readings: &Readings) -> Setting {
         return Setting::unavailable(
             NAME,
             "1",
-            "the driver has one, and one CPU does all the work",
+            "the driver has one, so one CPU does all the work",
         );
     };
     let Channels {
@@ -49,19 +50,21 @@ fn channels(readings: &Readings) -> Setting {
             NAME,
             is.to_string(),
             format!(
-                "{} has no more here, and one CPU does all the work",
+                "{} has no more here, so one CPU does all the work",
                 readings.driver()
             ),
         );
     }
     let why = format!(
-        "one for each CPU, up to what the driver has ({usable}): each has a socket of the controller's, of {} MiB; restart xdhcpd after a change{}",
+        "one for each CPU, up to the driver's limit ({usable}): the controller opens a socket \
+         for each, of {} MiB; restart xdhcpd after a change{}",
         slow_socket_bytes(should) >> 20,
         remark(readings, usable),
     );
     if readings.driver() == GVNIC && is != should {
         let set = format!("ethtool -L {} rx {should} tx {should}", readings.interface);
-        let why = format!("as many as for sending, which no other driver asks for; {why}");
+        let why =
+            format!("the number of transmit queues must be equal, for this driver only; {why}");
         return Setting::by_hand(NAME, is.to_string(), &should.to_string(), Some(set), why);
     }
     Setting::of(
@@ -76,16 +79,18 @@ fn channels(readings: &Readings) -> Setting {
 fn remark(readings: &Readings, usable: u32) -> &'static str {
     match readings.driver() {
         "veth" => {
-            "; there must be no fewer than the peer has for sending, or no program is attached"
+            "; there must be at least as many as the peer has for sending, or no program is \
+             attached"
         }
         "virtio_net" if usable < readings.cpu_count().saturating_mul(2) => {
-            "; with fewer than two for each CPU, CPUs share a queue for what the program sends, under a lock"
+            "; with fewer than two for each CPU, CPUs share a queue for what the program sends, \
+             under a lock"
         }
         _ => "",
     }
 }
 
-/// Receive-side scaling: which packet goes to which queue.
+/// Advises on receive-side scaling, which assigns packets to queues.
 fn rss(readings: &Readings, settings: &mut Vec<Setting>) {
     if readings.queues() < 2 {
         settings.push(Setting::right(
@@ -101,14 +106,19 @@ fn rss(readings: &Readings, settings: &mut Vec<Setting>) {
 
 fn udp_hash(readings: &Readings) -> Setting {
     const NAME: &str = "hash of UDP";
-    const WHY: &str = "relay agents and renewing clients are told apart by their addresses, DHCP's ports are all the same; broadcasts of clients on the link go to one queue whatever is set";
+    const WHY: &str = "relay agents and renewing clients differ in their addresses only, since DHCP's ports \
+         are fixed; broadcasts of clients on the link always go to one queue";
     match readings.udp_hash.as_deref() {
         None if readings.is_veth() => Setting::unavailable(
             NAME,
             "-",
-            "veth hands a frame to the queue of the same number as the one that it was sent from",
+            "veth delivers a frame to the queue with the number of the one it was sent from",
         ),
-        None => Setting::unavailable(NAME, "-", "the driver does not let it be read or set"),
+        None => Setting::unavailable(
+            NAME,
+            "-",
+            "the driver does not support reading or setting it",
+        ),
         Some(hash) if hash.contains('s') => Setting::right(NAME, hash, WHY),
         Some(hash) => Setting::of(readings, NAME, Knob::UdpHash, (hash, "sd"), WHY),
     }
@@ -123,7 +133,7 @@ fn table(readings: &Readings) -> Setting {
     let is_used = |queue| table.contains(&queue);
     let used = (0..queues).filter(|queue| is_used(*queue)).count();
     let entries = u32::try_from(table.len()).unwrap_or(u32::MAX);
-    let why = "a queue that is not in it gets no packets";
+    let why = "a queue that is missing in it receives no packets";
     let is = format!("{used} of {queues} queues");
     if (0..queues.min(entries)).all(is_used) {
         return Setting::right(NAME, is, why);
@@ -142,7 +152,7 @@ fn rings(readings: &Readings, settings: &mut Vec<Setting>) {
         let why = if readings.is_veth() {
             "veth has fixed rings of 256 frames"
         } else {
-            "the driver does not let them be read or set"
+            "the driver does not support reading or setting them"
         };
         settings.push(Setting::unavailable("rings", "-", why));
         return;
@@ -150,16 +160,17 @@ fn rings(readings: &Readings, settings: &mut Vec<Setting>) {
     let rx = rings.rx_max.min(SLOW_RX_FRAMES);
     let why = if readings.has_zero_copy() {
         format!(
-            "no more than the controller's socket has frames ({}), for without copies they are the same, and the rest waits to take their places; enough for a burst",
+            "at most the number of frames of the controller's socket ({}), because they are the \
+             same without copies, and the rest is queued for reuse; enough for a burst",
             slow_rx_frames(readings.queues())
         )
     } else {
         format!(
-            "at least {SLOW_RX_FRAMES}, or all that the driver has ({}): what arrives in a burst waits here",
+            "at least {SLOW_RX_FRAMES}, or the driver's maximum ({}): holds the frames of a burst",
             rings.rx_max
         )
     };
-    // More than the socket has frames is of use only where the frames are not the socket's.
+    // A ring longer than the socket is useful only if its frames are not the socket's.
     let rx = if readings.has_zero_copy() {
         rx
     } else {
@@ -176,7 +187,8 @@ fn rings(readings: &Readings, settings: &mut Vec<Setting>) {
     let tx = rings.tx_max.min(SLOW_TX_FRAMES).max(rings.tx);
     let values = (rings.tx.to_string(), tx.to_string());
     let why = format!(
-        "at least as many as the controller may send at once ({SLOW_TX_FRAMES}), or all that the driver has"
+        "at least the number of frames that the controller may send at once ({SLOW_TX_FRAMES}), \
+         or the driver's maximum"
     );
     settings.push(Setting::of(
         readings,

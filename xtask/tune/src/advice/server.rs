@@ -1,8 +1,8 @@
-//! The running server against its configuration.
+//! Compares the running server with its configuration.
 
 use dhcp_common::abi::slow_socket_bytes;
 
-use super::Setting;
+use super::setting::Setting;
 use crate::{
     knob::{Knob, memlock_text},
     readings::{Process, Readings, Server},
@@ -15,7 +15,7 @@ pub(super) fn advise(readings: &Readings, settings: &mut Vec<Setting>) {
         settings.push(Setting::unavailable(
             "server",
             "hidden",
-            "only root may look at its maps, limits and memory: run this through sudo",
+            "only root may read its maps, limits and memory: run this through sudo",
         ));
         return;
     }
@@ -23,7 +23,8 @@ pub(super) fn advise(readings: &Readings, settings: &mut Vec<Setting>) {
         settings.push(Setting::right(
             "server",
             "none has run",
-            "with one running its maps, limits and memory are looked at too; `--config` says where it is",
+            "if one runs, its maps, limits and memory are checked too; `--config` names its \
+             configuration",
         ));
         return;
     };
@@ -37,7 +38,7 @@ pub(super) fn advise(readings: &Readings, settings: &mut Vec<Setting>) {
         None => settings.push(Setting::right(
             "memory of the server",
             "-",
-            "the controller does not run; the kernel answers from its maps",
+            "the controller is not running; the kernel answers from its maps",
         )),
     }
 }
@@ -45,7 +46,7 @@ pub(super) fn advise(readings: &Readings, settings: &mut Vec<Setting>) {
 fn source(readings: &Readings) -> String {
     match &readings.wanted.file {
         Some(file) => file.clone(),
-        None => "the defaults, for there is no configuration,".to_owned(),
+        None => "the defaults, without a configuration,".to_owned(),
     }
 }
 
@@ -56,7 +57,7 @@ fn max_leases(readings: &Readings, server: &Server) -> Setting {
         return Setting::right(
             NAME,
             is.to_string(),
-            "leases that the kernel can answer by itself: as the configuration says",
+            "leases that the kernel can answer by itself: as configured",
         );
     }
     Setting {
@@ -69,7 +70,8 @@ fn max_leases(readings: &Readings, server: &Server) -> Setting {
             &wanted.to_string(),
             Some(RESTART.to_owned()),
             format!(
-                "as {} says; the kernel cannot resize a map, but a restarted xdhcpd makes new ones beside the old and goes over to them, and no renewal is lost",
+                "as {} says; the kernel cannot resize a map, but a restarted xdhcpd creates new \
+                 ones and switches over, and no renewal is lost",
                 source(readings)
             ),
         )
@@ -82,7 +84,8 @@ fn limits(readings: &Readings, server: &Server) -> Setting {
     let is = server.limits.to_string();
     let should = wanted.limits.to_string();
     if is != should && server.process.is_none() {
-        let why = "what may reach the controller; it does not run, and takes the configuration when it starts";
+        let why = "limits for the controller; it is not running, and reads the configuration when it \
+             starts";
         return Setting::by_hand(
             NAME,
             is,
@@ -92,14 +95,15 @@ fn limits(readings: &Readings, server: &Server) -> Setting {
         );
     }
     let why = format!(
-        "what may reach the controller, as {} says; taken live, with all else that has changed there: `xdhcpd reload --dry-run` says what that means",
+        "limits for the controller, as {} says; a reload applies them with all other changes: \
+         `xdhcpd reload --dry-run` lists those",
         source(readings)
     );
     let setting = Setting::of(readings, NAME, Knob::Limits, (&is, &should), why);
     let undo = setting
         .set
         .as_ref()
-        .map(|set| format!("the former numbers in the configuration, then {set}"));
+        .map(|set| format!("the previous numbers in the configuration, then {set}"));
     Setting { undo, ..setting }
 }
 
@@ -113,11 +117,13 @@ fn memlock(readings: &Readings, process: &Process) -> Setting {
         return Setting::right(
             NAME,
             is,
-            "it has CAP_IPC_LOCK, and what it locks is not counted",
+            "it has CAP_IPC_LOCK, so its locked memory is not counted",
         );
     }
     let why = format!(
-        "{} MiB for each receive queue ({queues} here) are counted when it opens sockets; for good: LimitMEMLOCK=infinity in its unit. Maps count here before Linux 5.11, and from then on as memory of its control group",
+        "{} MiB for each receive queue ({queues} here) are counted when it opens sockets; \
+         permanently: LimitMEMLOCK=infinity in its unit. Maps count here before Linux 5.11, and \
+         as memory of the control group since then",
         each >> 20,
     );
     if process.memlock.0.is_none_or(|soft| soft >= needed) {
@@ -127,13 +133,14 @@ fn memlock(readings: &Readings, process: &Process) -> Setting {
     Setting::of(readings, NAME, knob, (&is, "unlimited:unlimited"), why)
 }
 
-/// `None` where nothing bounds it.
+/// Returns `None` without a limit.
 fn memory(server: &Server, process: &Process) -> Option<Setting> {
     const NAME: &str = "MemoryMax of the server";
     let max = process.memory_max?;
     let mib = |octets: u64| format!("{} MiB", octets >> 20);
     let why = format!(
-        "its maps alone take {}, which count there since Linux 5.11; new ones stand beside them for a while",
+        "its maps alone take {}, which count there since Linux 5.11; new ones exist beside them \
+         for a while",
         mib(server.map_bytes)
     );
     let needed = server.map_bytes.saturating_mul(3);

@@ -1,4 +1,4 @@
-//! What is advised to machines with other NICs than the one at hand.
+//! Tests of the advice for machines with other NICs.
 
 use super::*;
 use crate::readings::{Limit, Process, Program, Server};
@@ -10,7 +10,7 @@ macro_rules! recorded {
     };
 }
 
-/// By driver.
+/// Returns the recorded readings by driver.
 pub fn recorded() -> [(&'static str, Readings); 6] {
     recorded!("veth", "virtio_net", "ixgbe", "i40e", "mlx5", "e1000e")
 }
@@ -95,7 +95,8 @@ fn virtio_net_with_one_queue_is_told_what_it_cannot_have() {
     }
     let gro = setting(&virtio, "rx-gro-hw");
     assert!(
-        gro.why.starts_with("virtio_net does not let it be changed"),
+        gro.why
+            .starts_with("virtio_net does not support changing it"),
         "{}",
         gro.why
     );
@@ -208,7 +209,7 @@ fn with_half_of_the_queues_kept_for_the_program_no_more_are_asked_for() {
     ena.link.driver = Some("ena".to_owned());
     assert_eq!(setting(&ena, "receive queues").should_be, "4");
 
-    // This one also wants as many for sending, and attaches no program in between.
+    // This driver also requires as many queues for sending, and attaches no program in between.
     let mut gve = ena;
     gve.link.driver = Some("gve".to_owned());
     let queues = setting(&gve, "receive queues");
@@ -229,7 +230,7 @@ fn a_nic_without_native_xdp_is_told_so_and_tuned_all_the_same() {
     assert_eq!(setting(&e1000e, "ring for receiving").should_be, "1024");
     assert_eq!(setting(&e1000e, "rx-usecs").state, State::Right);
 
-    // Its filter cannot be switched off, and the configuration serves VLANs.
+    // The filter cannot be switched off, and the configuration serves VLANs.
     e1000e.wanted.has_vlans = true;
     assert_eq!(setting(&e1000e, "rx-vlan-filter").state, State::Unavailable);
 }
@@ -366,7 +367,7 @@ fn what_can_be_taken_from_the_configuration_live_is_and_what_cannot_says_how() {
         Some("xdhcpd reload --config /etc/xdhcpd/xdhcpd.toml")
     );
 
-    // Nobody would take it.
+    // The limits would not be applied.
     let mut stopped = readings.clone();
     stopped.server.as_mut().expect("one").process = None;
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What `ethtool` reads and sets, over netlink: there the kernel says why it refuses.
+//! What `ethtool` reads and sets, over netlink, where the kernel reports why it refuses.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use netlink_socket2::{NetlinkSocket, ReplyError};
 
 use crate::readings::{Channels, Coalescing, Feature, Rings};
 
-/// include/uapi/linux/ethtool_netlink_generated.h. netlink-bindings 0.3 counts notifications among the
-/// requests, which the kernel does not, so that its numbers are too high.
+/// include/uapi/linux/ethtool_netlink_generated.h. netlink-bindings 0.3 counts notifications among
+/// the requests, which the kernel does not, so its numbers are too high.
 mod number {
     pub const FEATURES_GET: u8 = 11;
     pub const FEATURES_SET: u8 = 12;
@@ -24,13 +24,13 @@ mod number {
     pub const COALESCE_SET: u8 = 20;
 }
 
-/// The interface, to the kernel's family `ethtool`.
+/// An interface in the kernel's netlink family `ethtool`.
 pub struct Ethtool {
     socket: NetlinkSocket,
     ifindex: u32,
 }
 
-/// A number that can be set by itself.
+/// A number that can be set separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parameter {
     RxRing,
@@ -63,7 +63,7 @@ impl Ethtool {
         }
     }
 
-    /// `None` where the driver has no say, here and below.
+    /// Returns `None` where the driver does not support it, as do the functions below.
     pub fn rings(&mut self) -> Option<Rings> {
         let request = request!(self, op_rings_get_do, RINGS_GET);
         let mut reply = self.socket.request(&request).ok()?;
@@ -114,8 +114,10 @@ impl Ethtool {
         Some(all.map(|name| (name.clone(), feature(name))).collect())
     }
 
+    /// Sets a number.
+    ///
     /// # Errors
-    /// The kernel or the driver refused, with what it said.
+    /// The kernel or the driver refused; the error has the reason.
     pub fn set(&mut self, parameter: Parameter, value: u32) -> Result<()> {
         match parameter {
             Parameter::RxRing | Parameter::TxRing => {
@@ -147,8 +149,10 @@ impl Ethtool {
         }
     }
 
+    /// Switches a feature on or off.
+    ///
     /// # Errors
-    /// The kernel refused; the driver may still have a mind of its own, which only reading shows.
+    /// The kernel refused. A driver may ignore the request, which only reading it again shows.
     pub fn set_feature(&mut self, name: &str, is_on: bool) -> Result<()> {
         let mut request = request!(self, op_features_set_do, FEATURES_SET);
         let encoder = request.encode();
@@ -158,7 +162,7 @@ impl Ethtool {
         self.carry_out(&request)
     }
 
-    /// Answers carry what became of it, and only some requests have one.
+    /// Only some requests have an answer, which contains the result.
     fn carry_out<R: NetlinkRequest>(&mut self, request: &R) -> Result<()> {
         let mut reply = self.socket.request(request).context("sending")?;
         while let Some(answer) = reply.recv() {
@@ -168,7 +172,7 @@ impl Ethtool {
     }
 }
 
-/// What the driver said, where it said something, and the error.
+/// Returns the driver's message, if any, and the error.
 pub fn reason(error: &ReplyError) -> anyhow::Error {
     let said = error.ext_ack().and_then(|attributes| {
         let message = attributes.get_msg().ok()?;
@@ -181,7 +185,8 @@ pub fn reason(error: &ReplyError) -> anyhow::Error {
     }
 }
 
-/// The bits that are set. A list without a mask has no others; with one, a value marks them.
+/// Returns the names of the bits that are set. A list without a mask contains only these; with a
+/// mask, a value marks them.
 fn names(bitset: IterableBitset<'_>) -> Vec<String> {
     let has_mask = bitset.get_nomask().is_err();
     let bits = bitset
@@ -221,7 +226,7 @@ mod tests {
         Ok(output)
     }
 
-    /// Runs a test on a thread in a network namespace that ends with it, with one end of a veth pair.
+    /// Runs a test on a thread in a temporary network namespace with one end of a veth pair.
     fn in_a_namespace(test: impl FnOnce() -> Result<()> + Send) -> Result<()> {
         thread::scope(|scope| {
             let thread = scope.spawn(|| {

@@ -1,5 +1,5 @@
-//! What `ethtool` reads and sets by ioctl alone: the driver's name, and on kernels before 6.17 what decides
-//! on a packet's receive queue.
+//! What `ethtool` reads and sets only by ioctl: the driver's name, and on kernels before 6.17 what
+//! determines a packet's receive queue.
 
 use std::{
     io, mem,
@@ -40,7 +40,7 @@ struct DriverInfo {
     rest: [u8; 160],
 }
 
-/// `struct ethtool_rxnfc`, of which only the first three fields are of interest.
+/// `struct ethtool_rxnfc`, of which only the first three fields are used.
 #[repr(C)]
 struct ReceiveFlow {
     command: u32,
@@ -58,11 +58,13 @@ pub struct Ioctl {
 }
 
 impl Ioctl {
+    /// Opens a socket.
+    ///
     /// # Errors
-    /// There are no sockets to be had.
+    /// No socket can be opened.
     pub fn new(interface: &str) -> io::Result<Self> {
         let mut name = [0; libc::IFNAMSIZ];
-        // The last one stays zero; the kernel has no longer names.
+        // The last octet stays zero; the kernel has no longer names.
         for (to, from) in name[..libc::IFNAMSIZ - 1].iter_mut().zip(interface.bytes()) {
             *to = from.cast_signed();
         }
@@ -83,7 +85,8 @@ impl Ioctl {
         Some(String::from_utf8_lossy(name).into_owned()).filter(|name| !name.is_empty())
     }
 
-    /// What the hash of an IPv4 packet with UDP is made of. `None` where the driver has no say.
+    /// Returns the fields of an IPv4 packet with UDP that are hashed, or `None` where the driver
+    /// does not support it.
     pub fn udp_hash(&self) -> Option<String> {
         let mut flow = receive_flow(ETHTOOL_GRXFH, 0);
         // SAFETY: the command reads and writes a `struct ethtool_rxnfc`.
@@ -93,6 +96,8 @@ impl Ioctl {
         Some(set.map(|(_, letter)| letter).collect())
     }
 
+    /// Sets the fields that are hashed.
+    ///
     /// # Errors
     /// The driver refused.
     pub fn set_udp_hash(&self, letters: &str) -> io::Result<()> {
@@ -103,9 +108,11 @@ impl Ioctl {
         unsafe { self.ask(&mut receive_flow(ETHTOOL_SRXFH, data)) }
     }
 
-    /// Receive queues by the low bits of the hash. `None` where the driver has no table.
+    /// Returns the receive queues by the low bits of the hash, or `None` where the driver has no
+    /// table.
     pub fn rss_table(&self) -> Option<Vec<u32>> {
-        // Command, number of entries, entries. Without room for any it says how many there are.
+        // Command, number of entries, entries. A request without room for entries returns their
+        // number.
         let mut head = [ETHTOOL_GRXFHINDIR, 0];
         // SAFETY: the command reads and writes a `struct ethtool_rxfh_indir` of no entries.
         unsafe { self.ask(&mut head) }.ok()?;
@@ -115,36 +122,43 @@ impl Ioctl {
         }
         let mut table = vec![0; 2 + entries as usize];
         table[..2].copy_from_slice(&[ETHTOOL_GRXFHINDIR, entries]);
-        // SAFETY: the command writes as many entries as the second word says, and there is room for them.
+        // SAFETY: the command writes as many entries as the second word says, and there is room for
+        // them.
         unsafe { self.ask_at(table.as_mut_ptr().cast()) }.ok()?;
         Some(table.split_off(2))
     }
 
+    /// Sets the receive queues by the low bits of the hash.
+    ///
     /// # Errors
     /// The driver refused.
     pub fn set_rss_table(&self, queues: &[u32]) -> io::Result<()> {
         let entries = u32::try_from(queues.len()).map_err(io::Error::other)?;
         let mut table = vec![ETHTOOL_SRXFHINDIR, entries];
         table.extend(queues);
-        // SAFETY: the command reads as many entries as the second word says, and they are there.
+        // SAFETY: the command reads as many entries as the second word says, and they exist.
         unsafe { self.ask_at(table.as_mut_ptr().cast()) }
     }
 
+    /// Performs an ioctl.
+    ///
     /// # Safety
-    /// `request` must be what its command, the first word, says.
+    /// `request` must have the type of its command, the first word.
     unsafe fn ask<R>(&self, request: &mut R) -> io::Result<()> {
-        // SAFETY: as the caller promises.
+        // SAFETY: guaranteed by the caller.
         unsafe { self.ask_at(std::ptr::from_mut(request).cast()) }
     }
 
+    /// Performs an ioctl.
+    ///
     /// # Safety
-    /// What is at `request` must be what its command, the first word, says.
+    /// `request` must point to what its command, the first word, requires.
     unsafe fn ask_at(&self, request: *mut libc::c_char) -> io::Result<()> {
-        // SAFETY: integers and pointers, for which zero is a value.
+        // SAFETY: integers and pointers, for which zero is valid.
         let mut ifreq: libc::ifreq = unsafe { mem::zeroed() };
         ifreq.ifr_name = self.name;
         ifreq.ifr_ifru.ifru_data = request;
-        // SAFETY: the request outlives the call, and is what its command says.
+        // SAFETY: the request outlives the call and has the type of its command.
         let result = unsafe { libc::ioctl(self.socket.as_raw_fd(), SIOCETHTOOL, &mut ifreq) };
         if result < 0 {
             return Err(io::Error::last_os_error());

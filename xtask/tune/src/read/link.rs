@@ -17,6 +17,8 @@ const XDP_ATTACHED_NONE: u8 = 0;
 const XDP_ATTACHED_SKB: u8 = 2;
 const XDP_ATTACHED_HW: u8 = 3;
 
+/// Reads a link.
+///
 /// # Errors
 /// There is no such interface.
 pub fn link(ifindex: u32, driver: Option<String>) -> Result<Link> {
@@ -42,7 +44,7 @@ pub fn link(ifindex: u32, driver: Option<String>) -> Result<Link> {
     })
 }
 
-/// The hardware address, as sysfs writes it.
+/// Returns the hardware address in the notation of sysfs.
 pub fn address(ifindex: u32) -> Option<String> {
     let mut socket = NetlinkSocket::new();
     let request = rt_link::Request::new().op_getlink_do(&header(ifindex).ok()?);
@@ -55,7 +57,7 @@ pub fn address(ifindex: u32) -> Option<String> {
 
 fn header(ifindex: u32) -> Result<Ifinfomsg> {
     Ok(Ifinfomsg {
-        ifi_index: i32::try_from(ifindex).context("an index of an interface")?,
+        ifi_index: i32::try_from(ifindex).context("an interface index")?,
         ..Ifinfomsg::default()
     })
 }
@@ -70,12 +72,13 @@ fn program(link: &IterableLinkAttrs<'_>) -> Option<Program> {
         XDP_ATTACHED_NONE => None,
         XDP_ATTACHED_SKB => Some(Program::Generic),
         XDP_ATTACHED_HW => Some(Program::Offloaded),
-        // In the driver, or several at once, one of which is.
+        // In the driver, or in several places including the driver.
         _ => Some(Program::Native),
     }
 }
 
-/// Looks at the other end of a veth pair, in another namespace where there is a number for that.
+/// Reads whether the other end of a veth pair has a program. It may be in another namespace, if
+/// that has an id here.
 fn has_program(peer: u32, namespace: Option<i32>) -> Option<bool> {
     let mut socket = NetlinkSocket::new();
     let mut request = rt_link::Request::new().op_getlink_do(&header(peer).ok()?);
@@ -87,8 +90,8 @@ fn has_program(peer: u32, namespace: Option<i32>) -> Option<bool> {
     Some(program(&link).is_some())
 }
 
-/// Whether a default route leaves through the interface, or through a bridge, a bond, a VLAN device or
-/// whatever else stands on it.
+/// Returns whether a default route leaves through the interface, or through a bridge, bond, VLAN
+/// device or other device on top of it.
 fn has_default_route(ifindex: u32) -> Result<bool> {
     let mut socket = NetlinkSocket::new();
     let mut above: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
@@ -100,7 +103,7 @@ fn has_default_route(ifindex: u32) -> Result<bool> {
         if let Ok(master) = link.get_master() {
             above.entry(index).or_default().insert(master);
         }
-        // Of a veth pair the number names the peer, which the interface does not stand on.
+        // In a veth pair the number is that of the peer, which is not below the interface.
         let is_elsewhere =
             link.get_link_netnsid().is_ok() || kind(&link).as_deref() == Some("veth");
         if let (Ok(lower), false) = (link.get_link(), is_elsewhere) {
@@ -129,14 +132,14 @@ fn has_default_route(ifindex: u32) -> Result<bool> {
     Ok(false)
 }
 
-/// The interfaces that a route leaves through.
+/// Returns the interfaces through which a route leaves.
 fn out_of<'a>(route: &IterableRouteAttrs<'a>) -> impl Iterator<Item = u32> + use<'a> {
     let one = route.get_oif().ok();
     let many = next_hops(route.get_multipath().unwrap_or_default());
     one.into_iter().chain(many)
 }
 
-/// Of each `struct rtnexthop` (length, two octets, index, attributes) the index.
+/// Returns the index of each `struct rtnexthop` (length, two octets, index, attributes).
 fn next_hops(mut octets: &[u8]) -> impl Iterator<Item = u32> + use<'_> {
     std::iter::from_fn(move || {
         let (head, _) = octets.split_first_chunk::<8>()?;

@@ -1,4 +1,4 @@
-//! What is the machine's and not the interface's: CPUs, interrupts, settings of the kernel.
+//! Readings of the machine: CPUs, interrupts, kernel settings.
 
 use std::{
     collections::BTreeMap,
@@ -17,7 +17,7 @@ use crate::{
     readings::{Cpus, Interrupt, Softnet, Thread},
 };
 
-/// Those that advice is given about.
+/// The settings that there is advice about.
 const SYSCTLS: [&str; 10] = [
     "kernel.bpf_stats_enabled",
     "net.core.bpf_jit_enable",
@@ -46,13 +46,15 @@ pub fn sysctl(name: &str) -> Option<String> {
     read(sysctl_path(name))
 }
 
+/// Sets a kernel setting.
+///
 /// # Errors
 /// The kernel refused.
 pub fn set_sysctl(name: &str, value: &str) -> io::Result<()> {
     fs::write(sysctl_path(name), value)
 }
 
-/// Without those that this kernel, or this namespace, does not have.
+/// Reads the settings that this kernel and this namespace have.
 pub fn sysctls() -> BTreeMap<String, String> {
     let named = SYSCTLS.iter();
     named
@@ -64,7 +66,7 @@ pub fn kernel() -> String {
     read("/proc/sys/kernel/osrelease").unwrap_or_default()
 }
 
-/// Drawn at each start of the machine.
+/// Returns the random id of this boot.
 pub fn boot_id() -> String {
     read("/proc/sys/kernel/random/boot_id").unwrap_or_default()
 }
@@ -77,6 +79,8 @@ pub fn governor(cpu: u32) -> Option<String> {
     read(governor_path(cpu))
 }
 
+/// Sets the governor of a CPU.
+///
 /// # Errors
 /// The kernel refused.
 pub fn set_governor(cpu: u32, governor: &str) -> io::Result<()> {
@@ -112,7 +116,7 @@ fn is_running(program: &str) -> bool {
     names.any(|name| name == program)
 }
 
-/// Columns of hexadecimal numbers, a line for each CPU: handled, dropped, squeezed.
+/// Reads columns of hexadecimal numbers, a line for each CPU: handled, dropped, squeezed.
 pub fn softnet() -> Softnet {
     let mut softnet = Softnet::default();
     for line in read("/proc/net/softnet_stat").unwrap_or_default().lines() {
@@ -132,13 +136,15 @@ pub fn affinity(interrupt: u32) -> Option<String> {
     read(affinity_path(interrupt))
 }
 
+/// Sets the CPUs of an interrupt.
+///
 /// # Errors
 /// The kernel refused: drivers may manage the interrupts themselves.
 pub fn set_affinity(interrupt: u32, cpus: &str) -> io::Result<()> {
     fs::write(affinity_path(interrupt), cpus)
 }
 
-/// Those of receive queues: as the kernel says, and where it does not, by their names.
+/// Returns the interrupts of receive queues, from netlink or otherwise by their names.
 pub fn interrupts(pollers: &[Poller], sysfs: &Sysfs, interface: &str) -> Vec<Interrupt> {
     let mut numbers: Vec<u32> = pollers
         .iter()
@@ -158,7 +164,8 @@ pub fn interrupts(pollers: &[Poller], sysfs: &Sysfs, interface: &str) -> Vec<Int
     with_cpus.collect()
 }
 
-/// The interrupts of an interface's receive queues in `/proc/interrupts`, in the order of the queues.
+/// Returns the interrupts of an interface's receive queues in `/proc/interrupts`, in the order of
+/// the queues.
 fn named_for(interrupts: &str, interface: &str, device: &str) -> Vec<u32> {
     let mut found = Vec::new();
     for line in interrupts.lines() {
@@ -177,8 +184,8 @@ fn named_for(interrupts: &str, interface: &str, device: &str) -> Vec<u32> {
     found.into_iter().map(|(_, number)| number).collect()
 }
 
-/// The queue that an interrupt's name speaks of. Drivers call them `eth1-TxRx-0`, `i40e-eth1-TxRx-0`,
-/// `eth1-rx-0`, `virtio2-input.0` or `mlx5_comp0@pci:0000:81:00.0`.
+/// Returns the queue in an interrupt's name. Drivers use names such as `eth1-TxRx-0`,
+/// `i40e-eth1-TxRx-0`, `eth1-rx-0`, `virtio2-input.0` or `mlx5_comp0@pci:0000:81:00.0`.
 fn receive_queue(name: &str, interface: &str, device: &str) -> Option<u32> {
     let of_device = |name: &str| {
         let rest = name.strip_prefix("mlx5_comp")?;
@@ -217,6 +224,8 @@ pub fn thread_cpus(pid: i32) -> Option<String> {
     Some(cpu_list::format(&set))
 }
 
+/// Sets the CPUs of a thread.
+///
 /// # Errors
 /// The kernel refused.
 pub fn set_thread_cpus(pid: i32, cpus: &str) -> io::Result<()> {

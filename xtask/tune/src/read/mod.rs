@@ -1,4 +1,4 @@
-//! Reads everything. Nothing here changes anything but what is called `set` or `write`.
+//! Readings. Nothing here changes anything, except functions named `set` or `write`.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ use ethtool::Ethtool;
 use ioctl::Ioctl;
 use sysfs::Sysfs;
 
-/// In the interface's folder of sysfs.
+/// Files in the interface's folder in sysfs.
 const ATTRIBUTES: [&str; 3] = ["gro_flush_timeout", "napi_defer_hard_irqs", "threaded"];
 
 /// An interface, its machine, and the server's configuration.
@@ -32,6 +32,8 @@ pub struct Host {
 }
 
 impl Host {
+    /// Opens an interface.
+    ///
     /// # Errors
     /// There is no such interface.
     pub fn open(interface: &str, config: Option<&Path>) -> Result<Self> {
@@ -57,6 +59,8 @@ impl Host {
         Ethtool::new(self.ifindex)
     }
 
+    /// Takes all readings.
+    ///
     /// # Errors
     /// The interface is gone, or the configuration cannot be read.
     pub fn read(&self) -> Result<Readings> {
@@ -77,7 +81,7 @@ impl Host {
             interface: interface.clone(),
             kernel: machine::kernel(),
             link: link::link(*ifindex, ioctl.driver())
-                .with_context(|| format!("looking at {interface}"))?,
+                .with_context(|| format!("reading {interface}"))?,
             xdp: netdev::xdp(*ifindex),
             channels: ethtool.channels(),
             rings: ethtool.rings(),

@@ -1,19 +1,19 @@
-//! What the kernel itself knows of an interface's queues and of its driver's XDP: the netlink family
-//! `netdev`, Linux 6.3 and later.
+//! Queues of an interface and XDP features of its driver: the netlink family `netdev`, Linux 6.3
+//! and later.
 
 use netlink_bindings::netdev::{QueueType, Request, XdpAct};
 use netlink_socket2::NetlinkSocket;
 
 use crate::readings::Xdp;
 
-/// What polls receive queues.
+/// The NAPI instance that polls a receive queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Poller {
-    /// First, for the order. `None` where the driver does not say, as that of veth.
+    /// First, for the order. `None` where the driver does not report it, as veth's does not.
     pub queue: Option<u32>,
     id: u32,
     pub interrupt: Option<u32>,
-    /// Of a thread that polls; without one, whoever is interrupted does.
+    /// The thread that polls; without one, the interrupted CPU does.
     pub thread: Option<i32>,
 }
 
@@ -29,7 +29,8 @@ pub fn xdp(ifindex: u32) -> Option<Xdp> {
     })
 }
 
-/// In the order of their queues. Without one, a queue is not polled, as those of veth without a program.
+/// Returns the pollers in the order of their queues. A queue without one is not polled, such as
+/// veth's without a program.
 pub fn pollers(ifindex: u32) -> Vec<Poller> {
     let mut socket = NetlinkSocket::new();
     let queues = queues(&mut socket, ifindex);
@@ -50,7 +51,7 @@ pub fn pollers(ifindex: u32) -> Vec<Poller> {
             });
         }
     }
-    // Where the driver says which are for receiving, the others are for sending.
+    // Where the driver reports which queues are for receiving, the others are for sending.
     if !queues.is_empty() {
         pollers.retain(|poller| poller.queue.is_some());
     }
@@ -58,7 +59,7 @@ pub fn pollers(ifindex: u32) -> Vec<Poller> {
     pollers
 }
 
-/// Receive queues, and the number of what polls each.
+/// Returns receive queues with the id of their poller.
 fn queues(socket: &mut NetlinkSocket, ifindex: u32) -> Vec<(u32, u32)> {
     let mut request = Request::new().op_queue_get_dump();
     request.encode().push_ifindex(ifindex);

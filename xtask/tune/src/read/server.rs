@@ -1,4 +1,5 @@
-//! The server on this machine: what its configuration says, what its maps are, and what its process may do.
+//! Readings of the server on this machine: its configuration, its maps, and the limits of its
+//! process.
 
 use std::{
     fs,
@@ -22,10 +23,10 @@ use crate::{
 
 /// include/uapi/linux/capability.h.
 const CAP_IPC_LOCK: u32 = 14;
-/// The daemon's name to the kernel.
+/// The daemon's name in the kernel.
 const DAEMON: &str = "xdhcpd";
 
-/// Of the configuration, what this is about. All else, and whether it is right, is for `xdhcpd check`.
+/// The part of the configuration that is used here. `xdhcpd check` checks it as a whole.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 struct File {
@@ -89,17 +90,17 @@ impl Default for Section {
     }
 }
 
-/// Where the configuration says that the server is.
+/// Paths of the server in the configuration.
 #[derive(Debug)]
 pub struct Places {
     control_socket: PathBuf,
     pin_dir: PathBuf,
 }
 
-/// Reads the configuration. One that is not there, and was not asked for, is one of defaults.
+/// Reads the configuration. Without one the defaults apply, unless a file was given.
 ///
 /// # Errors
-/// It cannot be read, or is no TOML of this form.
+/// It cannot be read, or is not TOML of this form.
 pub fn wanted(config: Option<&Path>, interface: &str) -> Result<(Wanted, Places)> {
     let path = config.unwrap_or(Path::new(defaults::CONFIG));
     let is_there = config.is_some() || path.exists();
@@ -108,7 +109,7 @@ pub fn wanted(config: Option<&Path>, interface: &str) -> Result<(Wanted, Places)
             .with_context(|| format!("cannot read the configuration {}", path.display()))?;
         toml::from_str(&text).with_context(|| {
             let path = path.display();
-            format!("{path} is no configuration; `xdhcpd check --config {path}` says more")
+            format!("{path} is not a valid configuration; see `xdhcpd check --config {path}`")
         })?
     } else {
         File::default()
@@ -133,13 +134,14 @@ pub fn wanted(config: Option<&Path>, interface: &str) -> Result<(Wanted, Places)
     Ok((wanted, places))
 }
 
-/// Whether the maps' directory may not be looked into.
+/// Returns whether permission to read the maps' folder is missing.
 pub fn is_hidden(places: &Places) -> bool {
     let found = fs::symlink_metadata(places.pin_dir.join(abi::CURRENT));
     found.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
-/// `None` where no maps are pinned: no server has run, or nothing of it is left.
+/// Reads the server. Returns `None` where no maps are pinned: no server has run, or nothing of it
+/// is left.
 pub fn server(places: &Places) -> Option<Server> {
     let pins = places.pin_dir.join(abi::CURRENT);
     let meta = meta(&pins)?;
@@ -158,7 +160,7 @@ pub fn server(places: &Places) -> Option<Server> {
     })
 }
 
-/// `None` also where the maps are those of another version.
+/// Returns `None` also where the maps have another version.
 fn meta(pins: &Path) -> Option<Meta> {
     let meta = Map::Array(MapData::from_pin(pins.join(map::META)).ok()?);
     let meta: Array<_, Meta> = meta.try_into().ok()?;
@@ -166,7 +168,8 @@ fn meta(pins: &Path) -> Option<Meta> {
     (meta.abi_version == abi::ABI_VERSION).then_some(meta)
 }
 
-/// What the kernel says of a map's descriptor: there alone is its memory.
+/// Returns the memory of a map, which the kernel reports only in the information about a
+/// descriptor.
 fn map_bytes(pin: &Path) -> Option<u64> {
     use std::os::fd::{AsFd as _, AsRawFd as _};
     let map = MapData::from_pin(pin).ok()?;
@@ -175,7 +178,8 @@ fn map_bytes(pin: &Path) -> Option<u64> {
     field(&text, "memlock:")?.parse().ok()
 }
 
-/// Whoever listens at the socket, if it is the daemon: nobody else is to be sent signals.
+/// Returns the process that listens on the socket, if it is the daemon: no other process must be
+/// signalled.
 fn process(socket: &Path) -> Option<Process> {
     let stream = UnixStream::connect(socket).ok()?;
     let pid = getsockopt(&stream, PeerCredentials).ok()?.pid();
@@ -192,7 +196,7 @@ fn process(socket: &Path) -> Option<Process> {
     })
 }
 
-/// The limit of locked memory, soft and hard; `None` is unlimited.
+/// Returns the soft and hard limits of locked memory; `None` is unlimited.
 pub fn memlock(pid: i32) -> Option<(Option<u64>, Option<u64>)> {
     let limits = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
     let line = limits
@@ -202,6 +206,8 @@ pub fn memlock(pid: i32) -> Option<(Option<u64>, Option<u64>)> {
     Some((values.next()?, values.next()?))
 }
 
+/// Sets the limits of locked memory.
+///
 /// # Errors
 /// The kernel refused.
 pub fn set_memlock(pid: i32, limit: (Option<u64>, Option<u64>)) -> std::io::Result<()> {
@@ -209,7 +215,7 @@ pub fn set_memlock(pid: i32, limit: (Option<u64>, Option<u64>)) -> std::io::Resu
         rlim_cur: limit.0.unwrap_or(libc::RLIM_INFINITY),
         rlim_max: limit.1.unwrap_or(libc::RLIM_INFINITY),
     };
-    // SAFETY: the new limit is read during the call only, and the old one is not asked for.
+    // SAFETY: the new limit is read during the call only, and the old one is not requested.
     let result = unsafe { libc::prlimit(pid, libc::RLIMIT_MEMLOCK, &limit, std::ptr::null_mut()) };
     if result < 0 {
         return Err(std::io::Error::last_os_error());
@@ -217,7 +223,8 @@ pub fn set_memlock(pid: i32, limit: (Option<u64>, Option<u64>)) -> std::io::Resu
     Ok(())
 }
 
-/// The least that the process's control group, or one above it, may take. `None`: as much as there is.
+/// Returns the lowest memory limit of the process's control group and those above it, or `None`
+/// without a limit.
 fn memory_max(pid: i32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
     let path = text.lines().find_map(|line| line.strip_prefix("0::/"))?;

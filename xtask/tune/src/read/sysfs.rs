@@ -15,17 +15,18 @@ use tempfile::TempDir;
 
 use super::link;
 
-/// Of the namespace that this process is in.
+/// A sysfs of the namespace of this process.
 #[derive(Debug)]
 pub struct Sysfs {
-    /// `None` where that of another namespace is mounted, and nobody may mount another.
+    /// `None` where `/sys` belongs to another namespace, and mounting one is not permitted.
     root: Option<PathBuf>,
-    /// Where one was mounted for this process alone.
+    /// Where a sysfs was mounted for this process alone.
     mounted: Option<TempDir>,
 }
 
 impl Sysfs {
-    /// Mounts another one where `/sys` is that of another namespace: as far as this process alone can see.
+    /// Opens `/sys`, or mounts another sysfs, visible to this process only, if that belongs to
+    /// another namespace.
     ///
     /// # Errors
     /// The kernel refused.
@@ -38,7 +39,7 @@ impl Sysfs {
             usual.read(interface, "ifindex"),
             usual.read(interface, "address"),
         );
-        // Names and numbers are often the same in two namespaces, hardware addresses are not.
+        // Names and indices are often the same in two namespaces, hardware addresses are not.
         if shown == (Some(ifindex.to_string()), link::address(ifindex)) {
             return Ok(usual);
         }
@@ -61,12 +62,14 @@ impl Sysfs {
         Some(folder.join(file))
     }
 
-    /// A file of the interface, without its line's end.
+    /// Reads a file of the interface, without the line end.
     pub fn read(&self, interface: &str, file: &str) -> Option<String> {
         let text = fs::read_to_string(self.path(interface, file)?).ok()?;
         Some(text.trim_end().to_owned())
     }
 
+    /// Writes a file of the interface.
+    ///
     /// # Errors
     /// The kernel refused.
     pub fn write(&self, interface: &str, file: &str, value: &str) -> io::Result<()> {
@@ -74,7 +77,7 @@ impl Sysfs {
         fs::write(path.ok_or(io::ErrorKind::PermissionDenied)?, value)
     }
 
-    /// The device's name on its bus, such as `virtio2` or `0000:81:00.0`.
+    /// Returns the device's name on its bus, such as `virtio2` or `0000:81:00.0`.
     pub fn device(&self, interface: &str) -> Option<String> {
         let device = fs::canonicalize(self.path(interface, "device")?).ok()?;
         Some(device.file_name()?.to_string_lossy().into_owned())
@@ -84,7 +87,7 @@ impl Sysfs {
 impl Drop for Sysfs {
     fn drop(&mut self) {
         if let Some(dir) = &self.mounted {
-            // If that fails the folder stays, empty, when the process and its mounts have gone.
+            // If this fails, an empty folder remains after the process and its mounts have gone.
             let _ = umount2(dir.path(), MntFlags::MNT_DETACH);
         }
     }
@@ -93,7 +96,7 @@ impl Drop for Sysfs {
 fn mount_at(dir: &Path) -> nix::Result<()> {
     const NONE: Option<&str> = None;
     unshare(CloneFlags::CLONE_NEWNS)?;
-    // Nobody else is to see what is mounted here.
+    // Nothing that is mounted here may be visible to others.
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)?;
     mount(Some("sysfs"), dir, Some("sysfs"), MsFlags::empty(), NONE)
 }

@@ -1,4 +1,5 @@
-//! What was measured once, and on which machine: a file that is kept with the benches.
+//! The baseline: figures measured earlier, with the machine they belong to, in a file beside the
+//! benches.
 
 use std::{fs, io, path::Path};
 
@@ -7,24 +8,24 @@ use serde::{Deserialize, Serialize};
 
 use super::measure::Measures;
 
-/// From the workspace's root.
+/// The file, relative to the workspace.
 pub const KEPT: &str = "benches/baseline.json";
 
-/// Where it was measured.
+/// The machine of a measurement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Machine {
-    /// The processor's model, as it calls itself.
+    /// The processor's model.
     pub cpu: String,
     /// The kernel's release.
     pub kernel: String,
 }
 
 impl Machine {
-    /// This one.
+    /// Describes this machine.
     ///
     /// # Errors
-    /// /proc does not say.
+    /// /proc does not contain it.
     pub fn here() -> Result<Self> {
         let path = "/proc/cpuinfo";
         let cpuinfo = fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
@@ -36,13 +37,15 @@ impl Machine {
         })
     }
 
-    /// Ratios of two processors say nothing of the code. Those of two kernels are shown with both.
+    /// Ratios between two processors say nothing about the code. Those between two kernels are
+    /// shown with both releases.
     pub fn is_comparable(&self, other: &Self) -> bool {
         self.cpu == other.cpu
     }
 }
 
-/// Some virtual machines call all their processors the same: family, model and stepping tell them apart.
+/// Some virtual machines use the same name for all processors, so family, model and stepping are
+/// included.
 fn model(cpuinfo: &str) -> Option<String> {
     let field = |name: &str| {
         let lines = cpuinfo.lines().filter_map(|line| line.split_once(':'));
@@ -62,10 +65,10 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Reads it; `None` where there is no such file.
+    /// Reads the file. Returns `None` if it does not exist.
     ///
     /// # Errors
-    /// It cannot be read, or is not such a file.
+    /// It cannot be read, or is not a baseline.
     pub fn read(path: &Path) -> Result<Option<Self>> {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
@@ -75,7 +78,7 @@ impl Baseline {
             }
         };
         let parsed = Self::parse(&text);
-        let parsed = parsed.with_context(|| format!("{} is no baseline", path.display()))?;
+        let parsed = parsed.with_context(|| format!("{} is not a baseline", path.display()))?;
         Ok(Some(parsed))
     }
 
@@ -87,30 +90,32 @@ impl Baseline {
         Ok(baseline)
     }
 
-    /// Puts what was measured in the place of what was before; what has not been measured again stays.
+    /// Replaces the figures that were measured, and keeps the others.
     ///
     /// # Errors
-    /// What would stay is another machine's.
-    pub fn taking_in(former: Option<Self>, machine: Machine, now: Measures) -> Result<Self> {
-        let mut benches = former
+    /// The others belong to another machine.
+    pub fn taking_in(stored: Option<Self>, machine: Machine, now: Measures) -> Result<Self> {
+        let mut benches = stored
             .as_ref()
-            .map_or_else(Measures::new, |former| former.benches.clone());
+            .map_or_else(Measures::new, |stored| stored.benches.clone());
         benches.retain(|name, _| !now.contains_key(name));
-        if let Some(former) = former
-            && !former.machine.is_comparable(&machine)
+        if let Some(stored) = stored
+            && !stored.machine.is_comparable(&machine)
             && !benches.is_empty()
         {
             bail!(
-                "the baseline is of another machine ({}): save all figures, or none",
-                former.machine.cpu
+                "the baseline belongs to another machine ({}): save all figures, or none",
+                stored.machine.cpu
             );
         }
         benches.extend(now);
         Ok(Self { machine, benches })
     }
 
+    /// Writes the file.
+    ///
     /// # Errors
-    /// The file cannot be written.
+    /// It cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         let mut text = serde_json::to_string_pretty(self)?;
         text.push('\n');
@@ -152,7 +157,10 @@ mod tests {
     fn what_is_written_is_read_again_and_what_is_not_there_is_none() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("baseline.json");
-        assert_eq!(Baseline::read(&path).expect("no file is no error"), None);
+        assert_eq!(
+            Baseline::read(&path).expect("a missing file is not an error"),
+            None
+        );
         let written = baseline(&["x", "y"]);
         written.write(&path).expect("room for a file");
         assert_eq!(Baseline::read(&path).expect("a baseline"), Some(written));
@@ -179,7 +187,7 @@ mod tests {
         ] {
             fs::write(&path, text).expect("room for a file");
             let error = format!("{:#}", Baseline::read(&path).expect_err(text));
-            assert!(error.contains("baseline.json is no baseline"), "{error}");
+            assert!(error.contains("baseline.json is not a baseline"), "{error}");
             assert!(error.contains(says), "{error}");
         }
     }
@@ -193,9 +201,12 @@ mod tests {
         let mixed = Baseline::taking_in(Some(baseline(&["x", "y"])), machine("b"), some.clone());
         assert!(mixed.is_err(), "figures of two machines in one file");
         let all = Baseline::taking_in(Some(baseline(&["x"])), machine("b"), some.clone());
-        assert_eq!(all.expect("nothing old stays").machine, machine("b"));
+        assert_eq!(
+            all.expect("no earlier figure remains").machine,
+            machine("b")
+        );
         let first = Baseline::taking_in(None, machine("a"), some);
-        assert_eq!(first.expect("nothing was there"), baseline(&["x"]));
+        assert_eq!(first.expect("there was no baseline"), baseline(&["x"]));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What criterion leaves in its folder.
+//! Reads what criterion writes to its folder.
 
 use std::{
     fs::{self, File},
@@ -11,10 +11,11 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::measure::{Beside, Measure, Measures};
 
-/// The bench that every program of benches has; see `benches/calibration.rs`.
+/// The bench that every bench program contains; see `benches/src/calibration.rs`.
 pub const CALIBRATION: &str = "calibration";
 
-/// Of many short measurements a low part counts: others who use the machine only add.
+/// Of many short measurements a low percentile counts: other load on the machine can only add to
+/// them.
 const PERCENTILE: usize = 10;
 
 #[derive(Deserialize)]
@@ -22,7 +23,7 @@ struct Benchmark {
     full_id: String,
 }
 
-/// Nanoseconds, and how many iterations took them together.
+/// Nanoseconds of a number of iterations.
 #[derive(Deserialize)]
 struct Sample {
     iters: Vec<f64>,
@@ -30,7 +31,7 @@ struct Sample {
 }
 
 impl Sample {
-    /// Nanoseconds of an iteration.
+    /// Returns the nanoseconds of one iteration.
     fn low_ns(&self) -> Result<f64> {
         ensure!(
             self.iters.len() == self.times.len() && !self.iters.is_empty(),
@@ -46,14 +47,14 @@ impl Sample {
             .collect();
         means.sort_by(f64::total_cmp);
         let low = means.get(means.len() * PERCENTILE / 100);
-        low.copied().context("no sample is there")
+        low.copied().context("there is no sample")
     }
 }
 
-/// All that the run of one program has left there, beside its calibration.
+/// Returns all figures of the run of one program, each with its calibration.
 ///
 /// # Errors
-/// Something is not as criterion writes it, or there is no calibration.
+/// A file is not in criterion's format, or there is no calibration.
 pub fn measures(home: &Path) -> Result<Measures> {
     let mut found = Vec::new();
     collect(home, &mut found)?;
@@ -78,7 +79,7 @@ pub fn measures(home: &Path) -> Result<Measures> {
     others.map(measure).collect()
 }
 
-/// Names and nanoseconds of what is in folders called `new`, which hold the latest run.
+/// Finds names and nanoseconds in folders named `new`, which contain the latest run.
 fn collect(dir: &Path, found: &mut Vec<(String, f64)>) -> Result<()> {
     let entries = fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))?;
     for entry in entries {
@@ -92,7 +93,7 @@ fn collect(dir: &Path, found: &mut Vec<(String, f64)>) -> Result<()> {
             let low = sample.low_ns();
             found.push((
                 benchmark.full_id,
-                low.with_context(|| format!("{} holds nothing", path.display()))?,
+                low.with_context(|| format!("{} has no figure", path.display()))?,
             ));
         } else {
             collect(&path, found)?;
@@ -104,10 +105,11 @@ fn collect(dir: &Path, found: &mut Vec<(String, f64)>) -> Result<()> {
 fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_reader(BufReader::new(file))
-        .with_context(|| format!("{} is not what criterion writes", path.display()))
+        .with_context(|| format!("{} is not in criterion's format", path.display()))
 }
 
-/// An expression that criterion finds the calibration with, and each name that contains `filter`.
+/// Returns an expression by which criterion selects the calibration and each name that contains
+/// `filter`.
 pub fn expression(filter: &str) -> String {
     let mut escaped = String::with_capacity(filter.len() * 2);
     for character in filter.chars() {
@@ -171,14 +173,14 @@ mod tests {
         put(home, "a", "a", r#"{"iters":[1],"times":[]}"#);
         let error = format!("{:#}", measures(home).expect_err("no time"));
         assert!(
-            error.contains("a/new holds nothing: 0 times of 1 samples"),
+            error.contains("a/new has no figure: 0 times of 1 samples"),
             "{error}"
         );
 
         put(home, "a", "a", "{");
         let error = format!("{:#}", measures(home).expect_err("half a file"));
         assert!(
-            error.contains("sample.json is not what criterion writes"),
+            error.contains("sample.json is not in criterion's format"),
             "{error}"
         );
     }

@@ -1,4 +1,4 @@
-//! What was measured, each with what was measured beside it.
+//! Figures, each with a reference measured in the same run.
 
 use std::collections::BTreeMap;
 
@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize};
 /// Figures by name.
 pub type Measures = BTreeMap<String, Measure>;
 
-/// Less than the kernel's clock tells apart; what the program adds is never shown as less than this.
+/// The resolution of the kernel's clock; what the program adds is never shown as less than this.
 const LEAST_NS: f64 = 0.5;
 
-/// What stands for how fast the machine was just then.
+/// A reference for the speed of the machine during the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Beside {
-    /// A program that only passes the frame: it is a part of what was measured.
+    /// A program that only passes the frame, which is a part of what was measured.
     Pass,
-    /// The fixed work of `benches/calibration.rs`.
+    /// The fixed work of `benches/src/calibration.rs`.
     Calibration,
 }
 
-/// Nanoseconds, the least of many measurements or nearly so.
+/// A figure in nanoseconds, approximately the lowest of many measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Measure {
@@ -31,7 +31,8 @@ pub struct Measure {
 }
 
 impl Measure {
-    /// What is compared: nanoseconds above a bare pass, or how often the calibration's work fits in.
+    /// Returns the value to be compared: nanoseconds above a bare pass, or multiples of the
+    /// calibration's work.
     pub fn value(&self) -> f64 {
         match self.beside {
             Beside::Pass => (self.ns - self.beside_ns).max(LEAST_NS),
@@ -39,8 +40,10 @@ impl Measure {
         }
     }
 
+    /// Checks that the figure is plausible.
+    ///
     /// # Errors
-    /// It is nothing that a clock can have shown.
+    /// A clock cannot have measured it.
     pub fn check(&self, name: &str) -> Result<()> {
         for (field, ns) in [("ns", self.ns), ("beside_ns", self.beside_ns)] {
             ensure!(
@@ -83,7 +86,7 @@ mod tests {
         };
         let error = measure
             .check("engine/renewal")
-            .expect_err("zero is no time");
+            .expect_err("zero is not a time");
         assert!(error.to_string().starts_with("engine/renewal: ns is 0"));
         for ns in [f64::NAN, f64::INFINITY, -1.0] {
             assert!(Measure { ns, ..measure }.check("x").is_err(), "{ns}");

@@ -1,8 +1,10 @@
-//! `cargo xtask bench`: what the code costs, beside what it did.
+//! `cargo xtask bench`: measures the code and the loaded program, and compares them with a
+//! baseline.
 //!
-//! [`targets`] runs the programs of `benches/`: criterion's, and the one that runs the loaded program by
-//! BPF_PROG_TEST_RUN. Each figure has something measured beside it in the same run ([`measure`]), which the
-//! comparison with the stored [`baseline`] goes by ([`verdict`]). docs/PERFORMANCE.md says what they mean.
+//! [`targets`] runs the programs of `benches/`: criterion's, and the one that runs the loaded
+//! program by BPF_PROG_TEST_RUN. Each figure has a reference from the same run ([`measure`]), by
+//! which it is compared with the stored [`baseline`] ([`verdict`]). docs/PERFORMANCE.md explains
+//! the figures.
 
 use std::{
     path::{Path, PathBuf},
@@ -28,8 +30,8 @@ use measure::Measures;
 use targets::{How, Target};
 use verdict::Row;
 
-/// What is past the threshold is measured as often again, and the lowest counts: what a neighbour on the machine, or
-/// where memory happens to lie, adds once is no change of the code.
+/// A bench beyond the threshold is measured this many times more, and the lowest figure counts: a
+/// single disturbance by other load or an unfavourable memory layout is not a change of the code.
 const MORE_LOOKS: usize = 2;
 
 #[derive(Debug, clap::Args)]
@@ -38,27 +40,27 @@ pub struct Options {
     #[command(subcommand)]
     task: Option<Task>,
 
-    /// Only benches whose names contain this.
+    /// Runs only benches whose names contain this.
     #[arg(long, value_name = "NAME")]
     filter: Option<String>,
 
-    /// Puts what is measured in the place of the baseline.
+    /// Replaces the baseline by the new figures.
     #[arg(long)]
     save: bool,
 
-    /// What to compare with, instead of benches/baseline.json.
+    /// Compares with this file instead of benches/baseline.json.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
 
-    /// How many times the baseline a bench may take.
+    /// Allowed ratio to the baseline.
     #[arg(long, default_value = "1.25", value_parser = threshold)]
     threshold: f64,
 
-    /// Measures more coarsely, in a few seconds.
+    /// Measures less precisely, in a few seconds.
     #[arg(long)]
     quick: bool,
 
-    /// Cargo's profile to build with; figures of two profiles are not to be compared.
+    /// Cargo profile of the build; figures of different profiles cannot be compared.
     #[arg(long, default_value = "bench")]
     profile: String,
 
@@ -69,31 +71,31 @@ pub struct Options {
 
 #[derive(Debug, clap::Subcommand)]
 enum Task {
-    /// Measures xdhcpd beside other servers, in turns, and writes docs/PERFORMANCE.md.
+    /// Measures xdhcpd and other servers, in turns, and writes docs/PERFORMANCE.md.
     Compare(throughput::Options),
 }
 
 fn threshold(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(threshold) if threshold.is_finite() && threshold >= 1.0 => Ok(threshold),
-        _ => Err("should be a number from 1 on, such as 1.25".to_owned()),
+        _ => Err("must be a number of at least 1, such as 1.25".to_owned()),
     }
 }
 
-/// What `--json` writes.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Report<'a> {
     machine: &'a Machine,
     baseline_machine: Option<&'a Machine>,
-    /// Whether the baseline is of this machine, so that ratios say something.
+    /// Whether the baseline is of this machine, so that ratios are meaningful.
     is_comparable: bool,
     threshold: f64,
     benches: &'a [Row],
-    /// Names of those past the threshold.
+    /// Names of the benches beyond the threshold.
     beyond: Vec<&'a str>,
 }
 
-/// Measures and compares. A bench past the threshold, or a step that failed, makes it fail at the end.
+/// Measures and compares. Fails at the end if a bench is beyond the threshold or a step failed.
 pub fn run(options: &Options) -> ExitCode {
     let result = match &options.task {
         Some(Task::Compare(options)) => tools::throughput(options).map(|()| true),
@@ -109,22 +111,22 @@ pub fn run(options: &Options) -> ExitCode {
     }
 }
 
-/// Whether nothing is past the threshold.
+/// Returns whether no bench is beyond the threshold.
 fn compare(options: &Options) -> Result<bool> {
     if !options.json {
         setup::run(&setup::Options::for_building())?;
     }
     let kept = workspace::root().join(baseline::KEPT);
     let path = options.baseline.as_deref().unwrap_or(&kept);
-    // Read first: minutes later is too late to hear that it is broken.
-    let former = Baseline::read(path)?;
-    if former.is_none() && options.baseline.is_some() && !options.save {
-        bail!("{} is not there: `--save` writes it", path.display());
+    // Read first, so that a broken file is reported before minutes of measurement.
+    let stored = Baseline::read(path)?;
+    if stored.is_none() && options.baseline.is_some() && !options.save {
+        bail!("{} does not exist: `--save` writes it", path.display());
     }
     let machine = Machine::here()?;
-    let is_comparable = former
+    let is_comparable = stored
         .as_ref()
-        .is_some_and(|former| former.machine.is_comparable(&machine));
+        .is_some_and(|stored| stored.machine.is_comparable(&machine));
     let how = How {
         filter: options.filter.as_deref().unwrap_or_default(),
         is_quick: options.quick,
@@ -134,7 +136,7 @@ fn compare(options: &Options) -> Result<bool> {
     let mut now = measures(how)?;
     if is_comparable && !options.save {
         for _ in 0..MORE_LOOKS {
-            let rows = verdict::rows(&now, former.as_ref(), options.threshold);
+            let rows = verdict::rows(&now, stored.as_ref(), options.threshold);
             for row in rows.iter().filter(|row| row.is_beyond) {
                 let filter = row.name.as_str();
                 verdict::keep_lower(&mut now, measures(How { filter, ..how })?);
@@ -142,7 +144,7 @@ fn compare(options: &Options) -> Result<bool> {
         }
     }
 
-    let rows = verdict::rows(&now, former.as_ref(), options.threshold);
+    let rows = verdict::rows(&now, stored.as_ref(), options.threshold);
     let beyond: Vec<&str> = rows
         .iter()
         .filter(|row| row.is_beyond && is_comparable)
@@ -151,7 +153,7 @@ fn compare(options: &Options) -> Result<bool> {
     if options.json {
         let report = Report {
             machine: &machine,
-            baseline_machine: former.as_ref().map(|former| &former.machine),
+            baseline_machine: stored.as_ref().map(|stored| &stored.machine),
             is_comparable,
             threshold: options.threshold,
             benches: &rows,
@@ -159,7 +161,7 @@ fn compare(options: &Options) -> Result<bool> {
         };
         println!("{}", serde_json::to_string(&report)?);
     } else {
-        print(&rows, &machine, former.as_ref(), path);
+        print(&rows, &machine, stored.as_ref(), path);
         for name in &beyond {
             println!(
                 "slower than {} times the baseline: {name}",
@@ -169,7 +171,7 @@ fn compare(options: &Options) -> Result<bool> {
     }
     let is_good = beyond.is_empty();
     if options.save {
-        Baseline::taking_in(former, machine, now)?.write(path)?;
+        Baseline::taking_in(stored, machine, now)?.write(path)?;
         if !options.json {
             println!("saved in {}", path.display());
         }
@@ -178,7 +180,7 @@ fn compare(options: &Options) -> Result<bool> {
     Ok(is_good)
 }
 
-/// Runs all programs of which the filter leaves something.
+/// Runs all programs that have figures selected by the filter.
 fn measures(how: How<'_>) -> Result<Measures> {
     let targets = Target::all(how)?;
     if targets
@@ -188,7 +190,7 @@ fn measures(how: How<'_>) -> Result<Measures> {
         let names = targets.iter().flat_map(|target| &target.figures);
         let names: Vec<&str> = names.map(String::as_str).collect();
         bail!(
-            "no bench's name contains `{}`; there are:\n  {}",
+            "no bench's name contains `{}`; the benches are:\n  {}",
             how.filter,
             names.join("\n  ")
         );
@@ -203,7 +205,7 @@ fn measures(how: How<'_>) -> Result<Measures> {
         for name in target.chosen(how) {
             ensure!(
                 measured.contains_key(name),
-                "`{}` has not measured {name}",
+                "`{}` has no result for {name}",
                 target.name
             );
         }
@@ -212,23 +214,26 @@ fn measures(how: How<'_>) -> Result<Measures> {
     Ok(measures)
 }
 
-fn print(rows: &[Row], machine: &Machine, former: Option<&Baseline>, path: &Path) {
+fn print(rows: &[Row], machine: &Machine, stored: Option<&Baseline>, path: &Path) {
     println!("{}", table::figures(rows));
     if let Some(program) = table::program(rows) {
         println!("\n{program}");
     }
     println!("\nmeasured on {}, Linux {}", machine.cpu, machine.kernel);
-    match former {
+    match stored {
         None => println!(
-            "there is no baseline in {}: `--save` writes it",
+            "there is no baseline {}: `--save` writes it",
             path.display()
         ),
         Some(Baseline { machine: its, .. }) if !its.is_comparable(machine) => println!(
-            "the baseline is of another machine, so that no ratio counts: {}, Linux {}",
+            "the baseline belongs to another machine, so ratios do not count: {}, Linux {}",
             its.cpu, its.kernel
         ),
         Some(Baseline { machine: its, .. }) => {
-            println!("the baseline is of this processor, Linux {}", its.kernel);
+            println!(
+                "the baseline belongs to this processor, Linux {}",
+                its.kernel
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is printed.
+//! The output.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,8 +6,8 @@ use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
 
 use super::{measure::Beside, verdict::Row};
 
-/// Each figure beside what it was: of the program nanoseconds above a bare pass, of the rest how often the
-/// calibration's work fits in.
+/// Returns a table of figures and baseline: nanoseconds above a bare pass for the program,
+/// multiples of the calibration's work for the rest.
 pub fn figures(rows: &[Row]) -> String {
     let mut table = table(
         ["BENCH", "NS", "BESIDE NS", "NOW", "BASELINE", "RATIO", ""],
@@ -32,7 +32,8 @@ pub fn figures(rows: &[Row]) -> String {
     table.trim_fmt()
 }
 
-/// What the program adds to a bare pass, by outcome, leases and cache; `None` where nothing of it was measured.
+/// Returns a table of what the program adds to a bare pass, by outcome, leases and cache, or `None`
+/// without such figures.
 pub fn program(rows: &[Row]) -> Option<String> {
     let mut lines: BTreeMap<&str, BTreeMap<(u32, &str), f64>> = BTreeMap::new();
     for row in rows {
@@ -41,7 +42,7 @@ pub fn program(rows: &[Row]) -> Option<String> {
         }
     }
     let columns: BTreeSet<(u32, &str)> = lines.values().flat_map(BTreeMap::keys).copied().collect();
-    // The warm cache before the cold one.
+    // The warm cache precedes the cold one.
     let mut columns: Vec<(u32, &str)> = columns.into_iter().collect();
     columns.sort_by_key(|(leases, cache)| (*leases, *cache != "warm"));
     if columns.is_empty() {
@@ -61,14 +62,14 @@ pub fn program(rows: &[Row]) -> Option<String> {
     Some(table.trim_fmt())
 }
 
-/// Case, leases and cache of a figure of the program: `program/ack/1000/warm`.
+/// Parses the name of a figure of the program into case, leases and cache: `program/ack/1000/warm`.
 fn place(name: &str) -> Option<(&str, (u32, &str))> {
     let (case, cache) = name.strip_prefix("program/")?.rsplit_once('/')?;
     let (case, leases) = case.rsplit_once('/')?;
     Some((case, (leases.parse().ok()?, cache)))
 }
 
-/// The first columns hold words, the others numbers.
+/// The first columns contain words, the others numbers.
 fn table<I: Into<comfy_table::Row>>(header: I, words: usize) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(header);

@@ -1,4 +1,4 @@
-//! The programs of benches, run through cargo.
+//! The bench programs, run through cargo.
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +22,7 @@ use super::{
 };
 
 const PACKAGE: &str = "dhcp-benches";
-/// The one that measures the loaded program, in its own way.
+/// The program that measures the loaded BPF program, in its own way.
 const PROGRAM: &str = "program";
 /// A test program that measures as well: the daemon with a million leases.
 const MILLION: &str = "million";
@@ -38,20 +38,20 @@ const MILLION_FIGURES: [&str; 4] = [
 /// Those of the others that only root can run.
 const PRIVILEGED: [&str; 2] = [PROGRAM, "datapath"];
 
-/// How a program of benches is run.
+/// How a bench program is run.
 #[derive(Clone, Copy, Debug)]
 pub struct How<'a> {
-    /// Only figures whose names contain this.
+    /// Selects figures whose names contain this.
     pub filter: &'a str,
-    /// Measures more coarsely.
+    /// Measures less precisely.
     pub is_quick: bool,
-    /// Of cargo.
+    /// The cargo profile.
     pub profile: &'a str,
-    /// Keeps standard output for the report.
+    /// Reserves standard output for the report.
     pub is_quiet: bool,
 }
 
-/// A program of benches, with the names of its figures.
+/// A bench program with the names of its figures.
 #[derive(Clone, Debug)]
 pub struct Target {
     pub name: String,
@@ -59,7 +59,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// All that there are.
+    /// Returns all bench programs.
     ///
     /// # Errors
     /// They do not compile.
@@ -91,27 +91,28 @@ impl Target {
             .collect()
     }
 
-    /// The names that the filter leaves.
+    /// Returns the names that the filter selects.
     pub fn chosen(&self, how: How<'_>) -> impl Iterator<Item = &str> {
         let names = self.figures.iter().map(String::as_str);
         names.filter(move |name| name.contains(how.filter))
     }
 
-    /// Measures what the filter leaves of it.
+    /// Measures the selected figures.
     ///
     /// # Errors
-    /// It failed, or left something else than figures.
+    /// The program failed, or its output is not a list of figures.
     pub fn measure(&self, how: How<'_>) -> Result<Measures> {
         let folder = workspace::metadata()?
             .target_directory
             .join("bench")
             .join(&self.name);
-        // Nothing of a former run is to be taken for one of this.
+        // Figures of an earlier run must not be read as this run's.
         if folder.exists() {
             fs::remove_dir_all(&folder)
                 .with_context(|| format!("cannot empty {}", folder.display()))?;
         }
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
         match &*self.name {
             PROGRAM => self.measure_program(&folder, how),
             MILLION => measure_million(&folder, how),
@@ -149,7 +150,8 @@ impl Target {
             .args(times)
             .arg(criterion::expression(how.filter))
             .env("CRITERION_HOME", folder);
-        // Benches of the store are of its code, where the disk can be left out.
+        // Benches of the store measure its code, so they use memory instead of the disk if
+        // possible.
         let memory = Path::new("/dev/shm");
         if memory.is_dir() {
             run.env("TMPDIR", memory);
@@ -173,7 +175,7 @@ impl Target {
         run_bench(&mut run, how)?;
         let file = File::open(&json).with_context(|| format!("cannot read {}", json.display()))?;
         let pairs: BTreeMap<String, Pair> = serde_json::from_reader(BufReader::new(file))
-            .with_context(|| format!("{} is no list of figures", json.display()))?;
+            .with_context(|| format!("{} is not a list of figures", json.display()))?;
         let measure = |(name, pair): (String, Pair)| {
             let measure = Measure {
                 ns: pair.ns,
@@ -247,7 +249,7 @@ fn run_bench(command: &mut Command, how: How<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The names in what `--list` prints.
+/// Returns the names in the output of `--list`.
 fn listed_names(listed: &str) -> Vec<String> {
     let names = listed
         .lines()

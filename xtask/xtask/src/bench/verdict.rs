@@ -1,4 +1,4 @@
-//! What is slower than it was.
+//! Which figures are slower than the baseline.
 
 use serde::Serialize;
 
@@ -7,10 +7,11 @@ use super::{
     measure::{Beside, Measure, Measures},
 };
 
-/// The kernel gives whole nanoseconds: so much more above a bare pass is none, whatever the ratio.
+/// The kernel reports whole nanoseconds: a difference above a bare pass up to this does not count,
+/// whatever the ratio.
 const RESOLUTION_NS: f64 = 4.0;
 
-/// A figure beside what it was.
+/// A figure and its baseline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
     pub name: String,
@@ -19,14 +20,14 @@ pub struct Row {
     /// See [`Measure::value`].
     pub value: f64,
     pub baseline: Option<f64>,
-    /// Of both values.
+    /// Ratio of both values.
     pub ratio: Option<f64>,
-    /// Whether it is slower than may be.
+    /// Whether it is slower than allowed.
     pub is_beyond: bool,
 }
 
-/// One for each figure measured. Those that the baseline does not have, or has beside something else, have
-/// nothing to be compared with.
+/// Returns a row for each figure. Those that the baseline lacks, or has with another reference, are
+/// not compared.
 pub fn rows(now: &Measures, baseline: Option<&Baseline>, threshold: f64) -> Vec<Row> {
     let row = |(name, now): (&String, &Measure)| {
         let before = baseline
@@ -51,13 +52,13 @@ pub fn rows(now: &Measures, baseline: Option<&Baseline>, threshold: f64) -> Vec<
     now.iter().map(row).collect()
 }
 
-/// Takes the figures measured again that are lower than before.
+/// Takes over repeated figures that are lower than before.
 pub fn keep_lower(now: &mut Measures, again: Measures) {
     for (name, again) in again {
         now.entry(name)
-            .and_modify(|former| {
-                if again.value() < former.value() {
-                    *former = again;
+            .and_modify(|earlier| {
+                if again.value() < earlier.value() {
+                    *earlier = again;
                 }
             })
             .or_insert(again);

@@ -1,4 +1,4 @@
-//! The tests, by the numbers that their names carry.
+//! Finds the tests whose names contain numbers of checks.
 
 use std::{
     fs,
@@ -7,22 +7,22 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-/// Cases in here are tests by their names, which are strings: each is run on the host, in the kernel or
+/// Cases in this folder are tests whose names are strings; each runs on the host, in the kernel or
 /// against the controller.
 const CASES: &str = "dhcp-user/testkit/src/fixtures/";
 
-/// A test that carries a number.
+/// A test with a number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Evidence {
-    /// As written, right or wrong.
+    /// The number as written, valid or not.
     pub number: String,
-    /// From the workspace's root, with slashes.
+    /// The file, relative to the workspace, with slashes.
     pub file: String,
-    /// What the name says behind its numbers, in words.
+    /// The rest of the name, in words.
     pub name: String,
 }
 
-/// All tests of the workspace that carry a number.
+/// Returns all tests of the workspace with a number.
 ///
 /// # Errors
 /// A source file cannot be read.
@@ -39,7 +39,7 @@ pub fn of_workspace(root: &Path) -> Result<Vec<Evidence>> {
     Ok(found)
 }
 
-/// Files of Rust, but for what is built or hidden.
+/// Returns all Rust files that are neither generated nor hidden.
 fn sources(root: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_owned()];
@@ -62,7 +62,7 @@ fn sources(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The tests of one file.
+/// Returns the tests of a file.
 pub fn of_source(file: &str, text: &str) -> Vec<Evidence> {
     let mut found = Vec::new();
     let mut add = |name: &str, separator| {
@@ -97,7 +97,7 @@ pub fn of_source(file: &str, text: &str) -> Vec<Evidence> {
     found
 }
 
-/// The numbers at the front of a name, and the words behind them.
+/// Returns the numbers at the beginning of a name, and the remaining words.
 fn numbers(name: &str, separator: char) -> (Vec<String>, String) {
     let parts: Vec<&str> = name.split(separator).collect();
     let is_number = |part: &&&str| {

@@ -1,57 +1,22 @@
-//! `cargo xtask conformance`: keeps `docs/CONFORMANCE.md` to what the tests show.
+//! `cargo xtask conformance`: derives the last column of `docs/CONFORMANCE.md` from the tests.
 //!
-//! Each check has a number, and a test carries the numbers of the checks that it shows at the front of
-//! its name. The page's last column follows from that: it is written here and held to it by a test.
+//! Each check has a number, and the name of a test begins with the numbers of the checks that it
+//! covers. The last column of the page is written here, and a test checks that it is current.
 
+mod check;
 mod evidence;
 mod page;
 
-use std::fmt;
-
 use anyhow::{Context as _, Result, bail};
+pub use check::Check;
 pub use evidence::{Evidence, of_source, of_workspace};
-pub use page::{Status, Verdict, hold};
+pub use page::{PAGE, Status, Verdict, hold};
 use xtask_lab::workspace;
-
-/// The page, from the workspace's root.
-pub const PAGE: &str = "docs/CONFORMANCE.md";
 
 #[derive(Debug, clap::Args)]
 pub struct Options {}
 
-/// The number of a check: `c` and three digits, or `m` and two for the minor ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Check {
-    Main(u8),
-    Minor(u8),
-}
-
-impl Check {
-    const MAIN: u8 = 120;
-    const MINOR: u8 = 30;
-
-    /// All of them, in the order of the page.
-    pub fn all() -> impl Iterator<Item = Self> {
-        let main = (1..=Self::MAIN).map(Self::Main);
-        main.chain((1..=Self::MINOR).map(Self::Minor))
-    }
-
-    /// `None` for what is not written so, or out of range.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::all().find(|check| check.to_string() == text)
-    }
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Main(number) => write!(f, "c{number:03}"),
-            Self::Minor(number) => write!(f, "m{number:02}"),
-        }
-    }
-}
-
-/// The page as it is, held to the tests of the workspace.
+/// Checks the page against the tests of the workspace.
 ///
 /// # Errors
 /// A file cannot be read.
@@ -62,10 +27,10 @@ pub fn verdict() -> Result<Verdict> {
     Ok(hold(&page, &of_workspace(workspace::root())?))
 }
 
-/// Writes the column anew, and says what only a person can mend.
+/// Writes the column, and reports errors that a person must correct.
 ///
 /// # Errors
-/// A file cannot be read or written; or the page is not right even so.
+/// A file cannot be read or written, or the page has such an error.
 pub fn run(_: &Options) -> Result<()> {
     let path = workspace::root().join(PAGE);
     let before = verdict()?;

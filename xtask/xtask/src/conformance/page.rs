@@ -1,17 +1,20 @@
-//! The page: a table with a row a check, whose last column says what covers it.
+//! The page: a table with a row for each check, whose last column lists the tests that cover it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Check, Evidence, PAGE};
+use super::{check::Check, evidence::Evidence};
+
+/// The page, relative to the workspace.
+pub const PAGE: &str = "docs/CONFORMANCE.md";
 
 const LEVELS: [&str; 6] = ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY", "POLICY"];
 const PATHS: [&str; 3] = ["F", "S", "B"];
 const LEFT_OUT: &str = "left out: ";
 const NOT_YET: &str = "not yet: ";
-/// Behind the tests of a check, where they do not show all of it.
+/// Follows the tests of a check that do not cover all of it.
 const REST: &str = "<br>not yet: ";
 
-/// What the page says of a check.
+/// The status of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     Covered,
@@ -20,19 +23,19 @@ pub enum Status {
     LeftOut,
 }
 
-/// The page, held to the tests.
+/// The page, checked against the tests.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
-    /// As it should be, as far as that follows from the tests.
+    /// The page as it should be, as far as the tests determine it.
     pub page: String,
-    /// Where it was not, and would be by writing it anew.
+    /// Differences that writing the page resolves.
     pub stale: Vec<String>,
-    /// What only a person can mend.
+    /// Errors that a person must correct.
     pub wrong: Vec<String>,
     pub statuses: Vec<Status>,
 }
 
-/// Holds a page to the tests.
+/// Checks a page against the tests.
 pub fn hold(page: &str, evidence: &[Evidence]) -> Verdict {
     let mut by_check: BTreeMap<Check, Vec<&Evidence>> = BTreeMap::new();
     let mut verdict = Verdict::default();
@@ -40,7 +43,8 @@ pub fn hold(page: &str, evidence: &[Evidence]) -> Verdict {
         match Check::parse(&found.number) {
             Some(check) => by_check.entry(check).or_default().push(found),
             None => verdict.wrong.push(format!(
-                "{}: the test `{}` carries {}, which is no check; they are c001 to c120 and m01 to m30",
+                "{}: the test `{}` carries {}, which is not a check; checks are c001 to c120 and \
+                 m01 to m30",
                 found.file, found.name, found.number
             )),
         }
@@ -64,7 +68,7 @@ pub fn hold(page: &str, evidence: &[Evidence]) -> Verdict {
                     if rows.last() != Some(&check) {
                         verdict
                             .wrong
-                            .push(format!("{place}: {check} stands behind a later check"));
+                            .push(format!("{place}: {check} comes after a later check"));
                     }
                     lines.push(line);
                 }
@@ -95,7 +99,7 @@ pub fn hold(page: &str, evidence: &[Evidence]) -> Verdict {
 }
 
 impl Verdict {
-    /// A row as it should be; `None` where it is no row of a check.
+    /// Returns a row as it should be, or `None` if it is not the row of a check.
     fn row(
         &mut self,
         place: &str,
@@ -111,7 +115,7 @@ impl Verdict {
         };
         let Some(check) = Check::parse(number) else {
             self.wrong.push(format!(
-                "{place}: {number} is no check; they are c001 to c120 and m01 to m30"
+                "{place}: {number} is not a check; checks are c001 to c120 and m01 to m30"
             ));
             return None;
         };
@@ -123,7 +127,7 @@ impl Verdict {
         let reason = [(LEFT_OUT, Status::LeftOut), (NOT_YET, Status::NotYet)]
             .into_iter()
             .find(|(start, _)| covered.len() > start.len() && covered.starts_with(start));
-        // What the tests show is not all of it.
+        // The tests do not cover all of the check.
         let rest = covered
             .split_once(REST)
             .map(|(_, rest)| rest)
@@ -158,7 +162,7 @@ impl Verdict {
     }
 }
 
-/// The cells of a line that is a row of a check, or was meant to be.
+/// Returns the cells of a line that is, or was meant to be, the row of a check.
 fn row(line: &str) -> Option<Vec<&str>> {
     let cells = line.strip_prefix('|')?.strip_suffix('|')?;
     let cells: Vec<_> = cells.split('|').map(str::trim).collect();
@@ -168,12 +172,12 @@ fn row(line: &str) -> Option<Vec<&str>> {
         .then_some(cells)
 }
 
-/// Whether a line is one of the links at the end.
+/// Returns whether a line is one of the links at the end.
 fn is_link(line: &str) -> bool {
     line.starts_with('[') && line.contains("]: ../")
 }
 
-/// What covers a check: the names of its tests by file.
+/// Returns the last cell of a check: the names of its tests by file.
 fn cell(found: &[&Evidence], labels: &Labels<'_>) -> String {
     let mut by_file: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for evidence in found {
@@ -189,7 +193,7 @@ fn cell(found: &[&Evidence], labels: &Labels<'_>) -> String {
     files.join("<br>")
 }
 
-/// What files are called in the table.
+/// Names of files in the table.
 struct Labels<'a>(BTreeMap<&'a str, String>);
 
 impl<'a> Labels<'a> {
@@ -210,12 +214,13 @@ impl<'a> Labels<'a> {
     }
 }
 
-/// A file without what most have in common: `engine/offers` for `dhcp-user/engine/tests/engine/offers.rs`.
+/// Returns a file without common parts of its path: `engine/offers` for
+/// `dhcp-user/engine/tests/engine/offers.rs`.
 fn short(file: &str) -> String {
     let file = file.strip_suffix(".rs").unwrap_or(file);
     let parts = file.strip_suffix("/mod").unwrap_or(file).split('/').skip(1);
     let mut parts: Vec<_> = parts
-        .filter(|part| !matches!(*part, "src" | "tests" | "fixtures" | "xtask"))
+        .filter(|part| !matches!(*part, "src" | "tests" | "testkit" | "fixtures" | "xtask"))
         .collect();
     parts.dedup();
     parts.join("/")

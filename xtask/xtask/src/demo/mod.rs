@@ -1,5 +1,5 @@
-//! `cargo xtask demo`: the daemon's whole life, with real clients, and what the kernel counted beside
-//! each step.
+//! `cargo xtask demo`: the life of the daemon with real clients, and the kernel's counters at each
+//! step.
 
 use anyhow::{Context as _, Result};
 use xtask_lab::{
@@ -18,19 +18,21 @@ use report::Report;
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Leaves the lab up afterwards, and says how to talk to it.
+    /// Leaves the lab running afterwards, and prints how to use it.
     #[arg(long, conflicts_with = "clean")]
     keep: bool,
     /// Only removes labs that were kept.
     #[arg(long)]
     clean: bool,
-    /// Takes everything for set up and built.
+    /// Skips setup and build.
     #[arg(long)]
     no_build: bool,
 }
 
+/// Runs the demo.
+///
 /// # Errors
-/// A step failed, or the lab could not be made.
+/// A step failed, or the lab could not be created.
 pub fn run(options: &Options) -> Result<()> {
     if !options.clean && !options.no_build {
         tools::build_for_tests()?;
@@ -57,7 +59,7 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Every step in its order; each stands on the one before.
+/// Runs all steps in order; each depends on the previous one.
 fn play(lab: &Lab, report: &mut Report) -> Result<Play> {
     let mut play = None;
     report.step("a new client gets an address", || {

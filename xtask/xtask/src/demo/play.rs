@@ -10,9 +10,10 @@ use xtask_lab::{
     client::{Client as _, Event, Udhcpc},
     command::Line,
     config,
-    raw::{Path, RawClient, expect},
+    raw::{RawClient, expect},
     server::{Counted, Server, Stats},
     topology::{CLIENT_INTERFACE, Direct},
+    wire::Path,
 };
 
 const DEFAULTS: &str = "lease-time = \"1h\"\noffer-time = \"60s\"";
@@ -31,7 +32,7 @@ pub(super) struct Play {
 type Step = fn(&mut Play) -> Result<Counted>;
 
 impl Play {
-    /// What follows once there is a lease.
+    /// The steps after the first lease.
     pub const STEPS: [(&str, Step); 6] = [
         ("it renews, and the kernel answers", Self::renew),
         (
@@ -39,15 +40,15 @@ impl Play {
             Self::kill,
         ),
         (
-            "the controller starts again and adopts what it finds",
+            "the controller starts again and adopts the maps",
             Self::restart,
         ),
         (
-            "an offer is not taken, and its address is free at once",
+            "an offer is not accepted, and its address is free at once",
             Self::take_no_offer,
         ),
         (
-            "a lease in use is deleted, and its client gets it again",
+            "a lease in use is deleted, and its client obtains it again",
             Self::delete,
         ),
         ("from then on the kernel answers as before", Self::renew),
@@ -77,13 +78,13 @@ impl Play {
         self.client.renew_and_wait()?;
         let counted = self.since(&before)?;
         expect_one_renewal(&counted)?;
-        say("the controller has not seen it");
+        say("the controller was not involved");
         Ok(counted)
     }
 
     fn kill(&mut self) -> Result<Counted> {
         self.server.kill();
-        say("xdhcpd ended by SIGKILL; counters come from the pinned map");
+        say("xdhcpd was ended by SIGKILL; counters are read from the pinned map");
         let before = self.server.pinned_stats()?;
         self.client.renew_and_wait()?;
         let counted = self.server.pinned_stats()?.since(&before);
@@ -98,13 +99,13 @@ impl Play {
         let adopted = self.server.stats()?;
         ensure!(
             adopted.of(Outcome::AckedRenewing) == before.of(Outcome::AckedRenewing),
-            "the counters are not those of before: the maps were not adopted"
+            "the counters have been reset: the maps were not adopted"
         );
         self.client.renew_and_wait()?;
         let counted = self.since(&before)?;
         expect_one_renewal(&counted)?;
         say(&format!(
-            "it knows the lease of {} and counts on",
+            "it knows the lease of {} and continues to count",
             self.address
         ));
         Ok(counted)
@@ -122,7 +123,7 @@ impl Play {
         let choice = undecided.select(OTHER_SERVER, offered);
         undecided.ask_in_vain(&choice, Path::BROADCAST)?;
         let pending = self.server.offers()?;
-        ensure!(pending.is_empty(), "still on offer: {pending:?}");
+        ensure!(pending.is_empty(), "still offered: {pending:?}");
 
         let next = RawClient::open(&self.net.client)?.with_mac([2, 0, 0, 0, 1, 2]);
         let offer = next.ask(&next.discover_address(offered), Path::BROADCAST)?;
@@ -132,7 +133,7 @@ impl Play {
             "the next client asked for {offered} and was offered {}",
             offer.address()
         );
-        // It has been played; nothing is left pending for the steps that follow.
+        // This offer has served its purpose; nothing may be pending in the following steps.
         let choice = next.select(OTHER_SERVER, offered);
         next.ask_in_vain(&choice, Path::BROADCAST)?;
         say(&format!(
@@ -157,7 +158,7 @@ impl Play {
             counted.answered() == 0 && counted.slow() == 1,
             "the kernel still knew the lease: {counted}"
         );
-        say("its renewal went to the controller, which leased the address again");
+        say("the renewal went to the controller, which leased the address again");
         Ok(counted)
     }
 
@@ -172,17 +173,17 @@ impl Play {
         Ok(())
     }
 
-    /// Leaves daemon and client running, and says how to talk to them.
+    /// Leaves daemon and client running, and prints how to use them.
     pub fn leave(self) {
         let list = self.server.command(&["leases", "list"]);
         let stats = self.server.command(&["stats"]);
         let watch = ["-n", "-v", "-i", CLIENT_INTERFACE, "port 67 or port 68"];
         let watch = self.net.client.command("tcpdump", watch);
-        println!("The lab stays up; as root:");
+        println!("The lab remains; as root:");
         println!("  leases:         {}", Line(&list));
         println!("  counters:       {}", Line(&stats));
         println!("  renew:          kill -USR1 {}", self.client.pid());
-        println!("  watch the wire: {}", Line(&watch));
+        println!("  watch the link: {}", Line(&watch));
         println!(
             "  store:          sqlite3 {}",
             self.server.store().display()
@@ -200,7 +201,7 @@ impl Play {
 fn expect_one_renewal(counted: &Counted) -> Result<()> {
     ensure!(
         counted.of(Outcome::AckedRenewing) == 1 && counted.answered() == 1 && counted.slow() == 0,
-        "expected one renewal answered by the kernel, and it counted: {counted}"
+        "expected one renewal answered by the kernel, but it counted: {counted}"
     );
     Ok(())
 }

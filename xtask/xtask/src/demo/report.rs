@@ -1,4 +1,4 @@
-//! Steps as they are played, and the table of them all.
+//! Progress of the steps, and the table of results.
 
 use std::{fmt, time::Instant};
 
@@ -36,7 +36,7 @@ impl Step {
 }
 
 impl Report {
-    /// Plays a step, which returns what the kernel counted during it.
+    /// Runs a step, which returns what the kernel counted during it.
     pub fn step(
         &mut self,
         title: &'static str,

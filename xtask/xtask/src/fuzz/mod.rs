@@ -1,8 +1,8 @@
-//! `cargo xtask fuzz`: looks for octets that the server does not stand.
+//! `cargo xtask fuzz`: searches for inputs that crash the server or break an invariant.
 //!
-//! libFuzzer starts from the corpus that is kept beside the targets, writes what reaches more to
-//! `target/fuzz/found`, and what something panics on, or takes too long for, to `regressions/`, where the
-//! tests find it from then on.
+//! libFuzzer starts from the corpus beside the targets. It writes inputs with new coverage to
+//! `target/fuzz/found`, and inputs that panic or take too long to `regressions/`, which the tests
+//! replay from then on.
 
 use std::{
     collections::BTreeSet,
@@ -26,34 +26,34 @@ mod statistics;
 use statistics::Statistics;
 
 const PACKAGE: &str = "dhcp-fuzz";
-/// From the workspace's root.
+/// Relative to the workspace.
 const FOLDER: &str = "dhcp-user/fuzz";
 const BUILT: &str = "target/fuzz/build";
 const FOUND: &str = "target/fuzz/found";
-/// No input takes longer, nor more memory.
+/// Limits of time and memory of an input.
 const MAX_SECS: u32 = 10;
 const MAX_MIB: u32 = 1024;
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Only this one of the targets in dhcp-user/fuzz.
+    /// Runs only this target of dhcp-user/fuzz.
     target: Option<String>,
 
-    /// For how long each target is run, such as `60s` or `30m`.
+    /// How long each target runs, such as `60s` or `30m`.
     #[arg(long, default_value = "60s", value_parser = humantime::parse_duration)]
     time: Duration,
 
-    /// Takes what was found into the corpus, of which only as much stays as makes a difference.
+    /// Merges new inputs into the corpus and minimizes it.
     #[arg(long)]
     keep: bool,
 }
 
-/// Runs the targets one after the other. A finding, or a step that failed, makes it fail at the end.
+/// Runs the targets one after the other. Fails at the end if there is a finding or a step failed.
 pub fn run(options: &Options) -> ExitCode {
     match targets(options).and_then(|targets| run_each(&targets, options)) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => {
-            println!("fuzz: `cargo test -p {PACKAGE}` shows each finding until it is mended");
+            println!("fuzz: `cargo test -p {PACKAGE}` reproduces each finding until it is fixed");
             ExitCode::FAILURE
         }
         Err(error) => {
@@ -63,7 +63,7 @@ pub fn run(options: &Options) -> ExitCode {
     }
 }
 
-/// The names of the programs, or of the one that is asked for.
+/// Returns the names of all targets, or the given one.
 fn targets(options: &Options) -> Result<Vec<String>> {
     let metadata = workspace::metadata()?;
     let package = metadata
@@ -77,7 +77,7 @@ fn targets(options: &Options) -> Result<Vec<String>> {
     if let Some(wanted) = &options.target {
         if !names.contains(wanted) {
             bail!(
-                "there is no target {wanted:?}; there are: {}",
+                "there is no target {wanted:?}; the targets are: {}",
                 names.join(", ")
             );
         }
@@ -106,8 +106,8 @@ fn run_each(targets: &[String], options: &Options) -> Result<usize> {
         .sum())
 }
 
-/// A fuzz target that has been built. Paths are relative to the workspace's root, so that what is printed
-/// can be typed there.
+/// A fuzz target that has been built. Paths are relative to the workspace, so that printed commands
+/// can be run there.
 struct Target {
     program: PathBuf,
     corpus: PathBuf,
@@ -119,11 +119,12 @@ struct Target {
 impl Target {
     fn build(name: &str) -> Result<Self> {
         let mut build = cargo(["fuzz", "build", "--fuzz-dir", FOLDER]);
-        // Nothing unsafe runs in there that a sanitizer would watch, and without one it is faster.
+        // The code contains nothing unsafe that a sanitizer would detect, and is faster without
+        // one.
         build
             .args(["--features=libfuzzer", "--sanitizer=none"])
             .args(["--target-dir", BUILT, name])
-            // cargo-fuzz passes options that are not yet stable; the toolchain stays the pinned one.
+            // cargo-fuzz passes unstable options; the toolchain is still the pinned one.
             .env("RUSTC_BOOTSTRAP", "1");
         command::run(&mut build)?;
         let triple = command::read(&mut command("rustc", ["--print", "host-tuple"]))?;
@@ -140,7 +141,8 @@ impl Target {
         };
         for made in [&target.corpus, &target.regressions, &target.found] {
             let path = workspace::root().join(made);
-            fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
+            fs::create_dir_all(&path)
+                .with_context(|| format!("cannot create {}", path.display()))?;
         }
         Ok(target)
     }
@@ -158,7 +160,7 @@ impl Target {
             .arg(format!("-max_total_time={}", time.as_secs().max(1)))
             .arg(format!("-timeout={MAX_SECS}"))
             .arg(format!("-rss_limit_mb={MAX_MIB}"))
-            // It ends with the separator, behind which libFuzzer puts a name.
+            // Ends with a separator, to which libFuzzer appends a name.
             .arg(format!("-artifact_prefix={}/", self.regressions.display()))
             .arg("-print_final_stats=1");
         if workspace::root().join(&self.dictionary).is_file() {
@@ -175,7 +177,7 @@ impl Target {
                 let line = line?;
                 let line = String::from_utf8_lossy(&line);
                 statistics.line(&line);
-                // A line for each input that reaches more, and the words learnt on the way: thousands.
+                // libFuzzer prints thousands of lines for new inputs and dictionary words.
                 if !line.starts_with(['#', '"']) {
                     println!("{line}");
                 }
@@ -189,7 +191,8 @@ impl Target {
         Ok(statistics)
     }
 
-    /// Writes anew what of corpus and findings is needed to reach all that they reach.
+    /// Replaces the corpus by the inputs of corpus and findings that are needed for the same
+    /// coverage.
     fn keep(&self) -> Result<()> {
         let root = workspace::root();
         let least = self.found.with_extension("least");
@@ -199,7 +202,8 @@ impl Target {
         }
         fs::create_dir(&path)?;
         let mut merge = self.command();
-        // What reaches each branch, not also what reaches it another number of times: that is ten times as much.
+        // Covers each branch regardless of how many times it is taken, which would need ten times
+        // as many inputs.
         merge.args(["-set_cover_merge=1", "-use_counters=0"]).args([
             &least,
             &self.corpus,

@@ -1,17 +1,17 @@
-//! What libFuzzer says at its end.
+//! The statistics that libFuzzer prints at its end.
 
 use std::fmt;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Statistics {
     executions: u64,
-    /// Inputs that reached more than all before.
+    /// Inputs with new coverage.
     new_inputs: u64,
     pub findings: usize,
 }
 
 impl Statistics {
-    /// Takes in one line of its output.
+    /// Parses a line of the output.
     pub fn line(&mut self, line: &str) {
         let number = |name: &str| -> Option<u64> {
             let rest = line.strip_prefix("stat::")?.strip_prefix(name)?;

@@ -1,11 +1,11 @@
-//! bpf-linker: links the eBPF object, with the LLVM of the pinned rustc.
+//! bpf-linker, which links the BPF objects with the LLVM version of the pinned rustc.
 
 use anyhow::Result;
 use xtask_lab::command::{self, command};
 
-use super::{missing, there};
+use super::progress::{missing, there};
 
-/// The newest that speaks the LLVM of the pinned rustc (22).
+/// The latest version for the LLVM of the pinned rustc (22).
 const VERSION: &str = "0.10.3";
 
 /// What [`ensure`] will install.
@@ -27,7 +27,7 @@ pub(super) fn ensure() -> Result<()> {
         there(&what);
         return Ok(());
     }
-    missing(&what, "building it, which takes some two minutes");
+    missing(&what, "building it, which takes about two minutes");
     command::run(&mut command(
         "cargo",
         ["install", "bpf-linker", "--version", VERSION, "--locked"],

@@ -1,12 +1,14 @@
-//! cargo-fuzz: builds the fuzz targets with what libFuzzer needs to see where they have been.
+//! cargo-fuzz, which builds the fuzz targets with libFuzzer's instrumentation.
 
 use anyhow::Result;
 use xtask_lab::command::{self, command};
 
-use super::{missing, there};
+use super::progress::{missing, there};
 
 const VERSION: &str = "0.13.2";
 
+/// Installs cargo-fuzz.
+///
 /// # Errors
 /// It is missing and could not be installed.
 pub fn ensure() -> Result<()> {

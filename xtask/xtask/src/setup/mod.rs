@@ -1,18 +1,19 @@
-//! `cargo xtask setup`: what building and testing need, installed where it is missing.
+//! `cargo xtask setup`: installs what building and testing require, where it is missing.
 //!
-//! Every step looks first, and prints the commands by which it changes anything.
+//! Every step checks first, and prints the commands that change anything.
 
 use anyhow::Result;
 
 mod bpf_linker;
 pub mod cargo_fuzz;
 mod packages;
+mod progress;
 mod rust_src;
 mod toolchain;
 
 #[derive(Debug, Default, clap::Args)]
 pub struct Options {
-    /// Leaves out the system packages, which only the demo and the tests need.
+    /// Skips the system packages, which only the demo and the tests require.
     #[arg(long)]
     build_only: bool,
 }
@@ -23,6 +24,8 @@ impl Options {
     }
 }
 
+/// Installs everything.
+///
 /// # Errors
 /// Something is missing and could not be installed.
 pub fn run(options: &Options) -> Result<()> {
@@ -36,7 +39,7 @@ pub fn run(options: &Options) -> Result<()> {
     packages::ensure()
 }
 
-/// Says what is about to be installed, and how much it is, before anything is.
+/// Prints what will be installed, and its size, before anything is.
 fn announce(options: &Options) -> Result<()> {
     let mut steps = vec![
         toolchain::to_install()?,
@@ -48,18 +51,10 @@ fn announce(options: &Options) -> Result<()> {
     }
     let steps: Vec<String> = steps.into_iter().flatten().collect();
     if !steps.is_empty() {
-        println!("setup: this will be installed:");
+        println!("setup: the following will be installed:");
         for step in steps {
             println!("setup:   {step}");
         }
     }
     Ok(())
-}
-
-fn there(what: &str) {
-    println!("setup: {what}: already there");
-}
-
-fn missing(what: &str, why: &str) {
-    println!("setup: {what}: {why}");
 }

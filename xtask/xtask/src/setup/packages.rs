@@ -8,9 +8,9 @@ use xtask_lab::{
     command::{self, command, privileged},
 };
 
-use super::{missing, there};
+use super::progress::{missing, there};
 
-/// Debian's package, and what of it is used.
+/// Debian packages, and what they are used for.
 const PACKAGES: &[(&str, &str)] = &[
     ("udhcpc", "client"),
     ("isc-dhcp-client", "client"),
@@ -19,22 +19,26 @@ const PACKAGES: &[(&str, &str)] = &[
     ("isc-dhcp-relay", "relay agent"),
     (
         "dnsmasq-base",
-        "the other server on a link, relay agent, and in the comparison",
+        "other server on a link, relay agent, and in the comparison",
     ),
     ("kea-dhcp4-server", "in the comparison"),
-    ("kea-admin", "perfdhcp, which plays thousands of clients"),
+    (
+        "kea-admin",
+        "perfdhcp, which simulates thousands of clients",
+    ),
     ("isc-dhcp-server", "in the comparison"),
     ("iproute2", "network namespaces and links"),
     (
         "bpftool",
         "reads the pinned counters while no controller runs",
     ),
-    ("ethtool", "has a veth end receive on a thread of its own"),
+    ("ethtool", "makes a veth end receive on its own thread"),
     ("util-linux", "nsenter, unshare, chrt and taskset"),
-    ("tcpdump", "shows what passes in a lab that was kept"),
+    ("tcpdump", "shows the frames in a lab that was kept"),
 ];
 
-/// Packages with a service of their name, which Debian enables: it would start with the next boot.
+/// Packages with a service of the same name, which Debian enables, so that it would start at the
+/// next boot.
 const WITH_SERVICE: [&str; 3] = ["isc-dhcp-relay", "kea-dhcp4-server", "isc-dhcp-server"];
 
 /// What [`ensure`] will install.
@@ -82,7 +86,9 @@ fn absent() -> Vec<&'static str> {
 pub(super) fn ensure() -> Result<()> {
     let what = "packages for demo and tests";
     if !is_debian() {
-        println!("setup: {what}: this is not Debian; install what your system calls:");
+        println!(
+            "setup: {what}: this is not Debian; install the packages of your system that provide:"
+        );
         for (package, usage) in PACKAGES {
             println!("setup:   {package} ({usage})");
         }
@@ -96,14 +102,14 @@ pub(super) fn ensure() -> Result<()> {
     missing(what, &format!("installing {}", absent.join(", ")));
     let _no_service_starts = forbid_services()?;
     if command::run(&mut privileged(install(&absent, "--yes"))).is_err() {
-        // The lists are missing, or older than what the mirror has by now.
+        // The package lists are missing or outdated.
         command::run(&mut privileged(command("apt-get", ["update"])))?;
         command::run(&mut privileged(install(&absent, "--yes")))?;
     }
     disable_services(&absent)
 }
 
-/// Those of packages that were there before are left as their owner has them.
+/// Disables the services of packages installed here, and leaves those of others unchanged.
 fn disable_services(installed: &[&str]) -> Result<()> {
     for service in WITH_SERVICE
         .iter()
@@ -125,7 +131,7 @@ fn is_debian() -> bool {
     fs::read_to_string("/etc/os-release").is_ok_and(|text| names_debian(&text))
 }
 
-/// Whether os-release(5) says Debian or something made of it.
+/// Returns whether os-release(5) names Debian or a derivative.
 fn names_debian(os_release: &str) -> bool {
     os_release
         .lines()
@@ -142,8 +148,8 @@ fn is_package_installed(package: &str) -> bool {
     command::read(&mut command("dpkg-query", query)).is_ok_and(|status| status == "installed")
 }
 
-/// Keeps packages from starting their servers while they are installed (invoke-rc.d(8)), unless the
-/// system has a policy of its own.
+/// Prevents packages from starting their servers during installation (invoke-rc.d(8)), unless the
+/// system has its own policy.
 fn forbid_services() -> Result<Option<Cleanup>> {
     const POLICY: &str = "/usr/sbin/policy-rc.d";
     /// 101: action forbidden by policy.
@@ -152,13 +158,13 @@ fn forbid_services() -> Result<Option<Cleanup>> {
     if Path::new(POLICY).exists() {
         return Ok(None);
     }
-    let script = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
+    let script = tempfile::NamedTempFile::new().context("cannot create a temporary file")?;
     fs::write(script.path(), FORBID)?;
     let mut install = command("install", ["--mode=755"]);
     install.arg(script.path()).arg(POLICY);
     let cleanup = Cleanup::new(|| {
         if let Err(error) = command::run(&mut privileged(command("rm", ["-f", POLICY]))) {
-            eprintln!("setup: remove {POLICY} by hand: {error:#}");
+            eprintln!("setup: cannot remove {POLICY}, remove it by hand: {error:#}");
         }
     });
     command::run(&mut privileged(install))?;

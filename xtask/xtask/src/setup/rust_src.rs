@@ -1,8 +1,8 @@
-//! The sources of `core`, for there is no prebuilt one for the BPF target.
+//! The sources of `core`, of which there is no prebuilt one for the BPF target.
 //!
-//! They come through rustup, or, where rustup cannot fetch or does not manage the toolchain, from
-//! Debian's package of exactly the same version. Its apt runs with sources, lists and cache of its own:
-//! the system's stay as they are.
+//! They are fetched through rustup. Where rustup cannot fetch, or does not manage the toolchain,
+//! they come from the Debian package of exactly the same version. Its apt runs with separate
+//! sources, lists and cache; those of the system remain unchanged.
 
 use std::{
     fs,
@@ -16,9 +16,9 @@ use xtask_lab::{
     workspace,
 };
 
-use super::{missing, there};
+use super::progress::{missing, there};
 
-/// The suite that carries new versions of Rust.
+/// The suite with new versions of Rust.
 const SUITE: &str = "trixie-backports";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
@@ -40,20 +40,20 @@ pub(super) fn ensure(version: &str) -> Result<()> {
         missing(&what, "fetching them through rustup");
         match command::run(&mut command("rustup", ["component", "add", "rust-src"])) {
             Ok(()) if library.join("Cargo.lock").is_file() => return Ok(()),
-            Ok(()) => println!("setup: {what}: rustup put them elsewhere"),
+            Ok(()) => println!("setup: {what}: rustup installed them elsewhere"),
             Err(error) => println!("setup: {what}: {error:#}"),
         }
     }
-    missing(&what, "fetching Debian's package of the same version");
+    missing(&what, "fetching the Debian package of the same version");
     from_debian(version, &library).with_context(|| {
         format!(
-            "cannot fetch the sources of `core`; put those of Rust {version} at {}",
+            "cannot fetch the sources of `core`; install those of Rust {version} at {}",
             library.display()
         )
     })
 }
 
-/// Where `-Z build-std` looks.
+/// Returns where `-Z build-std` looks for the sources.
 fn library() -> Result<PathBuf> {
     let mut rustc = command("rustc", ["--print", "sysroot"]);
     let sysroot = command::read(rustc.current_dir(workspace::root()))?;
@@ -62,12 +62,12 @@ fn library() -> Result<PathBuf> {
 
 fn from_debian(version: &str, library: &Path) -> Result<()> {
     if !is_installed("apt-get") || !Path::new(KEYRING).is_file() {
-        bail!("this needs apt and {KEYRING} (Debian's package debian-archive-keyring)");
+        bail!("this requires apt and {KEYRING} (Debian package debian-archive-keyring)");
     }
     let parent = library.parent().unwrap_or(library);
     fs::create_dir_all(parent)
-        .with_context(|| format!("cannot make {}, is it yours?", parent.display()))?;
-    // Beside its final place, so that what is only half there is never taken for the whole.
+        .with_context(|| format!("cannot create {}, is it owned by you?", parent.display()))?;
+    // Next to its final place, so that an incomplete copy is never taken for a complete one.
     let work = tempfile::Builder::new()
         .prefix(".setup-")
         .tempdir_in(parent)
@@ -79,15 +79,15 @@ fn from_debian(version: &str, library: &Path) -> Result<()> {
     fs::create_dir(&unpacked)?;
     unpack(&package, version, &unpacked)?;
     if !unpacked.join("core/src/lib.rs").is_file() || !unpacked.join("Cargo.lock").is_file() {
-        bail!("{} holds no library/core", package.display());
+        bail!("{} contains no library/core", package.display());
     }
     if library.exists() {
         let aside = work.path().join("former");
         fs::rename(library, &aside)?;
     }
     fs::rename(&unpacked, library)
-        .with_context(|| format!("cannot put the sources at {}", library.display()))?;
-    println!("setup: core sources now at {}", library.display());
+        .with_context(|| format!("cannot install the sources at {}", library.display()))?;
+    println!("setup: core sources installed at {}", library.display());
     Ok(())
 }
 
@@ -111,7 +111,7 @@ fn unpack(package: &Path, version: &str, into: &Path) -> Result<()> {
     Ok(())
 }
 
-/// apt with state of its own.
+/// apt with its own state.
 struct Apt {
     dir: PathBuf,
     options: Vec<String>,
@@ -132,7 +132,7 @@ impl Apt {
             "Dir::Etc::sourceparts=/dev/null".to_owned(),
             format!("Dir::State::lists={}/lists", dir.display()),
             format!("Dir::Cache={}/cache", dir.display()),
-            // The folder is ours alone; apt's own user could not write there.
+            // The folder is accessible to this user only, so apt's own user could not write to it.
             "APT::Sandbox::User=root".to_owned(),
             "Acquire::Languages=none".to_owned(),
         ];
@@ -151,14 +151,14 @@ impl Apt {
         apt
     }
 
-    /// Fetches the package of this version of Rust, whatever Debian's revision of it.
+    /// Downloads the package of this version of Rust, with any Debian revision.
     fn download(&self, version: &str) -> Result<PathBuf> {
         command::run(&mut self.command("apt-get", &["update"]))?;
         let mut madison = self.command("apt-cache", &["madison", "rust-src"]);
         println!("$ {}", Line(&madison));
         let listed = command::read(&mut madison)?;
         let Some(revision) = revision_of(&listed, version) else {
-            bail!("{SUITE} has no rust-src {version}, but:\n{listed}");
+            bail!("{SUITE} has no rust-src {version}, only:\n{listed}");
         };
         let package = format!("rust-src={revision}");
         command::run(&mut self.command("apt-get", &["download", &package]))?;
@@ -169,7 +169,7 @@ impl Apt {
     }
 }
 
-/// Debian's full version of an upstream version, from `apt-cache madison`.
+/// Finds Debian's full version of an upstream version in the output of `apt-cache madison`.
 fn revision_of<'a>(madison: &'a str, version: &str) -> Option<&'a str> {
     madison
         .lines()
@@ -182,8 +182,8 @@ fn revision_of<'a>(madison: &'a str, version: &str) -> Option<&'a str> {
         })
 }
 
-/// The Debian mirror that the system uses. Where apt has not fetched its lists yet, they are fetched
-/// below `dir`.
+/// Returns the Debian mirror that the system uses. If apt has no lists yet, they are fetched to
+/// `dir`.
 fn mirror(dir: &Path) -> Result<String> {
     let targets = |options: &[String]| {
         let mut ask = command("apt-get", options);
@@ -202,12 +202,12 @@ fn mirror(dir: &Path) -> Result<String> {
         "APT::Sandbox::User=root".to_owned(),
     ];
     command::run(command("apt-get", &options).arg("update"))?;
-    mirror_of(&targets(&options)?)
-        .map(str::to_owned)
-        .context("apt's sources name no mirror of the Debian archive; add one, see sources.list(5)")
+    mirror_of(&targets(&options)?).map(str::to_owned).context(
+        "apt's sources contain no mirror of the Debian archive; add one, see sources.list(5)",
+    )
 }
 
-/// Debian's archive, which is labelled so, unlike that of its security updates.
+/// Finds the Debian archive, whose label differs from that of its security updates.
 fn mirror_of(targets: &str) -> Option<&str> {
     targets
         .lines()

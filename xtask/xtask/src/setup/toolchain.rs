@@ -6,18 +6,18 @@ use xtask_lab::{
     workspace,
 };
 
-use super::{missing, there};
+use super::progress::{missing, there};
 
-/// What [`ensure`] will install.
+/// Describes what [`ensure`] will install.
 pub(super) fn to_install() -> Result<Option<String>> {
     let pinned = workspace::pinned_toolchain()?;
     let is_there = version_in_use().is_ok_and(|version| version == pinned);
     let what =
-        format!("Rust {pinned} with rustfmt and clippy, through rustup: about 200 MB to fetch");
+        format!("Rust {pinned} with rustfmt and clippy, through rustup: about 200 MB to download");
     Ok((!is_there).then_some(what))
 }
 
-/// Makes sure of the toolchain and returns its version.
+/// Installs the toolchain if necessary and returns its version.
 pub(super) fn ensure() -> Result<String> {
     let pinned = workspace::pinned_toolchain()?;
     let what = format!("Rust {pinned}");
@@ -27,7 +27,7 @@ pub(super) fn ensure() -> Result<String> {
     }
     missing(&what, "installing it through rustup");
     if !is_installed("rustup") {
-        bail!("rustc is not {pinned}, and rustup is not here to install it: see https://rustup.rs");
+        bail!("rustc is not {pinned}, and rustup is not installed: see https://rustup.rs");
     }
     let components = "rustfmt,clippy";
     command::run(&mut command(
@@ -52,7 +52,7 @@ pub(super) fn ensure() -> Result<String> {
 
 fn version_in_use() -> Result<String> {
     let mut rustc = command("rustc", ["--version"]);
-    // `cargo xtask` hands its own toolchain down, which is what a plain `cargo build` would use as well.
+    // `cargo xtask` passes its toolchain on, which is the one that a plain `cargo build` uses.
     let line = command::read(rustc.current_dir(workspace::root()))?;
     let version = line.split_whitespace().nth(1).unwrap_or_default();
     Ok(version.to_owned())

@@ -1,6 +1,7 @@
-//! `cargo xtask test`: everything that must hold, and one line at the end that says whether it does.
+//! `cargo xtask test`: all checks and tests, with a summary on the last line.
 //!
-//! `--quick` runs what needs nothing but the Rust toolchain ([`quick`]), `--all` adds what takes long ([`long`]).
+//! `--quick` runs what needs only the Rust toolchain ([`quick`]), `--all` adds what takes long
+//! ([`long`]).
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -24,7 +25,7 @@ use tally::Tally;
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Runs only tests whose name contains this, without checks of format and lints.
+    /// Runs only tests whose names contain this, without checks of format and lints.
     filter: Option<String>,
 
     /// Runs what needs only the Rust toolchain: format, lints and tests of the crates that are built without the BPF
@@ -38,7 +39,7 @@ pub struct Options {
     all: bool,
 }
 
-/// Runs the tests. The last line printed counts them; a check or a step that failed counts as one.
+/// Runs the tests. The last line counts them; a check or step that failed counts as one.
 pub fn run(options: &Options) -> ExitCode {
     let mut tally = Tally::default();
     if let Err(error) = steps(options, &mut tally) {
@@ -69,10 +70,10 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
     let mut tests = cargo(["test", "--workspace", "--no-fail-fast"]);
     tests.arg("--").args(&options.filter);
     if command::as_root(&mut tests) {
-        // Those that only root can run are ignored by default.
+        // Tests that require root are ignored by default.
         tests.arg("--include-ignored");
     } else {
-        println!("test: neither root nor sudo here: what needs privilege is skipped");
+        println!("test: neither root nor sudo: tests that require root are skipped");
     }
     count(&mut tests, tally)?;
 
@@ -93,7 +94,7 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-/// Runs commands, each of which counts as failed if it fails.
+/// Runs commands, each of which counts as a failure if it fails.
 fn check(commands: impl IntoIterator<Item = Command>, tally: &mut Tally) {
     for mut check in commands {
         if let Err(error) = command::run(&mut check) {
@@ -102,7 +103,7 @@ fn check(commands: impl IntoIterator<Item = Command>, tally: &mut Tally) {
     }
 }
 
-/// Format, lints of the host and of the BPF target, and the links inside the documentation.
+/// Format, lints for the host and the BPF target, and links in the documentation.
 fn checks(metadata: &workspace::Metadata) -> [Command; 4] {
     let format = cargo(["fmt", "--all", "--check"]);
     let host = cargo([
@@ -124,7 +125,7 @@ fn checks(metadata: &workspace::Metadata) -> [Command; 4] {
         "-Zbuild-std=core",
         "--release",
     ]);
-    // A folder of its own: RUSTC_BOOTSTRAP makes cargo take everything for changed.
+    // A separate folder, because RUSTC_BOOTSTRAP makes cargo rebuild everything.
     bpf.arg("--target-dir")
         .arg(metadata.target_directory.join("bpf-clippy"))
         .args(["--", "-D", "warnings"])
@@ -142,7 +143,7 @@ fn checks(metadata: &workspace::Metadata) -> [Command; 4] {
     [format, host, bpf, doc]
 }
 
-/// Runs test programs, shows what they print and counts what they report.
+/// Runs test programs, shows their output and counts the results.
 fn count(tests: &mut Command, tally: &mut Tally) -> Result<()> {
     println!("$ {}", Line(tests));
     let mut running = tests
@@ -151,7 +152,7 @@ fn count(tests: &mut Command, tally: &mut Tally) -> Result<()> {
         .with_context(|| format!("cannot start `{}`", Line(tests)))?;
     let failed_before = tally.failed;
     if let Some(output) = running.stdout.take() {
-        // A test may print what is no UTF-8.
+        // The output of a test may not be UTF-8.
         for line in BufReader::new(output).split(b'\n') {
             let line = line?;
             let line = String::from_utf8_lossy(&line);
@@ -161,7 +162,7 @@ fn count(tests: &mut Command, tally: &mut Tally) -> Result<()> {
     }
     let status = running.wait()?;
     if !status.success() && tally.failed == failed_before {
-        // It did not compile, or a test program died before it could report.
+        // A test program did not compile, or ended before it could report.
         tally.step_failed(&format!("`{}` failed: {status}", Line(tests)));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! What test programs report, summed up.
+//! The summed results of test programs.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ pub(super) struct Tally {
     pub passed: u64,
     pub failed: u64,
     pub skipped: u64,
-    /// Names of tests and steps.
+    /// Names of failed tests and steps.
     failures: Vec<String>,
-    /// Names of tests, with the reason that the test itself gives.
+    /// Names of skipped tests, with their reasons.
     skips: Vec<String>,
 }
 
@@ -23,7 +23,7 @@ impl Tally {
         self.passed += 1;
     }
 
-    /// Takes in one line of libtest's or criterion's output.
+    /// Parses a line of libtest's or criterion's output.
     pub fn line(&mut self, line: &str) {
         if let Some(counts) = line.strip_prefix("test result: ") {
             self.passed += count_before(counts, "passed");
@@ -39,7 +39,7 @@ impl Tally {
                 self.skips.push(format!("{name}: {result}"));
             }
         } else if line == "Success" {
-            // What criterion says after each benchmark that it has only tried.
+            // criterion prints this after each benchmark that it has run once.
             self.passed += 1;
         }
     }
@@ -66,7 +66,7 @@ impl fmt::Display for Tally {
     }
 }
 
-/// The number that stands before a word.
+/// Returns the number before a word.
 fn count_before(counts: &str, word: &str) -> u64 {
     let mut previous = "";
     for token in counts

@@ -1,4 +1,4 @@
-//! Thousands of clients, and everything that can befall the server on a real link.
+//! Thousands of clients on a real link, with all kinds of faults.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -8,21 +8,21 @@ use xtask_chaos::{
     accounts::{ANSWER, Accounts},
     conditions::Trouble,
     rule::Rule,
-    scene::TERMS,
+    scene::GUARANTEE,
     stage,
 };
 use xtask_lab::{
     Lab,
-    raw::{self, Path, RawClient},
+    raw::{self, RawClient},
     topology::{CLIENT_INTERFACE, Direct, SERVER, SERVER_INTERFACE, client_mac},
     wait,
-    wire::Wire,
+    wire::{Path, Wire},
     witness::Witness,
 };
 
 use crate::SOON;
 
-/// Its events have every kind among them.
+/// A seed whose events include every kind.
 const SEED: u64 = 4;
 const TIME: Duration = Duration::from_secs(40);
 const CLIENTS: u32 = 2000;
@@ -46,13 +46,13 @@ fn c046_c062_c118_c120_after_all_chaos_every_lease_and_every_address_is_accounte
             tally.headless,
         ];
         assert!(!kinds.contains(&0), "{report}");
-        // In ten seconds without a controller every client renews twice at least.
+        // In ten seconds without a controller every client renews at least twice.
         assert!(report.counts.headless >= 2 * u64::from(CLIENTS), "{report}");
         Ok(())
     })
 }
 
-/// Nothing of a server but frames that nobody should send.
+/// Sends frames that no server should send.
 struct Forger {
     wire: Wire,
     mac: [u8; 6],
@@ -79,7 +79,7 @@ impl Forger {
     }
 }
 
-/// The accounts are kept on the wire, so that whatever a server might do wrong can be done to them without one.
+/// The accounts are kept on the link, so every error of a server can be shown to them without one.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn the_accounts_notice_on_the_wire_what_no_server_may_send() -> Result<()> {
@@ -90,7 +90,7 @@ fn the_accounts_notice_on_the_wire_what_no_server_may_send() -> Result<()> {
             mac: net.server.mac(SERVER_INTERFACE)?,
         };
         let witness = Witness::keep(
-            Accounts::new(TERMS),
+            Accounts::new(GUARANTEE),
             &net.client,
             CLIENT_INTERFACE,
             Ipv4Addr::BROADCAST,
@@ -124,7 +124,7 @@ fn the_accounts_notice_on_the_wire_what_no_server_may_send() -> Result<()> {
         forger.answer(MessageType::Ack, &request, address)?;
         expect(&[Rule::OffersAreFree, Rule::OneClientAnAddress])?;
 
-        // The same answer once more.
+        // The same answer again.
         forger.answer(MessageType::Ack, &request, address)?;
         let so_far = [
             Rule::OffersAreFree,
@@ -133,7 +133,8 @@ fn the_accounts_notice_on_the_wire_what_no_server_may_send() -> Result<()> {
         ];
         expect(&so_far)?;
 
-        // What it holds by now it is refused, and then nobody answers it, with the controller gone and with it.
+        // The client is refused what it holds, and then not answered, without and with the
+        // controller.
         let renewal = second.extend(address);
         second.send(&renewal, Path::broadcast_from(address))?;
         forger.answer(MessageType::Nak, &renewal, Ipv4Addr::UNSPECIFIED)?;

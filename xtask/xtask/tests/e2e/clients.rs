@@ -12,12 +12,13 @@ use xtask_lab::{
 
 use crate::{expect_by_kernel, wait_engine, wait_state};
 
-/// For clients that renew when they are told to.
+/// For clients that renew on request.
 const LONG: &str = r#"lease-time = "1h""#;
-/// For clients that renew by their own timers only.
+/// For clients that renew only by their own timers.
 const SHORT: &str = r#"lease-time = "20s""#;
 
-/// The client gets a lease from the controller, renews it by the kernel alone, and gives it up.
+/// The client obtains a lease from the controller, renews it through the kernel alone, and releases
+/// it.
 fn live<C: Client>(
     start: impl Fn(&Namespace) -> Result<C> + Sync,
     defaults: &str,
@@ -68,15 +69,15 @@ fn dhclient_leases_renews_by_the_kernel_and_releases() -> Result<()> {
     live(Dhclient::start, SHORT, 2)
 }
 
-/// Its RELEASE has no option 54, against RFC 2131 table 5, and is 14 octets short of what BOOTP asks;
-/// only one that names another server is to be ignored (c075).
+/// The RELEASE of networkd has no option 54, which RFC 2131 table 5 requires, and is 14 octets
+/// shorter than BOOTP requires; only one that names another server is ignored (c075).
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn networkd_leases_renews_by_the_kernel_and_releases() -> Result<()> {
     live(Networkd::start, SHORT, 2)
 }
 
-/// A client that comes back after it was switched off without a RELEASE gets its address again.
+/// A client that returns after it was switched off without a RELEASE obtains its address again.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c027_a_client_that_starts_anew_gets_its_address_from_the_kernel() -> Result<()> {

@@ -1,26 +1,28 @@
-//! The address that a client is given is in use by another host.
+//! The address that a client is offered is in use by another host.
 //!
-//! systemd-networkd is not among the clients: it means to decline, and then cannot send its DECLINE
-//! (systemd issue 39460).
+//! systemd-networkd is not tested: it intends to decline, and then cannot send its DECLINE (systemd
+//! issue 39460).
 
 use anyhow::Result;
 use xtask_lab::{
     Lab, Namespace,
     client::{Dhclient, Dhcpcd, Udhcpc},
     config,
-    raw::{Path, RawClient},
+    raw::RawClient,
     server::Server,
     topology::{CLIENT_INTERFACE, PREFIX_LEN, Switched},
+    wire::Path,
 };
 
 use crate::{wait_engine, wait_state};
 
-/// The pool's only address is another host's. The client declines it, and nobody is offered it then.
+/// The only address of the pool belongs to another host. The client declines it, and then it is
+/// offered to nobody.
 fn decline<C>(start: impl Fn(&Namespace) -> Result<C> + Sync) -> Result<()> {
     Lab::run_in_both_modes(|lab| {
         let net = Switched::new(lab, 3)?;
         let [client, host, next] = net.clients.as_slice() else {
-            unreachable!("three were asked for");
+            unreachable!("there are three clients");
         };
         let taken = config::LOCAL_POOL;
         host.add_address(CLIENT_INTERFACE, taken, PREFIX_LEN)?;
@@ -49,7 +51,7 @@ fn c069_c072_dhcpcd_declines_an_address_in_use() -> Result<()> {
     decline(Dhcpcd::start_probing)
 }
 
-/// It leaves it to its script to find out; ours says so once.
+/// dhclient leaves the detection to its script, which reports it once here.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c069_c072_dhclient_declines_an_address_in_use() -> Result<()> {

@@ -1,4 +1,5 @@
-//! The second founding case: a lease is deleted under its client, which recovers without a restart.
+//! The second founding case: the lease of a client is deleted, and the client recovers without a
+//! restart.
 
 use std::net::Ipv4Addr;
 
@@ -9,20 +10,21 @@ use xtask_lab::{
     Lab,
     client::{Client as _, Event, Udhcpc},
     config,
-    raw::{Path, RawClient, expect},
+    raw::{RawClient, expect},
     server::Server,
     topology::{Direct, SERVER, SERVER_INTERFACE},
+    wire::Path,
 };
 
 use crate::{expect_by_kernel, wait_state};
 
 const LONG: &str = r#"lease-time = "1h""#;
-/// The address of a deleted lease is kept for as long as its client may use it.
+/// The address of a deleted lease is kept as long as its client may use it.
 const SHORT: &str = r#"lease-time = "12s""#;
-/// A pool without the address of whoever has got one from [`config::local`].
+/// A pool without the addresses of [`config::local`].
 const ELSEWHERE: &str = "10.77.0.200-10.77.0.209";
 
-/// A client on the wire, with all ways to come back to its lease.
+/// A client on the link, with all ways to return to its lease.
 struct Returning {
     client: RawClient,
     server_mac: [u8; 6],
@@ -52,7 +54,7 @@ impl Returning {
         for (state, request, path) in self.ways(address) {
             let reply = self.client.ask(&request, path)?;
             expect(&reply, MessageType::Nak)?;
-            // c064, c066: to all, for the client's address may be wrong.
+            // c064, c066: broadcast, because the client's address may be wrong.
             assert_eq!(reply.path.destination, Ipv4Addr::BROADCAST, "{state}");
             assert_eq!(reply.address(), Ipv4Addr::UNSPECIFIED, "{state}");
         }
@@ -75,7 +77,7 @@ fn c057_c061_a_deleted_lease_is_acknowledged_again_while_its_address_is_free() -
             let ack = returning.client.ask(&request, path)?;
             expect(&ack, MessageType::Ack)?;
             assert_eq!(ack.address(), address, "{state}");
-            // The command had returned, so that the kernel knew nothing of the lease any more.
+            // When the command had returned, the kernel no longer knew the lease.
             let counted = server.stats()?.since(&deleted);
             assert_eq!(counted.answered(), 0, "{state}: {counted}");
             assert_eq!(counted.slow(), 1, "{state}: {counted}");
@@ -131,7 +133,7 @@ fn c058_a_deleted_lease_is_refused_once_its_address_is_no_longer_configured() ->
     })
 }
 
-/// It is told NAK at its next renewal, and needs no more to get another address.
+/// The client is answered with NAK at its next renewal, which suffices to obtain another address.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c058_a_real_client_moves_on_when_its_address_is_no_longer_configured() -> Result<()> {
@@ -175,7 +177,8 @@ fn c057_a_real_client_does_not_notice_that_its_lease_was_deleted() -> Result<()>
     })
 }
 
-/// Revoked is not deleted: the client is told NAK, by the kernel, and starts afresh.
+/// A lease that is revoked, not deleted: the kernel answers the client with NAK, and the client
+/// starts again.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c060_a_revoked_lease_is_refused_and_its_client_starts_afresh() -> Result<()> {
@@ -192,7 +195,7 @@ fn c060_a_revoked_lease_is_refused_and_its_client_starts_afresh() -> Result<()> 
         client.wait_lost(1)?;
         client.wait_bound()?;
         let counted = server.stats()?.since(&revoked);
-        let refused = counted.of(Outcome::Naked) + server.stats()?.engine("naked");
+        let refused = counted.of(Outcome::NakSent) + server.stats()?.engine("nak");
         assert_eq!(refused, 1, "{counted}");
         Ok(())
     })

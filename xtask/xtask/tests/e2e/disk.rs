@@ -1,4 +1,4 @@
-//! The disk of the store is full for a while, as clients come and renew.
+//! The disk of the store is full for a while, during which clients arrive and renew.
 
 use std::{
     collections::BTreeSet,
@@ -13,19 +13,21 @@ use dhcproto::v4::MessageType;
 use xtask_lab::{
     Lab, config,
     disk::Disk,
-    raw::{Path, RawClient, expect},
+    raw::{RawClient, expect},
     server::Server,
     topology::{Direct, SERVER, SERVER_INTERFACE, client_mac},
     wait,
+    wire::Path,
 };
 
-/// The kernel asks for a further horizon at the first renewal, and goes on for one lease without.
+/// The kernel asks for a further horizon at the first renewal, and continues for one lease without
+/// it.
 const TIMES: &str = "lease-time = \"10s\"\nhorizon-leases = 1";
 const KNOWN: u8 = 8;
 const DISK_KIB: u32 = 16 * 1024;
-/// Long enough that the store is tried, in vain, more than once.
+/// Long enough for several failed attempts of the store.
 const FULL_FOR: Duration = Duration::from_secs(4);
-/// The longest pause between two tries, the quiet time after it, and some.
+/// The longest pause between two attempts, the quiet time after it, and a margin.
 const RECOVERY: Duration = Duration::from_secs(15);
 
 struct Fleet {
@@ -42,12 +44,12 @@ impl Fleet {
         });
         Ok(Self {
             known: known.collect::<Result<_>>()?,
-            // The source is each client's own.
+            // Each client has its own source address.
             path: Path::unicast(SERVER, SERVER, net.server.mac(SERVER_INTERFACE)?),
         })
     }
 
-    /// Every known client renews once.
+    /// Renews the lease of every known client once.
     fn renew(&self) -> Result<()> {
         for (client, address) in &self.known {
             let path = Path {
@@ -79,8 +81,8 @@ fn lines(log: &str, with: &str) -> usize {
     log.lines().filter(|line| line.contains(with)).count()
 }
 
-/// New clients hear nothing and are leased addresses afterwards, known ones are renewed by the kernel all the
-/// time, the horizon follows when there is room again, and all of it is said once.
+/// New clients are not answered and obtain addresses afterwards; the kernel renews known clients'
+/// leases all the time; the horizon follows when there is room again; and each is logged once.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c120_a_full_disk_stops_new_promises_and_nothing_else() -> Result<()> {
@@ -100,7 +102,7 @@ fn c120_a_full_disk_stops_new_promises_and_nothing_else() -> Result<()> {
             fleet.renew()?;
             renewals += u64::from(KNOWN);
             offered.ask_in_vain(&offered.select(SERVER, offer), Path::BROADCAST)?;
-            // Just now a commit has failed: there is no offer that would keep it from another server.
+            // A commit has just failed, so no OFFER keeps the client from other servers.
             late.ask_in_vain(&late.discover(), Path::BROADCAST)?;
         }
         let during = server.stats()?;
@@ -108,9 +110,9 @@ fn c120_a_full_disk_stops_new_promises_and_nothing_else() -> Result<()> {
         assert_eq!(counted.of(Outcome::AckedRenewing), renewals, "{counted}");
         assert!(during.store.failing_since.is_some(), "{during:?}");
         assert!(during.engine("store_failing") >= 1, "{during:?}");
-        assert_eq!(during.engine("naked"), 0, "{during:?}");
+        assert_eq!(during.engine("nak"), 0, "{during:?}");
         assert_eq!(during.engine("horizon_extended"), 0, "{during:?}");
-        // Some tries in four seconds, not one for each that asked.
+        // Several attempts in four seconds, not one for each request.
         assert!((2..=8).contains(&during.store.failures), "{during:?}");
 
         disk.make_room()?;
@@ -134,7 +136,7 @@ fn c120_a_full_disk_stops_new_promises_and_nothing_else() -> Result<()> {
         let known = fleet.known.iter().map(|(_, address)| *address);
         let expected: BTreeSet<_> = known.chain(addresses).collect();
         assert_eq!(expected.len(), usize::from(KNOWN) + 2, "no address twice");
-        // The store alone knows the same.
+        // The store alone contains the same leases.
         server.kill();
         fs::remove_dir_all(server.pin_dir())?;
         server.start_again()?;
@@ -149,7 +151,7 @@ fn c120_a_full_disk_stops_new_promises_and_nothing_else() -> Result<()> {
     })
 }
 
-/// No client has to ask for its horizon again.
+/// Horizons follow without further requests of the clients.
 fn wait_horizons(server: &Server) -> Result<()> {
     wait::until("the horizons to follow", RECOVERY, || {
         let extended = server.stats()?.engine("horizon_extended");
@@ -157,7 +159,8 @@ fn wait_horizons(server: &Server) -> Result<()> {
     })
 }
 
-/// It needs no room to start: known clients are served, and their horizons follow when there is some.
+/// The server needs no free space to start: known clients are served, and their horizons follow
+/// when there is room.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c120_a_server_killed_and_started_on_a_full_disk_keeps_what_it_promised() -> Result<()> {
@@ -177,7 +180,7 @@ fn c120_a_server_killed_and_started_on_a_full_disk_keeps_what_it_promised() -> R
         wait_horizons(&server)?;
         fleet.renew()?;
         let stats = server.stats()?;
-        assert_eq!(stats.engine("naked"), 0, "{stats:?}");
+        assert_eq!(stats.engine("nak"), 0, "{stats:?}");
         let known = fleet.known.iter().map(|(_, address)| *address);
         let leases = server.leases()?;
         let kept = leases.iter().map(|lease| lease.address);

@@ -1,4 +1,4 @@
-//! Thousands of clients at once, and accounts of every address, kept on the wire.
+//! Thousands of clients at once, and a ledger of every address, kept on the link.
 
 use std::{collections::HashSet, net::Ipv4Addr};
 
@@ -8,21 +8,22 @@ use dhcproto::v4::{Message, MessageType};
 use xtask_lab::{
     Lab,
     perfdhcp::{self, Fleet},
-    raw::{Path, RawClient, expect},
+    raw::{RawClient, expect},
     server::Server,
     topology::{CLIENT_INTERFACE, Direct, SERVER_INTERFACE},
     wait,
+    wire::Path,
     witness::Witness,
 };
 
 use crate::SOON;
 
-/// The network of the fleet: perfdhcp is relay agent and clients in one.
+/// The network of the fleet: perfdhcp is both relay agent and clients.
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 1);
 const AGENT: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 2);
 const PREFIX_LEN: u8 = 16;
 const POOL: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 99, 16, 1), Ipv4Addr::new(10, 99, 25, 184)];
-/// Some hundreds less than the fleet has clients, and many more than it leaves without RELEASE.
+/// Some hundreds fewer than the fleet has clients, and many more than it leaves without RELEASE.
 const POOL_SIZE: usize = 2488;
 const FLEET: Fleet = Fleet {
     clients: 3000,
@@ -30,7 +31,7 @@ const FLEET: Fleet = Fleet {
     renewals_per_second: 200,
     releases_per_second: 250,
 };
-/// Renewals that may come in the milliseconds until the kernel has the template of the first.
+/// Renewals that may arrive in the milliseconds before the kernel has the first one's template.
 const MOST_WITHOUT_TEMPLATE: usize = 20;
 
 fn config() -> String {
@@ -46,7 +47,7 @@ fn relayed(mut message: Message) -> Message {
     message
 }
 
-/// One more client behind the agent.
+/// Obtains a lease for one more client behind the agent.
 fn lease(client: &RawClient, path: Path) -> Result<()> {
     let offer = client.ask(&relayed(client.discover()), path)?;
     expect(&offer, MessageType::Offer)?;
@@ -81,11 +82,11 @@ fn c118_perfdhcp_leases_renews_and_releases_and_no_address_is_given_twice_or_los
         assert_eq!(counts.selections, clients);
         assert_eq!(counts.acks, clients + counts.extensions);
         assert!(counts.extensions > 0 && counts.releases > 0, "{counts:?}");
-        // What was released goes to others.
+        // Released addresses are leased to others.
         assert!(counts.leased_again >= clients - POOL_SIZE, "{counts:?}");
         assert_eq!(u64::try_from(counts.leased_again)?, leased_again);
-        // Through a relay agent a renewal looks as if it had been broadcast. The first of their shape, and those
-        // that come before its template is published, go to the controller.
+        // Through a relay agent a renewal looks like a broadcast one. The first of their shape, and
+        // those before its template is published, go to the controller.
         let counted = server.stats()?.since(&before);
         let by_kernel = usize::try_from(counted.of(Outcome::AckedRebinding))?;
         let first = usize::try_from(counted.of(Outcome::NoTemplate))?;
@@ -100,7 +101,7 @@ fn c118_perfdhcp_leases_renews_and_releases_and_no_address_is_given_twice_or_los
         let leased: HashSet<_> = server.leases()?.iter().map(|lease| lease.address).collect();
         assert_eq!(leased, held);
 
-        // What is free by these accounts is to be had, each address once, and not one more.
+        // What the ledger considers free can be leased, each address once, and no other.
         let free = POOL_SIZE - held.len();
         let path = Path {
             source_port: SERVER_PORT,
@@ -110,8 +111,9 @@ fn c118_perfdhcp_leases_renews_and_releases_and_no_address_is_given_twice_or_los
         for number in 0..free {
             let [high, low] = u16::try_from(number)?.to_be_bytes();
             late = late.with_mac([2, 0, 0, 1, high, low]);
-            lease(&late, path)
-                .with_context(|| format!("{number} of {free} free addresses were to be had"))?;
+            lease(&late, path).with_context(|| {
+                format!("only {number} of {free} free addresses could be leased")
+            })?;
         }
         let last = late.with_mac([2, 0, 0, 2, 0, 0]);
         last.ask_in_vain(&relayed(last.discover()), path)?;

@@ -1,4 +1,5 @@
-//! A flood of DISCOVERs from hardware addresses that are nobody's, a fifth of what `cargo xtask bench compare` sends.
+//! A flood of DISCOVERs from random hardware addresses, a fifth of what `cargo xtask bench compare`
+//! sends.
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ const FLOOD: Flood = Flood {
     time: Duration::from_secs(1),
 };
 
-/// What the program hands on of clients that it does not know, in so many seconds.
+/// Returns the most requests of unknown clients that the program passes on in a time.
 fn most_admitted(seconds: f64) -> f64 {
     let Limit {
         interval_ns,
@@ -39,29 +40,29 @@ fn a_flood_takes_nothing_from_clients_that_have_leases_and_little_of_an_operator
         let server = flood::start(lab, &site)?;
         let before = server.stats()?;
         let run = flood::play(&site, &server, &FLOOD, 1)?;
-        let amid = run.amid.context("there was no flood")?;
+        let during = run.during_flood.context("there was no flood")?;
         assert!(
-            amid.bogus_per_s > f64::from(FLOOD.per_second) * 0.5,
+            during.bogus_per_s > f64::from(FLOOD.per_second) * 0.5,
             "{run:?}"
         );
         assert!(run.per_s > f64::from(FLOOD.renewals) * 0.5, "{run:?}");
         assert!(run.loss == 0.0, "{run:?}");
-        let by_controller = amid.by_controller;
+        let by_controller = during.by_controller;
         assert!(
             by_controller.begun > f64::from(FLOOD.firmware_renewals) * 0.5,
             "{run:?}"
         );
         assert_eq!(by_controller.completed, by_controller.begun, "{run:?}");
-        assert!(amid.asked_p99_us < SOON.as_secs_f64() * 1e6, "{run:?}");
-        // They are tried; which of them get through is up to chance.
+        assert!(during.asked_p99_us < SOON.as_secs_f64() * 1e6, "{run:?}");
+        // New clients were tried; chance decides which of them get through.
         assert!(
-            amid.new_clients.begun > f64::from(FLOOD.new_clients) * 0.5,
+            during.new_clients.begun > f64::from(FLOOD.new_clients) * 0.5,
             "{run:?}"
         );
 
         let counted = server.stats()?.since(&before);
         let flooded = (FLOOD.time + Flood::REST).as_secs_f64();
-        // Leases that were made before the flood, in less than two seconds.
+        // Leases obtained before the flood, in less than two seconds.
         let others = f64::from(FLOOD.renewing + FLOOD.firmware);
         let admitted = counted.of(Outcome::UnknownClient) as f64;
         assert!(
@@ -69,7 +70,7 @@ fn a_flood_takes_nothing_from_clients_that_have_leases_and_little_of_an_operator
             "{counted}"
         );
         let limited = counted.of(Outcome::Limited) as f64;
-        assert!(limited > amid.bogus_per_s * flooded * 0.5, "{counted}");
+        assert!(limited > during.bogus_per_s * flooded * 0.5, "{counted}");
         Ok(())
     })
 }

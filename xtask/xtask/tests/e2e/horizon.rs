@@ -1,4 +1,4 @@
-//! What the kernel promises by itself, and what it does not.
+//! What the kernel grants by itself, and what it does not.
 
 use std::{
     thread,
@@ -10,20 +10,21 @@ use dhcp_common::outcome::Outcome;
 use dhcproto::v4::MessageType;
 use xtask_lab::{
     Lab, config,
-    raw::{Path, RawClient, expect},
+    raw::{RawClient, expect},
     server::Server,
     topology::{Direct, SERVER, SERVER_INTERFACE},
+    wire::Path,
 };
 
 use crate::wait_engine;
 
-/// The horizon of a new lease is 24 seconds away. A machine on which others compute may stop for some of them.
+/// The horizon of a new lease is 24 seconds away, so that a stall of some seconds does not matter.
 const NEAR: &str = "lease-time = \"12s\"\nhorizon-leases = 1";
-/// A renewal is due half a lease after the last one; this is half of that.
+/// Half of the interval at which clients renew.
 const EACH: Duration = Duration::from_secs(3);
 
-/// Far beyond the first horizon, every renewal is still the kernel's: the controller has extended the
-/// horizon each time that the kernel asked.
+/// Far beyond the first horizon the kernel still answers every renewal: the controller has extended
+/// the horizon each time that the kernel asked.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c062_the_controller_extends_the_horizon_while_the_kernel_renews() -> Result<()> {
@@ -48,8 +49,8 @@ fn c062_the_controller_extends_the_horizon_while_the_kernel_renews() -> Result<(
     })
 }
 
-/// Without a controller the kernel renews up to the horizon, and then promises nothing; with one again
-/// the client goes on at once.
+/// Without a controller the kernel renews up to the horizon and then grants nothing; with a
+/// controller the client continues at once.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c062_without_a_controller_the_kernel_stops_at_the_horizon() -> Result<()> {
@@ -57,7 +58,7 @@ fn c062_without_a_controller_the_kernel_stops_at_the_horizon() -> Result<()> {
         let net = Direct::new(lab)?;
         let mut server = Server::start(lab, &net.server, &config::local(NEAR))?;
         let client = RawClient::open(&net.client)?;
-        // Commits end after they began: the horizon is later than 24 seconds from here.
+        // Commits end after they began, so the horizon is later than 24 seconds from here.
         let begun = Instant::now();
         let address = client.lease()?.address();
         let path = Path::unicast(address, SERVER, net.server.mac(SERVER_INTERFACE)?);
@@ -71,7 +72,7 @@ fn c062_without_a_controller_the_kernel_stops_at_the_horizon() -> Result<()> {
             renewals += 1;
             thread::sleep(EACH);
         }
-        // Twelve seconds more than this are not on disk.
+        // Twelve seconds after this time are not on disk.
         thread::sleep(Duration::from_millis(16_500).saturating_sub(begun.elapsed()));
         client.ask_in_vain(&client.extend(address), path)?;
         let counted = server.pinned_stats()?.since(&leased);

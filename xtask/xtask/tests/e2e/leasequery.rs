@@ -1,4 +1,4 @@
-//! A relay agent asks who has what, while the kernel renews.
+//! A relay agent sends LEASEQUERY while the kernel renews.
 
 use std::{
     net::Ipv4Addr,
@@ -16,14 +16,15 @@ use xtask_lab::{
     Lab,
     client::{Client as _, Udhcpc},
     config,
-    raw::{Path, RawClient, Reply, expect},
+    raw::{RawClient, Reply, expect},
     server::Server,
     topology::{SERVER, SERVER_INTERFACE, Switched, client_mac},
+    wire::Path,
 };
 
 use crate::{wait_engine, wait_state};
 
-/// In no subnet of the server's.
+/// An address in none of the server's subnets.
 const REQUESTER: Ipv4Addr = Ipv4Addr::new(10, 66, 0, 9);
 const PERMITTED: &str = "leasequery = [\"10.66.0.9\"]\n\n";
 const LEASE_SECS: u32 = 3600;
@@ -31,7 +32,7 @@ const FREE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 199);
 const FOREIGN: Ipv4Addr = Ipv4Addr::new(192, 168, 7, 7);
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// A question without hardware address, for nothing yet.
+/// Returns a query without hardware address and without a subject.
 fn query(requester: &RawClient) -> Message {
     let mut query = requester.message(MessageType::LeaseQuery);
     query.set_chaddr(&[]).set_htype(HType::Unknown(0));
@@ -51,7 +52,7 @@ fn for_address(requester: &RawClient, address: Ipv4Addr) -> Message {
     query
 }
 
-/// What is left of the lease, and for how long the client was not heard.
+/// Returns the remaining lease time, and the time since the client's last message.
 fn times(reply: &Reply) -> Result<(u32, u32)> {
     let options = reply.message.opts();
     let left = match options.get(OptionCode::AddressLeaseTime) {
@@ -107,7 +108,7 @@ fn c114_c115_m29_a_relay_agent_asks_for_an_address_a_mac_and_a_client_id() -> Re
             "{left} s left, {silent} s silent"
         );
 
-        // The kernel alone hears of this, and all that is asked afterwards says so.
+        // Only the kernel sees this renewal, and all following answers include it.
         let renewing = Instant::now();
         client.renew_and_wait()?;
         let mut by_mac = query(&requester);
@@ -150,11 +151,7 @@ fn c114_c115_m29_a_relay_agent_asks_for_an_address_a_mac_and_a_client_id() -> Re
         assert_eq!(counted.of(Outcome::UnknownRelay), 6, "{counted}");
         assert_eq!(counted.of(Outcome::MessageType), 1, "{counted}");
         let leases = server.leases().context("the server has no leases")?;
-        assert_eq!(
-            leases.len(),
-            1,
-            "nothing was made of a question: {leases:?}"
-        );
+        assert_eq!(leases.len(), 1, "a query changed the leases: {leases:?}");
         Ok(())
     })
 }

@@ -14,7 +14,7 @@ use crate::SOON;
 
 const CLIENTS: u32 = 500;
 
-/// New leases, one for each client.
+/// Returns a workload of new leases, one for each client.
 fn workload() -> Result<Workload> {
     Ok(Workload {
         exchange: Exchange::Leases,
@@ -43,7 +43,7 @@ fn play(site: &Site, workload: &Workload) -> Result<Report> {
     site.play(workload, Placement::Other, &mut Progress::silent())
 }
 
-/// Nothing was lost, and nothing was wrong with what came.
+/// Expects that nothing was lost and no answer was wrong.
 #[track_caller]
 fn expect_faultless(report: &Report, exchanges: u64) {
     let counts = report.counts;
@@ -105,7 +105,7 @@ fn a_load_through_a_relay_agent_with_option_82_releases_and_declines() -> Result
             let bound = addresses(&server, "bound")?.len() as u64;
             Ok((bound == left).then_some(()))
         })
-        .with_context(|| format!("{left} leases are to be left of {counts:?}"))?;
+        .with_context(|| format!("expected {left} remaining leases after {counts:?}"))?;
         let declined = addresses(&server, "quarantined")?.len() as u64;
         assert_eq!(declined, counts.declines);
         Ok(())
@@ -141,7 +141,7 @@ fn a_storm_is_weathered_and_an_open_loop_keeps_its_pace() -> Result<()> {
     })
 }
 
-/// All that comes at once waits until the controller has time for it.
+/// Requests that arrive at once wait until the controller has time for them.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn a_storm_of_thousands_of_new_clients_sends_nothing_again() -> Result<()> {
@@ -162,7 +162,7 @@ fn a_storm_of_thousands_of_new_clients_sends_nothing_again() -> Result<()> {
             },
             ..former
         };
-        // The cable itself, which has room for 256 frames, is to lose none.
+        // The veth pair itself, which has room for 256 frames, must not lose any.
         let report = site.play(&workload, Placement::Same, &mut Progress::silent())?;
         expect_faultless(&report, MANY.into());
         Ok(())
@@ -189,7 +189,8 @@ fn a_load_with_one_tag_or_two_is_answered_with_them() -> Result<()> {
     Ok(())
 }
 
-/// No exchange is lost with so few under way: what comes too early for the kernel is answered by the controller.
+/// With so few in flight no exchange is lost: what is too early for the kernel is answered by the
+/// controller.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn clients_in_the_kernel_lease_and_renew_without_loss() -> Result<()> {
@@ -211,7 +212,7 @@ fn clients_in_the_kernel_lease_and_renew_without_loss() -> Result<()> {
         let report = play(&site, &workload)?;
         expect_faultless(&report, 100_000);
         let counted = server.stats()?.since(&before);
-        // All but the leases that come first, and the first renewals of each shape.
+        // All but the first leases, and the first renewals of each shape.
         assert!(counted.answered() > 99_000, "{counted}");
 
         workload.drive = Drive::Open;
@@ -224,7 +225,7 @@ fn clients_in_the_kernel_lease_and_renew_without_loss() -> Result<()> {
     })
 }
 
-/// As it is run by hand: the whole of stdout is the report.
+/// As run by hand: stdout contains only the report.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn the_command_line_writes_json_and_refuses_what_it_must() -> Result<()> {

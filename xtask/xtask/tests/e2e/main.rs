@@ -1,8 +1,8 @@
-//! The daemon with real clients and a real relay agent, over the wire.
+//! The daemon with real clients and a real relay agent, over a real link.
 //!
-//! Each test has a lab of its own, so that they run side by side, and all but those of the program itself
-//! a second one, in which the program may answer nothing (m30). They need root, and the daemon built:
-//! `cargo xtask test` sees to both.
+//! Each test has its own lab, so that tests run in parallel. Except for tests of the XDP program
+//! itself each runs in a second lab as well, in which the program answers nothing (m30). The tests
+//! require root and a built daemon, which `cargo xtask test` provides.
 
 mod chaos;
 mod clients;
@@ -43,21 +43,21 @@ use xtask_lab::{
     wait,
 };
 
-/// Kept by tests with thousands of clients, one at a time: an end of a veth pair drops what comes while 256 frames
-/// wait for a processor that others have.
+/// Held by tests with thousands of clients, so that one runs at a time: a veth end drops frames
+/// while 256 wait for a processor that others use.
 fn crowd() -> MutexGuard<'static, ()> {
     static CROWD: Mutex<()> = Mutex::new(());
     CROWD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Longer than anything takes that the daemon does at once, on a machine that others keep busy.
+/// Longer than the daemon takes for any immediate action, also on a busy machine.
 const SOON: Duration = wait::PATIENCE;
 
-/// A server that is not there: clients choose it all the same.
+/// A server that does not exist, but that clients choose.
 const OTHER_SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 9);
 
-/// That the kernel has answered so many requests with each outcome, and has handed on none; with the fast
-/// path off, that it has handed on as many, and has answered none.
+/// Expects that the kernel has answered a number of requests with each outcome and passed on none;
+/// with the fast path off, that it has passed on as many and answered none.
 #[track_caller]
 fn expect_by_kernel(lab: &Lab, counted: &Counted, answers: &[(Outcome, u64)]) {
     let requests: u64 = answers.iter().map(|(_, times)| times).sum();
@@ -74,7 +74,7 @@ fn expect_by_kernel(lab: &Lab, counted: &Counted, answers: &[(Outcome, u64)]) {
     }
 }
 
-/// Waits until the lease of an address is in a state, or, with `None`, until there is none.
+/// Waits until the lease of an address has a state, or with `None` until there is none.
 fn wait_state(server: &Server, address: Ipv4Addr, state: Option<&str>) -> Result<()> {
     let what = format!("{address} to be {}", state.unwrap_or("free"));
     wait::until(&what, SOON, || {
@@ -83,7 +83,7 @@ fn wait_state(server: &Server, address: Ipv4Addr, state: Option<&str>) -> Result
     .with_context(|| format!("the leases are {:?}", server.leases()))
 }
 
-/// Waits until the controller has counted so much under a label.
+/// Waits until a counter of the controller has a value.
 fn wait_engine(server: &Server, label: &str, times: u64) -> Result<()> {
     wait::until(&format!("{label} to be {times}"), SOON, || {
         Ok((server.stats()?.engine(label) == times).then_some(()))

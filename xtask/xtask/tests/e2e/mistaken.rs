@@ -1,5 +1,5 @@
-//! A client gives up what it does not have. Its real lease stays, and the kernel, which answers nothing
-//! more for a client that it has seen giving up, answers for it again.
+//! A client gives up an address that it does not hold. Its real lease remains; the kernel, which
+//! stops answering a client that gives an address up, answers for it again.
 
 use std::net::Ipv4Addr;
 
@@ -8,9 +8,10 @@ use dhcp_common::outcome::Outcome;
 use dhcproto::v4::{Message, MessageType};
 use xtask_lab::{
     Lab, config,
-    raw::{Path, RawClient, expect},
+    raw::{RawClient, expect},
     server::Server,
     topology::{Direct, SERVER, SERVER_INTERFACE},
+    wire::Path,
 };
 
 use crate::{OTHER_SERVER, expect_by_kernel, wait_engine};

@@ -1,4 +1,4 @@
-//! From another server to this one, under the eyes of a client that leases from it.
+//! Migration from another server, with a client that has leased from it.
 
 use std::{fs, net::Ipv4Addr};
 
@@ -8,13 +8,13 @@ use xtask_lab::{
     Lab,
     client::{Client as _, Event, Udhcpc},
     command,
-    former::{Former, Kind},
+    migration_source::{Kind, MigrationSource},
     server::Server,
     topology::{Direct, SERVER_INTERFACE},
 };
 
-/// A client leases, the server is stopped, configuration and leases are carried over, and the client renews what it
-/// has, first with the controller and then with the kernel alone.
+/// A client obtains a lease, the server is stopped, configuration and leases are migrated, and the
+/// client renews its lease, first with the controller and then with the kernel alone.
 fn move_in(kind: Kind) -> Result<()> {
     if !command::is_installed(kind.program()) {
         eprintln!("skipped: `{}` is not installed", kind.program());
@@ -22,18 +22,18 @@ fn move_in(kind: Kind) -> Result<()> {
     }
     Lab::run(|lab| {
         let net = Direct::new(lab)?;
-        let mut former = Former::start(kind, &net.server)?;
+        let mut source = MigrationSource::start(kind, &net.server)?;
         let mut client = Udhcpc::start(&net.client)?;
         let address = client.wait_bound()?;
-        former.stop()?;
+        source.stop()?;
 
         let mut server = Server::new(lab, &net.server, "")?;
-        let converted = command::read(&mut server.command_convert(kind.name(), &former.config))?;
+        let converted = command::read(&mut server.command_convert(kind.name(), &source.config))?;
         server.configure(&converted)?;
         command::read(&mut server.command_check())?;
-        let said = command::read(&mut server.command_import(kind.name(), &former.leases))?;
+        let said = command::read(&mut server.command_import(kind.name(), &source.leases))?;
         assert!(
-            said.contains("1  leased, with the time that was left"),
+            said.contains("1  active leases, with their remaining times"),
             "{said}"
         );
 
@@ -50,7 +50,7 @@ fn move_in(kind: Kind) -> Result<()> {
         assert_eq!(counted.of(Outcome::AckedRenewing), 1, "{counted}");
         assert!(!client.events()?.contains(&Event::Lost));
 
-        // Out again: the same lease, from the running server and from the store.
+        // Export of the same lease, from the running server and from the store.
         let csv = command::read(&mut server.command_export())?;
         let line = csv
             .lines()
@@ -88,7 +88,7 @@ fn a_client_of_dhcpd_renews_here_as_if_nothing_had_happened() -> Result<()> {
     move_in(Kind::Dhcpd)
 }
 
-/// While the server runs nothing is imported under its feet.
+/// Nothing is imported while the server runs.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn a_running_server_is_not_imported_into() -> Result<()> {

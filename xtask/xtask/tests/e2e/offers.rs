@@ -1,4 +1,4 @@
-//! The first founding case: an offer is not taken, and its address is free at once.
+//! The first founding case: an offer is not accepted, and its address is free at once.
 
 use std::{
     thread,
@@ -11,27 +11,28 @@ use xtask_lab::{
     Lab,
     client::{Client as _, Udhcpc},
     config,
-    raw::{Path, RawClient, Reply, expect},
+    raw::{RawClient, Reply, expect},
     relay::Relay,
     server::Server,
     topology::{Direct, Relayed, SERVER},
     wait,
+    wire::Path,
 };
 
 use crate::{OTHER_SERVER, SOON};
 
-/// An address so scarce that nobody else can have it while it is held.
+/// A pool of one address, which nobody else can have while it is held.
 const ONE: &str = "10.77.0.100-10.77.0.100";
 const HELD_LONG: &str = r#"offer-time = "10m""#;
-/// Long enough to be late, and short enough to be waited for.
+/// Short enough for a test to wait until it ends.
 const HELD_SHORT: &str = r#"offer-time = "4s""#;
 const HOLD: Duration = Duration::from_secs(4);
-/// Before the deadline, and close to it.
+/// Shortly before the deadline.
 const JUST_BEFORE: Duration = Duration::from_millis(3200);
-/// Of answers to offers, as often as the machine stops until the deadline is over.
+/// How often an offer is made anew because a busy machine answered it after its deadline.
 const ATTEMPTS: u32 = 10;
 
-/// The client names another server, and must hear nothing of it (c039).
+/// The client names another server, and must not be answered (c039).
 fn choose_other(client: &RawClient, offer: &Reply) -> Result<()> {
     let choice = client.select(OTHER_SERVER, offer.address());
     client.ask_in_vain(&choice, Path::BROADCAST)
@@ -95,12 +96,12 @@ fn c039_c040_a_relayed_offer_not_taken_is_free_at_once() -> Result<()> {
         let server = Server::start(lab, &net.server, &config::relayed(HELD_LONG))?;
         let _relay = Relay::start(&net.relay, true)?;
         let [first, second] = net.clients.as_slice() else {
-            unreachable!("two were asked for");
+            unreachable!("there are two clients");
         };
         let (first, second) = (RawClient::open(first)?, RawClient::open(second)?);
 
-        // The relay agent takes a moment to listen.
-        let offer = first.ask_again_and_again(&first.discover(), Path::BROADCAST)?;
+        // The relay agent takes a moment to start listening.
+        let offer = first.ask_repeatedly(&first.discover(), Path::BROADCAST)?;
         expect(&offer, MessageType::Offer)?;
         choose_other(&first, &offer)?;
         wait_no_offers(&server)?;
@@ -111,7 +112,7 @@ fn c039_c040_a_relayed_offer_not_taken_is_free_at_once() -> Result<()> {
     })
 }
 
-/// The offer's own deadline, a moment later, must not end what the address has become since.
+/// The offer's own deadline, a moment later, must not end what the address is used for since.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c040_an_offer_not_taken_just_before_its_deadline_is_freed_once() -> Result<()> {
@@ -126,7 +127,7 @@ fn c040_an_offer_not_taken_just_before_its_deadline_is_freed_once() -> Result<()
             just_in_time(&server, &first, |offer| choose_other(&first, offer))?;
         let address = second.lease()?.address();
         assert_eq!(address, offer.address());
-        // What is awaited is that nothing happens.
+        // Waits to see that nothing happens.
         thread::sleep(HOLD);
         assert_eq!(server.lease_state(address)?.as_deref(), Some("bound"));
         let stats = server.stats()?;
@@ -194,7 +195,7 @@ fn c041_a_lease_stays_when_its_client_chooses_another_server() -> Result<()> {
     })
 }
 
-/// And it is a real client that gets it.
+/// A real client obtains the address.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c040_the_next_real_client_gets_what_was_not_taken() -> Result<()> {

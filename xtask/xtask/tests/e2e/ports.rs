@@ -1,4 +1,4 @@
-//! A client that is known by the port at which its relay agent sees it.
+//! A client that is identified by its port of the relay agent.
 
 use std::net::Ipv4Addr;
 
@@ -38,7 +38,7 @@ fn m27_whoever_is_at_a_port_gets_its_address_and_renews_past_the_relay_by_the_ke
         assert_eq!(client.wait_bound()?, OF_PORT);
         wait_state(&server, OF_PORT, Some("bound"))?;
 
-        // What the relay agent said is known although it does not see these.
+        // What the relay agent reported is known although it does not see these renewals.
         let bound = server.stats()?;
         client.renew_and_wait()?;
         client.renew_and_wait()?;
@@ -46,7 +46,7 @@ fn m27_whoever_is_at_a_port_gets_its_address_and_renews_past_the_relay_by_the_ke
         assert_eq!(counted.of(Outcome::AckedRenewing), 2, "{counted}");
         assert_eq!(counted.slow(), 0, "AF_XDP was used: {counted}");
 
-        // Through it the kernel answers too.
+        // Through the relay agent the kernel answers too.
         drop(client);
         let before = server.stats()?;
         let mut client = Udhcpc::start(&net.clients[0])?;
@@ -55,7 +55,7 @@ fn m27_whoever_is_at_a_port_gets_its_address_and_renews_past_the_relay_by_the_ke
         assert_eq!(counted.of(Outcome::Offered), 1, "{counted}");
         assert_eq!(counted.slow(), 0, "{counted}");
 
-        // The next one at that port has it when it is free.
+        // The next client at that port obtains the address once it is free.
         client.release()?;
         wait_state(&server, OF_PORT, None)?;
         let other = Udhcpc::start(&net.clients[1])?;

@@ -1,4 +1,4 @@
-//! Addresses that a host has already are found before they are offered.
+//! Addresses that a host already uses are detected before they are offered.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -9,18 +9,19 @@ use xtask_lab::{
     Lab,
     client::{Client as _, Udhcpc},
     config,
-    raw::{Path, RawClient, expect},
+    raw::{RawClient, expect},
     relay::Relay,
     server::Server,
     topology::{
         CLIENT_INTERFACE, Direct, GATEWAY, PREFIX_LEN, Relayed, SERVER_INTERFACE, Switched,
     },
     wait,
+    wire::Path,
 };
 
 use crate::{SOON, wait_state};
 
-/// Time enough to look at what is being probed.
+/// Long enough to observe which address is being probed.
 const SLOW: &str = r#"probe-time = "6s""#;
 
 fn after(address: Ipv4Addr) -> Ipv4Addr {
@@ -43,11 +44,11 @@ fn c030_an_address_that_a_host_on_the_link_has_is_not_offered() -> Result<()> {
     Lab::run(|lab| {
         let net = Switched::new(lab, 2)?;
         let [client, host] = net.clients.as_slice() else {
-            unreachable!("two were asked for");
+            unreachable!("there are two clients");
         };
         let taken = config::LOCAL_POOL;
         host.add_address(CLIENT_INTERFACE, taken, PREFIX_LEN)?;
-        // As the file has it that says nothing of probes.
+        // A configuration without a setting for probes.
         let settings = config::local_probed("", "10.77.0.100-10.77.0.199");
         let server = Server::start(lab, &net.server, &settings)?;
 
@@ -69,7 +70,7 @@ fn c030_an_address_that_a_host_behind_the_relay_agent_has_is_not_offered() -> Re
     Lab::run(|lab| {
         let net = Relayed::new(lab, 2)?;
         let [client, host] = net.clients.as_slice() else {
-            unreachable!("two were asked for");
+            unreachable!("there are two clients");
         };
         let taken = config::RELAYED_POOL;
         host.add_address(CLIENT_INTERFACE, taken, PREFIX_LEN)?;
@@ -85,7 +86,7 @@ fn c030_an_address_that_a_host_behind_the_relay_agent_has_is_not_offered() -> Re
     })
 }
 
-/// The kernel answers for those that it knows, whoever waits for a probe beside them.
+/// The kernel answers known clients regardless of others that wait for a probe.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c030_c033_a_known_client_does_not_wait_for_a_probe() -> Result<()> {
@@ -110,7 +111,7 @@ fn c030_c033_a_known_client_does_not_wait_for_a_probe() -> Result<()> {
             "{counted}"
         );
 
-        // It asks again, and is answered when nobody else has answered.
+        // The client asks again, and is answered once no host has answered the probe.
         let offer = new.ask(&discover, Path::BROADCAST)?;
         expect(&offer, MessageType::Offer)?;
         assert_eq!(offer.address(), after(leased));
@@ -123,7 +124,7 @@ fn c030_c033_a_known_client_does_not_wait_for_a_probe() -> Result<()> {
     })
 }
 
-/// The host is made by hand, for this needs no VLAN device then.
+/// The host is simulated, which requires no VLAN device.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c030_c090_an_answer_counts_in_the_vlan_that_is_probed() -> Result<()> {
@@ -158,7 +159,7 @@ fn c030_c090_an_answer_counts_in_the_vlan_that_is_probed() -> Result<()> {
     })
 }
 
-/// Without a host that has it the first address is the one, and all that is lost is the time of a probe.
+/// Without a host that has it the first address is offered, and only the time of a probe is lost.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c030_a_free_address_is_offered_when_its_probes_have_had_their_time() -> Result<()> {

@@ -1,4 +1,4 @@
-//! A client comes back with the lease that it had: INIT-REBOOT (RFC 2131 §3.2, §4.3.2).
+//! A client returns with the lease that it had: INIT-REBOOT (RFC 2131 §3.2, §4.3.2).
 
 use std::net::Ipv4Addr;
 
@@ -51,7 +51,7 @@ fn c052_dhcpcd_comes_back_and_the_kernel_acknowledges_its_address() -> Result<()
     known(Dhcpcd::start)
 }
 
-/// dhclient comes back with the lease of another server, which is gone.
+/// dhclient returns with the lease of another server, which is gone.
 fn unknown(
     theirs: Ipv4Addr,
     defaults: &str,
@@ -76,8 +76,8 @@ fn c050_a_client_unknown_here_hears_nothing_and_starts_afresh() -> Result<()> {
         client.wait_bound()?;
         let stats = server.stats()?;
         assert!(stats.engine("unknown_client") >= 1, "{stats:?}");
-        assert_eq!(stats.engine("naked"), 0, "{stats:?}");
-        assert_eq!(stats.engine("offered"), 1, "it did not start afresh");
+        assert_eq!(stats.engine("nak"), 0, "{stats:?}");
+        assert_eq!(stats.engine("offered"), 1, "the client did not start again");
         Ok(())
     })
 }
@@ -100,14 +100,14 @@ fn c051_a_client_whose_address_is_not_to_be_had_is_told_so_and_starts_afresh() -
     unknown(IN_NO_POOL, AUTHORITATIVE, |server, client| {
         assert_ne!(client.wait_bound()?, IN_NO_POOL);
         let stats = server.stats()?;
-        assert_eq!(stats.engine("naked"), 1, "{stats:?}");
+        assert_eq!(stats.engine("nak"), 1, "{stats:?}");
         assert_eq!(stats.engine("offered"), 1, "{stats:?}");
         assert!(!client.events()?.contains(&Event::Bound(IN_NO_POOL)));
         Ok(())
     })
 }
 
-/// `udhcpc -r` is no INIT-REBOOT: it asks for the address in a DISCOVER.
+/// `udhcpc -r` is not an INIT-REBOOT: it requests the address in a DISCOVER.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c027_udhcpc_gets_the_free_address_that_it_asks_for() -> Result<()> {

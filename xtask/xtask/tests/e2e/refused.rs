@@ -1,4 +1,4 @@
-//! What cannot be started says why, and leaves alone what runs.
+//! A server that cannot start reports why, and does not affect a running one.
 
 use std::{fs, process::Command};
 
@@ -14,9 +14,9 @@ use xtask_lab::{
 
 const LONG: &str = r#"lease-time = "1h""#;
 
-/// Runs a daemon that has to end by itself with a failure, and returns what it says.
+/// Runs a daemon that has to fail by itself, and returns its output.
 fn refusal(run: &mut Command) -> Result<String> {
-    // Should it run after all, the test must not wait for ever.
+    // If the daemon runs nevertheless, the test must not wait forever.
     let mut bounded = command("timeout", ["--signal=KILL", "10"]);
     bounded.arg(run.get_program()).args(run.get_args());
     let ended = output(&mut bounded)?;
@@ -29,7 +29,7 @@ fn refusal(run: &mut Command) -> Result<String> {
 #[track_caller]
 fn assert_says(said: &str, words: &[&str]) {
     for word in words {
-        assert!(said.contains(word), "{word:?} is not said in: {said}");
+        assert!(said.contains(word), "{word:?} is missing in: {said}");
     }
 }
 
@@ -57,7 +57,7 @@ fn a_daemon_without_privilege_names_the_capabilities_it_lacks() -> Result<()> {
         let net = Direct::new(lab)?;
         let server = Server::new(lab, &net.server, &config::local(LONG))?;
         let run = server.command_run();
-        // Still root to the file system, so that nothing else can be the reason.
+        // The file system still sees root, so that only missing capabilities can be the reason.
         let mut bare = command(run.get_program(), run.get_args().take(2));
         bare.args(["setpriv", "--inh-caps=-all", "--bounding-set=-all"]);
         bare.args(run.get_args().skip(2));

@@ -15,7 +15,7 @@ use crate::{expect_by_kernel, wait_state};
 
 const LONG: &str = r#"lease-time = "1h""#;
 
-/// `copies` is how many of two renewals past the relay agent it passes on as well, having heard them.
+/// `copies` is how many of two unicast renewals the relay agent also relays, having received them.
 fn live(relay: impl Fn(&Namespace) -> Result<Relay> + Sync, copies: u64) -> Result<()> {
     Lab::run_in_both_modes(|lab| {
         let net = Relayed::new(lab, 2)?;
@@ -25,7 +25,7 @@ fn live(relay: impl Fn(&Namespace) -> Result<Relay> + Sync, copies: u64) -> Resu
         let address = client.wait_bound()?;
         wait_state(&server, address, Some("bound"))?;
 
-        // Unicast, and so past the relay agent.
+        // Unicast, which bypasses the relay agent.
         let bound = server.stats()?;
         client.renew_and_wait()?;
         client.renew_and_wait()?;
@@ -36,7 +36,7 @@ fn live(relay: impl Fn(&Namespace) -> Result<Relay> + Sync, copies: u64) -> Resu
         ];
         expect_by_kernel(lab, &counted, &answers);
 
-        // It starts anew, and the kernel answers the relay agent.
+        // The client starts again, and the kernel answers the relay agent.
         drop(client);
         let before = server.stats()?;
         let mut client = Udhcpc::start(&net.clients[0])?;
@@ -70,7 +70,7 @@ fn c085_a_client_behind_dnsmasq_as_a_relay_agent_leases_renews_and_releases() ->
     live(Relay::start_dnsmasq, 0)
 }
 
-/// Two relay agents say the same of their clients, but for `giaddr`: circuit-id and hardware address.
+/// Two relay agents report the same circuit-id and hardware address, and differ only in `giaddr`.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c085_m06_the_same_circuit_id_and_client_behind_two_relay_agents_are_two() -> Result<()> {
@@ -99,7 +99,7 @@ fn c085_m06_the_same_circuit_id_and_client_behind_two_relay_agents_are_two() -> 
         assert_eq!(counted.of(Outcome::AckedRenewing), 2, "{counted}");
         assert_eq!(counted.slow(), 0, "{counted}");
 
-        // They start anew, and the kernel tells each relay agent of its own client.
+        // The clients start again, and the kernel answers each relay agent about its own client.
         drop(clients);
         let before = server.stats()?;
         for (namespace, address) in net.clients.iter().zip(addresses) {

@@ -1,4 +1,4 @@
-//! Another configuration for a server that runs, while clients renew.
+//! A running server loads another configuration while clients renew.
 
 use std::{net::Ipv4Addr, process::Output};
 
@@ -7,10 +7,11 @@ use dhcp_common::outcome::Outcome;
 use dhcproto::v4::MessageType;
 use xtask_lab::{
     Lab, config,
-    raw::{Path, RawClient, expect},
+    raw::{RawClient, expect},
     server::Server,
     topology::{CLIENT_INTERFACE, Direct, PREFIX_LEN, SERVER, SERVER_INTERFACE},
     wait,
+    wire::Path,
 };
 
 use crate::{SOON, wait_state};
@@ -45,7 +46,7 @@ fn a_reload_ends_what_is_no_longer_right_and_nothing_else() -> Result<()> {
         };
         renew(MessageType::Ack)?;
 
-        // Wrong in two places: both are named, and all goes on.
+        // Two errors: both are reported, and nothing changes.
         server.configure(&config::local("lease-time = 5\nrenewal-tme = \"1m\""))?;
         let (code, _, err) = out(&server.control(&["reload"])?);
         assert_eq!(code, Some(1), "{err}");
@@ -58,11 +59,12 @@ fn a_reload_ends_what_is_no_longer_right_and_nothing_else() -> Result<()> {
         let counted = server.stats()?.since(&before);
         assert_eq!(counted.of(Outcome::AckedRenewing), 1, "{counted}");
 
-        // Said first, then done.
+        // First a dry run, then the reload.
         server.configure(&config::local_with_pool(LONG, ELSEWHERE))?;
         let (code, said, err) = out(&server.control(&["reload", "--dry-run"])?);
         assert_eq!((code, &*err), (Some(0), ""));
-        let ends = format!("1 would end when their clients ask, or in their time: {address}\n");
+        let ends =
+            format!("1 would end at their clients' next request or when they expire: {address}\n");
         assert!(said.ends_with(&ends), "{said}");
         renew(MessageType::Ack)?;
         let (code, said, err) = out(&server.control(&["reload"])?);

@@ -1,4 +1,4 @@
-//! The controller goes and comes back, and the kernel does not cease to answer.
+//! The controller ends and starts again, while the kernel continues to answer.
 
 use anyhow::Result;
 use dhcp_common::outcome::Outcome;
@@ -14,7 +14,7 @@ use crate::{expect_by_kernel, wait_state};
 
 const LONG: &str = r#"lease-time = "1h""#;
 
-/// A renewal while no controller runs, and another when it is back.
+/// A renewal while no controller runs, and another with the new one.
 fn away(go: impl Fn(&mut Server) -> Result<()>) -> Result<()> {
     Lab::run(|lab| {
         let net = Direct::new(lab)?;
@@ -64,7 +64,7 @@ fn c120_a_stopped_controller_leaves_the_kernel_answering_and_adopts_it_again() -
 fn c120_a_controller_whose_store_was_lost_has_its_leases_from_the_kernel() -> Result<()> {
     away(|server| {
         server.kill();
-        // Its journal goes with it.
+        // The journal is removed with it.
         for suffix in ["", "-wal", "-shm"] {
             let mut file = server.store().as_os_str().to_owned();
             file.push(suffix);
@@ -74,7 +74,7 @@ fn c120_a_controller_whose_store_was_lost_has_its_leases_from_the_kernel() -> Re
     })
 }
 
-/// As after a reboot: what was pinned is gone, and the leases come from the store.
+/// As after a reboot: pins are gone, and the leases come from the store.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c046_c120_leases_outlive_the_maps() -> Result<()> {
@@ -88,7 +88,7 @@ fn c046_c120_leases_outlive_the_maps() -> Result<()> {
         std::fs::remove_dir_all(server.pin_dir())?;
         server.start_again()?;
         assert_eq!(server.lease_state(address)?.as_deref(), Some("bound"));
-        // The first renewal makes the controller render the answer that the kernel repeats then.
+        // At the first renewal the controller renders the answer, which the kernel then repeats.
         client.renew_and_wait()?;
         let rendered = server.stats()?;
         client.renew_and_wait()?;
@@ -98,7 +98,7 @@ fn c046_c120_leases_outlive_the_maps() -> Result<()> {
     })
 }
 
-/// What a stopped controller leaves answering is taken away by one command, and not while one runs.
+/// One command removes what a stopped controller has left answering, but not while one runs.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn detach_ends_what_a_stopped_controller_has_left() -> Result<()> {

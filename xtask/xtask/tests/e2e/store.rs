@@ -1,4 +1,4 @@
-//! What the command line tells of the store, beside a server that works and without one.
+//! What the command line reports of the store, with and without a running server.
 
 use std::{
     net::Ipv4Addr,
@@ -12,14 +12,15 @@ use dhcproto::v4::MessageType;
 use serde::Deserialize;
 use xtask_lab::{
     Lab, config,
-    raw::{Path, RawClient, expect},
+    raw::{RawClient, expect},
     server::Server,
     topology::{Direct, SERVER, SERVER_INTERFACE},
+    wire::Path,
 };
 
 use crate::wait_state;
 
-/// A lease as `xdhcpd history` tells it.
+/// A lease in the output of `xdhcpd history`.
 #[derive(Debug, Deserialize)]
 struct Interval {
     hardware_address: String,
@@ -40,13 +41,13 @@ fn history(server: &Server, address: Ipv4Addr) -> Result<Vec<Interval>> {
     serde_json::from_str(&text).with_context(|| text.clone())
 }
 
-/// Seconds since 1970.
+/// Returns seconds since the Unix epoch.
 fn seconds(time: &str) -> Result<u64> {
     let time = humantime::parse_rfc3339(time)?;
     Ok(time.duration_since(SystemTime::UNIX_EPOCH)?.as_secs())
 }
 
-/// The controller hears of no renewal, and the history has them all.
+/// The controller sees none of the renewals, but the history includes them all.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn the_history_ends_no_earlier_than_the_kernel_has_granted() -> Result<()> {
@@ -80,9 +81,12 @@ fn the_history_ends_no_earlier_than_the_kernel_has_granted() -> Result<()> {
         let [interval] = &*over else {
             bail!("{over:?}");
         };
-        let until = interval.until.as_deref().context("it is over")?;
+        let until = interval
+            .until
+            .as_deref()
+            .context("the interval has ended")?;
         let lasted = seconds(until)?.saturating_sub(seconds(&interval.since)?);
-        // Times are told to the second.
+        // Times are printed in seconds.
         ensure!(
             lasted + 1 >= renewed_for + 10,
             "{lasted} s, renewed for {renewed_for} s"
@@ -91,7 +95,8 @@ fn the_history_ends_no_earlier_than_the_kernel_has_granted() -> Result<()> {
     })
 }
 
-/// With a server, after it has been killed, and after it has stopped. The backup then takes the store's place.
+/// With a server, after it was killed, and after it has stopped. Then the backup replaces the
+/// store.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c120_the_store_is_checked_copied_and_told_of_with_a_server_and_without() -> Result<()> {
@@ -110,7 +115,7 @@ fn c120_the_store_is_checked_copied_and_told_of_with_a_server_and_without() -> R
         expect(&ack, MessageType::Ack)?;
 
         let copy = net.server.path("copy.db");
-        let copy = copy.to_str().context("a path of the lab")?;
+        let copy = copy.to_str().context("the path is not UTF-8")?;
         let look_at_all = |server: &Server, when: &str| -> Result<()> {
             look(server, &["check", "--store"])?;
             look(server, &["backup", copy, "--force"])?;

@@ -1,4 +1,4 @@
-//! A comparison of seconds, with whatever other servers are installed.
+//! A comparison of a few seconds, with the other servers that are installed.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use xtask_compare::{
     answers::Contender,
     throughput::{
-        self, Selection, Server, Work, chart, page,
+        self, Scenario, Selection, Server, chart, page,
         plan::Plan,
         row::{self, Row, find},
     },
@@ -31,7 +31,7 @@ const PLAN: Plan = Plan {
 #[ignore = "needs root: cargo xtask test"]
 fn servers_are_compared_as_far_as_they_are_installed() -> Result<()> {
     let _crowd = crate::crowd();
-    // One is taken for missing, whatever is installed.
+    // One server is treated as missing, whatever is installed.
     let measured =
         throughput::measure(&PLAN, &Selection::default(), &|contender| match contender {
             Contender::Dnsmasq => Ok(None),
@@ -44,35 +44,37 @@ fn servers_are_compared_as_far_as_they_are_installed() -> Result<()> {
         assert!(rows.iter().all(|row| row.server != absent), "{rows:?}");
     }
     for (contender, _) in &measured.versions {
-        for work in Work::ALL.iter().filter(|work| !work.is_ours()) {
-            let row = find(rows, Server::Kept(*contender), *work);
-            let row = row.with_context(|| format!("{contender} has no row of {work:?}"))?;
+        for scenario in Scenario::ALL.iter().filter(|scenario| !scenario.is_ours()) {
+            let row = find(rows, Server::Kept(*contender), *scenario);
+            let row = row.with_context(|| format!("{contender} has no row of {scenario:?}"))?;
             assert!(row.per_s > 1.0 && row.p50_us > 0.0, "{row:?}");
             assert!(row.p50_us <= row.p99_us && row.loss < 0.5, "{row:?}");
         }
     }
-    let rate = |server| find(rows, server, Work::Renewals).map(|row| row.per_s);
+    let rate = |server| find(rows, server, Scenario::Renewals).map(|row| row.per_s);
     let ours = rate(Server::XDHCPD).context("xdhcpd was not measured")?;
     let ceiling = rate(Server::Reflector).context("the reflector was not measured")?;
     assert!(ceiling > ours * 0.9, "{rows:?}");
-    for row in rows.iter().filter(|row| row.workload == Work::Renewals) {
+    for row in rows.iter().filter(|row| row.workload == Scenario::Renewals) {
         let is_other = !matches!(row.server, Server::Reflector | Server::XDHCPD);
         assert!(!is_other || ours > row.per_s, "{rows:?}");
     }
-    let storm = find(rows, Server::XDHCPD, Work::StormOfManyClients).context("no storm")?;
+    let storm =
+        find(rows, Server::XDHCPD, Scenario::StormOfManyClients).context("there was no storm")?;
     assert!(storm.loss == 0.0, "{storm:?}");
-    // The first of each kind of request shows the program how it is answered.
+    // The controller answers the first request of each kind, from which the program learns the
+    // answer.
     let slow = measured
         .storm_slow
-        .context("the controller was not asked")?;
-    assert!(slow < 20, "{slow} frames were handed on");
+        .context("the controller was not measured")?;
+    assert!(slow < 20, "{slow} frames were passed on");
 
     let json = row::to_json(rows)?;
     let read: Vec<Row> = serde_json::from_str(&json)?;
     assert_eq!(read.len(), rows.len());
     for (read, row) in read.iter().zip(rows) {
         assert_eq!((read.server, read.workload), (row.server, row.workload));
-        // The last digit of a number is not kept.
+        // The last digit of a number is not preserved.
         assert!((read.per_s / row.per_s - 1.0).abs() < 1e-9, "{read:?}");
     }
     let table = page::table(&measured, &PLAN, "a machine");

@@ -1,4 +1,5 @@
-//! `cargo xtask tune` on a veth pair: what it sets is there for others to see, and what it restores is as before.
+//! `cargo xtask tune` on a veth pair: what it sets is visible to others, and what it restores is as
+//! before.
 
 use std::{fs, path::Path, process::Output};
 
@@ -13,7 +14,7 @@ use xtask_lab::{
     topology::{CLIENT_INTERFACE, Direct, SERVER, SERVER_INTERFACE},
 };
 
-/// Settings of the pair alone: those of the machine are not a test's to change.
+/// Settings of the pair alone: tests must not change those of the machine.
 const OF_THE_PAIR: [&str; 10] = [
     "--only",
     "receive queues",
@@ -27,28 +28,28 @@ const OF_THE_PAIR: [&str; 10] = [
     "polling thread",
 ];
 
-/// Runs it on the server's interface.
+/// Runs the task on the server's interface.
 fn tune(namespace: &Namespace, journal: &Path, arguments: &[&str]) -> Result<Output> {
     let mut tune = namespace.command(env!("CARGO_BIN_EXE_xtask"), ["tune"]);
     tune.args(["--iface", SERVER_INTERFACE, "--journal"]);
     command::output(tune.arg(journal).args(arguments))
 }
 
-/// The same, which has to succeed, and write JSON.
+/// Runs the task, which has to succeed and print JSON.
 fn tune_json(namespace: &Namespace, journal: &Path, arguments: &[&str]) -> Result<Value> {
     let output = tune(namespace, journal, &[arguments, &["--json"]].concat())?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{arguments:?}: {said}");
-    serde_json::from_slice(&output.stdout).context("no JSON")
+    serde_json::from_slice(&output.stdout).context("the output is not JSON")
 }
 
-/// Runs a line of shell with the `/sys` of a namespace.
+/// Runs a shell command with the `/sys` of a namespace.
 fn shell(namespace: &Namespace, line: &str) -> Result<String> {
     let arguments = ["netns", "exec", namespace.name(), "sh", "-c", line];
     command::read(&mut command("ip", arguments))
 }
 
-/// What the kernel shows in sysfs: receive queues, and how they are polled.
+/// Returns what sysfs shows: receive queues, and how they are polled.
 fn look(namespace: &Namespace) -> Result<[String; 4]> {
     let folder = format!("/sys/class/net/{SERVER_INTERFACE}");
     let read = |line: String| Ok::<_, anyhow::Error>(shell(namespace, &line)?.trim().to_owned());
@@ -60,7 +61,8 @@ fn look(namespace: &Namespace) -> Result<[String; 4]> {
     ])
 }
 
-/// A pair whose end at the server is polled, and is set up otherwise than it should be.
+/// Returns a namespace with one end of a pair that is polled and differs from the recommended
+/// settings.
 fn untuned(lab: &Lab) -> Result<Namespace> {
     let (server, client) = (lab.namespace("srv")?, lab.namespace("cli")?);
     lab.veth((&server, SERVER_INTERFACE), (&client, CLIENT_INTERFACE))?;
@@ -79,12 +81,12 @@ fn untuned(lab: &Lab) -> Result<Namespace> {
 
 const UNTUNED: [&str; 4] = ["1", "2", "5000", "0"];
 
-/// As it should be on this machine: a queue, and a thread, for each CPU.
+/// Returns the recommended values on this machine: a queue, and a thread, for each CPU.
 fn tuned() -> Result<[String; 4]> {
     let cpus = fs::read_to_string("/proc/cpuinfo")?;
     let cpus = cpus.lines().filter(|line| line.starts_with("processor"));
     let cpus = cpus.count();
-    ensure!(cpus > 1, "with one CPU there is nothing to spread");
+    ensure!(cpus > 1, "with one CPU there is nothing to distribute");
     Ok([&cpus.min(64).to_string(), "0", "0", "1"].map(ToOwned::to_owned))
 }
 
@@ -96,12 +98,12 @@ fn what_is_applied_is_there_and_what_is_restored_is_as_before() -> Result<()> {
         let journal = server.path("tune.json");
         let apply = [&["--apply"][..], &OF_THE_PAIR].concat();
 
-        // Only looking changes nothing.
+        // Reporting changes nothing.
         let shown = tune_json(&server, &journal, &[])?;
         assert_eq!(shown["readings"]["interface"], SERVER_INTERFACE);
         let settings = shown["settings"].as_array().context("no settings")?;
         let queues = settings.iter().find(|one| one["name"] == "receive queues");
-        let queues = queues.context("nothing about queues")?;
+        let queues = queues.context("there is no setting for queues")?;
         assert_eq!(queues["state"], "change");
         assert_eq!(
             queues["undo"],
@@ -112,7 +114,7 @@ fn what_is_applied_is_there_and_what_is_restored_is_as_before() -> Result<()> {
 
         let done = tune_json(&server, &journal, &apply)?;
         assert_eq!(look(&server)?, tuned()?, "{done:#}");
-        let done = done.as_array().context("nothing done")?;
+        let done = done.as_array().context("nothing was done")?;
         assert!(done.iter().all(|one| one["outcome"] == "set"), "{done:?}");
         let threads = done.iter().filter_map(|one| {
             let pid = one["name"].as_str()?.strip_prefix("polling thread ")?;
@@ -126,9 +128,10 @@ fn what_is_applied_is_there_and_what_is_restored_is_as_before() -> Result<()> {
             assert!(status.contains(&allowed), "{allowed}{status}");
         }
         let again = tune_json(&server, &journal, &apply)?;
-        assert_eq!(again, Value::Array(vec![]), "all is as it should be");
+        assert_eq!(again, Value::Array(vec![]), "everything is as recommended");
 
-        // What somebody else has set meanwhile is set right again, and not taken for what was there.
+        // What somebody else has set meanwhile is set again, and not recorded as the previous
+        // value.
         let attribute = format!("/sys/class/net/{SERVER_INTERFACE}/napi_defer_hard_irqs");
         shell(&server, &format!("echo 7 > {attribute}"))?;
         tune_json(&server, &journal, &apply)?;
@@ -136,12 +139,12 @@ fn what_is_applied_is_there_and_what_is_restored_is_as_before() -> Result<()> {
 
         let done = tune_json(&server, &journal, &["--restore"])?;
         assert_eq!(look(&server)?, UNTUNED, "{done:#}");
-        let restored = done.as_array().context("nothing restored")?;
+        let restored = done.as_array().context("nothing was restored")?;
         assert!(
             restored.iter().all(|one| one["outcome"] == "restored"),
             "{done:#}"
         );
-        assert!(!journal.exists(), "it goes with what it had");
+        assert!(!journal.exists(), "the journal is removed when it is empty");
         let nothing = tune(&server, &journal, &["--restore"])?;
         assert!(!nothing.status.success());
         let said = String::from_utf8_lossy(&nothing.stderr);
@@ -161,15 +164,20 @@ fn what_is_refused_is_said_with_the_reason_and_the_rest_is_set() -> Result<()> {
         let is_shown =
             server.enter(|| Ok(Path::new("/proc/sys/net/core/wmem_default").exists()))?;
         let done = tune_json(&server, &journal, &only)?;
-        let done = done.as_array().context("nothing done")?;
+        let done = done.as_array().context("nothing was done")?;
         let outcome = |name: &str| {
             let mut named = done.iter().filter(|one| one["name"] == name);
             named
                 .next()
                 .map(|one| (one["outcome"].clone(), one["reason"].clone()))
         };
-        assert_eq!(outcome("napi_defer_hard_irqs").context("not set")?.0, "set");
-        // Namespaces are shown it since Linux 6.13, to be read.
+        assert_eq!(
+            outcome("napi_defer_hard_irqs")
+                .context("the setting is missing")?
+                .0,
+            "set"
+        );
+        // Since Linux 6.13 it is visible in other namespaces, read-only.
         let refused = is_shown.then(|| {
             let reason = Value::from("Permission denied (os error 13)");
             (Value::from("refused"), reason)
@@ -178,7 +186,7 @@ fn what_is_refused_is_said_with_the_reason_and_the_rest_is_set() -> Result<()> {
         let noted = fs::read_to_string(&journal)?;
         assert!(
             !noted.contains(wmem),
-            "nothing of it is to be put back: {noted}"
+            "nothing of it must be restored: {noted}"
         );
         tune_json(&server, &journal, &["--restore"])?;
         assert_eq!(look(&server)?, UNTUNED);
@@ -210,7 +218,7 @@ fn an_interface_with_the_default_route_is_left_alone_without_a_yes() -> Result<(
         };
         server.ip(["route", "add", "default", "dev", SERVER_INTERFACE])?;
         refuses()?;
-        // Through what stands on it, as one of several ways.
+        // Through a device on top of it, as one of several routes.
         server.ip(["route", "del", "default"])?;
         server.ip(["link", "set", SERVER_INTERFACE, "master", bridge])?;
         server.ip([
@@ -271,10 +279,10 @@ fn limits_of_a_running_server_are_taken_live_and_its_map_says_what_that_needs() 
                 .windows(16)
                 .any(|octets| octets == octets_of(limit))
         );
-        assert!(!journal.exists(), "the configuration has it");
+        assert!(!journal.exists(), "the configuration is the record");
         assert_eq!(one(LIMITS)?["state"], "right");
 
-        // What else is seen of a server that runs, and of the other end.
+        // Further readings of a running server, and of the peer.
         assert_eq!(one("program at the peer")?["is"], "yes");
         let native = one("native XDP")?;
         let is = native["is"].as_str().context("a text")?;
@@ -283,12 +291,15 @@ fn limits_of_a_running_server_are_taken_live_and_its_map_says_what_that_needs() 
     })
 }
 
-/// The map with the limits, as others read it.
+/// Returns the map with the limits, as another program reads it.
 fn meta(server: &Server) -> Result<Vec<u8>> {
     let mut dump = command("bpftool", ["--json", "map", "dump", "pinned"]);
     let json = command::read(dump.arg(server.pin_dir().join("current").join(map::META)))?;
     let json: Value = serde_json::from_str(&json)?;
-    let octets = json[0]["value"].as_array().context("no octets")?.iter();
+    let octets = json[0]["value"]
+        .as_array()
+        .context("the map is empty")?
+        .iter();
     let octets = octets.map(|octet| {
         let octet = octet.as_str().unwrap_or_default();
         u8::from_str_radix(octet.trim_start_matches("0x"), 16)

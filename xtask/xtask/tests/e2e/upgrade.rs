@@ -10,20 +10,21 @@ use dhcp_common::outcome::Outcome;
 use dhcproto::v4::MessageType;
 use xtask_lab::{
     Lab, config,
-    raw::{Path, RawClient, expect},
+    raw::{RawClient, expect},
     server::Server,
     topology::{Direct, SERVER, SERVER_INTERFACE},
     wait,
+    wire::Path,
 };
 
 use crate::SOON;
 
 const LONG: &str = r#"lease-time = "1h""#;
-/// Renewals before and after, at least.
+/// Minimum number of renewals before and after.
 const AROUND: u64 = 30;
 
-/// Renewals, each answered before the next, from before `take_over` to well after it: a single one that is lost
-/// is a failure. Returns how many there were, with the server as it then is.
+/// Renews, each time after the previous answer, from before `take_over` to well after it; a single
+/// lost renewal is a failure. Returns the number of renewals and the new server.
 fn under_load(
     lab: &Lab,
     take_over: impl FnOnce(&mut Server) -> Result<()>,
@@ -82,7 +83,7 @@ fn c120_an_upgrade_adopts_the_maps_and_no_renewal_is_lost() -> Result<()> {
     })
 }
 
-/// As when another version of the daemon has other maps.
+/// As if another version of the daemon had other maps.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c120_an_upgrade_with_other_maps_builds_them_beside_the_old_and_no_renewal_is_lost() -> Result<()>
@@ -94,7 +95,7 @@ fn c120_an_upgrade_with_other_maps_builds_them_beside_the_old_and_no_renewal_is_
             server.kill();
             server.start_again()
         })?;
-        // Counted in the new maps only, whose first requests are the controller's.
+        // Counted in the new maps only, whose first requests the controller answers.
         let stats = server.stats()?;
         assert!(stats.of(Outcome::AckedRenewing) > 0, "{stats:?}");
         assert_eq!(stats.of(Outcome::Unserved), 0);

@@ -17,8 +17,8 @@ const TOP: [&str; 9] = [
     ".ci/",
 ];
 
-/// Returns the lines of a file in which paths and commands are meant: all of a document, and the comments
-/// of code.
+/// Returns the lines of a file in which paths and commands are meant: all of a document, and the
+/// comments of code.
 fn said<'a>(name: &str, text: &'a str) -> impl Iterator<Item = (usize, &'a str)> {
     let comment = match name.rsplit_once('.') {
         Some((_, "rs")) => Some("//"),
@@ -129,7 +129,8 @@ pub fn broken_links(
     problems
 }
 
-/// Returns a problem for each `-p PACKAGE` and each test, bench or example of one that does not exist.
+/// Returns a problem for each `-p PACKAGE` and each test, bench or example of one that does not
+/// exist.
 pub fn unknown_targets(name: &str, text: &str, workspace: &Workspace) -> Vec<String> {
     let mut problems = Vec::new();
     for (number, line) in said(name, text) {

@@ -13,8 +13,8 @@ use super::tree;
 /// What the tools may import of the product: what both speak, and never what decides.
 const SPOKEN: [&str; 4] = ["dhcp-common", "dhcp-model", "dhcp-config", "dhcp-control"];
 
-/// Each crate, and the crates of the workspace that it may import outside of its tests. The tools, whose
-/// names begin with `xtask`, may import each other and [`SPOKEN`].
+/// Each crate, and the crates of the workspace that it may import outside of its tests. The tools,
+/// whose names begin with `xtask`, may import each other and [`SPOKEN`].
 const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("dhcp-common", &[]),
     ("dhcp-ebpf", &["dhcp-common"]),
@@ -72,6 +72,7 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
             "dhcp-control",
             "dhcp-testkit",
             "xdhcpd",
+            "dhcp-datapath",
         ],
     ),
     ("dhcp-restore-ebpf", &["dhcp-common"]),
@@ -141,6 +142,30 @@ struct Package {
     dependencies: Vec<Dependency>,
     #[serde(default)]
     targets: Vec<Target>,
+    /// By name, what each feature switches on.
+    #[serde(default)]
+    features: BTreeMap<String, Vec<String>>,
+}
+
+impl Package {
+    /// Returns whether one of these features, or one behind them, switches an optional dependency
+    /// on.
+    fn activates(&self, dependency: &str, features: &BTreeSet<&str>) -> bool {
+        let mut open: Vec<&str> = features.iter().copied().collect();
+        let mut seen = BTreeSet::new();
+        while let Some(feature) = open.pop() {
+            let name = feature.trim_start_matches("dep:");
+            let name = name.split(['/', '?']).next().unwrap_or_default();
+            if name == dependency {
+                return true;
+            }
+            if seen.insert(feature) {
+                let behind = self.features.get(feature).into_iter().flatten();
+                open.extend(behind.map(String::as_str));
+            }
+        }
+        false
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -148,6 +173,11 @@ struct Dependency {
     name: String,
     /// `dev`, `build`, or none for a normal one.
     kind: Option<String>,
+    #[serde(default)]
+    optional: bool,
+    /// Those of the other package that this dependency switches on.
+    #[serde(default)]
+    features: BTreeSet<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -206,7 +236,8 @@ impl Workspace {
             .filter(|(name, _)| self.packages.contains_key(*name))
     }
 
-    /// Returns the crates that one is built from, itself among them; with its own tests, if asked for.
+    /// Returns the crates that one is built from, itself among them; with its own tests, if asked
+    /// for.
     fn closure<'a>(&'a self, name: &'a str, with_tests: bool) -> BTreeSet<&'a str> {
         let mut found = BTreeSet::from([name]);
         let mut open = vec![(name, with_tests)];
@@ -222,13 +253,32 @@ impl Workspace {
 
     /// Returns the packages of others that a crate is built from, directly or through others.
     fn foreign<'a>(&'a self, name: &'a str) -> BTreeSet<&'a str> {
+        let members = self.closure(name, false);
+        let normal = |member: &&str| {
+            let package = self.packages.get(*member);
+            let dependencies = package.map_or(&[][..], |package| &package.dependencies);
+            dependencies.iter().filter(|found| found.kind.is_none())
+        };
         let mut found = BTreeSet::new();
         let mut open: Vec<&str> = Vec::new();
-        for member in self.closure(name, false) {
-            let package = self.packages.get(member);
-            let dependencies = package.map_or(&[][..], |package| &package.dependencies);
-            let normal = dependencies.iter().filter(|found| found.kind.is_none());
-            open.extend(normal.map(|found| found.name.as_str()));
+        for member in &members {
+            let importing = members.iter().flat_map(normal);
+            let importing = importing.filter(|dependency| dependency.name == *member);
+            let mut features: BTreeSet<&str> = importing
+                .flat_map(|dependency| dependency.features.iter().map(String::as_str))
+                .collect();
+            features.insert("default");
+            let package = self.packages.get(*member);
+            open.extend(
+                normal(member)
+                    .filter(|dependency| {
+                        !dependency.optional
+                            || package.is_some_and(|package| {
+                                package.activates(&dependency.name, &features)
+                            })
+                    })
+                    .map(|dependency| dependency.name.as_str()),
+            );
         }
         while let Some(name) = open.pop() {
             if !self.packages.contains_key(name) && found.insert(name) {
@@ -391,6 +441,22 @@ mod tests {
         );
         assert_eq!(through(&["nix"]), ["dhcp-engine is built from nix"]);
         assert_eq!(through(&["dev:dhcp-model", "sha2"]), [""; 0]);
+    }
+
+    #[test]
+    fn an_optional_dependency_counts_where_a_feature_switches_it_on() {
+        let with = |features: &str| {
+            let metadata = format!(
+                r#"{{"packages": [
+                    {{"name": "dhcp-engine", "dependencies": [
+                        {{"name": "dhcp-common", "kind": null, "features": [{features}]}}]}},
+                    {{"name": "dhcp-common", "features": {{"all": ["user"], "user": ["dep:aya"]}},
+                      "dependencies": [{{"name": "aya", "kind": null, "optional": true}}]}}]}}"#
+            );
+            forbidden_packages(&Workspace::parse(&metadata, ""))
+        };
+        assert_eq!(with(""), [""; 0]);
+        assert_eq!(with(r#""all""#), ["dhcp-engine is built from aya"]);
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! Names that the code once had, and that must not come back: each meant several things, or a thing that
-//! now has its RFC's name.
+//! Names that the code once had, and that must not come back: each meant several things, or a thing
+//! that now has its RFC's name.
 
 /// The old name, and the one to use. Matched as a whole word.
-const OLD: [(&str, &str); 10] = [
+const OLD: [(&str, &str); 9] = [
     ("Whence", "ClientOrigin"),
     ("former_port", "ClientOrigin"),
     ("Marks", "ClientOrigin"),
@@ -11,7 +11,6 @@ const OLD: [(&str, &str); 10] = [
     ("Standing", "AddressStatus"),
     ("Naked", "NakSent"),
     ("Forgotten", "Deleted"),
-    ("Ending", "EndReason"),
     ("Tap", "ProbeSocket"),
 ];
 

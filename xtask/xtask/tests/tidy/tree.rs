@@ -24,7 +24,8 @@ pub fn root() -> PathBuf {
     root.unwrap_or(manifest).to_owned()
 }
 
-/// Returns whether a file is written for, or by, another program, so that its lines are not ours to wrap.
+/// Returns whether a file is written for, or by, another program, so that its lines are not ours to
+/// wrap.
 pub fn is_of_another_program(name: &str) -> bool {
     name.contains("/tests/migrate/") && !name.ends_with(".rs")
 }

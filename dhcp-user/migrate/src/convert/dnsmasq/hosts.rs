@@ -5,21 +5,12 @@ use std::net::Ipv4Addr;
 use dhcp_config::{Field, Pattern};
 use dhcp_model::hex::parse_hex;
 
-use super::{Reader, seconds};
+use super::reader::{Host, Reader, seconds};
 use crate::convert::draft::{Condition, Owner, Reservation, Settings};
 
-/// A host, before its subnet is known.
-#[derive(Clone, Debug)]
-pub struct Host {
-    line: usize,
-    owner: Owner,
-    address: Ipv4Addr,
-    host_name: Option<String>,
-    pub settings: Settings,
-}
-
 impl Reader<'_> {
-    /// `[HARDWARE,…][id:IDENTIFIER|*][set:TAG][tag:TAG][ADDRESS][NAME][LEASE][ignore]`, in any order
+    /// Reads `[HARDWARE,…][id:IDENTIFIER|*][set:TAG][tag:TAG][ADDRESS][NAME][LEASE][ignore]`, in
+    /// any order.
     pub(super) fn reservation(&mut self, line: usize, value: &str) {
         let what = format!("dhcp-host={value}");
         let mut owners = Vec::new();
@@ -33,7 +24,7 @@ impl Reader<'_> {
             .filter(|part| !part.is_empty())
         {
             if let Some(id) = part.strip_prefix("id:") {
-                // `id:*`: whatever identifier it sends, as is taken for granted here.
+                // `id:*` ignores the identifier, which reservations by hardware address do anyway.
                 let octets = || {
                     if id.contains(':') {
                         parse_hex(id)
@@ -55,7 +46,7 @@ impl Reader<'_> {
                 self.notes.left(
                     line,
                     format_args!("{part} of {what}"),
-                    "a reservation holds for its client, with whatever tags",
+                    "reservations apply regardless of tags",
                 );
             } else if part == "ignore" {
                 is_ignored = true;
@@ -63,7 +54,7 @@ impl Reader<'_> {
                 self.notes.left(
                     line,
                     format_args!("{part} of {what}"),
-                    "only DHCPv4 is served",
+                    "only DHCPv4 is supported",
                 );
             } else if let Ok(found) = part.parse::<Ipv4Addr>() {
                 address = Some(found);
@@ -87,18 +78,18 @@ impl Reader<'_> {
                 None => return self.notes.left(
                     line,
                     what,
-                    "it names no client by hardware address or identifier; host names tell none",
+                    "it has neither a hardware address nor a client identifier; clients are not identified by host names",
                 ),
             };
         for _ in owners {
             self.notes.left(
                 line,
                 format_args!("another client of {what}"),
-                "an address is reserved for one client",
+                "an address can be reserved for one client only",
             );
         }
         let Some(address) = address else {
-            return self.notes.left(line, what, "a reservation is of an address; what else a host gets can be a class by hardware address");
+            return self.notes.left(line, what, "a reservation needs an address; for other settings use a class by hardware address");
         };
         for tag in sets {
             self.tags.set_by_host(&tag, self.hosts.len());
@@ -115,7 +106,7 @@ impl Reader<'_> {
         });
     }
 
-    /// Clients that get no answer.
+    /// Adds a class of clients that get no answer.
     fn ignore_hosts(&mut self, line: usize, what: &str, owners: &[Result<Owner, String>]) {
         let hardware = owners.iter().filter_map(|owner| match owner {
             Ok(Owner::Hardware(octets)) => Some(Pattern {
@@ -127,7 +118,7 @@ impl Reader<'_> {
         let patterns: Vec<_> = hardware.collect();
         if patterns.len() != owners.len() || patterns.is_empty() {
             self.notes
-                .left(line, what, "only hardware addresses tell whom to ignore");
+                .left(line, what, "only hardware addresses can be ignored");
             return;
         }
         self.tags
@@ -156,7 +147,7 @@ impl Reader<'_> {
                 None => self.notes.left(
                     line,
                     format_args!("dhcp-host of {address}"),
-                    "no range is of its network",
+                    "no range is on its network",
                 ),
             }
         }
@@ -166,5 +157,5 @@ impl Reader<'_> {
 fn hardware(text: &str) -> Result<[u8; 6], String> {
     let octets = parse_hex(text.trim_start_matches("1-").trim_start_matches("01-"));
     let octets = octets.and_then(|octets| octets.try_into().ok());
-    octets.ok_or_else(|| format!("{text} is not one Ethernet address of six octets"))
+    octets.ok_or_else(|| format!("{text} is not an Ethernet address of six octets"))
 }

@@ -1,32 +1,31 @@
-//! `dnsmasq.conf` (dnsmasq(8)), as far as it is about DHCPv4.
+//! The DHCPv4 settings of `dnsmasq.conf` (dnsmasq(8)).
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::collections::BTreeMap;
 
 use dhcp_config::{Field, Host as ThisHost};
-use ipnet::Ipv4Net;
 
 use self::{
-    hosts::Host,
+    reader::{DEFAULT_LEASE_SECS, MIN_LEASE_SECS, Reader},
     reasons::reason,
     tags::{Match, Tags},
 };
 use super::{
-    draft::{Draft, Interface, Settings},
+    draft::{Draft, Interface},
     notes::Notes,
 };
 
 mod hosts;
+mod matches;
 mod options;
 mod ranges;
+mod reader;
 mod reasons;
 mod tags;
 
-/// What dnsmasq leases last of which a range does not say how long, and the least that it gives.
-const DEFAULT_LEASE_SECS: u32 = 3600;
-const MIN_LEASE_SECS: u32 = 120;
-
+/// Converts a file to a draft.
+///
 /// # Errors
-/// Line, and what is wrong there.
+/// The line and the reason of a syntax error.
 pub fn read(text: &str, host: &ThisHost, notes: &mut Notes) -> Result<Draft, (usize, String)> {
     let mut reader = Reader {
         draft: Draft::default(),
@@ -49,7 +48,7 @@ pub fn read(text: &str, host: &ThisHost, notes: &mut Notes) -> Result<Draft, (us
     Ok(reader.draft)
 }
 
-/// A line as key and value, without its comment and without quotation marks around the value.
+/// Splits a line into key and value, without comment and quotation marks.
 fn setting(line: &str) -> Option<(&str, String)> {
     let line = line.trim();
     let mut in_quotes = false;
@@ -73,46 +72,6 @@ fn setting(line: &str) -> Option<(&str, String)> {
     let (key, value) = line.split_once('=').unwrap_or((line, ""));
     let key = key.trim().trim_start_matches("--");
     Some((key, value.trim().replace('"', "")))
-}
-
-struct Reader<'a> {
-    draft: Draft,
-    host: &'a ThisHost,
-    tags: Tags,
-    hosts: Vec<Host>,
-    ranges: Vec<Range>,
-    /// Options and boot files, until it is known what their tags are.
-    values: Vec<Value>,
-    /// Options that are given without a value: not even dnsmasq's own is sent.
-    silenced: Vec<u8>,
-    /// Keys that are not about DHCP: the first line and how many there are.
-    others: BTreeMap<String, (usize, usize)>,
-    serves_dns: bool,
-    notes: &'a mut Notes,
-}
-
-/// `dhcp-range`
-#[derive(Clone, Debug)]
-struct Range {
-    line: usize,
-    prefix: Ipv4Net,
-    /// None for a range of reservations only.
-    addresses: Option<(Ipv4Addr, Ipv4Addr)>,
-    lease_secs: u32,
-    /// What its clients are tagged with.
-    sets: Vec<String>,
-    /// What they have to be tagged with.
-    needs: Vec<String>,
-    settings: Settings,
-}
-
-/// Something that is given to clients with certain tags.
-#[derive(Clone, Debug)]
-struct Value {
-    line: usize,
-    what: String,
-    tags: Vec<String>,
-    settings: Settings,
 }
 
 impl Reader<'_> {
@@ -162,7 +121,7 @@ impl Reader<'_> {
                     _ => self.notes.left(
                         line,
                         format_args!("{key}={value}"),
-                        "a domain name for certain addresses; give `domain-name` to their subnet",
+                        "applies to certain addresses; set `domain-name` in their subnet",
                     ),
                 }
             }
@@ -175,7 +134,7 @@ impl Reader<'_> {
                 self.notes.left(
                     line,
                     format_args!("{key}={value}"),
-                    "put what is in it into the file, and convert that",
+                    "includes are not followed; insert its content into the file and convert again",
                 );
             }
             _ => match reason(key) {
@@ -196,7 +155,7 @@ impl Reader<'_> {
         *count += 1;
     }
 
-    /// What can be said when all lines are known.
+    /// Converts what depends on several lines.
     fn finish(&mut self) {
         for (key, (line, count)) in std::mem::take(&mut self.others) {
             let more = if count > 1 {
@@ -204,7 +163,7 @@ impl Reader<'_> {
             } else {
                 String::new()
             };
-            self.notes.left(line, format_args!("{key}{more}"), "not of DHCPv4; dnsmasq can go on with DNS, TFTP and the rest, without `dhcp-range`");
+            self.notes.left(line, format_args!("{key}{more}"), "not part of DHCPv4; dnsmasq can continue to serve DNS and TFTP without `dhcp-range`");
         }
         self.give_values();
         self.subnets();
@@ -237,23 +196,4 @@ impl Reader<'_> {
                 .left(line, format_args!("dhcp-ignore={value}"), why),
         }
     }
-}
-
-/// `2m`, `12h`, `1d`, `1w`, seconds, or `infinite`.
-fn seconds(text: &str) -> Option<u32> {
-    if text == "infinite" {
-        return Some(u32::MAX);
-    }
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match text.get(digits.len()..)? {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        "w" => 7 * 86_400,
-        _ => return None,
-    };
-    let secs = digits.parse::<u32>().ok()?.checked_mul(unit)?;
-    // Less is not given.
-    Some(secs.max(MIN_LEASE_SECS))
 }

@@ -4,11 +4,11 @@ use std::net::Ipv4Addr;
 
 use dhcp_model::hex::parse_hex;
 
-use super::{Reader, Value};
+use super::reader::{Reader, Value};
 use crate::convert::{draft::Settings, options};
 
 impl Reader<'_> {
-    /// `[tag:TAG,]…[option:NAME|NUMBER],VALUE,…`
+    /// Reads `[tag:TAG,]…[option:NAME|NUMBER],VALUE,…`.
     pub(super) fn option(&mut self, line: usize, key: &str, value: &str) {
         let what = format!("{key}={value}");
         let mut tags = Vec::new();
@@ -27,9 +27,9 @@ impl Reader<'_> {
                 .any(|prefix| part.starts_with(prefix))
             {
                 let why = if part.starts_with("option6:") {
-                    "only DHCPv4 is served"
+                    "only DHCPv4 is supported"
                 } else {
-                    "sub-options of 43 and 125 are not built; give `vendor-encapsulated-options` by number"
+                    "sub-options of options 43 and 125 are not converted; set `vendor-encapsulated-options`"
                 };
                 self.notes.left(line, what, why);
                 return;
@@ -37,8 +37,7 @@ impl Reader<'_> {
                 let name = part.strip_prefix("option:").unwrap_or(part);
                 code = name.parse::<u8>().ok().or_else(|| options::code(name));
                 if code.is_none() {
-                    self.notes
-                        .left(line, what, "no option of this name is known");
+                    self.notes.left(line, what, "unknown option");
                     return;
                 }
             }
@@ -48,15 +47,18 @@ impl Reader<'_> {
             return;
         };
         if key == "dhcp-option-force" {
-            self.notes
-                .changed(line, &what, "an option is sent to clients that ask for it");
+            self.notes.changed(
+                line,
+                &what,
+                "options are sent only to clients that request them",
+            );
         }
         items.retain(|item| !item.is_empty());
         if items.is_empty() {
             if tags.is_empty() {
                 self.silenced.push(code);
             } else {
-                self.notes.left(line, what, "an option without a value is not sent to anybody; for certain clients it cannot be left out");
+                self.notes.left(line, what, "an option without a value is not sent; this is not possible for certain clients only");
             }
             return;
         }
@@ -75,7 +77,7 @@ impl Reader<'_> {
 
     fn octets(&self, code: u8, items: &[String]) -> Result<Vec<u8>, String> {
         if items.iter().any(|item| item == "0.0.0.0") && !matches!(code, 33 | 121 | 249) {
-            return Err("0.0.0.0 stands for the address of this server; give that".to_owned());
+            return Err("0.0.0.0 means the address of this server; give that address".to_owned());
         }
         if options::is_known(code) {
             return options::encode(code, items).or_else(|why| match items {
@@ -83,7 +85,7 @@ impl Reader<'_> {
                 _ => Err(why),
             });
         }
-        // Of what dnsmasq does not know it guesses the form.
+        // dnsmasq guesses the type of unknown options.
         let addresses: Option<Vec<Ipv4Addr>> = items.iter().map(|item| item.parse().ok()).collect();
         if let Some(addresses) = addresses {
             return Ok(addresses.iter().flat_map(Ipv4Addr::octets).collect());
@@ -102,7 +104,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `[tag:TAG,]…FILE[,SERVER NAME[,SERVER ADDRESS]]`
+    /// Reads `[tag:TAG,]…FILE[,SERVER NAME[,SERVER ADDRESS]]`.
     pub(super) fn boot(&mut self, line: usize, value: &str) {
         let what = format!("dhcp-boot={value}");
         let (tags, parts): (Vec<_>, Vec<_>) = value
@@ -120,7 +122,7 @@ impl Reader<'_> {
             self.notes.left(
                 line,
                 format_args!("boot server of {what}"),
-                "give its address; names are not looked up",
+                "host names are not resolved; give its address",
             );
         }
         let tags = tags

@@ -1,14 +1,14 @@
-//! `dhcp-range`, and the subnets and pools that come of it.
+//! `dhcp-range`, converted to subnets and pools.
 
 use std::{collections::HashMap, net::Ipv4Addr};
 
 use ipnet::Ipv4Net;
 
-use super::{DEFAULT_LEASE_SECS, Range, Reader, seconds};
+use super::reader::{DEFAULT_LEASE_SECS, Range, Reader, seconds};
 use crate::convert::draft::{Condition, Pool, Settings, Subnet};
 
 impl Reader<'_> {
-    /// `[tag:…,][set:…,]START[,END|,static|,proxy][,NETMASK[,BROADCAST]][,LEASE]`
+    /// Reads `[tag:…,][set:…,]START[,END|,static|,proxy][,NETMASK[,BROADCAST]][,LEASE]`.
     pub(super) fn range(&mut self, line: usize, value: &str) {
         let what = format!("dhcp-range={value}");
         let mut parts: Vec<_> = value.split(',').map(str::trim).collect();
@@ -36,7 +36,7 @@ impl Reader<'_> {
                 .any(|word| word.starts_with("constructor:") || word.contains("::"))
         {
             self.notes
-                .left(line, what, "only ranges of IPv4 addresses are served");
+                .left(line, what, "only ranges of IPv4 addresses are supported");
             return;
         }
         let mut lease_secs = DEFAULT_LEASE_SECS;
@@ -45,20 +45,15 @@ impl Reader<'_> {
             match word {
                 "static" => is_dynamic = false,
                 "proxy" => {
-                    self.notes.left(
-                        line,
-                        what,
-                        "a DHCP proxy for booting beside another server is not served",
-                    );
+                    self.notes.left(line, what, "proxy DHCP is not supported");
                     return;
                 }
                 _ => match seconds(word) {
                     Some(secs) => lease_secs = secs,
-                    None => self.notes.left(
-                        line,
-                        format_args!("{word} of {what}"),
-                        "not understood here",
-                    ),
+                    None => {
+                        self.notes
+                            .left(line, format_args!("{word} of {what}"), "not supported")
+                    }
                 },
             }
         }
@@ -83,7 +78,7 @@ impl Reader<'_> {
         });
     }
 
-    /// By the netmask, or else as the interface of this host has it.
+    /// Returns the prefix by the netmask, or else that of the interface of the host.
     fn prefix_of(&self, address: Ipv4Addr, mask: Option<Ipv4Addr>) -> Option<Ipv4Net> {
         if let Some(mask) = mask {
             return Some(Ipv4Net::with_netmask(address, mask).ok()?.trunc());
@@ -92,7 +87,8 @@ impl Reader<'_> {
         prefixes.find(|prefix| prefix.contains(&address)).copied()
     }
 
-    /// A subnet for each network that ranges are of. What is said of the only range of one is said of the subnet.
+    /// Adds a subnet for each network that has ranges. The settings of an only range become those
+    /// of the subnet.
     pub(super) fn subnets(&mut self) {
         let mut by_prefix: Vec<(Ipv4Net, Vec<Range>)> = Vec::new();
         let mut places = HashMap::new();
@@ -138,7 +134,7 @@ impl Reader<'_> {
                     self.notes.left(
                         range.line,
                         format_args!("options for {}", range.sets.join(", ")),
-                        "they are for reservations of one of several ranges; give them to each",
+                        "they apply to the reservations of one of several ranges; set them in each reservation",
                     );
                 }
             }
@@ -147,7 +143,8 @@ impl Reader<'_> {
         }
     }
 
-    /// What dnsmasq tells clients unasked: itself as router and name server, and the broadcast address.
+    /// Adds the options that dnsmasq sends by default: itself as router and name server, and the
+    /// broadcast address.
     fn own_values(&mut self, subnet: &mut Subnet) {
         let mut addresses = self.host.interfaces.values().flatten();
         let own = addresses
@@ -165,7 +162,7 @@ impl Reader<'_> {
                 Some(own) => {
                     subnet.settings.options.insert(code, own.octets().to_vec());
                 }
-                None => self.notes.left(subnet.line, format_args!("{name} of {}", subnet.prefix), "dnsmasq gives an address of its own there, and this host has none; add the option"),
+                None => self.notes.left(subnet.line, format_args!("{name} of {}", subnet.prefix), "dnsmasq sends its own address on that network, but this host has none there; add the option"),
             }
         }
         if !self.silenced.contains(&28) && subnet.prefix.prefix_len() < 31 {
@@ -174,7 +171,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The classes that a pool is for.
+    /// Returns the classes of a pool.
     fn classes_of(&mut self, line: usize, needs: &[String]) -> Result<Vec<String>, String> {
         if needs.is_empty() {
             return Ok(Vec::new());

@@ -1,36 +1,36 @@
-//! What dnsmasq has and there is no counterpart of.
+//! Settings of dnsmasq that have no equivalent.
 
-/// Why what is about DHCP has no counterpart; `None` for what is about something else.
+/// Returns why a setting of DHCP has no equivalent, or `None` if it does not concern DHCP.
 pub fn reason(key: &str) -> Option<&'static str> {
     Some(match key {
         "dhcp-leasefile" | "dhcp-leasefile-ro" | "leasefile-ro" => {
-            "leases are kept in an SQLite file; `xdhcpd import` takes those of dnsmasq"
+            "leases are stored in an SQLite file; `xdhcpd import` imports existing ones"
         }
         "dhcp-lease-max" => "see `server.max-leases` and the size of the pools",
         "dhcp-script" | "dhcp-luascript" | "dhcp-scriptuser" | "script-on-renewal"
-        | "script-arp" => "there are no hooks; what the script did is not done",
-        "dhcp-name-match" => "host names tell no class",
-        "dhcp-relay" => "there is no relay agent here",
+        | "script-arp" => "hooks are not supported",
+        "dhcp-name-match" => "classes cannot test host names",
+        "dhcp-relay" => "the server contains no relay agent",
         "dhcp-broadcast" | "dhcp-sequential-ip" | "no-ping" | "dhcp-no-override"
         | "dhcp-reply-delay" | "dhcp-duid" | "log-dhcp" | "quiet-dhcp" | "dhcp-option-pxe" => {
-            "there is nothing to set here"
+            "no such setting is needed"
         }
-        "bootp-dynamic" => "BOOTP is not served",
+        "bootp-dynamic" => "BOOTP clients get reserved addresses only (`bootp`)",
         "pxe-service" | "pxe-prompt" | "dhcp-pxe-vendor" => {
-            "boot menus are not served; give `boot-file` by architecture"
+            "boot menus are not supported; set `boot-file` by architecture"
         }
-        "dhcp-proxy" => "clients renew with the server itself",
+        "dhcp-proxy" => "clients renew directly with the server",
         "dhcp-alternate-port"
         | "dhcp-ttl"
         | "dhcp-fqdn"
         | "dhcp-generate-names"
-        | "dhcp-ignore-names" => "there is no such setting",
-        "read-ethers" => "give reservations for what is in /etc/ethers",
+        | "dhcp-ignore-names" => "not supported",
+        "read-ethers" => "add reservations for the entries of /etc/ethers",
         "shared-network" => "put the subnets into one [[network]]",
         "except-interface" | "no-dhcp-interface" | "no-dhcpv4-interface" | "listen-address" => {
-            "the interfaces that are served are those under [[interface]]"
+            "only the interfaces in [[interface]] are served"
         }
-        key if key.starts_with("dhcp-") => "not known here",
+        key if key.starts_with("dhcp-") => "unknown",
         _ => return None,
     })
 }

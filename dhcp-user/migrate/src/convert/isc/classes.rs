@@ -1,30 +1,13 @@
 //! Classes, subclasses and `if` of dhcpd.
 
-use super::{Inside, Reader, shown};
+use super::reader::{Inside, Matching, Reader, shown};
 use crate::{
     convert::{
         draft::{Class, Condition, Settings},
         expression,
     },
-    statements::{Statement, Word},
+    statements::Statement,
 };
-
-/// Classes whose members are told by their subclasses.
-#[derive(Debug, Default)]
-pub struct Classes {
-    matching: Vec<Matching>,
-}
-
-#[derive(Debug)]
-struct Matching {
-    line: usize,
-    name: String,
-    subject: Vec<Word>,
-    settings: Settings,
-    members: Vec<Condition>,
-    /// Where it stands among the classes.
-    place: usize,
-}
 
 impl Reader<'_> {
     pub(super) fn class(&mut self, statement: &Statement, block: &[Statement]) {
@@ -41,7 +24,7 @@ impl Reader<'_> {
                 self.notes.left(
                     statement.line,
                     shown(statement),
-                    "classes are made of simple tests only",
+                    "classes support simple tests only",
                 );
             } else {
                 let inside = Inside {
@@ -64,7 +47,7 @@ impl Reader<'_> {
                 Err(why) => self.notes.left(
                     line,
                     format_args!("class {name}"),
-                    format_args!("its test `{}` cannot be told here: {why}", shown(statement)),
+                    format_args!("its test `{}` cannot be converted: {why}", shown(statement)),
                 ),
             },
             (None, Some(subject)) => self.classes.matching.push(Matching {
@@ -81,7 +64,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `subclass "NAME" VALUE;`
+    /// Reads `subclass "NAME" VALUE;`.
     pub(super) fn subclass(&mut self, statement: &Statement, block: Option<&[Statement]>) {
         let name = statement.name();
         let value = statement.words.get(2);
@@ -94,7 +77,7 @@ impl Reader<'_> {
             self.notes.left(
                 statement.line,
                 shown(statement),
-                "its class has no `match`, or is not there before it",
+                "its class has no `match`, or does not precede it",
             );
             return;
         };
@@ -126,7 +109,8 @@ impl Reader<'_> {
         }
     }
 
-    /// A branch of `if`. Outside of all blocks it is a class; our classes hold everywhere.
+    /// Reads a branch of `if`. Outside of all blocks it becomes a class, because classes apply
+    /// everywhere.
     pub(super) fn branch(
         &mut self,
         keyword: &str,
@@ -136,7 +120,7 @@ impl Reader<'_> {
         before: &mut Vec<Option<Condition>>,
     ) {
         let words = statement.words.get(1..).unwrap_or_default();
-        // `else if`, which is `elsif`.
+        // `else if` is the same as `elsif`.
         let words = match words.split_first() {
             Some((first, rest)) if keyword == "else" && first.is("if") => rest,
             _ => words,
@@ -161,11 +145,11 @@ impl Reader<'_> {
         };
         before.push(own.clone());
         let why = if !inside.what.is_empty() || !inside.groups.is_empty() {
-            Some("a class holds in all subnets; outside of all blocks it can be one".to_owned())
+            Some("classes apply to all subnets; only an `if` outside of all blocks can become a class".to_owned())
         } else if let Some(why) = why {
-            Some(format!("its test cannot be told here: {why}"))
+            Some(format!("its test cannot be converted: {why}"))
         } else if none_before.is_none() {
-            Some("a branch before it has a test that cannot be told here".to_owned())
+            Some("the test of a preceding branch cannot be converted".to_owned())
         } else {
             None
         };
@@ -187,7 +171,7 @@ impl Reader<'_> {
                 self.notes.left(
                     statement.line,
                     shown(statement),
-                    "an `if` in an `if`; write one test of both",
+                    "nested `if`; combine both tests",
                 );
                 continue;
             }
@@ -208,7 +192,8 @@ impl Reader<'_> {
         }
     }
 
-    /// The classes of a pool: those that are allowed, or a new one of who is in none that is denied.
+    /// Returns the classes of a pool: those that are allowed, or a new class that excludes those
+    /// that are denied.
     pub(super) fn class_of_pool(
         &mut self,
         line: usize,
@@ -242,7 +227,7 @@ impl Reader<'_> {
         vec![name]
     }
 
-    /// Puts the classes that are told by subclasses in their places.
+    /// Inserts the classes that are defined by subclasses at their positions.
     pub(super) fn finish_classes(&mut self) {
         for matching in std::mem::take(&mut self.classes.matching).into_iter().rev() {
             let Matching {
@@ -261,34 +246,12 @@ impl Reader<'_> {
             let class = Class {
                 line,
                 name,
-                when: any(members),
+                when: Condition::any_of(members),
                 refuse: false,
                 settings,
             };
             let place = place.min(self.draft.classes.len());
             self.draft.classes.insert(place, class);
         }
-    }
-}
-
-/// One condition for all values of one thing.
-pub fn any(members: Vec<Condition>) -> Condition {
-    let mut joined: Vec<Condition> = Vec::new();
-    for member in members {
-        match (joined.last_mut(), member) {
-            (Some(Condition::Is(field, patterns)), Condition::Is(other, more))
-                if *field == other =>
-            {
-                patterns.extend(more)
-            }
-            (Some(Condition::Architecture(numbers)), Condition::Architecture(more)) => {
-                numbers.extend(more)
-            }
-            (_, member) => joined.push(member),
-        }
-    }
-    match joined.len() {
-        1 => joined.remove(0),
-        _ => Condition::Any(joined),
     }
 }

@@ -2,22 +2,11 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Inside, Reader, shown};
+use super::reader::{Host, Inside, Reader, shown};
 use crate::{
     convert::draft::{Owner, Reservation, Settings},
     statements::{Statement, Word},
 };
-
-/// A host, before its subnets are known.
-#[derive(Clone, Debug)]
-pub struct Host {
-    line: usize,
-    name: String,
-    owner: Owner,
-    addresses: Vec<Ipv4Addr>,
-    host_name: Option<String>,
-    settings: Settings,
-}
 
 impl Reader<'_> {
     pub(super) fn host(&mut self, statement: &Statement, block: &[Statement], inside: &Inside) {
@@ -44,11 +33,11 @@ impl Reader<'_> {
                     None => self.notes.left(
                         statement.line,
                         shown(statement),
-                        "a reservation is for an Ethernet address, of six octets",
+                        "a reservation needs an Ethernet address of six octets",
                     ),
                 }
             } else if statement.begins(&["option", "dhcp-client-identifier"]) {
-                // It goes before the hardware, as for dhcpd.
+                // It takes precedence over the hardware address, as in dhcpd.
                 owner = octets(2).map(Owner::ClientId).or(owner);
             } else if statement.begins(&["host-identifier", "option", "agent.circuit-id"]) {
                 owner = octets(3).map(Owner::CircuitId).or(owner);
@@ -61,13 +50,10 @@ impl Reader<'_> {
             } else if statement.begins(&["fixed-address"]) {
                 addresses.extend(self.fixed_addresses(statement));
             } else if statement.begins(&["dynamic"]) || statement.begins(&["deleted"]) {
-                // Hosts that were made over OMAPI say so.
+                // Marks of hosts that were created over OMAPI.
             } else if statement.block.is_some() {
-                self.notes.left(
-                    statement.line,
-                    shown(statement),
-                    "a host has no such thing here",
-                );
+                self.notes
+                    .left(statement.line, shown(statement), "not supported in a host");
             } else {
                 self.parameter(statement, &mut settings, &place);
             }
@@ -76,7 +62,7 @@ impl Reader<'_> {
             self.notes.left(
                 statement.line,
                 format_args!("host {name}"),
-                "it names no client by hardware address, identifier or circuit id",
+                "it has no hardware address, client identifier, circuit id or remote id",
             );
             return;
         };
@@ -99,20 +85,20 @@ impl Reader<'_> {
                 Err(_) => self.notes.left(
                     statement.line,
                     format_args!("fixed-address {word}"),
-                    "give the address; names are not looked up",
+                    "host names are not resolved; give the address",
                 ),
             }
         }
         addresses
     }
 
-    /// Each host to the subnets that its addresses lie in.
+    /// Adds the hosts to the subnets that contain their addresses.
     pub(super) fn place_hosts(&mut self) {
         let finder = self.draft.finder();
         for host in std::mem::take(&mut self.hosts) {
             let Host { line, name, .. } = &host;
             if host.addresses.is_empty() {
-                self.notes.left(*line, format_args!("host {name}"), "a reservation is of an address; what else a host gets can be a class by hardware address");
+                self.notes.left(*line, format_args!("host {name}"), "a reservation needs an address; for other settings use a class by hardware address");
             }
             for address in &host.addresses {
                 let index = finder.find(*address);
@@ -121,7 +107,7 @@ impl Reader<'_> {
                     self.notes.left(
                         *line,
                         format_args!("host {name}, {address}"),
-                        "it lies in no subnet of the file",
+                        "in no subnet of the file",
                     );
                     continue;
                 };

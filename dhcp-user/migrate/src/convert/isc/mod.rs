@@ -4,30 +4,37 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use self::{classes::Classes, hosts::Host, options::Definitions, pools::range, reasons::reason};
+use self::{
+    definitions::Definitions,
+    reader::{Classes, Inside, Reader, shown},
+    reasons::reason,
+};
 use super::{
-    draft::{Draft, Interface, Network, Pool, Settings, Subnet},
+    draft::{Draft, Network, Settings, Subnet},
     notes::Notes,
 };
-use crate::statements::{Statement, Statements, Word};
+use crate::statements::{Statement, Statements};
 
 mod classes;
+mod definitions;
 mod hosts;
 mod options;
+mod parameters;
 mod pools;
+mod reader;
 mod reasons;
 
-pub use classes::any;
-
-/// What dhcpd does where the file does not say (`DEFAULT_…` in `server/dhcpd.c`).
+/// The defaults of dhcpd (`DEFAULT_…` in `server/dhcpd.c`).
 const DEFAULT_LEASE_SECS: u32 = 43_200;
 const DEFAULT_MAX_LEASE_SECS: u32 = 86_400;
 const DEFAULT_MIN_LEASE_SECS: u32 = 300;
 
+/// Converts a file to a draft.
+///
 /// # Errors
-/// Line, and what is wrong there.
+/// The line and the reason of a syntax error.
 pub fn read(text: &str, notes: &mut Notes) -> Result<Draft, (usize, String)> {
-    // The last line of a file need not end.
+    // The last line may lack a newline.
     let text = format!("{text}\n");
     let mut statements = Vec::new();
     for statement in Statements::new(text.as_bytes()) {
@@ -58,29 +65,8 @@ pub fn read(text: &str, notes: &mut Notes) -> Result<Draft, (usize, String)> {
     Ok(reader.draft)
 }
 
-struct Reader<'n> {
-    draft: Draft,
-    definitions: Definitions,
-    classes: Classes,
-    hosts: Vec<Host>,
-    /// `use-host-decl-names`
-    uses_host_names: bool,
-    notes: &'n mut Notes,
-}
-
-/// What a statement stands in.
-#[derive(Clone, Debug, Default)]
-struct Inside {
-    network: Option<String>,
-    /// Index in the draft.
-    subnet: Option<usize>,
-    /// Of the groups around it, which our file does not have.
-    groups: Settings,
-    what: String,
-}
-
 impl Reader<'_> {
-    /// Reads what stands in a block: first what it sets, then the declarations in it.
+    /// Reads a block: first its settings, then its declarations.
     fn scope(&mut self, statements: &[Statement], inside: Inside) -> Settings {
         let mut settings = Settings::default();
         for statement in statements {
@@ -91,7 +77,7 @@ impl Reader<'_> {
         let mut chain = Vec::new();
         for statement in statements {
             let Some(block) = &statement.block else {
-                // In its place among the classes.
+                // Its position among the classes matters.
                 if statement.begins(&["subclass"]) {
                     self.subclass(statement, None);
                 }
@@ -111,7 +97,7 @@ impl Reader<'_> {
                 }
                 "subnet6" | "shared-network6" => {
                     self.notes
-                        .left(statement.line, shown(statement), "only DHCPv4 is served")
+                        .left(statement.line, shown(statement), "only DHCPv4 is supported")
                 }
                 _ => self
                     .notes
@@ -121,7 +107,7 @@ impl Reader<'_> {
         settings
     }
 
-    /// What a group sets is said again of each thing in it.
+    /// Reads a group, whose settings are repeated for each declaration in it.
     fn group(&mut self, block: &[Statement], inside: &Inside) {
         let mut settings = Settings::default();
         let mut declarations = Vec::new();
@@ -136,7 +122,7 @@ impl Reader<'_> {
             groups: settings.over(&inside.groups),
             ..inside.clone()
         };
-        // All that it sets is in `groups` by now.
+        // All settings are in `groups`.
         self.scope(&declarations, inside);
     }
 
@@ -194,128 +180,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A statement without a block.
-    fn parameter(&mut self, statement: &Statement, settings: &mut Settings, inside: &Inside) {
-        let keyword = statement.word(0).unwrap_or_default().to_ascii_lowercase();
-        let text = || statement.words.get(1).and_then(Word::text);
-        let seconds = || statement.word(1).and_then(seconds);
-        let done = match &*keyword {
-            "option" => {
-                self.option(statement, settings, inside);
-                true
-            }
-            "default-lease-time" => seconds()
-                .map(|secs| settings.lease_secs = Some(secs))
-                .is_some(),
-            "max-lease-time" => seconds()
-                .map(|secs| settings.max_lease_secs = Some(secs))
-                .is_some(),
-            "min-lease-time" => seconds()
-                .map(|secs| settings.min_lease_secs = Some(secs))
-                .is_some(),
-            "abandon-lease-time" => seconds()
-                .map(|secs| settings.decline_secs = Some(secs))
-                .is_some(),
-            "authoritative" => {
-                settings.authoritative = Some(true);
-                true
-            }
-            "not" if statement.word(1) == Some("authoritative") => {
-                settings.authoritative = Some(false);
-                true
-            }
-            "ignore-client-uids" => switch(statement)
-                .map(|is_on| settings.match_client_id = Some(!is_on))
-                .is_some(),
-            "next-server" => {
-                settings.next_server = text().and_then(|text| text.parse().ok());
-                settings.next_server.is_some()
-            }
-            "filename" => {
-                settings.boot_file = text().filter(|text| !text.is_empty());
-                true
-            }
-            "server-name" => {
-                settings.server_name = text().filter(|text| !text.is_empty());
-                true
-            }
-            "use-host-decl-names" => switch(statement)
-                .map(|is_on| self.uses_host_names |= is_on)
-                .is_some(),
-            "server-identifier" => {
-                let address = text().and_then(|text| text.parse().ok());
-                let subnet = inside
-                    .subnet
-                    .and_then(|index| self.draft.subnets.get_mut(index));
-                subnet
-                    .filter(|_| address.is_some())
-                    .map(|subnet| subnet.server_id = address)
-                    .is_some()
-            }
-            "interface" => {
-                let name = text().unwrap_or_default();
-                self.notes.changed(
-                    statement.line,
-                    shown(statement),
-                    "a link serves the subnet that an address of it lies in",
-                );
-                self.draft.interfaces.push(Interface {
-                    line: statement.line,
-                    name,
-                    addresses: Vec::new(),
-                });
-                true
-            }
-            "range" => match (range(statement), inside.subnet) {
-                (Some((first, last)), Some(_)) => {
-                    let pool = Pool {
-                        line: statement.line,
-                        first,
-                        last,
-                        classes: Vec::new(),
-                        settings: Settings::default(),
-                    };
-                    self.add_pool(pool, inside);
-                    true
-                }
-                _ => false,
-            },
-            // BOOTP is not served anyway, and booting always.
-            "allow"
-                if matches!(
-                    statement.word(1),
-                    Some(
-                        "booting"
-                            | "bootp"
-                            | "unknown-clients"
-                            | "declines"
-                            | "duplicates"
-                            | "known-clients"
-                    )
-                ) =>
-            {
-                true
-            }
-            "deny" | "ignore" if matches!(statement.word(1), Some("bootp")) => true,
-            // Where they stand they end the options that a statement sets.
-            "" | "break" => true,
-            _ => false,
-        };
-        if !done {
-            let place = if inside.what.is_empty() {
-                String::new()
-            } else {
-                format!(" in {}", inside.what)
-            };
-            self.notes.left(
-                statement.line,
-                format_args!("{}{place}", shown(statement)),
-                reason(&keyword),
-            );
-        }
-    }
-
-    /// dhcpd gives less to clients that ask for it, down to five minutes.
+    /// Allows the shorter leases that dhcpd gives on request, down to five minutes.
     fn allow_short_leases(&mut self) {
         let draft = &mut self.draft;
         let subnets = draft.subnets.iter().map(|subnet| &subnet.settings);
@@ -333,42 +198,4 @@ impl Reader<'_> {
             draft.defaults.min_lease_secs = Some(least);
         }
     }
-}
-
-/// A number of seconds; −1 and the largest are infinite.
-fn seconds(word: &str) -> Option<u32> {
-    if word == "-1" || word == "infinite" {
-        return Some(u32::MAX);
-    }
-    word.parse().ok()
-}
-
-/// `true`, `on`, or nothing, and their opposites.
-fn switch(statement: &Statement) -> Option<bool> {
-    match &*statement.word(1).unwrap_or("true").to_ascii_lowercase() {
-        "true" | "on" => Some(true),
-        "false" | "off" => Some(false),
-        _ => None,
-    }
-}
-
-/// The beginning of a statement, for people.
-fn shown(statement: &Statement) -> String {
-    const MAX_WORDS: usize = 6;
-    let words = statement
-        .words
-        .iter()
-        .take(MAX_WORDS)
-        .map(|word| match word {
-            Word::Bare(word) => word.clone(),
-            Word::Quoted(octets) => format!("{:?}", String::from_utf8_lossy(octets)),
-            Word::Mark(mark) => mark.to_string(),
-        });
-    let words: Vec<_> = words.collect();
-    let more = if statement.words.len() > MAX_WORDS {
-        " …"
-    } else {
-        ""
-    };
-    format!("{}{more}", words.join(" "))
 }

@@ -1,94 +1,16 @@
-//! Options of dhcpd, and those that a file defines itself.
+//! Options of dhcpd.
 
-use std::collections::HashMap;
-
-use super::{Inside, Reader, shown};
+use super::{
+    definitions::{Form, Type, is_definition},
+    reader::{Inside, Reader, shown},
+};
 use crate::{
     convert::{draft::Settings, options},
     statements::{Statement, Word},
 };
 
-/// `option NAME code NUMBER = TYPE;`
-#[derive(Debug, Default)]
-pub struct Definitions {
-    by_name: HashMap<String, (u8, Form)>,
-}
-
-/// Of what a value is made.
-#[derive(Clone, Debug)]
-struct Form {
-    types: Vec<Type>,
-    is_array: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Type {
-    Address,
-    Boolean,
-    /// A number of so many octets.
-    Integer(usize),
-    Text,
-    /// Text, or octets in hexadecimal.
-    Octets,
-    Domains,
-}
-
-impl Definitions {
-    /// Takes in all definitions of a file.
-    pub fn read(&mut self, statements: &[Statement]) {
-        for statement in statements {
-            self.take(statement);
-            self.read(statement.block.as_deref().unwrap_or_default());
-        }
-    }
-
-    fn take(&mut self, statement: &Statement) -> Option<()> {
-        if !is_definition(statement) {
-            return None;
-        }
-        let name = statement.word(1)?.to_ascii_lowercase();
-        let code = statement.word(3)?.parse().ok()?;
-        let form = form(statement.words.get(5..)?)?;
-        self.by_name.insert(name, (code, form));
-        Some(())
-    }
-}
-
-fn is_definition(statement: &Statement) -> bool {
-    statement.begins(&["option"])
-        && statement.words.get(2).is_some_and(|word| word.is("code"))
-        && statement.words.get(4) == Some(&Word::Mark('='))
-}
-
-fn form(words: &[Word]) -> Option<Form> {
-    let mut types = Vec::new();
-    let mut is_array = false;
-    let mut words = words.iter().peekable();
-    while let Some(word) = words.next() {
-        let Some(word) = word.bare() else {
-            continue;
-        };
-        let mut width = || {
-            let bits: usize = words.next()?.bare()?.parse().ok()?;
-            matches!(bits, 8 | 16 | 32).then_some(bits / 8)
-        };
-        match &*word.to_ascii_lowercase() {
-            "array" => is_array = true,
-            "of" | "unsigned" | "signed" | "compressed" => {}
-            "integer" => types.push(Type::Integer(width()?)),
-            "ip-address" => types.push(Type::Address),
-            "boolean" | "flag" => types.push(Type::Boolean),
-            "text" => types.push(Type::Text),
-            "string" => types.push(Type::Octets),
-            "domain-list" | "domain-name" => types.push(Type::Domains),
-            _ => return None,
-        }
-    }
-    (!types.is_empty()).then_some(Form { types, is_array })
-}
-
 impl Reader<'_> {
-    /// `option NAME VALUE, …;`
+    /// Reads `option NAME VALUE, …;`.
     pub(super) fn option(
         &mut self,
         statement: &Statement,
@@ -99,7 +21,7 @@ impl Reader<'_> {
             return;
         }
         let name = statement.word(1).unwrap_or_default().to_ascii_lowercase();
-        // `option pxelinux.configfile`: some of the loader's have codes of their own.
+        // `option pxelinux.configfile`: some options of this space have codes in the DHCP space.
         let plain = name.strip_prefix("pxelinux.").unwrap_or(&name);
         let defined = self.definitions.by_name.get(&name);
         let code = defined
@@ -111,7 +33,7 @@ impl Reader<'_> {
             return;
         }
         let octets = match (code, defined) {
-            (None, _) => Err("no option of this name is known; options in option spaces are not built, give the outer one by number, as octets".to_owned()),
+            (None, _) => Err("unknown option; options in option spaces are not converted, set the encapsulating option by number, as octets".to_owned()),
             (Some(_), Some((_, form))) => of_form(form, values),
             (Some(code), None) => of_code(code, values),
         };
@@ -122,7 +44,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether a subnet says its own netmask once more.
+    /// Returns whether an option repeats the netmask of the subnet.
     fn is_own_mask(&self, values: &[Word], inside: &Inside) -> bool {
         let subnet = inside
             .subnet
@@ -132,7 +54,7 @@ impl Reader<'_> {
     }
 }
 
-/// `option unknown-224`
+/// Returns the code of `option unknown-224`.
 fn unknown(name: &str) -> Option<u8> {
     name.strip_prefix("unknown-")
         .or_else(|| name.strip_prefix("option-"))?
@@ -140,7 +62,7 @@ fn unknown(name: &str) -> Option<u8> {
         .ok()
 }
 
-/// Values between commas, each of its words.
+/// Splits values at commas.
 fn items(values: &[Word]) -> Vec<String> {
     let items = values.split(|word| *word == Word::Mark(','));
     let items = items.map(|words| {
@@ -154,7 +76,7 @@ fn of_code(code: u8, values: &[Word]) -> Result<Vec<u8>, String> {
     let encoded = options::encode(code, &items(values));
     match (encoded, values) {
         (Ok(octets), _) => Ok(octets),
-        // What it cannot be otherwise is octets.
+        // The value may be given in octets.
         (Err(why), [Word::Bare(word)]) if word.contains(':') => {
             Word::Bare(word.clone()).octets().ok_or(why)
         }
@@ -189,16 +111,18 @@ fn of_type(kind: Type, word: &Word) -> Result<Vec<u8>, String> {
     let text = word.text().unwrap_or_default();
     let one = [text.clone()];
     match kind {
-        // As options 16, 19 and 119, which are an address, a switch and names.
+        // Encoded as options 16, 19 and 119: an address, a boolean and names.
         Type::Address => options::encode(16, &one),
         Type::Boolean => options::encode(19, &one),
         Type::Domains => options::encode(119, &one),
         Type::Text => Ok(text.into_bytes()),
         Type::Octets => word
             .octets()
-            .ok_or_else(|| format!("{text:?} is no text and no octets")),
+            .ok_or_else(|| format!("{text:?} is neither text nor octets")),
         Type::Integer(width) => {
-            let number: i64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+            let number: i64 = text
+                .parse()
+                .map_err(|_| format!("{text:?} is not a number"))?;
             let octets = number.to_be_bytes();
             let octets = octets
                 .get(octets.len().saturating_sub(width)..)

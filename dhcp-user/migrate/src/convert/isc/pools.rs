@@ -1,8 +1,9 @@
 //! `pool` and `range` of dhcpd.
 
-use std::net::Ipv4Addr;
-
-use super::{Inside, Reader, shown};
+use super::{
+    parameters::range,
+    reader::{Inside, Reader, shown},
+};
 use crate::{
     convert::draft::{Pool, Settings},
     statements::{Statement, Word},
@@ -34,10 +35,12 @@ impl Reader<'_> {
                 ["deny" | "ignore", "unknown-clients" | "unknown", ..]
                 | ["allow", "known-clients" | "known", ..] => {
                     closed = Some(
-                        "it is for clients with a host declaration only, which pools here cannot tell",
+                        "it is only for clients with a host declaration, which pools cannot test",
                     );
                 }
-                ["deny" | "ignore", "all", ..] => closed = Some("nobody may have its addresses"),
+                ["deny" | "ignore", "all", ..] => {
+                    closed = Some("none of its addresses may be used")
+                }
                 ["deny" | "ignore", "dynamic", ..]
                 | ["allow", "dynamic", ..]
                 | ["allow", "all", ..] => {}
@@ -46,14 +49,13 @@ impl Reader<'_> {
                     self.notes.changed(
                         statement.line,
                         shown(statement),
-                        "clients with a reservation elsewhere may have them as well",
+                        "clients with a reservation elsewhere may also use these addresses",
                     );
                 }
-                _ if statement.block.is_some() => self.notes.left(
-                    statement.line,
-                    shown(statement),
-                    "a pool has no such thing here",
-                ),
+                _ if statement.block.is_some() => {
+                    self.notes
+                        .left(statement.line, shown(statement), "not supported in a pool")
+                }
                 _ => self.parameter(
                     statement,
                     &mut settings,
@@ -80,36 +82,4 @@ impl Reader<'_> {
             self.add_pool(pool, inside);
         }
     }
-
-    /// To the subnet around it, or the one of the shared network that its addresses lie in.
-    pub(super) fn add_pool(&mut self, pool: Pool, inside: &Inside) {
-        let index = inside.subnet.or_else(|| {
-            let mut subnets = self.draft.subnets.iter().rev();
-            let from_end = subnets.position(|subnet| subnet.prefix.contains(&pool.first))?;
-            self.draft.subnets.len().checked_sub(from_end + 1)
-        });
-        match index.and_then(|index| self.draft.subnets.get_mut(index)) {
-            Some(subnet) => subnet.pools.push(pool),
-            None => self.notes.left(
-                pool.line,
-                format_args!("range {} {}", pool.first, pool.last),
-                "it lies in no subnet that comes before it",
-            ),
-        }
-    }
-}
-
-/// `range [dynamic-bootp] FIRST [LAST]`
-pub fn range(statement: &Statement) -> Option<(Ipv4Addr, Ipv4Addr)> {
-    let mut words = statement
-        .words
-        .iter()
-        .skip(1)
-        .filter(|word| !word.is("dynamic-bootp"));
-    let first: Ipv4Addr = words.next()?.bare()?.parse().ok()?;
-    let last = match words.next() {
-        Some(word) => word.bare()?.parse().ok()?,
-        None => first,
-    };
-    Some((first, last))
 }

@@ -1,16 +1,18 @@
-//! What dhcpd has and there is no counterpart of.
+//! Statements of dhcpd that have no equivalent.
 
-/// Why there is no counterpart.
+/// Returns why a statement has no equivalent.
 pub fn reason(keyword: &str) -> &'static str {
     match keyword {
-        "include" => "put what is in it into the file, and convert that",
-        "allow" | "deny" | "ignore" => {
-            "a client is served or not by its classes (`refuse`), and everybody may have addresses of pools"
+        "include" => {
+            "includes are not followed; insert its content into the file and convert again"
         }
-        "failover" | "mclt" | "split" | "load" => "there is no failover",
-        "key" | "zone" | "omapi-port" | "omapi-key" => "DNS is not updated, and there is no OMAPI",
+        "allow" | "deny" | "ignore" => {
+            "use classes with `refuse` to exclude clients; pools without classes are for all clients"
+        }
+        "failover" | "mclt" | "split" | "load" => "failover is not supported",
+        "key" | "zone" | "omapi-port" | "omapi-key" => "DNS updates and OMAPI are not supported",
         "lease-file-name" => {
-            "leases are kept in an SQLite file; `xdhcpd import` takes those of dhcpd"
+            "leases are stored in an SQLite file; `xdhcpd import` imports existing ones"
         }
         "log-facility"
         | "log"
@@ -29,7 +31,7 @@ pub fn reason(keyword: &str) -> &'static str {
         | "stash-agent-options"
         | "remote-port"
         | "server-id-check"
-        | "check-secs-byte-order" => "there is nothing to set here",
+        | "check-secs-byte-order" => "no such setting is needed",
         "always-broadcast"
         | "always-reply-rfc1048"
         | "boot-unknown-clients"
@@ -43,22 +45,22 @@ pub fn reason(keyword: &str) -> &'static str {
         | "use-lease-addr-for-default-route"
         | "echo-client-id"
         | "dynamic-bootp-lease-cutoff"
-        | "dynamic-bootp-lease-length" => "there is no such setting",
+        | "dynamic-bootp-lease-length" => "not supported",
         "set" | "unset" | "on" | "execute" | "eval" | "switch" | "case" | "default" | "add"
         | "define" | "return" | "send" | "supersede" | "append" | "prepend" => {
-            "statements are not executed when a client comes"
+            "statements are not executed for requests"
         }
-        "range6" | "fixed-address6" | "prefix6" => "only DHCPv4 is served",
+        "range6" | "fixed-address6" | "prefix6" => "only DHCPv4 is supported",
         "range" => "give it a first and a last address, inside a subnet",
-        "match" | "spawn" | "lease" => "classes are made of simple tests only",
+        "match" | "spawn" | "lease" => "classes support simple tests only",
         keyword
             if keyword.starts_with("ddns-")
                 || keyword.starts_with("update-")
                 || keyword == "do-forward-updates" =>
         {
-            "DNS is not updated"
+            "DNS updates are not supported"
         }
-        keyword if keyword.starts_with("ldap-") => "the configuration is a file",
-        _ => "not understood here",
+        keyword if keyword.starts_with("ldap-") => "the configuration is read from a file only",
+        _ => "not supported",
     }
 }

@@ -1,4 +1,5 @@
-//! Kea's JSON: with comments of three kinds, trailing commas and includes, as a tree that knows its lines.
+//! The JSON of Kea, with three kinds of comments, trailing commas and includes, as a tree with
+//! lines.
 
 use std::net::Ipv4Addr;
 
@@ -9,17 +10,18 @@ use jsonc_parser::{
     parse_to_ast,
 };
 
-/// A value and where it stands.
+/// A value with its position.
 #[derive(Clone, Copy, Debug)]
 pub struct Node<'a> {
     value: &'a Value<'a>,
     lines: &'a [usize],
 }
 
-/// Hands the root of a file to `read`. What `<?include "…"?>` names is not read: `included` is told its line.
+/// Passes the root of a file to `read`. Includes (`<?include "…"?>`) are not followed, but passed
+/// to `included` with their lines.
 ///
 /// # Errors
-/// Line, and what is wrong there.
+/// The line and the reason of a syntax error.
 pub fn read<T>(
     text: &str,
     mut included: impl FnMut(usize, &str),
@@ -53,12 +55,12 @@ fn line(starts: &[usize], at: usize) -> usize {
     starts.partition_point(|start| *start <= at)
 }
 
-/// The text with blanks for its comments, and for each include a member or a value without meaning, so that all
-/// places stay what they were.
+/// Replaces comments by blanks and includes by a null member or value, so that all positions remain
+/// the same.
 fn plain(text: &str, mut included: impl FnMut(usize, &str)) -> String {
     const INCLUDE: &str = "<?include";
     let mut plain = String::with_capacity(text.len());
-    // Whether it is an object that is open, for each that is.
+    // For each open bracket, whether it is that of an object.
     let mut open = Vec::new();
     let mut last = ' ';
     let mut rest = text;
@@ -95,14 +97,14 @@ fn plain(text: &str, mut included: impl FnMut(usize, &str)) -> String {
             let is_member = last != ':' && open.last() == Some(&true);
             plain.push_str(if is_member { "\"\":null" } else { "null" });
         }
-        // An octet for each octet, and lines where they were.
+        // Each octet is replaced by one octet, and newlines are kept.
         let blank = part.bytes().skip(plain.len() - start);
         plain.extend(blank.map(|octet| if octet == b'\n' { '\n' } else { ' ' }));
     }
     plain
 }
 
-/// Octets of the string that a text begins with, quotation marks included.
+/// Returns the length of the string at the beginning of a text, with its quotation marks.
 fn string_len(text: &str) -> usize {
     let mut is_escaped = false;
     for (index, octet) in text.bytes().enumerate().skip(1) {
@@ -117,11 +119,12 @@ fn string_len(text: &str) -> usize {
 }
 
 impl<'a> Node<'a> {
+    /// Returns the line of the value, from 1.
     pub fn line(self) -> usize {
         line(self.lines, self.value.start())
     }
 
-    /// Name and value of each member of an object, and the line of the name.
+    /// Returns name and value of each member of an object, and the line of the name.
     pub fn members(self) -> impl Iterator<Item = (&'a str, Self, usize)> {
         let members: &[ObjectProp<'a>] = match self.value {
             Value::Object(object) => &object.properties,
@@ -140,13 +143,14 @@ impl<'a> Node<'a> {
         })
     }
 
+    /// Returns the member of a name.
     pub fn get(self, name: &str) -> Option<Self> {
-        // The last of two counts, as for Kea.
+        // The last of several members counts, as in Kea.
         let found = self.members().filter(|(member, ..)| *member == name);
         found.last().map(|(_, node, _)| node)
     }
 
-    /// The elements of a list.
+    /// Returns the elements of a list.
     pub fn elements(self) -> impl Iterator<Item = Self> {
         let elements: &[Value<'a>] = match self.value {
             Value::Array(array) => &array.elements,
@@ -155,6 +159,7 @@ impl<'a> Node<'a> {
         elements.iter().map(move |value| Self { value, ..self })
     }
 
+    /// Returns the string, if it is one.
     pub fn string(self) -> Option<&'a str> {
         match self.value {
             Value::StringLit(string) => Some(&string.value),
@@ -162,6 +167,7 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Returns the boolean, if it is one.
     pub fn boolean(self) -> Option<bool> {
         match self.value {
             Value::BooleanLit(boolean) => Some(boolean.value),
@@ -169,6 +175,7 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Returns the number, if it is one that fits.
     pub fn number(self) -> Option<u32> {
         match self.value {
             Value::NumberLit(number) => number.value.parse().ok(),
@@ -176,15 +183,17 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Returns the IPv4 address, if it is a string with one.
     pub fn address(self) -> Option<Ipv4Addr> {
         self.string()?.trim().parse().ok()
     }
 
+    /// Returns whether the value is null.
     pub fn is_null(self) -> bool {
         matches!(self.value, Value::NullKeyword(_))
     }
 
-    /// Whether there is nothing in it.
+    /// Returns whether the value is null, or an empty string, object or list.
     pub fn is_empty(self) -> bool {
         match self.value {
             Value::StringLit(string) => string.value.is_empty(),

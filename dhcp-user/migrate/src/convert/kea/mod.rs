@@ -1,35 +1,38 @@
-//! Kea's configuration (<https://kea.readthedocs.io/en/latest/arm/dhcp4-srv.html>).
+//! The configuration of Kea (<https://kea.readthedocs.io/en/latest/arm/dhcp4-srv.html>).
 
 use std::net::Ipv4Addr;
 
 use dhcp_config::{Field, Pattern};
 use ipnet::Ipv4Net;
 
-use self::json::Node;
+use self::{
+    definitions::Definitions, identifiers::Identifiers, json::Node, reader::Reader, reasons::reason,
+};
 use super::{
     draft::{Class, Condition, Draft, Interface, Network, Pool, Settings, Subnet},
     expression,
     notes::Notes,
 };
 
+mod definitions;
+mod identifiers;
 mod json;
 mod options;
+mod reader;
 mod reasons;
 mod reservation;
 mod settings;
 
-use options::Definitions;
-use reasons::reason;
-use reservation::Identifiers;
-
-/// What Kea leases last of which the file does not say how long.
+/// The default lease time of Kea.
 const DEFAULT_LIFETIME: u32 = 7200;
 
-/// Classes that are compared with each other; no more are kept.
+/// The number of classes that are compared with each other, which is also the most that are kept.
 const MAX_COMPARED: usize = 64;
 
+/// Converts a file to a draft.
+///
 /// # Errors
-/// Line, and what is wrong there.
+/// The line and the reason of a syntax error.
 pub fn read(text: &str, notes: &mut Notes) -> Result<Draft, (usize, String)> {
     let mut includes = Vec::new();
     let draft = json::read(
@@ -38,7 +41,7 @@ pub fn read(text: &str, notes: &mut Notes) -> Result<Draft, (usize, String)> {
         |root| {
             let dhcp4 = root
                 .get("Dhcp4")
-                .ok_or((1, "no `Dhcp4` in it".to_owned()))?;
+                .ok_or((1, "no `Dhcp4` object".to_owned()))?;
             for (name, _, line) in root.members().filter(|(name, ..)| *name != "Dhcp4") {
                 notes.left(line, name, "only `Dhcp4` is converted");
             }
@@ -56,17 +59,10 @@ pub fn read(text: &str, notes: &mut Notes) -> Result<Draft, (usize, String)> {
         notes.left(
             line,
             format_args!("include {file:?}"),
-            "put what is in it into the file, and convert that",
+            "includes are not followed; insert its content into the file and convert again",
         );
     }
     draft
-}
-
-struct Reader<'n> {
-    draft: Draft,
-    definitions: Definitions,
-    identifiers: Identifiers,
-    notes: &'n mut Notes,
 }
 
 impl Reader<'_> {
@@ -75,7 +71,7 @@ impl Reader<'_> {
             lease_secs: Some(DEFAULT_LIFETIME),
             ..Settings::default()
         };
-        // Classes first: pools and reservations refer to them.
+        // Pools and reservations refer to classes.
         for class in dhcp4
             .get("client-classes")
             .into_iter()
@@ -131,7 +127,7 @@ impl Reader<'_> {
                 _ => self.notes.left(
                     line,
                     name,
-                    "frames are taken from the interface itself, not from sockets",
+                    "frames are received by AF_XDP, not by such sockets",
                 ),
             }
         }
@@ -193,7 +189,7 @@ impl Reader<'_> {
             self.notes.left(
                 node.line(),
                 format_args!("subnet {text:?}"),
-                "its `subnet` is no IPv4 prefix",
+                "its `subnet` is not an IPv4 prefix",
             );
             return;
         };
@@ -226,14 +222,14 @@ impl Reader<'_> {
                     .left(line, format_args!("{key} of subnet {prefix}"), reason(key)),
             }
         }
-        // A subnet for certain classes has no other pools.
+        // All pools of a subnet for certain classes are for these classes.
         for pool in &mut subnet.pools {
             match (pool.classes.is_empty(), classes.is_empty()) {
                 (true, false) => pool.classes.clone_from(&classes),
                 (false, false) => self.notes.changed(
                     pool.line,
                     format_args!("pool {}-{}", pool.first, pool.last),
-                    "it is for its own classes, whether or not a client is of those of its subnet",
+                    "only its own classes apply, not those of its subnet",
                 ),
                 _ => {}
             }
@@ -246,13 +242,14 @@ impl Reader<'_> {
             self.notes.changed(
                 node.line(),
                 format_args!("interface {name} of a subnet"),
-                "a link serves the subnet that an address of it lies in",
+                "a link serves the subnets that contain its addresses",
             );
             self.interface(name, None, node.line());
         }
     }
 
-    /// A relay agent is known by the subnet that its address lies in.
+    /// Notes relay agents that are outside of their subnet: the address of a relay agent selects
+    /// the subnet.
     fn relay(&mut self, relay: Node<'_>, prefix: Option<Ipv4Net>) {
         let listed = relay
             .get("ip-addresses")
@@ -264,7 +261,7 @@ impl Reader<'_> {
                 continue;
             };
             if !prefix.is_some_and(|prefix| prefix.contains(&address)) {
-                let why = "a relay agent is served from the subnet that its address, or its link selection (RFC 3527), lies in";
+                let why = "the subnet of a relay agent is the one that contains its address or its link selection (RFC 3527)";
                 self.notes
                     .left(node.line(), format_args!("relay {address}"), why);
             }
@@ -277,7 +274,7 @@ impl Reader<'_> {
             self.notes.left(
                 node.line(),
                 format_args!("pool {text:?}"),
-                "it is no range of IPv4 addresses",
+                "not a range of IPv4 addresses",
             );
             return;
         };
@@ -318,7 +315,8 @@ impl Reader<'_> {
             match key {
                 "name" => {}
                 "test" => when = node.string().map(|test| (line, test)),
-                // It is looked at after the subnet has been chosen, as all classes are here.
+                // Such classes are evaluated after the subnet is selected, as all classes of xdhcpd
+                // are.
                 "only-if-required" | "only-in-additional-list" if node.boolean() == Some(false) => {
                 }
                 _ if node.is_empty() => {}
@@ -329,16 +327,29 @@ impl Reader<'_> {
         }
         let when = match (when, name.strip_prefix("VENDOR_CLASS_")) {
             (Some((line, test)), _) => {
-                let condition = expression::words(test).and_then(|words| expression::condition(&words));
-                condition.map_err(|why| (line, format!("its test {test:?} cannot be told here: {why}")))
+                let condition =
+                    expression::words(test).and_then(|words| expression::condition(&words));
+                condition.map_err(|why| {
+                    (
+                        line,
+                        format!("its test {test:?} cannot be converted: {why}"),
+                    )
+                })
             }
-            // Kea's own class of those who send this in option 60.
+            // Kea defines this class by option 60.
             (None, Some(vendor)) if !vendor.is_empty() => {
                 let octets = vendor.as_bytes().to_vec();
-                let pattern = Pattern { octets, is_prefix: false };
+                let pattern = Pattern {
+                    octets,
+                    is_prefix: false,
+                };
                 Ok(Condition::Is(Field::VendorClass, vec![pattern]))
             }
-            (None, _) => Err((line, "it has no test; clients become members of it by their reservations, by a hook, or by Kea itself".to_owned())),
+            (None, _) => Err((
+                line,
+                "it has no test: reservations, a hook or Kea itself determine its members"
+                    .to_owned(),
+            )),
         };
         match when {
             Ok(when) => self.draft.classes.push(Class {
@@ -352,8 +363,8 @@ impl Reader<'_> {
         }
     }
 
-    /// With Kea the options of a subnet go before those of a class, and the first class before the next; here it is the
-    /// other way round. Where both give the same, it is told.
+    /// Notes options that are set twice: in Kea, options of a subnet take precedence over those of
+    /// a class, and earlier classes over later ones. In xdhcpd it is the other way round.
     fn compare_precedence(&mut self) {
         let subnets = self
             .draft
@@ -376,18 +387,18 @@ impl Reader<'_> {
                         .is_some_and(|other| other != data)
                 };
                 if let Some((_, name)) = around.iter().find(|(settings, _)| differs(settings)) {
-                    self.notes.changed(class.line, &what, format_args!("it goes before that of {name} here; with Kea the subnet's goes before the class's"));
+                    self.notes.changed(class.line, &what, format_args!("it takes precedence over that of {name}; in Kea the option of the subnet does"));
                 }
                 let earlier = self.draft.classes.iter().take(index);
                 if let Some(other) = earlier.rev().find(|other| differs(&other.settings)) {
-                    self.notes.changed(class.line, &what, format_args!("a client of both gets this one; with Kea that of class {}, which comes first", other.name));
+                    self.notes.changed(class.line, &what, format_args!("clients of both classes get this one; in Kea they get that of class {}, which precedes it", other.name));
                 }
             }
         }
     }
 }
 
-/// `a - b`, or a prefix.
+/// Parses `a - b`, or a prefix.
 fn range(text: &str) -> Option<(Ipv4Addr, Ipv4Addr)> {
     match text.split_once('-') {
         Some((first, last)) => Some((first.trim().parse().ok()?, last.trim().parse().ok()?)),
@@ -398,7 +409,7 @@ fn range(text: &str) -> Option<(Ipv4Addr, Ipv4Addr)> {
     }
 }
 
-/// The strings of a list, or one.
+/// Returns the strings of a list, or a single string.
 fn strings(node: Node<'_>) -> Vec<String> {
     let one = node.string();
     let all = node.elements().filter_map(Node::string).chain(one);

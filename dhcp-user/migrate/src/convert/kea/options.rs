@@ -1,63 +1,7 @@
-//! Options of Kea's configuration.
+//! Options of Kea.
 
-use std::collections::HashMap;
-
-use dhcp_model::hex::parse_hex;
-
-use super::{Reader, json::Node};
-use crate::convert::{draft::Settings, notes::Notes, options};
-
-/// Options that the file defines itself.
-#[derive(Debug, Default)]
-pub struct Definitions {
-    by_name: HashMap<String, (u8, Form)>,
-    by_code: HashMap<u8, Form>,
-}
-
-/// Of what a value is made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Form {
-    /// One type, or those of a record.
-    types: Vec<String>,
-    is_array: bool,
-}
-
-impl Definitions {
-    pub fn read(dhcp4: Node<'_>, notes: &mut Notes) -> Self {
-        let mut definitions = Self::default();
-        for node in dhcp4.get("option-def").into_iter().flat_map(Node::elements) {
-            let text = |key: &str| node.get(key).and_then(Node::string).unwrap_or_default();
-            let name = text("name");
-            if node.is_null() {
-                continue;
-            }
-            let space = node.get("space").and_then(Node::string).unwrap_or("dhcp4");
-            let encapsulate = text("encapsulate");
-            let code = node
-                .get("code")
-                .and_then(Node::number)
-                .and_then(|code| u8::try_from(code).ok());
-            let Some(code) = code.filter(|_| space == "dhcp4" && encapsulate.is_empty()) else {
-                notes.left(node.line(), format_args!("definition of option {name}"), "options in option spaces are not built; give the outer one by number, as octets");
-                continue;
-            };
-            let types = match text("type") {
-                "record" => text("record-types")
-                    .split(',')
-                    .map(|one| one.trim().to_owned())
-                    .collect(),
-                one => vec![one.to_owned()],
-            };
-            let is_array = node.get("array").and_then(Node::boolean).unwrap_or(false);
-            let form = Form { types, is_array };
-            definitions
-                .by_name
-                .insert(name.to_owned(), (code, form.clone()));
-            definitions.by_code.insert(code, form);
-        }
-        definitions
-    }
-}
+use super::{definitions::Form, identifiers::octets, json::Node, reader::Reader};
+use crate::convert::{draft::Settings, options};
 
 impl Reader<'_> {
     pub(super) fn option(&mut self, settings: &mut Settings, node: Node<'_>) {
@@ -78,9 +22,9 @@ impl Reader<'_> {
         let space = node.get("space").and_then(Node::string).unwrap_or("dhcp4");
         let Some(code) = code.filter(|_| space == "dhcp4") else {
             let why = if space == "dhcp4" {
-                "no option of this name is known"
+                "unknown option"
             } else {
-                "options in option spaces are not built; give the outer one by number, as octets"
+                "options in option spaces are not converted; set the encapsulating option by number, as octets"
             };
             self.notes.left(node.line(), what, why);
             return;
@@ -88,11 +32,11 @@ impl Reader<'_> {
         for (key, why) in [
             (
                 "always-send",
-                "an option is sent to clients that ask for it",
+                "options are sent only to clients that request them",
             ),
             (
                 "never-send",
-                "an option that is set is sent to clients that ask for it",
+                "an option that is set is sent to clients that request it",
             ),
         ] {
             if node.get(key).and_then(Node::boolean) == Some(true) {
@@ -107,7 +51,7 @@ impl Reader<'_> {
             self.notes.left(
                 node.line(),
                 what,
-                "it is for certain classes; give it in the class",
+                "it applies to certain classes; set it in the class",
             );
             return;
         }
@@ -124,7 +68,7 @@ impl Reader<'_> {
 
     fn octets(&self, code: u8, data: &str, is_text: Option<bool>) -> Result<Vec<u8>, String> {
         let form = self.definitions.by_code.get(&code);
-        // Without a definition Kea reads what it does not know as octets.
+        // Kea reads unknown options without a definition as octets.
         let is_text = is_text.unwrap_or(form.is_some() || options::is_known(code));
         if !is_text {
             return octets(data);
@@ -137,21 +81,7 @@ impl Reader<'_> {
     }
 }
 
-/// Octets in hexadecimal, in any of Kea's notations, or text in single quotation marks.
-pub fn octets(data: &str) -> Result<Vec<u8>, String> {
-    let data = data.trim();
-    if let Some(text) = data
-        .strip_prefix('\'')
-        .and_then(|text| text.strip_suffix('\''))
-    {
-        return Ok(text.as_bytes().to_vec());
-    }
-    let digits = data.strip_prefix("0x").unwrap_or(data);
-    let digits = digits.replace(' ', ":");
-    parse_hex(&digits).ok_or_else(|| "these are no octets in hexadecimal".to_owned())
-}
-
-/// Values between commas; `\,` is part of one.
+/// Splits values at commas; `\,` is a comma within a value.
 fn items(data: &str) -> Vec<String> {
     let escaped = data.replace("\\,", "\0");
     let items = escaped
@@ -168,11 +98,11 @@ fn by_form(form: &Form, items: &[String]) -> Result<Vec<u8>, String> {
     for (index, item) in items.iter().enumerate() {
         let kind = match form.types.get(index) {
             Some(kind) => kind,
-            // A list, or a record with one at its end.
-            None if form.is_array => form.types.last().ok_or("a definition without type")?,
+            // An array, or a record that ends with one.
+            None if form.is_array => form.types.last().ok_or("the definition has no type")?,
             None => {
                 return Err(format!(
-                    "{} values, where {} are defined",
+                    "{} values, but the definition has {}",
                     items.len(),
                     form.types.len()
                 ));
@@ -191,11 +121,11 @@ fn of_type(kind: &str, item: &str) -> Result<Vec<u8>, String> {
     let number = || -> Result<i64, String> {
         let digits = item.strip_prefix("0x");
         let number = digits.map_or_else(|| item.parse(), |digits| i64::from_str_radix(digits, 16));
-        number.map_err(|_| format!("{item:?} is no number"))
+        number.map_err(|_| format!("{item:?} is not a number"))
     };
     let range = || format!("{item} is out of range");
     match kind {
-        // As option 16, one address.
+        // Encoded as options 16, 19 and 137: an address, a boolean and a name.
         "ipv4-address" => options::encode(16, &one),
         "boolean" => options::encode(19, &one),
         "fqdn" => options::encode(137, &one),
@@ -230,6 +160,6 @@ fn of_type(kind: &str, item: &str) -> Result<Vec<u8>, String> {
         }
         "binary" => octets(item),
         "empty" => Ok(Vec::new()),
-        other => Err(format!("values of type {other:?} are not known here")),
+        other => Err(format!("values of type {other:?} are not supported")),
     }
 }

@@ -1,16 +1,16 @@
-//! What Kea has and there is no counterpart of.
+//! Settings of Kea that have no equivalent.
 
-/// Why there is no counterpart.
+/// Returns why a setting has no equivalent.
 pub fn reason(key: &str) -> &'static str {
     match key {
         "lease-database" | "lease-databases" => {
-            "leases are kept in an SQLite file; `xdhcpd import` takes those of a memfile"
+            "leases are stored in an SQLite file; `xdhcpd import` imports existing ones"
         }
         "hosts-database" | "hosts-databases" | "config-control" => {
-            "reservations and configuration stand in one file here"
+            "reservations and configuration are in one file"
         }
-        "hooks-libraries" => "there are no hooks; what a hook did is not done",
-        "loggers" => "RUST_LOG says what is logged, to standard error",
+        "hooks-libraries" => "hooks are not supported",
+        "loggers" => "the log goes to standard error; RUST_LOG sets its level",
         "control-socket" | "control-sockets" => "see `server.control-socket`",
         "expired-leases-processing"
         | "cache-threshold"
@@ -22,7 +22,7 @@ pub fn reason(key: &str) -> &'static str {
         | "statistic-default-sample-age"
         | "sanity-checks"
         | "server-tag"
-        | "stash-agent-options" => "there is nothing to set here",
+        | "stash-agent-options" => "no such setting is needed",
         "dhcp-ddns"
         | "ddns-send-updates"
         | "ddns-override-no-update"
@@ -37,7 +37,7 @@ pub fn reason(key: &str) -> &'static str {
         | "ddns-ttl-percent"
         | "hostname-char-set"
         | "hostname-char-replacement"
-        | "enable-updates" => "DNS is not updated",
+        | "enable-updates" => "DNS updates are not supported",
         "reservation-mode"
         | "reservations-global"
         | "reservations-in-subnet"
@@ -45,21 +45,21 @@ pub fn reason(key: &str) -> &'static str {
         | "reservations-lookup-first"
         | "ip-reservations-unique"
         | "early-global-reservations-lookup" => {
-            "reservations are those of a subnet, always looked up, in a pool or not"
+            "reservations belong to a subnet and always apply, inside and outside of pools"
         }
         "require-client-classes"
         | "evaluate-additional-classes"
         | "only-if-required"
-        | "only-in-additional-list" => "classes are looked at for every client",
-        "allocator" => "addresses are given out in one way",
+        | "only-in-additional-list" => "all classes are evaluated for every client",
+        "allocator" => "there is only one allocator",
         "4o6-interface" | "4o6-interface-id" | "4o6-subnet" | "dhcp4o6-port" => {
-            "DHCPv4 over DHCPv6 is not served"
+            "DHCPv4 over DHCPv6 is not supported"
         }
         "echo-client-id" => "the identifier is always returned (RFC 6842)",
-        "store-extended-info" => "option 82 is always kept with a lease",
-        "template-test" => "there are no classes that are made as clients come",
-        "user-context" | "comment" => "a comment",
-        "compatibility" => "there are no such exceptions",
-        _ => "not known here",
+        "store-extended-info" => "option 82 is always stored with a lease",
+        "template-test" => "template classes are not supported",
+        "user-context" | "comment" => "comments are not converted",
+        "compatibility" => "compatibility flags are not supported",
+        _ => "unknown",
     }
 }

@@ -1,46 +1,15 @@
-//! Kea's host reservations.
+//! Host reservations of Kea.
 
 use dhcp_model::hex::parse_hex;
 use ipnet::Ipv4Net;
 
-use super::{Reader, json::Node, options::octets, reason};
+use super::{
+    identifiers::{Flex, octets},
+    json::Node,
+    reader::Reader,
+    reasons::reason,
+};
 use crate::convert::draft::{Finder, Owner, Reservation, Settings};
-
-/// What the flexible identifier of this server is made of, where it is one thing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Identifiers {
-    flex: Option<Flex>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flex {
-    CircuitId,
-    RemoteId,
-    Hardware,
-}
-
-impl Identifiers {
-    pub fn read(dhcp4: Node<'_>) -> Self {
-        let hooks = dhcp4
-            .get("hooks-libraries")
-            .into_iter()
-            .flat_map(Node::elements);
-        let mut parameters = hooks.filter_map(|hook| {
-            hook.get("parameters")?
-                .get("identifier-expression")?
-                .string()
-        });
-        let flex = parameters
-            .next()
-            .and_then(|expression| match expression.trim() {
-                "relay4[1].hex" => Some(Flex::CircuitId),
-                "relay4[2].hex" => Some(Flex::RemoteId),
-                "pkt4.mac" => Some(Flex::Hardware),
-                _ => None,
-            });
-        Self { flex }
-    }
-}
 
 impl Reader<'_> {
     pub(super) fn reservation(&mut self, node: Node<'_>, prefix: Ipv4Net) -> Option<Reservation> {
@@ -56,7 +25,7 @@ impl Reader<'_> {
             self.notes.left(
                 line,
                 "reservation without ip-address",
-                "a reservation is of an address; make it a class by hardware address",
+                "a reservation needs an address; use a class by hardware address",
             );
             return None;
         };
@@ -75,14 +44,14 @@ impl Reader<'_> {
                 "hw-address" | "client-id" | "circuit-id" | "flex-id" | "duid" | "ip-address" => {}
                 "hostname" => reservation.host_name = node.string().filter(|name| !name.is_empty()).map(|name| name.trim_end_matches('.').to_owned()),
                 _ if node.is_empty() => {}
-                "client-classes" => self.notes.left(line, format_args!("client-classes of the reservation of {address}"), "a reservation makes nobody a member of a class; give the options here, or test for the client in the class"),
+                "client-classes" => self.notes.left(line, format_args!("client-classes of the reservation of {address}"), "reservations do not assign classes; set the options here, or test for the client in the class"),
                 _ => self.notes.left(line, format_args!("{key} of the reservation of {address} on {prefix}"), reason(key)),
             }
         }
         Some(reservation)
     }
 
-    /// One that is not of a subnet.
+    /// Reads a reservation outside of subnets.
     pub(super) fn global_reservation(&mut self, node: Node<'_>, finder: &Finder) {
         let address = node.get("ip-address").and_then(Node::address);
         let index = address.and_then(|address| finder.find(address));
@@ -90,7 +59,7 @@ impl Reader<'_> {
             self.notes.left(
                 node.line(),
                 "global reservation",
-                "it has no address in a subnet; make it a class by hardware address",
+                "it has no address in a subnet; use a class by hardware address",
             );
             return;
         };
@@ -108,7 +77,7 @@ impl Reader<'_> {
         if let Some(hardware) = text("hw-address") {
             let octets = parse_hex(hardware).and_then(|octets| octets.try_into().ok());
             return octets.map(Owner::Hardware).ok_or_else(|| {
-                format!("hw-address {hardware:?} is not Ethernet's, of six octets")
+                format!("hw-address {hardware:?} is not an Ethernet address of six octets")
             });
         }
         if let Some(id) = text("client-id") {
@@ -123,12 +92,12 @@ impl Reader<'_> {
                 Some(Flex::CircuitId) => Ok(Owner::CircuitId(id)),
                 Some(Flex::RemoteId) => Ok(Owner::RemoteId(id)),
                 Some(Flex::Hardware) if id.len() == 6 => Ok(Owner::Hardware(<[u8; 6]>::try_from(id).unwrap_or_default())),
-                _ => Err("flex-id is known here only where it is the circuit id, the remote id or the hardware address".to_owned()),
+                _ => Err("flex-id is supported only if it is the circuit id, the remote id or the hardware address".to_owned()),
             };
         }
         if text("duid").is_some() {
-            return Err("a DUID alone tells no client; give its whole client-id, with type 255 and IAID (RFC 4361)".to_owned());
+            return Err("a DUID alone does not identify a client; give its complete client-id, with type 255 and IAID (RFC 4361)".to_owned());
         }
-        Err("it names no client".to_owned())
+        Err("it identifies no client".to_owned())
     }
 }

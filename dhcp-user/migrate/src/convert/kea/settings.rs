@@ -1,10 +1,10 @@
-//! What can stand in many places of Kea's configuration.
+//! Settings that Kea supports at several levels.
 
-use super::{Reader, json::Node};
+use super::{json::Node, reader::Reader};
 use crate::convert::draft::Settings;
 
 impl Reader<'_> {
-    /// Takes a member in if it is such a setting.
+    /// Reads a member, and returns whether it is such a setting.
     pub(super) fn setting(
         &mut self,
         settings: &mut Settings,
@@ -45,7 +45,7 @@ impl Reader<'_> {
                 self.notes.changed(
                     line,
                     key,
-                    "renewal and rebinding are at 1/2 and 7/8 of a lease, unless times are given",
+                    "renewal and rebinding times default to 1/2 and 7/8 of the lease time",
                 );
             }
             _ => return false,

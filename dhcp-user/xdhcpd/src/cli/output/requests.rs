@@ -1,4 +1,4 @@
-//! What became of the requests that came, and who answered them.
+//! The table of requests by outcome, and of who answered them.
 
 use std::{
     collections::BTreeMap,
@@ -7,9 +7,9 @@ use std::{
 
 use dhcp_common::outcome::{Action, Outcome};
 
-use super::{counted, counters, numbers, table, write};
+use super::tables::{counted, counters, numbers, table, write};
 
-/// Outcomes that have been counted, the largest count first.
+/// The outcomes with an action, the largest count first.
 struct Counted<'a> {
     action: Action,
     rows: Vec<(&'a str, u64)>,
@@ -32,14 +32,15 @@ impl<'a> Counted<'a> {
     const fn title(&self) -> &'static str {
         match self.action {
             Action::Transmit => "answered by the kernel",
-            Action::Slow => "left to the controller",
+            Action::Slow => "passed to the controller",
             Action::Drop => "DROPPED",
-            Action::Pass => "PASSED ON TO THE HOST",
+            Action::Pass => "PASSED TO THE HOST",
         }
     }
 }
 
-/// Of the kernel's counters alone, for those of the controller begin anew when it starts.
+/// Prints the requests, from the counters of the kernel only: those of the controller start at zero
+/// when it starts.
 pub fn requests(kernel: &BTreeMap<String, u64>, out: &mut dyn Write) -> io::Result<()> {
     let served = [Action::Transmit, Action::Slow].map(|action| Counted::of(action, kernel));
     let all: u64 = served.iter().map(Counted::sum).sum();
@@ -56,7 +57,7 @@ pub fn requests(kernel: &BTreeMap<String, u64>, out: &mut dyn Write) -> io::Resu
     numbers(&mut requests, &[1, 2]);
     writeln!(out)?;
     if all == 0 {
-        writeln!(out, "No request has come yet.")?;
+        writeln!(out, "No requests yet.")?;
     } else {
         write(&requests, out)?;
     }

@@ -1,8 +1,8 @@
-//! Whole command lines that look at a store.
+//! Command lines that read a store.
 
 use std::fs;
 
-use dhcp_config::check;
+use dhcp_config::file;
 use dhcp_model::RecordState;
 use dhcp_store::{
     Store as _, WallChange, WallRecord,
@@ -11,9 +11,10 @@ use dhcp_store::{
 };
 use dhcp_testkit::stores::{address, record};
 
-use crate::cli::tests::{GOOD, Outcome, file, xdhcpd};
+use crate::cli::tests::{CommandResult, GOOD, file, xdhcpd};
 
-/// A directory with a configuration, and its store with the lease of 10.0.0.5 for a day since an hour ago.
+/// A directory with a configuration and a store, which has a lease of 10.0.0.5 for a day since an
+/// hour ago.
 struct Host {
     directory: tempfile::TempDir,
     config: String,
@@ -23,7 +24,7 @@ struct Host {
 const HOUR: i64 = 3600 * 1_000_000_000;
 
 fn lease(state: RecordState) -> WallRecord {
-    let config = check::parse(std::path::Path::new("x.toml"), GOOD, None).unwrap();
+    let config = file::parse(std::path::Path::new("x.toml"), GOOD, None).unwrap();
     let client =
         dhcp_common::abi::ClientKey::hardware(config.networks[0].id, 1, &[2, 0, 0, 0, 0, 1]);
     let now = Sample::now().utc;
@@ -57,11 +58,11 @@ impl Host {
         }
     }
 
-    /// Runs a command; its directory is shown as DIR.
-    fn run(&self, args: &[&str]) -> Outcome {
+    /// Runs a command, and replaces the directory by DIR in its output.
+    fn run(&self, args: &[&str]) -> CommandResult {
         let outcome = xdhcpd(&[args, &["--config", &self.config]].concat());
         let shown = |text: String| text.replace(self.directory.path().to_str().unwrap(), "DIR");
-        Outcome {
+        CommandResult {
             code: outcome.code,
             out: shown(outcome.out),
             err: shown(outcome.err),
@@ -69,7 +70,7 @@ impl Host {
     }
 }
 
-fn json(outcome: &Outcome) -> serde_json::Value {
+fn json(outcome: &CommandResult) -> serde_json::Value {
     serde_json::from_str(&outcome.out).unwrap()
 }
 
@@ -81,7 +82,7 @@ fn check_says_that_a_store_is_good_or_what_is_wrong_with_it() {
     assert_eq!(
         good.out,
         "\
-DIR/leases.db is good; schema 3.
+DIR/leases.db is valid; schema 3.
 
 RECORDS      COUNT
 bound            1
@@ -111,7 +112,7 @@ past leases      0
     assert_eq!(
         bad.out,
         "\
-DIR/leases.db has a problem; schema 3.
+DIR/leases.db has 1 problem; schema 3.
 
 RECORDS      COUNT
 bound            2
@@ -120,7 +121,7 @@ past leases      0
 ADDRESS   PROBLEM
 10.0.0.5  ends at 1970-01-01T00:00:00Z, before it begins at 1970-01-01T00:00:00Z
 
-ADDRESS    NOT OF THIS CONFIGURATION
+ADDRESS    NOT IN THE CONFIGURATION
 192.0.2.1  in no subnet of the configuration
 "
     );
@@ -183,7 +184,7 @@ fn a_backup_is_made_checked_and_not_overwritten() {
 #[test]
 fn history_tells_who_had_an_address_and_when() {
     let mut host = Host::new();
-    let rows = |outcome: &Outcome| -> Vec<(String, String)> {
+    let rows = |outcome: &CommandResult| -> Vec<(String, String)> {
         let value = json(outcome);
         let row = |row: &serde_json::Value| {
             let text = |field: &str| row[field].as_str().unwrap_or("-").to_owned();
@@ -234,7 +235,7 @@ fn history_tells_who_had_an_address_and_when() {
     let nobody = host.run(&["history", "10.0.0.5", "--at", "10m ago"]);
     assert_eq!(nobody.code, 0);
     assert!(
-        nobody.out.starts_with("nobody had 10.0.0.5 at 20"),
+        nobody.out.starts_with("no client had 10.0.0.5 at 20"),
         "{}",
         nobody.out
     );

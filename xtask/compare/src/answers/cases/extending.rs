@@ -4,9 +4,9 @@ use std::net::Ipv4Addr;
 
 use anyhow::Result;
 use dhcp_common::wire::{message_type::REQUEST, option};
-use xtask_lab::{raw::Path, topology::SERVER};
+use xtask_lab::{topology::SERVER, wire::Path};
 
-use super::{Case, tell, tell_only};
+use super::case::{Case, tell, tell_only};
 use crate::answers::{
     answer::Answer,
     plan::{LAN, Setting},
@@ -21,7 +21,8 @@ pub(super) const CASES: &[Case] = &[
         setting: Setting::Plain,
         play: naming_server,
         reason: Some(
-            "With 54 a REQUEST takes an offer up, and then has no `ciaddr`; a client must not send both (RFC 2131 §4.3.2, table 5).",
+            "A REQUEST with 54 accepts an offer and then has no `ciaddr`; a client must not send \
+             both (RFC 2131 §4.3.2, table 5).",
         ),
     },
     Case {
@@ -30,7 +31,9 @@ pub(super) const CASES: &[Case] = &[
         setting: Setting::Plain,
         play: with_relay_info,
         reason: Some(
-            "Where `trust-relay-info` does not say that something on the link adds it, to renewals as well (RFC 3046 §2.2), option 82 without a relay agent is a client's own word (§2.1).",
+            "Unless `trust-relay-info` says that a device on the link adds option 82, also to \
+             renewals (RFC 3046 §2.2), option 82 without a relay agent is client-supplied data \
+             (§2.1).",
         ),
     },
     Case {
@@ -46,7 +49,9 @@ pub(super) const CASES: &[Case] = &[
         setting: Setting::Plain,
         play: unknown_rebinding,
         reason: Some(
-            "Another server may have leased it and be about to answer: only with authority over the address a server extends what it does not know (RFC 2131 §4.3.2), which `authoritative` gives it.",
+            "Another server may have leased it and be about to answer: a server extends unknown \
+             leases only with authority over the address (RFC 2131 §4.3.2), which \
+             `authoritative` gives it.",
         ),
     },
     Case {
@@ -60,7 +65,7 @@ pub(super) const CASES: &[Case] = &[
 
 const DIRECT: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
 
-/// What comes back to a client that has a lease and renews it in its own way.
+/// Renews a client's lease with a modified request, and returns the answer.
 fn own(player: &mut Player, change: impl Fn(Request) -> Request) -> Result<Option<Answer>> {
     let mac = player.client();
     let address = player.lease(mac, DIRECT)?;

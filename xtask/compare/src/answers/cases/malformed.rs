@@ -1,10 +1,10 @@
-//! What is not as it should be, or should not come at all.
+//! Malformed requests.
 
 use anyhow::Result;
 use dhcp_common::wire::message_type::DISCOVER;
-use xtask_lab::raw::Path;
+use xtask_lab::wire::Path;
 
-use super::{Case, tell_only};
+use super::case::{Case, tell_only};
 use crate::answers::{
     plan::Setting,
     player::Player,
@@ -32,7 +32,8 @@ pub(super) const CASES: &[Case] = &[
         setting: Setting::Plain,
         play: no_end,
         reason: Some(
-            "The last option must be END (RFC 2131 §4.1): without it nobody can tell what is missing behind.",
+            "The last option must be END (RFC 2131 §4.1): without it a receiver cannot tell what \
+             is missing.",
         ),
     },
 ];

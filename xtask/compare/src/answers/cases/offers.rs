@@ -1,12 +1,12 @@
-//! DISCOVER, OFFER, and what a client does with it.
+//! DISCOVER, OFFER, and the next message of the client.
 
 use std::net::Ipv4Addr;
 
 use anyhow::Result;
 use dhcp_common::wire::message_type::{DISCOVER, OFFER, REQUEST};
-use xtask_lab::raw::Path;
+use xtask_lab::wire::Path;
 
-use super::{Case, tell, tell_only};
+use super::case::{Case, tell, tell_only};
 use crate::answers::{
     plan::{ANOTHER_ONE, ONE, OTHER_SERVER, Setting, Subnet},
     player::Player,
@@ -27,7 +27,8 @@ pub(super) const CASES: &[Case] = &[
         setting: Setting::Plain,
         play: every_flag,
         reason: Some(
-            "The bits beside BROADCAST must be zero, and servers ignore them (RFC 2131 §2): none is repeated.",
+            "The other bits of `flags` must be zero, and servers ignore them (RFC 2131 §2): none \
+             is repeated.",
         ),
     },
     Case {
@@ -43,7 +44,8 @@ pub(super) const CASES: &[Case] = &[
         setting: Setting::Plain,
         play: on_offer,
         reason: Some(
-            "An address on offer is not offered again before its client has had time to take it (RFC 2131 §4.3.1: SHOULD NOT).",
+            "An offered address is not offered again before its client has had time to accept it \
+             (RFC 2131 §4.3.1: SHOULD NOT).",
         ),
     },
     Case {
@@ -79,7 +81,7 @@ fn discover_again(player: &mut Player) -> Result<String> {
     Ok(tell(answer.as_ref(), |answer| vec![answer.secs()]))
 }
 
-/// An offer of the only address of a subnet: to whom, and of what.
+/// Obtains an offer of the only address of a subnet, and returns the client and the address.
 fn offer_only(player: &mut Player, subnet: Subnet) -> Result<([u8; 6], Ipv4Addr)> {
     let mac = player.client();
     let request = Request::new(mac, DISCOVER).through(subnet.router());
@@ -87,7 +89,7 @@ fn offer_only(player: &mut Player, subnet: Subnet) -> Result<([u8; 6], Ipv4Addr)
     Ok((mac, offer.yiaddr()))
 }
 
-/// What another client gets there.
+/// Describes the answer to another client of that subnet.
 fn then_another(player: &mut Player, subnet: Subnet, only: Ipv4Addr) -> Result<String> {
     let mut request = Request::new(player.client(), DISCOVER).through(subnet.router());
     request.names.push((only, "the same address"));

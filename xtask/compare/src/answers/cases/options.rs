@@ -7,9 +7,9 @@ use dhcp_common::wire::{
     message_type::{DISCOVER, OFFER},
     option, relay_suboption,
 };
-use xtask_lab::raw::Path;
+use xtask_lab::wire::Path;
 
-use super::{Case, tell};
+use super::case::{Case, tell};
 use crate::answers::{
     answer::Answer,
     plan::{BEHIND, LONG_OPTIONS, SELECTED, Setting},
@@ -23,7 +23,7 @@ pub(super) const CASES: &[Case] = &[
         rfc: "RFC 6842 §3",
         setting: Setting::Plain,
         play: client_id,
-        reason: Some("The client identifier comes back (RFC 6842 §3: MUST)."),
+        reason: Some("The client identifier is returned (RFC 6842 §3: MUST)."),
     },
     Case {
         asks: "DISCOVER with option 82, and no relay agent",
@@ -31,7 +31,8 @@ pub(super) const CASES: &[Case] = &[
         setting: Setting::Plain,
         play: relay_info_without_relay,
         reason: Some(
-            "What only relay agents may say is not taken from clients (RFC 3046 §2.1), unless `trust-relay-info` says that a switch adds it.",
+            "Relay agent information is not accepted from clients (RFC 3046 §2.1), unless \
+             `trust-relay-info` says that a switch adds it.",
         ),
     },
     Case {
@@ -42,12 +43,13 @@ pub(super) const CASES: &[Case] = &[
         reason: None,
     },
     Case {
-        asks: "DISCOVER through a relay agent that stands for the server (82.11)",
+        asks: "DISCOVER through a relay agent that replaces the server identifier (82.11)",
         rfc: "RFC 5107 §4",
         setting: Setting::Plain,
         play: server_id_override,
         reason: Some(
-            "The relay agent wants the renewals to come through it, and so to stand in option 54 (RFC 5107 §4).",
+            "The relay agent wants renewals to pass through it, so option 54 contains its \
+             address (RFC 5107 §4).",
         ),
     },
     Case {
@@ -56,11 +58,12 @@ pub(super) const CASES: &[Case] = &[
         setting: Setting::Plain,
         play: subnet_selection,
         reason: Some(
-            "Any client could choose where it is: 118 counts only where `subnet-selection` lets it (RFC 3011 §6).",
+            "Any client could choose its network: 118 counts only where `subnet-selection` \
+             allows it (RFC 3011 §6).",
         ),
     },
     Case {
-        asks: "DISCOVER that takes 300 octets (57), and asks for more than fits into 576",
+        asks: "DISCOVER that accepts 300 octets (57) and requests more than fits into 576",
         rfc: "RFC 2131 §2, §4.1; RFC 2132 §9.10",
         setting: Setting::Plain,
         play: too_much,
@@ -72,7 +75,8 @@ pub(super) const CASES: &[Case] = &[
         setting: Setting::Plain,
         play: order,
         reason: Some(
-            "The options come in the client's order (RFC 2132 §9.8: MUST try), but that the mask precedes the router (RFC 2132 §3.3: MUST).",
+            "Options are in the client's order (RFC 2132 §9.8: MUST try), except that the mask \
+             precedes the router (RFC 2132 §3.3: MUST).",
         ),
     },
     Case {
@@ -81,7 +85,8 @@ pub(super) const CASES: &[Case] = &[
         setting: Setting::Plain,
         play: routes,
         reason: Some(
-            "Where 121 is sent to who asked for it, 3 is left out (RFC 3442, responsibilities of administrators: SHOULD NOT).",
+            "Where 121 is requested and sent, 3 is omitted (RFC 3442, responsibilities of \
+             administrators: SHOULD NOT).",
         ),
     },
     Case {
@@ -92,17 +97,18 @@ pub(super) const CASES: &[Case] = &[
         reason: None,
     },
     Case {
-        asks: "DISCOVER with rapid commit (80), where a server can be told to take it",
+        asks: "DISCOVER with rapid commit (80), where a server can be configured for it",
         rfc: "RFC 4039 §3",
         setting: Setting::Plain,
         play: rapid_commit,
         reason: Some(
-            "Rapid commit is configured, and the client asks for it (RFC 4039 §3.1); those that make an OFFER do not know the option.",
+            "Rapid commit is configured, and the client asks for it (RFC 4039 §3.1); the servers \
+             that send an OFFER do not support the option.",
         ),
     },
 ];
 
-/// What a relay agent says of a client's port, before what is added to it.
+/// Circuit-id of a client's port, before further sub-options.
 const CIRCUIT_ID: [u8; 6] = [1, 4, b'p', b'o', b'r', b't'];
 
 fn discover(
@@ -131,7 +137,7 @@ fn relay_info_without_relay(player: &mut Player) -> Result<String> {
     )
 }
 
-/// Option 82 of a relay agent that adds an address to it.
+/// Adds option 82 of a relay agent with a sub-option that contains an address.
 fn with_suboption(request: Request, code: u8, address: Ipv4Addr) -> Request {
     let mut value = CIRCUIT_ID.to_vec();
     value.extend([code, 4]);
@@ -151,7 +157,7 @@ fn link_selection(player: &mut Player) -> Result<String> {
         |answer| {
             vec![
                 answer.echo(option::RELAY_INFO),
-                answer.place(option::RELAY_INFO),
+                answer.position(option::RELAY_INFO),
             ]
         },
     )
@@ -220,9 +226,10 @@ fn routes(player: &mut Player) -> Result<String> {
     )
 }
 
-/// A SELECTING client that updates its name's address itself and says so in DNS encoding.
+/// Describes the answer to a client in SELECTING that updates the A record of its name itself and
+/// sends the name in DNS encoding.
 fn fqdn(player: &mut Player) -> Result<String> {
-    /// E.
+    /// The E bit.
     const DNS_ENCODING: u8 = 4;
 
     let mac = player.client();

@@ -1,12 +1,12 @@
-//! INFORM, and DECLINE of what is another's.
+//! INFORM, and DECLINE of another client's address.
 
 use std::net::Ipv4Addr;
 
 use anyhow::{Result, ensure};
 use dhcp_common::wire::message_type::{DECLINE, INFORM, REQUEST};
-use xtask_lab::{raw::Path, topology::SERVER};
+use xtask_lab::{topology::SERVER, wire::Path};
 
-use super::{Case, tell, tell_only};
+use super::case::{Case, tell, tell_only};
 use crate::answers::{
     plan::{BEHIND, Setting},
     player::Player,

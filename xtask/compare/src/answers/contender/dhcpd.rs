@@ -5,7 +5,7 @@ use std::{fmt::Write as _, fs};
 use anyhow::{Context as _, Result};
 use xtask_lab::{Lab, Namespace, Process, topology::SERVER_INTERFACE};
 
-use super::unconfined;
+use super::unconfined::unconfined;
 use crate::answers::plan::{
     DOMAIN, LEASE_SECS, LONG_OPTIONS, NAME_SERVER, SUBNETS, Setting, long_text,
 };
@@ -48,7 +48,7 @@ pub(super) fn config(setting: Setting) -> String {
     for subnet in SUBNETS {
         let (first, last) = subnet.pool();
         let router = subnet.router();
-        // A prefix of no bits, and its router (RFC 3442).
+        // A prefix of zero bits, and its router (RFC 3442).
         let route = router.octets().map(|octet| octet.to_string()).join(", ");
         let _ = write!(
             config,

@@ -7,14 +7,14 @@ use dhcp_common::wire::option;
 use serde_json::{Value, json};
 use xtask_lab::{Lab, Namespace, Process, topology::SERVER_INTERFACE};
 
-use super::unconfined;
+use super::unconfined::unconfined;
 use crate::answers::plan::{
     DOMAIN, LAN, LEASE_SECS, LONG_OPTIONS, NAME_SERVER, SUBNETS, Setting, Subnet, long_text,
 };
 
 pub(super) const PROGRAM: &str = "kea-dhcp4";
 
-/// Where its leases are kept.
+/// Returns the path of the lease file.
 pub fn leases(namespace: &Namespace) -> PathBuf {
     namespace.path("kea.leases")
 }
@@ -41,7 +41,7 @@ pub(super) fn config(setting: Setting, namespace: &Namespace) -> String {
     let config = json!({ "Dhcp4": {
         "interfaces-config": { "interfaces": [SERVER_INTERFACE], "dhcp-socket-type": "raw" },
         "lease-database": { "type": "memfile", "name": leases(namespace) },
-        // One thing after the other, as the others do.
+        // Sequential processing, as in the other servers.
         "multi-threading": { "enable-multi-threading": false },
         "authoritative": setting.is_authoritative(),
         "valid-lifetime": LEASE_SECS,
@@ -57,7 +57,7 @@ pub(super) fn config(setting: Setting, namespace: &Namespace) -> String {
 fn subnet4(subnet: Subnet, id: u32) -> Value {
     let (first, last) = subnet.pool();
     let router = subnet.router();
-    // A prefix of no bits, and its router (RFC 3442).
+    // A prefix of zero bits, and its router (RFC 3442).
     let route = [&[0][..], &router.octets()].concat();
     let mut value = json!({
         "id": id,
@@ -74,7 +74,7 @@ fn subnet4(subnet: Subnet, id: u32) -> Value {
     value
 }
 
-/// An option that not every version of Kea has a name for.
+/// Returns an option by its code, for which not every version of Kea has a name.
 fn octets(code: u8, value: &[u8]) -> Value {
     let digits: String = value.iter().map(|octet| format!("{octet:02x}")).collect();
     json!({ "code": code, "csv-format": false, "data": digits })

@@ -1,6 +1,6 @@
 //! The servers that are compared.
 
-use std::{fmt, path::PathBuf};
+use std::fmt;
 
 use anyhow::{Context as _, Result};
 use xtask_lab::{Lab, Namespace, Process, command, server::Server, wait, workspace};
@@ -10,6 +10,7 @@ use super::{plan::Setting, player::Player};
 mod dhcpd;
 mod dnsmasq;
 pub mod kea;
+mod unconfined;
 mod xdhcpd;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,7 +21,7 @@ pub enum Contender {
     Dhcpd,
 }
 
-/// A server while it runs.
+/// A running server.
 #[derive(Debug)]
 pub enum Running {
     Ours(Box<Server>),
@@ -28,13 +29,13 @@ pub enum Running {
 }
 
 impl Contender {
-    /// In the order of the columns; ours first.
+    /// All servers in the order of the columns, xdhcpd first.
     pub const ALL: [Self; 4] = [Self::Xdhcpd, Self::Kea, Self::Dnsmasq, Self::Dhcpd];
 
-    /// What it calls its version; `None` if it is not installed.
+    /// Returns the server's version, or `None` if it is not installed.
     ///
     /// # Errors
-    /// It does not say.
+    /// The server does not print it.
     pub fn version(self) -> Result<Option<String>> {
         let program = match self {
             Self::Xdhcpd => Some(workspace::daemon()?),
@@ -47,7 +48,7 @@ impl Contender {
         };
         let flag = if self == Self::Kea { "-v" } else { "--version" };
         let output = command::output(&mut command::command(program, [flag]))?;
-        // dhcpd says it on stderr.
+        // dhcpd prints it to stderr.
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said);
         let version = said.split_whitespace().find_map(|word| {
@@ -55,14 +56,14 @@ impl Contender {
             word.get(start..)
         });
         let version =
-            version.with_context(|| format!("{self} does not say its version: {said}"))?;
+            version.with_context(|| format!("{self} does not print its version: {said}"))?;
         Ok(Some(version.to_owned()))
     }
 
-    /// Starts it in a namespace and waits until it serves.
+    /// Starts the server in a namespace and waits until it serves.
     ///
     /// # Errors
-    /// It does not.
+    /// It does not serve.
     pub fn start(
         self,
         lab: &Lab,
@@ -79,11 +80,11 @@ impl Contender {
         self.start_with(lab, namespace, &config, || player.is_served())
     }
 
-    /// The same with a configuration in its own language, for xdhcpd without the section `[server]`. It serves once
-    /// `is_served` has something.
+    /// Starts the server with a configuration in its own format, for xdhcpd without the section
+    /// `[server]`. It serves once `is_served` returns a value.
     ///
     /// # Errors
-    /// It does not.
+    /// It does not serve.
     pub fn start_with(
         self,
         lab: &Lab,
@@ -116,15 +117,4 @@ impl fmt::Display for Contender {
             Self::Dhcpd => "ISC dhcpd",
         })
     }
-}
-
-/// A copy of a system's program in the lab. Where a distribution confines a server by its path, it may not read
-/// a lab's files.
-fn unconfined(lab: &Lab, program: &str) -> Result<PathBuf> {
-    let installed = command::find(program)
-        .with_context(|| format!("{program} is not installed: run `cargo xtask setup`"))?;
-    let copy = lab.dir().join(program);
-    std::fs::copy(&installed, &copy)
-        .with_context(|| format!("cannot copy {} into the lab", installed.display()))?;
-    Ok(copy)
 }

@@ -1,0 +1,196 @@
+//! Replies, and the templates from which the kernel repeats them.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use dhcp_common::abi::{Template, TemplateKey};
+
+use super::{Context, Engine};
+use crate::{
+    counters::{Counter, Silence},
+    effect::{CommandId, CommandOutcome, Effect, Probe},
+    networks::Profile,
+    policy::{Requester, leasequery},
+    publisher::TemplateRoom,
+    reply::{self, Answer, Reply, leasequery::Finding},
+    request::Request,
+    template,
+};
+
+const fn counter(answer: Answer) -> Counter {
+    match answer {
+        Answer::Offer(_) => Counter::Offered,
+        Answer::Ipv6Only => Counter::Ipv6Only,
+        Answer::Ack(_) => Counter::Acked,
+        Answer::Inform => Counter::Informed,
+        Answer::Nak(_) => Counter::NakSent,
+        Answer::Bootp(_) => Counter::BootpAnswered,
+    }
+}
+
+impl Engine {
+    /// Answers a request. The options are those of the address's own subnet: a client that keeps
+    /// its address may have been moved to another subnet of its link.
+    pub(super) fn respond(
+        &mut self,
+        answer: Answer,
+        requester: &Requester,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Silence> {
+        let network = self
+            .networks
+            .get(requester.network)
+            .ok_or(Silence::UnknownNetwork)?;
+        let address = answer.about(request);
+        let index = network.index_of(address).unwrap_or(requester.subnet);
+        let profile = network
+            .profile(requester.reserved, index, address)
+            .ok_or(Silence::UnknownNetwork)?;
+        self.respond_from(&Arc::clone(profile), answer, requester, request, cx)
+    }
+
+    /// Answers a request from a certain profile.
+    pub(super) fn respond_from(
+        &mut self,
+        profile: &Profile,
+        answer: Answer,
+        requester: &Requester,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Silence> {
+        let terms = self
+            .networks
+            .terms(profile, requester.classes, &request.shape);
+        let buffer = self.spare.pop().unwrap_or_default();
+        let reply = reply::encode(answer, &terms, request, buffer)?;
+        if reply.relay_info_left_out {
+            self.count(Counter::RelayInfoLeftOut);
+        }
+        self.send(reply, counter(answer), cx);
+        Ok(())
+    }
+
+    /// Answers what a relay agent asks about leases.
+    pub(super) fn respond_to_query(
+        &mut self,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Silence> {
+        let (finding, source) = leasequery::finding(self.view(cx), request)?;
+        let reply = reply::leasequery::encode(&finding, source, request)?;
+        let counter = match finding {
+            Finding::Active(_) => Counter::LeaseActive,
+            Finding::Unassigned => Counter::LeaseUnassigned,
+            Finding::Unknown => Counter::LeaseUnknown,
+        };
+        self.send(reply, counter, cx);
+        Ok(())
+    }
+
+    fn send(&self, reply: Reply, counter: Counter, cx: &mut Context<'_>) {
+        cx.out.push(Effect::Send {
+            egress: reply.egress,
+            payload: reply.payload,
+        });
+        self.count(counter);
+    }
+
+    /// Answers a request, and publishes the answer as a template for requests of the same shape.
+    pub(super) fn respond_as_template(
+        &mut self,
+        answer: Answer,
+        address: Ipv4Addr,
+        requester: &Requester,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Silence> {
+        self.respond(answer, requester, request, cx)?;
+        self.publish_templates(address, requester, request, cx);
+        Ok(())
+    }
+
+    /// Publishes both kinds of answer, because most clients ask for the same in DISCOVER and
+    /// REQUEST.
+    fn publish_templates(
+        &mut self,
+        address: Ipv4Addr,
+        requester: &Requester,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(fingerprint) = request.fingerprint else {
+            return;
+        };
+        let profile = self.view(cx).profile(address, requester.reserved).cloned();
+        let Some(profile) = profile else {
+            return;
+        };
+        let id = profile.id_for(requester.origin);
+        // Such a DISCOVER leads to a commit here, and must not be answered with a repeated OFFER.
+        let is_rapid = profile.rapid_commit && request.shape.rapid_commit;
+        let is_offer = |answer| matches!(answer, Answer::Offer(_));
+        let nowhere = Ipv4Addr::UNSPECIFIED;
+        let terms = self
+            .networks
+            .terms(&profile, requester.classes, &request.shape);
+        // A client without a lease must not be offered an address here.
+        let is_ipv6_only = reply::is_ipv6_only(&terms, &request.shape);
+        for answer in [Answer::Offer(nowhere), Answer::Ack(nowhere)] {
+            let Some(reply) = answer.message_type() else {
+                continue;
+            };
+            let is_kept_back = (is_rapid || is_ipv6_only) && is_offer(answer);
+            let key = TemplateKey::new(fingerprint, id, reply);
+            if is_kept_back || self.publisher.has_template(&key) {
+                continue;
+            }
+            let rendered = template::template(answer, id, &terms, &request.shape, fingerprint);
+            if let Some((key, template)) = rendered {
+                self.add_template(key, template, cx);
+            }
+        }
+    }
+
+    /// Publishes the NAK that the kernel gives to the client of a revoked lease.
+    pub(super) fn publish_nak_template(
+        &mut self,
+        profile: &Profile,
+        id: u64,
+        cx: &mut Context<'_>,
+    ) {
+        if let Some((key, template)) = template::nak(profile, id)
+            && !self.publisher.has_template(&key)
+        {
+            self.add_template(key, template, cx);
+        }
+    }
+
+    fn add_template(&mut self, key: TemplateKey, template: Box<Template>, cx: &mut Context<'_>) {
+        let room = self.publisher.add_template(key);
+        if room != TemplateRoom::Free {
+            self.count(Counter::TemplatesFull);
+        }
+        match room {
+            TemplateRoom::None => return,
+            TemplateRoom::AfterForgetting => cx.out.push(Effect::ForgetTemplates),
+            TemplateRoom::Free => {}
+        }
+        cx.out.push(Effect::PublishTemplate { key, template });
+        self.count(Counter::TemplatePublished);
+    }
+
+    /// Asks whether a host has an address.
+    pub(super) fn emit_probe(&self, probe: Probe, cx: &mut Context<'_>) {
+        cx.out.push(Effect::Probe(probe));
+    }
+
+    /// Answers the command of an operator.
+    pub(super) fn answer_operator(
+        &self,
+        id: CommandId,
+        outcome: CommandOutcome,
+        cx: &mut Context<'_>,
+    ) {
+        cx.out.push(Effect::Answer { id, outcome });
+    }
+}

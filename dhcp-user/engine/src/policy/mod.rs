@@ -1,0 +1,17 @@
+//! Policy: what is decided about a message, a time or a command.
+//!
+//! Each file here reads the [`View`] and returns a decision, or the [`crate::Silence`] that says
+//! why nothing is answered. None changes anything, and none calls another one.
+
+pub mod bootp;
+pub mod commands;
+pub mod leasequery;
+pub mod leases;
+pub mod offers;
+pub mod probes;
+pub mod protocol;
+pub mod publication;
+mod requester;
+mod view;
+
+pub use self::{requester::Requester, view::View};

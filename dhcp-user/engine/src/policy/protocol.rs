@@ -1,0 +1,292 @@
+//! What is done on which message in which state: RFC 2131 §4.3.
+
+use std::net::Ipv4Addr;
+
+use dhcp_common::abi::ClientKey;
+
+use super::{Requester, View};
+use crate::{
+    counters::Silence,
+    lease_table::LeaseState,
+    reply::NakReason,
+    request::{MessageType, Octets, Request},
+};
+
+/// A message by what its sender wants (RFC 2131 §4.3.2, table 4), with the address it names.
+#[derive(Clone, Copy, Debug)]
+pub enum Intent {
+    Discover,
+    /// REQUEST that takes up our offer.
+    Selecting(Ipv4Addr),
+    /// REQUEST that takes up another server's offer.
+    SelectingOther,
+    /// REQUEST that verifies an address from before.
+    InitReboot(Ipv4Addr),
+    /// REQUEST sent to this server, to extend.
+    Renewing(Ipv4Addr),
+    /// REQUEST sent to all servers, to extend.
+    Rebinding(Ipv4Addr),
+    Decline(Ipv4Addr),
+    Release(Ipv4Addr),
+    Inform,
+    Bootp,
+}
+
+impl Intent {
+    /// Returns whether the client no longer waits for an offer.
+    pub const fn ends_probe(self) -> bool {
+        !matches!(self, Self::Discover | Self::Inform)
+    }
+}
+
+/// What an address is to a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AddressStatus {
+    /// Offered to it.
+    Offered,
+    /// Being committed for it.
+    Committing,
+    /// Leased to it.
+    Bound,
+    /// No longer leased, but still kept for it: deleted by the operator, or on the way to the pool.
+    Kept,
+    Revoked,
+    /// Free, and the client may have it.
+    Free,
+    /// Another client's, or out of service; or the client has another one.
+    Unavailable,
+    /// On its network, but not for this client: the configuration says so, or it is offered
+    /// another.
+    NotGrantable,
+    /// Not on its network.
+    OffNetwork,
+}
+
+/// What is done about a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Offer an address.
+    Discover,
+    /// End what is offered to the client.
+    EndOffer,
+    /// Acknowledge an active lease, after a commit if the horizon does not cover it.
+    Renew(Ipv4Addr),
+    /// Commit a lease of an address that is held for the client.
+    Bind(Ipv4Addr),
+    /// Commit a lease of a free address: the offer has expired, or the lease has ended.
+    BindFree(Ipv4Addr),
+    Nak(NakReason),
+    Decline(Ipv4Addr),
+    Release(Ipv4Addr),
+    /// A RELEASE or DECLINE that fits nothing. The lease goes on, and the kernel may have closed
+    /// its entry.
+    Ignore(Silence),
+    Inform,
+    Bootp,
+}
+
+/// Returns what the sender of a message wants.
+///
+/// # Errors
+/// The message fits no state of RFC 2131 §4.3.2.
+pub fn intent(view: View<'_>, request: &Request) -> Result<Intent, Silence> {
+    let ciaddr = Some(request.ciaddr).filter(|ciaddr| !ciaddr.is_unspecified());
+    let is_ours = request.server_id.map(|id| {
+        // The relay agent says that it stands for this server (RFC 5107 §4).
+        view.networks.is_ours(id) || request.relay.server_id_override == Some(id)
+    });
+    match (request.message_type, is_ours, request.requested, ciaddr) {
+        (MessageType::Discover, ..) => Ok(Intent::Discover),
+        (MessageType::Request, Some(true), Some(requested), None) => {
+            Ok(Intent::Selecting(requested))
+        }
+        // It may lack what a REQUEST to us must have; that the offer is not taken is clear.
+        (MessageType::Request, Some(false), ..) => Ok(Intent::SelectingOther),
+        (MessageType::Request, None, Some(requested), None) => Ok(Intent::InitReboot(requested)),
+        (MessageType::Request, None, None, Some(ciaddr)) if request.is_unicast() => {
+            Ok(Intent::Renewing(ciaddr))
+        }
+        (MessageType::Request, None, None, Some(ciaddr)) => Ok(Intent::Rebinding(ciaddr)),
+        (MessageType::Request, ..) => Err(Silence::OddRequest),
+        // An address that nobody has: the mismatch is dealt with where the lease is known.
+        (MessageType::Decline, Some(true), requested, _) => {
+            Ok(Intent::Decline(requested.unwrap_or(Ipv4Addr::UNSPECIFIED)))
+        }
+        (MessageType::Decline, ..) => Ok(Intent::Decline(Ipv4Addr::UNSPECIFIED)),
+        (MessageType::Release, Some(false), ..) => Ok(Intent::Release(Ipv4Addr::UNSPECIFIED)),
+        (MessageType::Release, ..) => Ok(Intent::Release(request.ciaddr)),
+        (MessageType::Inform, ..) => Ok(Intent::Inform),
+        (MessageType::Bootp, ..) => Ok(Intent::Bootp),
+        // It is about leases, and does not change one.
+        (MessageType::LeaseQuery, ..) => Err(Silence::OddRequest),
+    }
+}
+
+/// Returns what is done about a message, by what its sender wants and what the address is to it.
+///
+/// # Errors
+/// Why there is no answer, and nothing to do.
+pub fn decide(view: View<'_>, requester: &Requester, intent: Intent) -> Result<Decision, Silence> {
+    use AddressStatus as S;
+    use Decision as D;
+    use Intent as I;
+
+    let status = match intent {
+        I::Selecting(address)
+        | I::InitReboot(address)
+        | I::Renewing(address)
+        | I::Rebinding(address)
+        | I::Decline(address)
+        | I::Release(address) => status(view, requester, address),
+        I::Discover | I::SelectingOther | I::Inform | I::Bootp => S::Free,
+    };
+    // What a client gives back is taken from anybody, and whose lease is revoked must hear of it:
+    // the program tells it so whatever its class.
+    let is_ending = matches!(intent, I::Decline(_) | I::Release(_)) || status == S::Revoked;
+    if view.networks.is_refused(requester.classes) && !is_ending {
+        return Err(Silence::ClassRefused);
+    }
+
+    match (intent, status) {
+        (I::Discover, _) => Ok(D::Discover),
+
+        (I::SelectingOther, _) => Ok(D::EndOffer),
+
+        (
+            I::Selecting(address)
+            | I::InitReboot(address)
+            | I::Renewing(address)
+            | I::Rebinding(address),
+            S::Bound,
+        ) => Ok(D::Renew(address)),
+        (
+            I::Selecting(address)
+            | I::InitReboot(address)
+            | I::Renewing(address)
+            | I::Rebinding(address),
+            S::Offered | S::Committing | S::Kept,
+        ) => Ok(D::Bind(address)),
+
+        // An expired offer, or a lease that ended, with the address still free.
+        (I::Selecting(address) | I::Renewing(address), S::Free) => Ok(D::BindFree(address)),
+        (I::InitReboot(address) | I::Rebinding(address), S::Free) if speaks_to(view, requester) => {
+            Ok(D::BindFree(address))
+        }
+
+        (I::Selecting(_) | I::InitReboot(_) | I::Renewing(_) | I::Rebinding(_), S::Revoked) => {
+            Ok(D::Nak(NakReason::Revoked))
+        }
+        (I::Selecting(_) | I::InitReboot(_) | I::Renewing(_) | I::Rebinding(_), S::Unavailable)
+        | (I::Selecting(_) | I::Renewing(_), S::NotGrantable) => {
+            Ok(D::Nak(NakReason::NotAvailable))
+        }
+        (I::InitReboot(_) | I::Rebinding(_), S::NotGrantable) if speaks_to(view, requester) => {
+            Ok(D::Nak(NakReason::NotAvailable))
+        }
+        (I::Selecting(_) | I::InitReboot(_) | I::Renewing(_), S::OffNetwork) => {
+            Ok(D::Nak(NakReason::WrongNetwork))
+        }
+        (I::Rebinding(_), S::OffNetwork) if speaks_to(view, requester) => {
+            Ok(D::Nak(NakReason::WrongNetwork))
+        }
+        // RFC 2131 §4.3.2: it "MUST remain silent", another server may know the client.
+        (I::InitReboot(_) | I::Rebinding(_), S::Free | S::NotGrantable | S::OffNetwork) => {
+            Err(Silence::UnknownClient)
+        }
+
+        (I::Decline(address), S::Offered | S::Committing | S::Bound | S::Kept) => {
+            Ok(D::Decline(address))
+        }
+        (
+            I::Decline(_),
+            S::Revoked | S::Free | S::Unavailable | S::NotGrantable | S::OffNetwork,
+        ) => Ok(D::Ignore(Silence::DeclineMismatch)),
+
+        (I::Release(address), S::Bound | S::Committing | S::Kept) => Ok(D::Release(address)),
+        (
+            I::Release(_),
+            S::Offered | S::Revoked | S::Free | S::Unavailable | S::NotGrantable | S::OffNetwork,
+        ) => Ok(D::Ignore(Silence::ReleaseMismatch)),
+
+        (I::Inform, _) => Ok(D::Inform),
+        (I::Bootp, _) => Ok(D::Bootp),
+    }
+}
+
+/// Returns option 82 that a client's lease was given with.
+pub fn recorded_relay_info(view: View<'_>, client: &ClientKey) -> Option<Octets> {
+    let lease = view.table.leases().get(&view.table.address_of(client)?)?;
+    let is_its = lease.holder.client() == *client;
+    let relay_info = lease.holder.relay_info().filter(|_| is_its);
+    relay_info.map(Octets::from_slice)
+}
+
+fn status(view: View<'_>, requester: &Requester, address: Ipv4Addr) -> AddressStatus {
+    let Some(network) = view.networks.get(requester.network) else {
+        return AddressStatus::OffNetwork;
+    };
+    if network.subnet_of(address).is_none() {
+        return AddressStatus::OffNetwork;
+    }
+    let may_have = network.may_have(requester.reserved, requester.classes, address)
+        && !has_better(view, requester, address);
+    match view.table.held(address) {
+        Some(held) if held.client != requester.client => AddressStatus::Unavailable,
+        Some(held) => match held.state {
+            LeaseState::Revoked => AddressStatus::Revoked,
+            LeaseState::Quarantined => AddressStatus::Unavailable,
+            LeaseState::Withdrawn if view.table.is_removed(address) => AddressStatus::Unavailable,
+            _ if !may_have => AddressStatus::Unavailable,
+            // A client that sends what is looked at here has ended the probe.
+            LeaseState::Probing => AddressStatus::NotGrantable,
+            LeaseState::Offered => AddressStatus::Offered,
+            LeaseState::Committing => AddressStatus::Committing,
+            LeaseState::Bound => AddressStatus::Bound,
+            LeaseState::Deleted | LeaseState::Withdrawn => AddressStatus::Kept,
+        },
+        None if !may_have => AddressStatus::NotGrantable,
+        None if has_lease(view, &requester.client) => AddressStatus::Unavailable,
+        None if view.table.current(&requester.client).is_some() => AddressStatus::NotGrantable,
+        None => AddressStatus::Free,
+    }
+}
+
+/// Returns whether to speak of an address that this client may have from another server.
+fn speaks_to(view: View<'_>, requester: &Requester) -> bool {
+    is_authoritative(view, requester) || knows(view, &requester.client)
+}
+
+/// Returns whether clients that are unknown on this subnet are told so.
+fn is_authoritative(view: View<'_>, requester: &Requester) -> bool {
+    view.networks
+        .get(requester.network)
+        .and_then(|network| network.subnet(requester.subnet))
+        .is_some_and(|subnet| subnet.authoritative)
+}
+
+/// Returns whether there is a record of the client: a lease, or one that it had. An offer is none,
+/// because its client may have chosen another server.
+fn knows(view: View<'_>, client: &ClientKey) -> bool {
+    has_lease(view, client)
+        || view
+            .table
+            .address_of(client)
+            .is_some_and(|address| view.table.is_former(client, address))
+}
+
+/// Returns whether the client has an address that is more than offered to it.
+fn has_lease(view: View<'_>, client: &ClientKey) -> bool {
+    view.table
+        .current(client)
+        .is_some_and(|(_, held)| !held.state.is_offer() && held.state != LeaseState::Committing)
+}
+
+/// Returns whether another address is reserved for the client, and it can have it now.
+fn has_better(view: View<'_>, requester: &Requester, address: Ipv4Addr) -> bool {
+    requester.reserved.is_some_and(|reserved| {
+        reserved != address
+            && view.table.held(reserved).is_none_or(|held| {
+                held.client == requester.client && held.state != LeaseState::Quarantined
+            })
+    })
+}

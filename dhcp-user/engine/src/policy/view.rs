@@ -1,0 +1,107 @@
+//! What policy may look at.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use dhcp_common::{
+    abi::{ClientDigest, ClientKey, Identity},
+    fingerprint,
+};
+use dhcp_config::Classes;
+use dhcp_model::{LeaseTimes, Nanos};
+
+use crate::{
+    effect::Grants,
+    lease_table::{Held, LeaseTable},
+    networks::{Network, Networks, Profile},
+    queriers::Queriers,
+};
+
+/// All that is known when something is decided.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub networks: &'a Networks,
+    pub table: &'a LeaseTable,
+    pub queriers: &'a Queriers,
+    pub fingerprint_key: &'a [u64; fingerprint::KEY_WORDS],
+    pub kernel: &'a dyn Grants,
+    pub now: Nanos,
+}
+
+impl View<'_> {
+    /// Returns until when the kernel has granted a lease, zero if it has not.
+    pub fn granted(&self, held: &Held) -> Nanos {
+        if !held.is_published() {
+            return Nanos::default();
+        }
+        let granted = self.kernel.grant(held.slot).granted_for(held.epoch);
+        granted.map_or(Nanos::default(), Nanos)
+    }
+
+    /// Returns until when the client may use the address: the kernel may have granted more than was
+    /// published.
+    pub fn effective_expiry(&self, held: &Held) -> Nanos {
+        held.expires.max(self.granted(held))
+    }
+
+    /// Returns whether the kernel has seen a RELEASE or DECLINE, and answers nothing more from the
+    /// entry.
+    pub fn is_closed(&self, held: &Held) -> bool {
+        held.is_published() && self.kernel.grant(held.slot).is_closed(held.epoch)
+    }
+
+    pub fn digest(&self, client: &ClientKey) -> ClientDigest {
+        ClientDigest::new(client, self.fingerprint_key)
+    }
+
+    /// Returns what the answers about an address are made from, to a client that an address may be
+    /// reserved for.
+    pub fn profile(&self, address: Ipv4Addr, reserved: Option<Ipv4Addr>) -> Option<&Arc<Profile>> {
+        let (network, index) = self.networks.containing(address)?;
+        network.profile(reserved, index, address)
+    }
+
+    /// Returns the address that is reserved for the client which has this one.
+    pub fn reserved_for(&self, address: Ipv4Addr) -> Option<Ipv4Addr> {
+        let lease = self.table.leases().get(&address)?;
+        let holder = &lease.holder;
+        let client = holder.client();
+        let network = self.networks.get(client.network())?;
+        network.reservation(&client, &holder.hardware(), holder.relay_info())
+    }
+
+    /// Returns whether an address may be that of the client which has it, and for which one may be
+    /// reserved.
+    pub fn is_still_its(&self, address: Ipv4Addr, held: &Held, reserved: Option<Ipv4Addr>) -> bool {
+        self.networks
+            .get(held.client.network())
+            .is_some_and(|network| network.may_have(reserved, Classes::MAX, address))
+            && reserved.is_none_or(|reserved| reserved == address)
+    }
+
+    /// Returns the times that a lease was last given for; its subnet's if that was before this
+    /// engine.
+    pub fn times(&self, address: Ipv4Addr) -> Option<LeaseTimes> {
+        let times = self.table.leases().get(&address)?.times;
+        times
+            .map(Into::into)
+            .or_else(|| self.networks.subnet_of(address).map(|subnet| subnet.lease))
+    }
+
+    /// Returns whether the answers to a client depend on its hardware address. A client that is
+    /// known by it has no other.
+    pub fn checks_hardware(&self, client: &ClientKey) -> bool {
+        let network = self.networks.get(client.network());
+        let matters = self.networks.classes().look_at_hardware()
+            || self.queriers.are_any()
+            || network.is_some_and(Network::reserves_hardware);
+        client.identity() != Identity::Hardware && matters
+    }
+
+    /// Returns whether the answers to a client depend on what its relay agent says.
+    pub fn checks_relay_info(&self, client: &ClientKey) -> bool {
+        let network = self.networks.get(client.network());
+        self.networks.classes().look_at_relay_info()
+            || self.queriers.are_any()
+            || network.is_some_and(Network::reserves_ports)
+    }
+}

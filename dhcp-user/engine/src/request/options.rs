@@ -1,0 +1,139 @@
+//! The options of a message: walked, checked and joined.
+
+use std::{borrow::Cow, net::Ipv4Addr};
+
+use dhcp_common::wire::{self, message_type, option};
+use smallvec::SmallVec;
+
+use super::{MAX_REPLY_LEN, MessageType, Octets};
+use crate::counters::Silence;
+
+/// More options than any client sends, and than the program accepts: what the program answers is
+/// answered here too. A message with more is dropped.
+pub const MAX_OPTIONS: usize = 192;
+
+/// Options that need no memory of their own; most messages have fewer.
+const USUAL_OPTIONS: usize = 24;
+
+/// The options of a message in the order in which they count (RFC 3396 §5).
+pub(super) struct Options<'a> {
+    options: SmallVec<[(u8, &'a [u8]); USUAL_OPTIONS]>,
+    pub overloaded: bool,
+}
+
+impl<'a> Options<'a> {
+    pub fn walk(fixed: &'a [u8; wire::BOOTP_FIXED_LEN], field: &'a [u8]) -> Result<Self, Silence> {
+        const SNAME: usize = wire::BOOTP_HEAD_LEN;
+        const FILE: usize = SNAME + wire::SNAME_LEN;
+        let mut options = Self {
+            options: SmallVec::new(),
+            overloaded: false,
+        };
+        options.walk_field(field)?;
+        let Some(overload) = options.joined(option::OVERLOAD) else {
+            return Ok(options);
+        };
+        // RFC 2131 §4.1: `file` before `sname`.
+        options.overloaded = true;
+        let &[overload @ 1..=3] = &*overload else {
+            return Err(Silence::BadOptionLength);
+        };
+        if overload & 1 != 0 {
+            options.walk_field(&fixed[FILE..FILE + wire::FILE_LEN])?;
+        }
+        if overload & 2 != 0 {
+            options.walk_field(&fixed[SNAME..FILE])?;
+        }
+        Ok(options)
+    }
+
+    pub fn walk_field(&mut self, mut field: &'a [u8]) -> Result<(), Silence> {
+        loop {
+            match *field {
+                [] => return Err(Silence::NoEnd),
+                [option::END, ..] => return Ok(()),
+                [option::PAD, ref rest @ ..] => field = rest,
+                [_] => return Err(Silence::OptionOverrun),
+                [code, len, ref rest @ ..] => {
+                    let (value, rest) = rest
+                        .split_at_checked(usize::from(len))
+                        .ok_or(Silence::OptionOverrun)?;
+                    if self.options.len() == MAX_OPTIONS {
+                        return Err(Silence::TooManyOptions);
+                    }
+                    self.options.push((code, value));
+                    field = rest;
+                }
+            }
+        }
+    }
+
+    /// Returns the value of an option, its instances joined (RFC 3396 §7).
+    pub fn joined(&self, code: u8) -> Option<Cow<'a, [u8]>> {
+        let mut instances = self.options.iter().filter(|(other, _)| *other == code);
+        let mut value = Cow::Borrowed(instances.next()?.1);
+        for (_, more) in instances {
+            value.to_mut().extend_from_slice(more);
+        }
+        Some(value)
+    }
+
+    /// Returns the value of an option as [`Options::joined`] does, to be kept.
+    pub fn kept(&self, code: u8) -> Option<Octets> {
+        self.joined(code).map(|value| Octets::from_slice(&value))
+    }
+
+    pub fn message_type(&self) -> Result<MessageType, Silence> {
+        let Some(value) = self.joined(option::MESSAGE_TYPE) else {
+            return Ok(MessageType::Bootp);
+        };
+        let &[value] = &*value else {
+            return Err(Silence::BadMessageType);
+        };
+        match value {
+            message_type::DISCOVER => Ok(MessageType::Discover),
+            message_type::REQUEST => Ok(MessageType::Request),
+            message_type::DECLINE => Ok(MessageType::Decline),
+            message_type::RELEASE => Ok(MessageType::Release),
+            message_type::INFORM => Ok(MessageType::Inform),
+            message_type::LEASEQUERY => Ok(MessageType::LeaseQuery),
+            0 | message_type::OFFER | message_type::ACK | message_type::NAK => {
+                Err(Silence::BadMessageType)
+            }
+            ..=message_type::LAST_ASSIGNED => Err(Silence::UnservedMessageType),
+            _ => Err(Silence::BadMessageType),
+        }
+    }
+
+    pub fn address(&self, code: u8) -> Result<Option<Ipv4Addr>, Silence> {
+        let Some(value) = self.joined(code) else {
+            return Ok(None);
+        };
+        let octets: [u8; 4] = (*value).try_into().map_err(|_| Silence::BadOptionLength)?;
+        Ok(Some(octets.into()))
+    }
+
+    /// Returns option 51. A value that is not of four octets is ignored.
+    pub fn lease_secs(&self) -> Option<u32> {
+        let value = self.joined(option::LEASE_TIME)?;
+        Some(u32::from_be_bytes((*value).try_into().ok()?))
+    }
+
+    /// Returns option 93 (RFC 4578 §2.1). An odd octet at the end is ignored.
+    pub fn architectures(&self) -> SmallVec<[u16; 4]> {
+        let value = self.joined(option::ARCHITECTURE).unwrap_or_default();
+        let (pairs, _) = value.as_chunks();
+        pairs.iter().map(|pair| u16::from_be_bytes(*pair)).collect()
+    }
+
+    /// Returns the longest message from option 57, which counts the whole datagram. Values under
+    /// the minimum are ignored (RFC 2132 §9.10), and values that are not of two octets too: the
+    /// program sends a NAK without looking at the option.
+    pub fn max_len(&self) -> usize {
+        let value = self.joined(option::MAX_MESSAGE_SIZE).unwrap_or_default();
+        let octets = <[u8; 2]>::try_from(&*value).unwrap_or_default();
+        let len =
+            usize::from(u16::from_be_bytes(octets)).saturating_sub(wire::IPV4_LEN + wire::UDP_LEN);
+        len.clamp(wire::BOOTP_DEFAULT_MAX_LEN, MAX_REPLY_LEN)
+    }
+}
