@@ -1,4 +1,5 @@
-//! The cost of the history of leases: commits with a history and without, in pairs.
+//! The cost of the history of leases: commits with a history and without, in pairs; and of loading
+//! all leases.
 //!
 //! `cargo bench -p dhcp-benches --bench store`; `TMPDIR=/dev/shm` excludes the disk. Each figure is
 //! the time of a commit of 256 changes with a history; after it follows the ratio to the same
@@ -146,5 +147,21 @@ fn batch(step: u32, ends: bool) -> Vec<WallChange> {
     changes(turn % batches * CHANGES, state, round + u32::from(is_new))
 }
 
-criterion_group!(benches, calibration, store);
+/// What a start reads.
+fn load(criterion: &mut Criterion) {
+    let mut bench = Bench::new(Duration::ZERO);
+    let mut group = criterion.benchmark_group("store");
+    group.sample_size(10);
+    group.bench_function(format!("{LEASES} records loaded"), |bencher| {
+        bencher.iter(|| {
+            let mut count = 0;
+            let loaded = bench.store.load(&mut |_| count += 1);
+            loaded.expect("a good store");
+            assert_eq!(count, LEASES);
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, calibration, store, load);
 criterion_main!(benches);

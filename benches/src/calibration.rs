@@ -6,16 +6,7 @@
 use std::hint::black_box;
 
 use criterion::Criterion;
-
-/// Octets of input, which fit into the cache of any core.
-const LEN: usize = 4096;
-
-/// Hashes octets in memory order with FNV-1a, one multiplication each.
-fn work(octets: &[u8]) -> u64 {
-    octets.iter().fold(0xcbf2_9ce4_8422_2325, |hash, octet| {
-        (hash ^ u64::from(*octet)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
-}
+use dhcp_testkit::calibration::{LEN, work};
 
 /// Measures the fixed piece of work.
 pub fn calibration(criterion: &mut Criterion) {

@@ -9,8 +9,11 @@
 
 pub mod agreement;
 pub mod alone;
+pub mod calibration;
+pub mod counts;
 pub mod fixtures;
 pub mod lab;
+pub mod many;
 pub mod restore;
 pub mod sequence;
 pub mod simulation;

@@ -3,11 +3,7 @@
 //! to the store.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-    net::Ipv4Addr,
-};
+use std::net::Ipv4Addr;
 
 use dhcp_common::abi::SLOW_FRAME_LEN;
 use dhcp_common::wire::{message_type, option};
@@ -15,34 +11,8 @@ use dhcp_engine::{Effect, Engine, Input};
 use dhcp_frames::frame;
 use dhcp_model::{Applied, Nanos};
 use dhcp_testkit::alone::{self, IFINDEX, NoGrants, SERVER};
+use dhcp_testkit::counts::{Counting, allocations};
 use dhcp_testkit::fixtures::{fleet, request::RequestFrame};
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// The system's allocator, which counts what each thread requests.
-struct Counting;
-
-// SAFETY: everything is passed unchanged to the system's allocator; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise; the pointer came from there.
-        unsafe { System.dealloc(memory, layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, len: usize) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promise; the pointer came from there.
-        unsafe { System.realloc(memory, layout, len) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -71,8 +41,12 @@ impl Controller {
     /// Receives a frame and writes the frame of the reply. Returns the number of allocations
     /// meanwhile, the type of the reply, and its `yiaddr`.
     fn receive(&mut self, octets: &[u8]) -> (u64, u8, Ipv4Addr) {
+        let (allocations, (kind, yiaddr)) = allocations(|| self.answer(octets));
+        (allocations, kind, yiaddr)
+    }
+
+    fn answer(&mut self, octets: &[u8]) -> (u8, Ipv4Addr) {
         self.now.0 += 1_000_000;
-        let before = ALLOCATIONS.get();
         let Self {
             engine,
             effects,
@@ -108,7 +82,7 @@ impl Controller {
             let committed = Input::Committed { ticket, result };
             engine.handle(committed, *now, &NoGrants, effects);
         }
-        (ALLOCATIONS.get() - before, reply.0, reply.1)
+        reply
     }
 }
 

@@ -1,6 +1,6 @@
 //! DHCP servers to migrate from, each with its own configuration and lease file.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use nix::sys::signal::Signal;
@@ -10,9 +10,6 @@ use super::{
     topology::{SERVER, SERVER_INTERFACE},
     wait,
 };
-
-const LONGEST_START: Duration = Duration::from_secs(10);
-const LONGEST_STOP: Duration = Duration::from_secs(10);
 
 /// A kind of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +115,7 @@ impl MigrationSource {
         let mut process = Process::spawn(namespace, kind.program(), &mut command)?;
         wait::until(
             &format!("{} to serve", kind.program()),
-            LONGEST_START,
+            wait::PATIENCE,
             || {
                 if let Some(status) = process.ended()? {
                     bail!("{} ended: {status}\n{}", kind.program(), process.output()?);
@@ -140,7 +137,7 @@ impl MigrationSource {
     /// It does not end.
     pub fn stop(&mut self) -> Result<()> {
         self.process.signal(Signal::SIGTERM)?;
-        self.process.wait(LONGEST_STOP).map(drop)
+        self.process.wait(wait::PATIENCE).map(drop)
     }
 
     pub const fn kind(&self) -> Kind {

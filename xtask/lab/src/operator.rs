@@ -6,13 +6,11 @@ use std::{
     net::Ipv4Addr,
     os::unix::net::UnixStream,
     path::Path,
-    time::Duration,
 };
 
 use anyhow::{Context as _, Result, ensure};
 
-/// Longer than any answer takes.
-const LONGEST_ANSWER: Duration = Duration::from_secs(30);
+use crate::wait;
 
 #[derive(Debug)]
 pub struct Operator {
@@ -27,7 +25,7 @@ impl Operator {
     pub fn connect(socket: &Path) -> Result<Self> {
         let stream = UnixStream::connect(socket)
             .with_context(|| format!("cannot connect to {}", socket.display()))?;
-        stream.set_read_timeout(Some(LONGEST_ANSWER))?;
+        stream.set_read_timeout(Some(wait::PATIENCE))?;
         Ok(Self {
             stream: BufReader::new(stream),
         })

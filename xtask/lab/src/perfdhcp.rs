@@ -4,7 +4,7 @@ use std::{net::Ipv4Addr, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::{Namespace, Process};
+use super::{Namespace, Process, wait};
 
 /// Number of clients and their rate.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +47,7 @@ pub fn run(namespace: &Namespace, fleet: Fleet, own: Ipv4Addr, server: Ipv4Addr)
         .arg(server.to_string());
     let mut process = Process::spawn(namespace, "perfdhcp", &mut perfdhcp)?;
     let seconds = fleet.clients / fleet.leases_per_second;
-    let status = process.wait(Duration::from_secs(u64::from(2 * seconds + 15)))?;
+    let status = process.wait(Duration::from_secs(u64::from(2 * seconds)) + wait::PATIENCE)?;
     let report = process.output()?;
     // 3 means that something was not answered, which is true of every RELEASE.
     if !matches!(status.code(), Some(0 | 3)) {

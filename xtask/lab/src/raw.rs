@@ -17,8 +17,8 @@ use super::{
     wire::{Datagram, Path, Wire},
 };
 
-/// Longest time until an answer.
-const LONGEST: Duration = Duration::from_secs(3);
+/// The time after which a request is sent again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How long to wait for an answer that must not come: many times longer than any answer takes.
 const SILENCE: Duration = Duration::from_millis(400);
 
@@ -180,8 +180,23 @@ impl RawClient {
     /// There was no answer.
     pub fn ask(&self, message: &Message, path: Path) -> Result<Reply> {
         self.send(message, path)?;
+        self.wait_answer(message, wait::PATIENCE)
+    }
+
+    /// Sends a request every second until it is answered: a relay agent may not listen yet.
+    ///
+    /// # Errors
+    /// No answer came.
+    pub fn ask_repeatedly(&self, message: &Message, path: Path) -> Result<Reply> {
+        wait::until("an answer to a repeated request", wait::PATIENCE, || {
+            self.send(message, path)?;
+            Ok(self.wait_answer(message, AGAIN).ok())
+        })
+    }
+
+    fn wait_answer(&self, message: &Message, longest: Duration) -> Result<Reply> {
         let kind = message.opts().msg_type();
-        wait::until(&format!("an answer to {kind:?}"), LONGEST, || {
+        wait::until(&format!("an answer to {kind:?}"), longest, || {
             self.receive(message.xid())
         })
     }

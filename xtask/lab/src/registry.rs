@@ -8,7 +8,6 @@ use std::{
     fs::{self, File, TryLockError},
     io::{Seek as _, Write as _},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use anyhow::{Context as _, Result};
@@ -30,7 +29,6 @@ const RECORDS: &str = "/run/xdhcpd-lab";
 const LOCK: &str = ".lock";
 /// Second line of the record of a lab that is kept without an owner.
 const KEPT: &str = "kept";
-const LONGEST_DEATH: Duration = Duration::from_secs(5);
 
 pub(super) fn namespace_name(id: &str, role: &str) -> String {
     format!("xdhcpd-{id}-{role}")
@@ -112,7 +110,7 @@ pub(super) fn remove(id: &str, dir: &Path) {
 
 fn remove_namespace(namespace: &str) -> Result<()> {
     // A namespace outlives its name while a process is in it.
-    wait::until("its processes to end", LONGEST_DEATH, || {
+    wait::until("its processes to end", wait::PATIENCE, || {
         let pids = command::read(&mut command("ip", ["netns", "pids", namespace]))?;
         for pid in pids.lines().filter_map(|pid| pid.trim().parse().ok()) {
             // A process that has just ended is not an error.

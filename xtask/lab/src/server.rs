@@ -6,7 +6,6 @@ use std::{
     net::Ipv4Addr,
     path::{Path, PathBuf},
     process::{Command, Output},
-    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -22,9 +21,6 @@ use crate::{
     command::{self, Line, command},
     workspace,
 };
-
-const LONGEST_START: Duration = Duration::from_secs(10);
-const LONGEST_STOP: Duration = Duration::from_secs(5);
 
 /// The daemon in a namespace, with store, socket and pins in its lab.
 #[derive(Debug)]
@@ -196,7 +192,7 @@ impl Server {
     pub fn start_again(&mut self) -> Result<()> {
         let mut run = self.command_run();
         let mut process = Process::spawn(&self.namespace, "xdhcpd", &mut run)?;
-        wait::until("xdhcpd to answer on its socket", LONGEST_START, || {
+        wait::until("xdhcpd to answer on its socket", wait::PATIENCE, || {
             if let Some(status) = process.ended()? {
                 bail!("xdhcpd ended: {status}\n{}", process.output()?);
             }
@@ -270,7 +266,7 @@ impl Server {
             bail!("xdhcpd is not running");
         };
         process.signal(Signal::SIGTERM)?;
-        let status = process.wait(LONGEST_STOP)?;
+        let status = process.wait(wait::PATIENCE)?;
         if !status.success() {
             bail!("xdhcpd ended with {status} on SIGTERM");
         }

@@ -9,6 +9,10 @@ use anyhow::{Result, bail};
 
 const INTERVAL: Duration = Duration::from_millis(10);
 
+/// The longest time that an immediate action may take, also on a busy machine, where it takes many
+/// times longer than on an idle one. A lab that works never waits for so long.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Polls until the probe returns a value.
 ///
 /// # Errors

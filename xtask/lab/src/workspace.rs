@@ -57,6 +57,15 @@ pub struct Metadata {
 pub struct Package {
     pub name: String,
     pub targets: Vec<Target>,
+    /// Of every kind: for building, running and testing it.
+    #[serde(default)]
+    pub dependencies: Vec<Dependency>,
+}
+
+/// A package that another one names.
+#[derive(Debug, Deserialize)]
+pub struct Dependency {
+    pub name: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -12,3 +12,8 @@ mod sqlite;
 mod unknown;
 mod version_before;
 mod wall_clock;
+
+use dhcp_testkit::counts::Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;

@@ -16,6 +16,9 @@ use serde_json::Value;
 
 use super::store;
 
+/// What a start logs last of all.
+pub const RECONCILED: &str = "reconciled the kernel's map with the store";
+
 pub struct Daemon {
     dir: tempfile::TempDir,
     config: PathBuf,
@@ -122,12 +125,23 @@ impl Daemon {
 
     /// Returns a duration from its log.
     pub fn logged_time(&self, what: &str) -> Duration {
+        let took = self.logged(what, "took");
+        humantime::parse_duration(&took).expect("a time")
+    }
+
+    /// Whether the maps were adopted, how many entries were in them, and how many were missing.
+    pub fn reconciled(&self) -> [String; 3] {
+        ["adopted", "published", "missing"].map(|field| self.logged(RECONCILED, field))
+    }
+
+    /// A field of a line in its log.
+    fn logged(&self, what: &str, field: &str) -> String {
         let log = fs::read_to_string(self.log()).expect("it has one");
         let line = log.lines().find(|line| line.contains(what));
         let line = line.unwrap_or_else(|| panic!("{what}: {log}"));
-        let (_, took) = line.split_once("took=").expect("it says how long it took");
-        let took = took.split_whitespace().next().expect("a time");
-        humantime::parse_duration(took).expect("a time")
+        let (_, value) = line.split_once(&format!("{field}=")).expect("a field");
+        let value = value.split_whitespace().next();
+        value.expect("a value").to_owned()
     }
 
     fn stats(&self) -> Value {

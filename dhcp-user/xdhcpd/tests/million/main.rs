@@ -2,12 +2,14 @@
 //! effect on clients when half of the leases end at once or very many are renewed near their
 //! horizons.
 //!
-//! `cargo test --release -p xdhcpd --test million -- --ignored --nocapture` prints the figures.
+//! `cargo test --release -p xdhcpd --test million -- --ignored --nocapture` prints the figures;
+//! `cargo xtask bench --filter million` compares them with the baseline.
 
 #![allow(clippy::unwrap_used)]
 
 mod client;
 mod daemon;
+mod figures;
 mod store;
 
 use std::{
@@ -22,16 +24,10 @@ use dhcp_testkit::lab::{self, Lab};
 use self::{client::Wire, daemon::Daemon};
 
 const LEASES: u32 = 1_000_000;
-/// Development builds get twice as long, because they share the machine with other tests.
-const SLOWER: u32 = if cfg!(debug_assertions) { 2 } else { 1 };
-/// The longest time until a new client is answered after a start.
-const FIRST_ANSWER: Duration = Duration::from_secs(5 * SLOWER as u64);
-/// The longest time to read pinned maps and to compare them with the store.
-const ADOPTION: Duration = Duration::from_secs(SLOWER as u64);
 /// The most octets a lease, of the process and the kernel's maps together.
 const MEMORY: u64 = 500;
-/// The best of several attempts counts, because others use the machine.
-const ATTEMPTS: u32 = 3;
+/// The longest time that anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Runs one test at a time, because each of them measures.
 fn alone(test: impl FnOnce(&Lab) + Send) {
@@ -56,7 +52,7 @@ fn a_start_with_a_million_leases() {
 
         let (mut known, mut new, mut peak, mut resident) =
             (Duration::MAX, Duration::MAX, u64::MAX, u64::MAX);
-        for attempt in 0..ATTEMPTS {
+        for attempt in 0..attempts() {
             daemon.detach();
             let began = Instant::now();
             daemon.start();
@@ -65,42 +61,46 @@ fn a_start_with_a_million_leases() {
             assert!(wire.discover(LEASES + attempt) >= fleet::address(LEASES));
             new = new.min(began.elapsed());
             daemon.show_log();
+            let [adopted, published, missing] = daemon.reconciled();
+            assert_eq!((&*adopted, &*published), ("false", "0"), "all was detached");
+            assert_eq!(missing, LEASES.to_string());
             peak = peak.min(daemon.memory("VmHWM:") / u64::from(LEASES));
             resident = resident.min(daemon.memory("VmRSS:") / u64::from(LEASES));
             daemon.kill();
-            if new <= FIRST_ANSWER {
-                break;
-            }
         }
         println!(
             "{LEASES} leases, as after a reboot: a known client is answered after {known:?}, a new one after {new:?}; \
              {resident} octets a lease with the kernel's maps, {peak} at most"
         );
-        assert!(new <= FIRST_ANSWER, "{new:?}");
+        figures::note("a known client is answered", known);
+        figures::note("a new client is answered", new);
         assert!(peak <= MEMORY, "{peak} octets a lease");
 
-        let (mut adoption, mut new) = (Duration::MAX, Duration::MAX);
-        for attempt in 0..ATTEMPTS {
-            let began = Instant::now();
+        let mut adoption = Duration::MAX;
+        for attempt in 0..attempts() {
             daemon.start();
-            assert!(wire.discover(LEASES + ATTEMPTS + attempt) >= fleet::address(LEASES));
-            new = new.min(began.elapsed());
-            adoption =
-                adoption.min(daemon.logged_time("reconciled the kernel's map with the store"));
+            assert!(wire.discover(LEASES + 100 + attempt) >= fleet::address(LEASES));
+            // All leases are still there, and none is written again.
+            let [adopted, published, missing] = daemon.reconciled();
+            assert_eq!((&*adopted, &*missing), ("true", "0"));
+            let published: u32 = published.parse().expect("a number");
+            assert!((LEASES..LEASES + 100).contains(&published), "{published}");
+            adoption = adoption.min(daemon.logged_time(daemon::RECONCILED));
             peak = peak.max(daemon.memory("VmHWM:") / u64::from(LEASES));
             daemon.kill();
-            if adoption <= ADOPTION {
-                break;
-            }
         }
         println!(
-            "killed and started again: its maps are adopted in {adoption:?}, a new client is answered after {new:?}, \
-             {peak} octets a lease at most"
+            "killed and started again: its maps are adopted in {adoption:?}, {peak} octets a lease at most"
         );
-        assert!(adoption <= ADOPTION, "{adoption:?}");
-        assert!(new <= FIRST_ANSWER, "{new:?}");
+        figures::note("maps are adopted", adoption);
         assert!(peak <= MEMORY, "{peak} octets a lease");
     });
+}
+
+/// Returns how often to start the daemon: where times are measured, the best of several counts,
+/// because others use the machine.
+fn attempts() -> u32 {
+    if figures::are_wanted() { 3 } else { 1 }
 }
 
 /// When leases end, and within which time. Until then they are written and the daemon starts, which
@@ -113,7 +113,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn half_a_million_leases_end_and_no_new_client_waits_for_it() {
-    const DELAY: Duration = Duration::from_millis(50);
+    /// New clients at least that have their addresses between the first end and the last.
+    const SERVED: usize = 20;
     const ENDING: u32 = LEASES / 2;
     alone(|lab| {
         let mut daemon = Daemon::new(lab, "1h");
@@ -136,28 +137,31 @@ fn half_a_million_leases_end_and_no_new_client_waits_for_it() {
         };
         lease();
         settled(&daemon);
-        let quiet: Vec<_> = (0..500).map(|_| lease()).collect();
-        assert_eq!(daemon.count("lease_expired"), 0, "they end too early");
-        let deadline = Instant::now() + ENDING_AFTER + Duration::from_secs(120);
+        let quiet: Vec<_> = (0..if figures::are_wanted() { 500 } else { 10 })
+            .map(|_| lease())
+            .collect();
+        let deadline = Instant::now() + ENDING_AFTER + PATIENCE;
         let mut busy = Vec::new();
         loop {
             let before = daemon.count("lease_expired");
-            let took: Vec<_> = (0..20).map(|_| lease()).collect();
-            if before > 0 {
-                busy.extend(took);
-            }
+            let took: Vec<_> = (0..5).map(|_| lease()).collect();
             if before == u64::from(ENDING) {
                 break;
             }
+            if before > 0 {
+                busy.extend(took);
+            }
             assert!(Instant::now() < deadline, "{before} have ended");
         }
-        let [quiet, busy] = [quiet, busy].map(|times| (times.len(), percentile_99(times)));
+        let served = busy.len();
+        let [quiet, busy] = [quiet, busy].map(percentile_99);
         println!(
-            "{ENDING} leases end: a new client has its address after {:?} (99th percentile of {}), and after {:?} \
-             while nothing ends",
-            busy.1, busy.0, quiet.1
+            "{ENDING} leases end: a new client has its address after {busy:?} (99th percentile of {served}), and after \
+             {quiet:?} while nothing ends"
         );
-        assert!(busy.1 <= quiet.1 + DELAY * SLOWER, "{busy:?} {quiet:?}");
+        figures::note("a new client has its address while leases end", busy);
+        // Whoever had to wait for all of them would be among the first who ask.
+        assert!(served >= SERVED, "{served}");
     });
 }
 
@@ -172,7 +176,7 @@ fn percentile_99(mut times: Vec<Duration>) -> Duration {
 fn a_hundred_thousand_renewals_near_their_horizons_take_few_syncs() {
     const RENEWED: u32 = 100_000;
     const SYNCS: u64 = 500;
-    const LEASE_SECS: u32 = 20;
+    const LEASE_SECS: u32 = 45;
     alone(|lab| {
         let mut daemon = Daemon::new(lab, &format!("{LEASE_SECS}s"));
         daemon.fill(0..RENEWED, |now| {
@@ -213,10 +217,12 @@ fn a_hundred_thousand_renewals_near_their_horizons_take_few_syncs() {
 
 /// Waits until the numbers of extended horizons and of commits are stable, and returns them.
 fn settled(daemon: &Daemon) -> (u64, u64) {
-    let mut before = (0, 0);
+    let (mut before, mut alike) = ((0, 0), 0);
     loop {
         let now = (daemon.count("horizon_extended"), daemon.commits());
-        if now == before {
+        alike = if now == before { alike + 1 } else { 0 };
+        // A busy machine may keep the daemon from its work for a while.
+        if alike == 4 {
             return now;
         }
         before = now;

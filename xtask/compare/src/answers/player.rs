@@ -1,6 +1,6 @@
 //! Plays clients and relay agents on the link of one server, and receives the answers.
 
-use std::{collections::HashSet, net::Ipv4Addr, time::Duration};
+use std::{collections::HashSet, net::Ipv4Addr};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use dhcp_common::wire::{message_type, option};
@@ -16,9 +16,6 @@ use super::{
     plan::{PULSE, Subnet},
     request::{Request, relay_path},
 };
-
-/// Longest time until an answer that must come.
-const LONGEST: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub struct Player {
@@ -144,7 +141,7 @@ impl Player {
     /// request.
     fn hear(&self, asked: &Request, other: &Request, heard: &mut Vec<Answer>) -> Result<Answer> {
         self.wire.send(&self.frame(asked, Path::BROADCAST)?)?;
-        wait::until("the answer to another client", LONGEST, || {
+        wait::until("an answer to another client", wait::PATIENCE, || {
             while let Some(frame) = self.wire.receive()? {
                 heard.extend(answer(other, &frame));
                 if let Some(answer) = answer(asked, &frame) {

@@ -1,20 +1,18 @@
 //! systemd-networkd without a system around it: folders of the lab are mounted into its own mount
 //! namespace, there is no D-Bus, and a read-only `/sys` makes it run without udev.
 
-use std::{fs, net::Ipv4Addr, time::Duration};
+use std::{fs, net::Ipv4Addr};
 
 use anyhow::Result;
 use nix::sys::signal::Signal;
 
 use super::running::{Client, Event};
-use crate::{Namespace, Process, topology::CLIENT_INTERFACE};
+use crate::{Namespace, Process, topology::CLIENT_INTERFACE, wait};
 
 #[derive(Debug)]
 pub struct Networkd {
     process: Process,
 }
-
-const LONGEST_STOP: Duration = Duration::from_secs(5);
 
 /// `$1` is a folder in the lab. networkd takes a read-only `/sys` as the sign of a container, which
 /// has no udev.
@@ -65,7 +63,7 @@ impl Client for Networkd {
     /// networkd releases its lease when it is stopped.
     fn release(&mut self) -> Result<()> {
         self.process.signal(Signal::SIGTERM)?;
-        self.process.wait(LONGEST_STOP).map(drop)
+        self.process.wait(wait::PATIENCE).map(drop)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What all real clients can be told to do, and the events they report.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::net::Ipv4Addr;
 
 use anyhow::Result;
 
@@ -16,9 +16,6 @@ pub enum Event {
     /// The client has lost its address: NAK, expiry or release.
     Lost,
 }
-
-/// Longest time that a client may take for an immediate action, including its random delays.
-const LONGEST: Duration = Duration::from_secs(12);
 
 /// A running real client. It ends with its handle, without releasing its lease.
 pub trait Client {
@@ -45,7 +42,7 @@ pub trait Client {
     /// # Errors
     /// It has none within the limit.
     fn wait_bound(&self) -> Result<Ipv4Addr> {
-        wait::until("the client to get an address", LONGEST, || {
+        wait::until("the client to get an address", wait::PATIENCE, || {
             Ok(match self.events()?.last() {
                 Some(Event::Bound(address) | Event::Renewed(address)) => {
                     self.has_recorded(*address)?.then_some(*address)
@@ -69,7 +66,7 @@ pub trait Client {
     /// It has not within the limit.
     fn wait_renewals(&self, times: usize) -> Result<()> {
         let what = format!("the client to have renewed {times} times");
-        wait::until(&what, LONGEST, || {
+        wait::until(&what, wait::PATIENCE, || {
             Ok((self.renewals()? >= times).then_some(()))
         })
     }
@@ -98,7 +95,7 @@ pub trait Client {
     /// # Errors
     /// It has not within the limit.
     fn wait_lost(&self, times: usize) -> Result<()> {
-        wait::until("the client to lose its address", LONGEST, || {
+        wait::until("the client to lose its address", wait::PATIENCE, || {
             let events = self.events()?;
             let lost = events.iter().filter(|event| **event == Event::Lost);
             Ok((lost.count() >= times).then_some(()))

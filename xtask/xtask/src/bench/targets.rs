@@ -24,6 +24,19 @@ use super::{
 const PACKAGE: &str = "dhcp-benches";
 /// The program that measures the loaded BPF program, in its own way.
 const PROGRAM: &str = "program";
+/// A test program that measures as well: the daemon with a million leases.
+const MILLION: &str = "million";
+const MILLION_PACKAGE: &str = "xdhcpd";
+/// Names the file to which it appends its figures, see dhcp-user/xdhcpd/tests/million/figures.rs.
+const MILLION_FILE: &str = "XDHCPD_FIGURES";
+const MILLION_FIGURES: [&str; 4] = [
+    "million/a known client is answered",
+    "million/a new client has its address while leases end",
+    "million/a new client is answered",
+    "million/maps are adopted",
+];
+/// Those of the others that only root can run.
+const PRIVILEGED: [&str; 2] = [PROGRAM, "datapath"];
 
 /// How a bench program is run.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +73,10 @@ impl Target {
             .filter(|package| package.name == PACKAGE)
             .flat_map(|package| package.targets)
             .filter(|target| target.kind.iter().any(|kind| kind == "bench"));
+        let million = Self {
+            name: MILLION.to_owned(),
+            figures: MILLION_FIGURES.map(str::to_owned).into(),
+        };
         targets
             .map(|target| {
                 let mut target = Self {
@@ -70,6 +87,7 @@ impl Target {
                 target.figures = listed_names(&listed);
                 Ok(target)
             })
+            .chain([Ok(million)])
             .collect()
     }
 
@@ -95,11 +113,20 @@ impl Target {
         }
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot create {}", folder.display()))?;
-        if self.name == PROGRAM {
-            self.measure_program(&folder, how)
-        } else {
-            self.measure_code(&folder, how)
+        match &*self.name {
+            PROGRAM => self.measure_program(&folder, how),
+            MILLION => measure_million(&folder, how),
+            _ => self.measure_code(&folder, how),
         }
+    }
+
+    /// The program, run as it may.
+    fn run(&self, how: How<'_>) -> Result<Command> {
+        let mut run = self.bench(how);
+        if PRIVILEGED.contains(&&*self.name) && !command::as_root(&mut run) {
+            bail!("only root can run this: run it as root, install sudo, or filter");
+        }
+        Ok(run)
     }
 
     fn bench(&self, how: How<'_>) -> Command {
@@ -109,7 +136,7 @@ impl Target {
     }
 
     fn measure_code(&self, folder: &Path, how: How<'_>) -> Result<Measures> {
-        let mut run = self.bench(how);
+        let mut run = self.run(how)?;
         let times: &[&str] = if how.is_quick {
             &[
                 "--warm-up-time=0.1",
@@ -140,15 +167,10 @@ impl Target {
             beside_ns: f64,
         }
         let json: PathBuf = folder.join("program.json");
-        let mut run = self.bench(how);
+        let mut run = self.run(how)?;
         run.arg("--").arg(how.filter).arg("--json").arg(&json);
         if how.is_quick {
             run.arg("--quick");
-        }
-        if !command::as_root(&mut run) {
-            bail!(
-                "only root can load the program: run this as root, install sudo, or set a filter"
-            );
         }
         run_bench(&mut run, how)?;
         let file = File::open(&json).with_context(|| format!("cannot read {}", json.display()))?;
@@ -165,6 +187,40 @@ impl Target {
         };
         pairs.into_iter().map(measure).collect()
     }
+}
+
+/// All of its figures, whatever the filter: they come from two runs of the daemon.
+fn measure_million(folder: &Path, how: How<'_>) -> Result<Measures> {
+    #[derive(Deserialize)]
+    struct Figure {
+        name: String,
+        ns: f64,
+        beside_ns: f64,
+    }
+    let path = folder.join("figures.json");
+    let mut run = cargo(["test", "--release"]);
+    run.arg(format!("--package={MILLION_PACKAGE}"))
+        .arg(format!("--test={MILLION}"))
+        .args(["--", "--include-ignored", "--test-threads=1"])
+        .env(MILLION_FILE, &path);
+    if !command::as_root(&mut run) {
+        bail!("only root can run this: run it as root, install sudo, or filter");
+    }
+    run_bench(&mut run, how)?;
+    let text = fs::read_to_string(&path);
+    let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+    let figures = text.lines().map(|line| {
+        let figure: Figure = serde_json::from_str(line)
+            .with_context(|| format!("{} has a line that is no figure", path.display()))?;
+        let measure = Measure {
+            ns: figure.ns,
+            beside: Beside::Calibration,
+            beside_ns: figure.beside_ns,
+        };
+        measure.check(&figure.name)?;
+        Ok((figure.name, measure))
+    });
+    figures.collect()
 }
 
 fn bench(how: How<'_>) -> Command {

@@ -29,6 +29,7 @@ impl Options {
 /// # Errors
 /// Something is missing and could not be installed.
 pub fn run(options: &Options) -> Result<()> {
+    announce(options)?;
     let version = toolchain::ensure()?;
     rust_src::ensure(&version)?;
     bpf_linker::ensure()?;
@@ -36,4 +37,24 @@ pub fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     packages::ensure()
+}
+
+/// Prints what will be installed, and its size, before anything is.
+fn announce(options: &Options) -> Result<()> {
+    let mut steps = vec![
+        toolchain::to_install()?,
+        rust_src::to_install()?,
+        bpf_linker::to_install(),
+    ];
+    if !options.build_only {
+        steps.push(packages::to_install());
+    }
+    let steps: Vec<String> = steps.into_iter().flatten().collect();
+    if !steps.is_empty() {
+        println!("setup: the following will be installed:");
+        for step in steps {
+            println!("setup:   {step}");
+        }
+    }
+    Ok(())
 }

@@ -41,6 +41,48 @@ const PACKAGES: &[(&str, &str)] = &[
 /// next boot.
 const WITH_SERVICE: [&str; 3] = ["isc-dhcp-relay", "kea-dhcp4-server", "isc-dhcp-server"];
 
+/// What [`ensure`] will install.
+pub(super) fn to_install() -> Option<String> {
+    let absent = absent();
+    if !is_debian() || absent.is_empty() {
+        return None;
+    }
+    // To be told takes neither privileges nor a lock.
+    let mut asked = install(&absent, "--assume-no");
+    asked.args(["-o", "Debug::NoLocking=1"]);
+    let said = command::output(&mut asked).map_or_else(
+        |_| String::new(),
+        |output| String::from_utf8_lossy(&output.stdout).into_owned(),
+    );
+    let size =
+        size(&said).unwrap_or_else(|| "of a size that apt tells when it has its lists".to_owned());
+    Some(format!(
+        "{} packages for demo and tests, {size}: {}",
+        absent.len(),
+        absent.join(", ")
+    ))
+}
+
+/// What apt says before it asks whether it may go on.
+fn size(said: &str) -> Option<String> {
+    let between = |before: &str, after: &str| {
+        let line = said.lines().find_map(|line| line.strip_prefix(before))?;
+        line.split_once(after).map(|(size, _)| size.trim())
+    };
+    let fetched = between("Need to get ", " of archives")?;
+    let used = between("After this operation, ", " of additional disk space")?;
+    Some(format!(
+        "{fetched} to fetch and {used} unpacked with what they need"
+    ))
+}
+
+fn absent() -> Vec<&'static str> {
+    let packages = PACKAGES.iter().map(|(package, _)| *package);
+    packages
+        .filter(|package| !is_package_installed(package))
+        .collect()
+}
+
 pub(super) fn ensure() -> Result<()> {
     let what = "packages for demo and tests";
     if !is_debian() {
@@ -52,21 +94,17 @@ pub(super) fn ensure() -> Result<()> {
         }
         return Ok(());
     }
-    let absent: Vec<&str> = PACKAGES
-        .iter()
-        .map(|(package, _)| *package)
-        .filter(|package| !is_package_installed(package))
-        .collect();
+    let absent = absent();
     if absent.is_empty() {
         there(what);
         return Ok(());
     }
     missing(what, &format!("installing {}", absent.join(", ")));
     let _no_service_starts = forbid_services()?;
-    if command::run(&mut install(&absent)).is_err() {
+    if command::run(&mut privileged(install(&absent, "--yes"))).is_err() {
         // The package lists are missing or outdated.
         command::run(&mut privileged(command("apt-get", ["update"])))?;
-        command::run(&mut install(&absent))?;
+        command::run(&mut privileged(install(&absent, "--yes")))?;
     }
     disable_services(&absent)
 }
@@ -83,10 +121,10 @@ fn disable_services(installed: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn install(packages: &[&str]) -> Command {
-    let mut apt = command("apt-get", ["install", "--yes", "--no-install-recommends"]);
+fn install(packages: &[&str], answer: &str) -> Command {
+    let mut apt = command("apt-get", ["install", answer, "--no-install-recommends"]);
     apt.args(packages).env("DEBIAN_FRONTEND", "noninteractive");
-    privileged(apt)
+    apt
 }
 
 fn is_debian() -> bool {
@@ -143,6 +181,18 @@ mod tests {
         assert!(names_debian("ID=mint\nID_LIKE=\"ubuntu debian\"\n"));
         assert!(!names_debian("ID=fedora\n"));
         assert!(!names_debian("ID=arch\nHOME_URL=\"https://debian\"\n"));
+    }
+
+    #[test]
+    fn apt_says_how_much_it_will_fetch_and_unpack() {
+        let said = "The following NEW packages will be installed:\n  sl\n\
+            0 upgraded, 1 newly installed, 0 to remove and 135 not upgraded.\n\
+            Need to get 13.2 kB of archives.\n\
+            After this operation, 61.4 kB of additional disk space will be used.\n";
+        let size = size(said);
+        let expected = "13.2 kB to fetch and 61.4 kB unpacked with what they need";
+        assert_eq!(size.as_deref(), Some(expected));
+        assert_eq!(super::size("E: Unable to locate package sl\n"), None);
     }
 
     #[test]

@@ -8,6 +8,15 @@ use xtask_lab::{
 
 use super::progress::{missing, there};
 
+/// Describes what [`ensure`] will install.
+pub(super) fn to_install() -> Result<Option<String>> {
+    let pinned = workspace::pinned_toolchain()?;
+    let is_there = version_in_use().is_ok_and(|version| version == pinned);
+    let what =
+        format!("Rust {pinned} with rustfmt and clippy, through rustup: about 200 MB to download");
+    Ok((!is_there).then_some(what))
+}
+
 /// Installs the toolchain if necessary and returns its version.
 pub(super) fn ensure() -> Result<String> {
     let pinned = workspace::pinned_toolchain()?;

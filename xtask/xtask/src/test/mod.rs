@@ -1,4 +1,7 @@
 //! `cargo xtask test`: all checks and tests, with a summary on the last line.
+//!
+//! `--quick` runs what needs only the Rust toolchain ([`quick`]), `--all` adds what takes long
+//! ([`long`]).
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -14,6 +17,8 @@ use xtask_load::kernel;
 
 use crate::setup;
 
+mod long;
+mod quick;
 mod tally;
 
 use tally::Tally;
@@ -22,6 +27,16 @@ use tally::Tally;
 pub struct Options {
     /// Runs only tests whose names contain this, without checks of format and lints.
     filter: Option<String>,
+
+    /// Runs what needs only the Rust toolchain: format, lints and tests of the crates that are built without the BPF
+    /// toolchain. Installs nothing and needs no privileges.
+    #[arg(long)]
+    quick: bool,
+
+    /// Also runs what takes long: 20,000 seeds of the simulation, each sabotage, chaos, fuzzing, and the tests of a
+    /// million leases with full optimization.
+    #[arg(long, conflicts_with_all = ["quick", "filter"])]
+    all: bool,
 }
 
 /// Runs the tests. The last line counts them; a check or step that failed counts as one.
@@ -40,14 +55,13 @@ pub fn run(options: &Options) -> ExitCode {
 }
 
 fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
-    setup::run(&setup::Options::default())?;
     let metadata = workspace::metadata()?;
+    if options.quick {
+        return quick::steps(&metadata, options.filter.as_deref(), tally);
+    }
+    setup::run(&setup::Options::default())?;
     if options.filter.is_none() {
-        for mut check in checks(&metadata) {
-            if let Err(error) = command::run(&mut check) {
-                tally.step_failed(&format!("{error:#}"));
-            }
-        }
+        check(checks(&metadata), tally);
     }
     // The end-to-end tests run the daemon, which `cargo test` alone does not build.
     command::run(&mut cargo(["build", "--workspace"]))?;
@@ -74,7 +88,19 @@ fn steps(options: &Options, tally: &mut Tally) -> Result<()> {
         command::as_root(&mut benches);
         count(&mut benches, tally)?;
     }
+    if options.all {
+        long::steps(tally)?;
+    }
     Ok(())
+}
+
+/// Runs commands, each of which counts as a failure if it fails.
+fn check(commands: impl IntoIterator<Item = Command>, tally: &mut Tally) {
+    for mut check in commands {
+        if let Err(error) = command::run(&mut check) {
+            tally.step_failed(&format!("{error:#}"));
+        }
+    }
 }
 
 /// Format, lints for the host and the BPF target, and links in the documentation.

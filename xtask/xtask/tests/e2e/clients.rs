@@ -15,7 +15,7 @@ use crate::{expect_by_kernel, wait_engine, wait_state};
 /// For clients that renew on request.
 const LONG: &str = r#"lease-time = "1h""#;
 /// For clients that renew only by their own timers.
-const SHORT: &str = r#"lease-time = "6s""#;
+const SHORT: &str = r#"lease-time = "20s""#;
 
 /// The client obtains a lease from the controller, renews it through the kernel alone, and releases
 /// it.

@@ -20,7 +20,7 @@ use crate::{expect_by_kernel, wait_state};
 
 const LONG: &str = r#"lease-time = "1h""#;
 /// The address of a deleted lease is kept as long as its client may use it.
-const SHORT: &str = r#"lease-time = "3s""#;
+const SHORT: &str = r#"lease-time = "12s""#;
 /// A pool without the addresses of [`config::local`].
 const ELSEWHERE: &str = "10.77.0.200-10.77.0.209";
 

@@ -1,8 +1,11 @@
 //! The first founding case: an offer is not accepted, and its address is free at once.
 
-use std::{thread, time::Duration};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
-use anyhow::Result;
+use anyhow::{Result, bail, ensure};
 use dhcproto::v4::MessageType;
 use xtask_lab::{
     Lab,
@@ -22,15 +25,47 @@ use crate::{OTHER_SERVER, SOON};
 const ONE: &str = "10.77.0.100-10.77.0.100";
 const HELD_LONG: &str = r#"offer-time = "10m""#;
 /// Short enough for a test to wait until it ends.
-const HELD_SHORT: &str = r#"offer-time = "2s""#;
-const HOLD: Duration = Duration::from_secs(2);
+const HELD_SHORT: &str = r#"offer-time = "4s""#;
+const HOLD: Duration = Duration::from_secs(4);
 /// Shortly before the deadline.
-const JUST_BEFORE: Duration = Duration::from_millis(1800);
+const JUST_BEFORE: Duration = Duration::from_millis(3200);
+/// How often an offer is made anew because a busy machine answered it after its deadline.
+const ATTEMPTS: u32 = 10;
 
 /// The client names another server, and must not be answered (c039).
 fn choose_other(client: &RawClient, offer: &Reply) -> Result<()> {
     let choice = client.select(OTHER_SERVER, offer.address());
     client.ask_in_vain(&choice, Path::BROADCAST)
+}
+
+fn wait_no_offers(server: &Server) -> Result<()> {
+    wait::until("the offer to be free", SOON, || {
+        Ok(server.offers()?.is_empty().then_some(()))
+    })
+}
+
+/// Offers an address and answers the offer just before its deadline, as far as the machine lets it: an answer that comes
+/// after the deadline shows nothing, and another offer is made. Returns the offer, the result of the answer, and how many
+/// offers have expired before.
+fn just_in_time<T>(
+    server: &Server,
+    client: &RawClient,
+    answer: impl Fn(&Reply) -> Result<T>,
+) -> Result<(Reply, T, u64)> {
+    for expired in 0..ATTEMPTS.into() {
+        let begun = Instant::now();
+        let offer = client.offer()?;
+        thread::sleep(JUST_BEFORE);
+        let answered = answer(&offer);
+        // The offer was made after this began.
+        if begun.elapsed() < HOLD {
+            return Ok((offer, answered?, expired));
+        }
+        wait_no_offers(server)?;
+        let is_expired = server.stats()?.engine("offer_expired") == expired + 1;
+        ensure!(is_expired, "late, and no offer has expired");
+    }
+    bail!("the machine was late {ATTEMPTS} times")
 }
 
 #[test]
@@ -46,7 +81,7 @@ fn c039_c040_an_offer_not_taken_is_free_at_once() -> Result<()> {
         let offer = first.offer()?;
         second.ask_in_vain(&second.discover(), Path::BROADCAST)?;
         choose_other(&first, &offer)?;
-        assert_eq!(server.offers()?, []);
+        wait_no_offers(&server)?;
         assert_eq!(second.lease()?.address(), offer.address());
         assert_eq!(server.stats()?.engine("offer_declined"), 1);
         Ok(())
@@ -66,11 +101,10 @@ fn c039_c040_a_relayed_offer_not_taken_is_free_at_once() -> Result<()> {
         let (first, second) = (RawClient::open(first)?, RawClient::open(second)?);
 
         // The relay agent takes a moment to start listening.
-        let offer = wait::until("an OFFER through the relay agent", SOON, || {
-            Ok(first.offer().ok())
-        })?;
+        let offer = first.ask_repeatedly(&first.discover(), Path::BROADCAST)?;
+        expect(&offer, MessageType::Offer)?;
         choose_other(&first, &offer)?;
-        assert_eq!(server.offers()?, []);
+        wait_no_offers(&server)?;
         let next = second.ask(&second.discover_address(offer.address()), Path::BROADCAST)?;
         expect(&next, MessageType::Offer)?;
         assert_eq!(next.address(), offer.address());
@@ -89,9 +123,8 @@ fn c040_an_offer_not_taken_just_before_its_deadline_is_freed_once() -> Result<()
         let first = RawClient::open(&net.client)?;
         let second = RawClient::open(&net.client)?.with_mac([2, 0, 0, 0, 1, 2]);
 
-        let offer = first.offer()?;
-        thread::sleep(JUST_BEFORE);
-        choose_other(&first, &offer)?;
+        let (offer, (), expired) =
+            just_in_time(&server, &first, |offer| choose_other(&first, offer))?;
         let address = second.lease()?.address();
         assert_eq!(address, offer.address());
         // Waits to see that nothing happens.
@@ -99,7 +132,7 @@ fn c040_an_offer_not_taken_just_before_its_deadline_is_freed_once() -> Result<()
         assert_eq!(server.lease_state(address)?.as_deref(), Some("bound"));
         let stats = server.stats()?;
         assert_eq!(stats.engine("offer_declined"), 1);
-        assert_eq!(stats.engine("offer_expired"), 0);
+        assert_eq!(stats.engine("offer_expired"), expired);
         Ok(())
     })
 }
@@ -113,13 +146,16 @@ fn c043_an_offer_taken_just_before_its_deadline_is_a_lease() -> Result<()> {
         let server = Server::start(lab, &net.server, &settings)?;
         let client = RawClient::open(&net.client)?;
 
-        let address = client.offer()?.address();
-        thread::sleep(JUST_BEFORE);
-        let ack = client.ask(&client.select(SERVER, address), Path::BROADCAST)?;
+        let take = |offer: &Reply| {
+            let choice = client.select(SERVER, offer.address());
+            client.ask(&choice, Path::BROADCAST)
+        };
+        let (offer, ack, expired) = just_in_time(&server, &client, take)?;
         expect(&ack, MessageType::Ack)?;
         thread::sleep(HOLD);
-        assert_eq!(server.lease_state(address)?.as_deref(), Some("bound"));
-        assert_eq!(server.stats()?.engine("offer_expired"), 0);
+        let state = server.lease_state(offer.address())?;
+        assert_eq!(state.as_deref(), Some("bound"));
+        assert_eq!(server.stats()?.engine("offer_expired"), expired);
         Ok(())
     })
 }
@@ -136,9 +172,7 @@ fn c028_an_offer_neither_taken_nor_refused_is_free_after_its_time() -> Result<()
 
         let address = first.offer()?.address();
         second.ask_in_vain(&second.discover(), Path::BROADCAST)?;
-        wait::until("the offer to expire", SOON, || {
-            Ok(server.offers()?.is_empty().then_some(()))
-        })?;
+        wait_no_offers(&server)?;
         assert_eq!(second.offer()?.address(), address);
         assert_eq!(server.stats()?.engine("offer_expired"), 1);
         Ok(())

@@ -22,7 +22,7 @@ use xtask_lab::{
 use crate::{SOON, wait_state};
 
 /// Long enough to observe which address is being probed.
-const SLOW: &str = r#"probe-time = "2s""#;
+const SLOW: &str = r#"probe-time = "6s""#;
 
 fn after(address: Ipv4Addr) -> Ipv4Addr {
     Ipv4Addr::from_bits(address.to_bits() + 1)

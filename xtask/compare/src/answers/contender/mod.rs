@@ -1,6 +1,6 @@
 //! The servers that are compared.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use anyhow::{Context as _, Result};
 use xtask_lab::{Lab, Namespace, Process, command, server::Server, wait, workspace};
@@ -12,8 +12,6 @@ mod dnsmasq;
 pub mod kea;
 mod unconfined;
 mod xdhcpd;
-
-const LONGEST_START: Duration = Duration::from_secs(15);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Contender {
@@ -100,7 +98,7 @@ impl Contender {
             Self::Dnsmasq => Running::Other(dnsmasq::spawn(namespace, config)?),
             Self::Dhcpd => Running::Other(dhcpd::spawn(lab, namespace, config)?),
         };
-        wait::until(&format!("{self} to serve"), LONGEST_START, || {
+        wait::until(&format!("{self} to serve"), wait::PATIENCE, || {
             if let Running::Other(process) = &mut running {
                 process.expect_running()?;
             }

@@ -1,0 +1,66 @@
+//! How many system calls a thread makes: a process stopped at each one.
+
+use nix::{
+    sys::{
+        ptrace,
+        signal::{Signal, raise},
+        wait::{WaitStatus, waitpid},
+    },
+    unistd::{ForkResult, fork},
+};
+
+/// Returns how many system calls `work` makes. It runs in a copy of this process, so that of what it does only that
+/// remains which is shared or in the kernel.
+pub fn syscalls(work: impl FnOnce()) -> u64 {
+    // SAFETY: the copy has this thread alone, and does not return from here. glibc makes its allocator usable in it.
+    match unsafe { fork() }.unwrap() {
+        ForkResult::Child => {
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                ptrace::traceme().unwrap();
+                raise(Signal::SIGSTOP).unwrap();
+                work();
+                raise(Signal::SIGSTOP).unwrap();
+            }));
+            // SAFETY: ends the copy, without what the original has registered for its own end.
+            unsafe { libc::_exit(i32::from(result.is_err())) }
+        }
+        ForkResult::Parent { child } => {
+            let stopped = WaitStatus::Stopped(child, Signal::SIGSTOP);
+            assert_eq!(waitpid(child, None), Ok(stopped));
+            ptrace::setoptions(child, ptrace::Options::PTRACE_O_TRACESYSGOOD).unwrap();
+            // A stop at the entry of a call, and one at its exit.
+            let mut stops = 0;
+            let end = loop {
+                ptrace::syscall(child, None).unwrap();
+                match waitpid(child, None).unwrap() {
+                    WaitStatus::PtraceSyscall(_) => stops += 1,
+                    status => break status,
+                }
+            };
+            if end == stopped {
+                ptrace::cont(child, None).unwrap();
+                assert_eq!(waitpid(child, None), Ok(WaitStatus::Exited(child, 0)));
+            }
+            assert_eq!(end, stopped, "the work failed");
+            stops / 2
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_call_counts_once() {
+        let calls = |calls: u32| {
+            syscalls(|| {
+                for _ in 0..calls {
+                    nix::unistd::getppid();
+                }
+            })
+        };
+        // That which stops it in the end is one, too.
+        assert_eq!(calls(100) - calls(0), 100);
+    }
+}
