@@ -1,6 +1,8 @@
-//! Very many subnets, reservations and leases: checking their file, one client among them, and a reload that changes one.
+//! Very many subnets, reservations and leases: checking their file, one client among them, and a
+//! reload that changes one.
 //!
-//! `cargo bench -p dhcp-benches --bench scale`. Tests count what of this must not grow; see dhcp-user/engine/tests/scale.rs.
+//! `cargo bench -p dhcp-benches --bench scale`. Tests count what of this must not grow; see
+//! dhcp-user/engine/tests/scale.rs.
 
 use std::hint::black_box;
 

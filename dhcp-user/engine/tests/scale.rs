@@ -1,5 +1,6 @@
-//! A thousand subnets and a hundred thousand reservations cost no more per request than ten, and a change of one subnet
-//! what that subnet costs. Instructions and allocations are counted; `cargo xtask bench` times the same.
+//! A thousand subnets and a hundred thousand reservations cost no more per request than ten, and a
+//! change of one subnet what that subnet costs. Instructions and allocations are counted; `cargo
+//! xtask bench` times the same.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use dhcp_common::abi::{ClientKey, NS_PER_SEC};
@@ -32,8 +33,8 @@ fn reservations(config: &Config) -> u32 {
         .sum()
 }
 
-/// That it takes no more time for each is seen in `a_hundred_thousand_reservations_are_checked` of dhcp-config, and in
-/// `cargo xtask bench`.
+/// That it takes no more time for each is seen in `a_hundred_thousand_reservations_are_checked` of
+/// dhcp-config, and in `cargo xtask bench`.
 #[test]
 fn a_file_of_100_000_reservations_takes_no_more_memory_for_each_than_one_of_a_thousand() {
     let [few, many] = [FEW, SUBNETS].map(|subnets| {
@@ -122,7 +123,8 @@ fn leases(config: &Config, others: u32) -> Vec<Record> {
 /// The number of the subnet whose router changes.
 const CHANGED: u32 = 7;
 
-/// Instructions of a preview and of the reload after it, where each of the other subnets has so many leases.
+/// Instructions of a preview and of the reload after it, where each of the other subnets has so
+/// many leases.
 fn reload_one_subnet(others: u32) -> u64 {
     let before = file(RELOADED, 2);
     let config = read(&before);

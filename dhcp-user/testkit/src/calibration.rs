@@ -1,5 +1,5 @@
-//! A fixed piece of work that is measured beside what is timed: nanoseconds differ from machine to machine and from hour
-//! to hour, and how often it fits into a figure does not.
+//! A fixed piece of work that is measured beside what is timed: nanoseconds differ from machine to
+//! machine and from hour to hour, and how often it fits into a figure does not.
 
 /// Octets that are gone through; they fit into the cache of any core.
 pub const LEN: usize = 4096;

@@ -1,4 +1,5 @@
-//! Configurations of very many subnets and reservations, and clients in them: for tests that count, and benches that time.
+//! Configurations of very many subnets and reservations, and clients in them: for tests that count,
+//! and benches that time.
 
 use std::{fmt::Write as _, net::Ipv4Addr, ops::Range, path::Path, sync::Arc};
 

@@ -453,8 +453,8 @@ fn m04_m05_client_identifiers_are_keyed_as_clients_send_them() {
     );
 }
 
-/// One look at each other reservation would be eighty billion of them, and take several minutes; what it takes is
-/// measured by `cargo xtask bench`.
+/// One look at each other reservation would be eighty billion of them, and take several minutes;
+/// what it takes is measured by `cargo xtask bench`.
 #[test]
 fn hundreds_of_thousands_of_reservations_are_checked_without_a_look_at_each_other_one() {
     const RESERVATIONS: u32 = 400_000;

@@ -120,7 +120,7 @@ fn c022_a_subnet_that_the_client_selects_is_the_controllers() {
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
-fn c053_another_clients_address_is_naked() {
+fn c053_another_clients_address_is_told_nak() {
     let mut both = Both::new(&networks::config());
     let (one, two) = (both.lease(stranger(1)), both.lease(stranger(2)));
     let wants = |actor: &Actor| Actor {

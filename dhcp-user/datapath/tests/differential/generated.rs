@@ -103,7 +103,7 @@ const LEAST: [(&str, u32); 33] = [
     ("acked_rebooting", 30),
     ("acked_renewing", 30),
     ("acked_rebinding", 30),
-    ("naked", 30),
+    ("nak", 30),
     ("not_selected", 20),
     ("unknown_client", 50),
     ("offer_pending", 30),

@@ -79,7 +79,8 @@ impl Engine {
                     // It is on disk even if something else has been asked for since.
                     self.table.set_horizon(address, horizon);
                 }
-                // What the store may have from an earlier commit it still may have when a later one fails.
+                // What the store may have from an earlier commit it still may have when a later one
+                // fails.
                 let verdict = match verdict {
                     V::Failed if is_in_doubt => V::Unknown,
                     verdict => verdict,

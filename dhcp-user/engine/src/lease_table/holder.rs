@@ -9,7 +9,8 @@ use dhcp_model::{ClientOrigin, ClientOriginRef, Hardware};
 /// own.
 ///
 /// ```text
-/// scope of the key (8) | htype | hlen | octets of chaddr | parts | chaddr | the parts, each after its length (2)
+/// scope of the key (8) | htype | hlen | octets of chaddr | parts | chaddr
+///     | the parts, each after its length (2)
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder(Box<[u8]>);

@@ -73,7 +73,7 @@ fn c057_the_address_is_kept_for_as_long_as_the_kernel_granted() {
 }
 
 #[test]
-fn c058_a_deleted_lease_given_to_somebody_else_is_naked_at_once() {
+fn c058_a_deleted_lease_given_to_somebody_else_is_told_nak_at_once() {
     for request in [
         renewing(1, ip(10)),
         rebinding(1, ip(10)),
@@ -92,7 +92,7 @@ fn c058_a_deleted_lease_given_to_somebody_else_is_naked_at_once() {
 }
 
 #[test]
-fn c058_a_deleted_lease_removed_from_the_configuration_is_naked_at_once() {
+fn c058_a_deleted_lease_removed_from_the_configuration_is_told_nak_at_once() {
     for request in [
         renewing(1, ip(10)),
         rebinding(1, ip(10)),
@@ -126,7 +126,7 @@ fn a_client_that_renews_before_the_delete_is_through_is_acknowledged() {
 }
 
 #[test]
-fn c060_a_revoked_lease_is_naked_by_both_paths() {
+fn c060_a_revoked_lease_is_told_nak_by_both_paths() {
     for request in [
         renewing(1, ip(10)),
         rebinding(1, ip(10)),

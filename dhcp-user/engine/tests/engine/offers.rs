@@ -60,7 +60,7 @@ fn m13_an_expired_offer_is_still_acknowledged_while_the_address_is_free() {
 }
 
 #[test]
-fn c044_m13_an_expired_offer_that_another_has_taken_is_naked() {
+fn c044_m13_an_expired_offer_that_another_has_taken_is_told_nak() {
     let mut world = World::new();
     world.ask(&discover(1));
     world.pass(secs(OFFER_SECS));

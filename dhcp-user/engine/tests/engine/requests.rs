@@ -184,7 +184,7 @@ fn c035_c052_c054_c055_c056_an_active_lease_is_acknowledged_in_every_state() {
 }
 
 #[test]
-fn c049_c053_c054_another_address_is_naked_in_every_state() {
+fn c049_c053_c054_another_address_is_told_nak_in_every_state() {
     let mut world = World::new();
     world.lease(1);
     world.lease(2);
@@ -203,7 +203,7 @@ fn c049_c053_c054_another_address_is_naked_in_every_state() {
 }
 
 #[test]
-fn c053_an_address_of_another_is_naked_even_to_a_stranger() {
+fn c053_an_address_of_another_is_told_nak_even_to_a_stranger() {
     let mut world = World::new();
     world.lease(1);
     for message in [
@@ -216,7 +216,7 @@ fn c053_an_address_of_another_is_naked_even_to_a_stranger() {
 }
 
 #[test]
-fn c048_an_address_off_the_network_is_naked() {
+fn c048_an_address_off_the_network_is_told_nak() {
     let mut world = World::new();
     world.expect_nak(&init_reboot(1, [192, 168, 0, 9].into()));
     world.expect_nak(&renewing(1, [192, 168, 0, 9].into()));
@@ -262,7 +262,7 @@ fn c051_an_authoritative_server_tells_strangers() {
 }
 
 #[test]
-fn c057_c058_a_renewal_of_an_unknown_lease_creates_it_or_is_naked() {
+fn c057_c058_a_renewal_of_an_unknown_lease_creates_it_or_is_told_nak() {
     let mut world = World::new();
     world.expect_ack(&renewing(1, ip(11)), ip(11));
     assert_eq!(world.state(ip(11)), Some(LeaseState::Bound));

@@ -127,7 +127,7 @@ fn a_changed_configuration_publishes_leases_under_their_new_profile() {
 }
 
 #[test]
-fn an_address_removed_from_the_configuration_is_withdrawn_and_its_client_naked() {
+fn an_address_removed_from_the_configuration_is_withdrawn_and_its_client_told_nak() {
     let mut world = World::new();
     world.lease(1);
     let mut subnet = subnet();

@@ -9,8 +9,8 @@ thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// The system's allocator, which counts what each thread asks of it. A test program that counts makes it its
-/// `#[global_allocator]`.
+/// The system's allocator, which counts what each thread asks of it. A test program that counts
+/// makes it its `#[global_allocator]`.
 #[derive(Debug)]
 pub struct Counting;
 
@@ -34,8 +34,8 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Returns how often `work` allocates or reallocates on this thread, and its result. It is zero where [`Counting`]
-/// is not the global allocator.
+/// Returns how often `work` allocates or reallocates on this thread, and its result. It is zero
+/// where [`Counting`] is not the global allocator.
 pub fn allocations<R>(work: impl FnOnce() -> R) -> (u64, R) {
     let before = ALLOCATIONS.get();
     let result = work();

@@ -1,7 +1,7 @@
 //! How many instructions a thread executes: the processor stops after each one.
 //!
-//! A step costs some microseconds, so that this is for what takes up to some hundred thousand instructions. It needs
-//! no counters of the processor, which virtual machines rarely have.
+//! A step costs some microseconds, so that this is for what takes up to some hundred thousand
+//! instructions. It needs no counters of the processor, which virtual machines rarely have.
 
 use std::sync::{
     Mutex, PoisonError,
@@ -34,14 +34,15 @@ pub fn instructions<R>(work: impl FnOnce() -> R) -> (u64, R) {
     (steps, result)
 }
 
-/// While it lives the processor raises an exception, which the kernel makes SIGTRAP, after each instruction of this
-/// thread. It ends also when the work panics.
+/// While it lives the processor raises an exception, which the kernel makes SIGTRAP, after each
+/// instruction of this thread. It ends also when the work panics.
 struct Stepping;
 
 impl Stepping {
     #[cfg(target_arch = "x86_64")]
     fn start() -> Self {
-        // SAFETY: sets the trap flag (bit 8 of RFLAGS), whose signal has a handler; the stack is as before.
+        // SAFETY: sets the trap flag (bit 8 of RFLAGS), whose signal has a handler; the stack is as
+        // before.
         unsafe { std::arch::asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq") };
         Self
     }

@@ -1,4 +1,5 @@
-//! What work takes, counted instead of timed: a count is the same on a machine that others keep busy.
+//! What work takes, counted instead of timed: a count is the same on a machine that others keep
+//! busy.
 //!
 //! Times belong to `cargo xtask bench`.
 

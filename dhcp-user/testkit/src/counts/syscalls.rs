@@ -9,10 +9,11 @@ use nix::{
     unistd::{ForkResult, fork},
 };
 
-/// Returns how many system calls `work` makes. It runs in a copy of this process, so that of what it does only that
-/// remains which is shared or in the kernel.
+/// Returns how many system calls `work` makes. It runs in a copy of this process, so that of what
+/// it does only that remains which is shared or in the kernel.
 pub fn syscalls(work: impl FnOnce()) -> u64 {
-    // SAFETY: the copy has this thread alone, and does not return from here. glibc makes its allocator usable in it.
+    // SAFETY: the copy has this thread alone, and does not return from here. glibc makes its
+    // allocator usable in it.
     match unsafe { fork() }.unwrap() {
         ForkResult::Child => {
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {

@@ -1,4 +1,4 @@
-//! The controller's process around the engine, as in `dhcp-user/xdhcpd/src/run/controller.rs`, in
+//! The controller's process around the engine, as in `dhcp-user/xdhcpd/src/run/controller/mod.rs`, in
 //! small steps: it may be killed between any two of them.
 
 use std::{

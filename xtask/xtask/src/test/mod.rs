@@ -28,13 +28,13 @@ pub struct Options {
     /// Runs only tests whose names contain this, without checks of format and lints.
     filter: Option<String>,
 
-    /// Runs what needs only the Rust toolchain: format, lints and tests of the crates that are built without the BPF
-    /// toolchain. Installs nothing and needs no privileges.
+    /// Runs what needs only the Rust toolchain: format, lints and tests of the crates that are
+    /// built without the BPF toolchain. Installs nothing and needs no privileges.
     #[arg(long)]
     quick: bool,
 
-    /// Also runs what takes long: 20,000 seeds of the simulation, each sabotage, chaos, fuzzing, and the tests of a
-    /// million leases with full optimization.
+    /// Also runs what takes long: 20,000 seeds of the simulation, each sabotage, chaos, fuzzing,
+    /// and the tests of a million leases with full optimization.
     #[arg(long, conflicts_with_all = ["quick", "filter"])]
     all: bool,
 }

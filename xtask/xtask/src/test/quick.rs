@@ -44,8 +44,8 @@ pub(super) fn steps(metadata: &Metadata, filter: Option<&str>, tally: &mut Tally
     Ok(())
 }
 
-/// The packages of the workspace that neither compile a program for the BPF target nor depend on one that does, not
-/// even in their tests.
+/// The packages of the workspace that neither compile a program for the BPF target nor depend on
+/// one that does, not even in their tests.
 fn packages(metadata: &Metadata) -> BTreeSet<&str> {
     let mut excluded = BTreeSet::from([BPF_BUILD]);
     loop {

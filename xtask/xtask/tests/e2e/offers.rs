@@ -44,9 +44,9 @@ fn wait_no_offers(server: &Server) -> Result<()> {
     })
 }
 
-/// Offers an address and answers the offer just before its deadline, as far as the machine lets it: an answer that comes
-/// after the deadline shows nothing, and another offer is made. Returns the offer, the result of the answer, and how many
-/// offers have expired before.
+/// Offers an address and answers the offer just before its deadline, as far as the machine lets it:
+/// an answer that comes after the deadline shows nothing, and another offer is made. Returns the
+/// offer, the result of the answer, and how many offers have expired before.
 fn just_in_time<T>(
     server: &Server,
     client: &RawClient,

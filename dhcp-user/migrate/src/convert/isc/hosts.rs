@@ -50,7 +50,7 @@ impl Reader<'_> {
             } else if statement.begins(&["fixed-address"]) {
                 addresses.extend(self.fixed_addresses(statement));
             } else if statement.begins(&["dynamic"]) || statement.begins(&["deleted"]) {
-                // Marks of hosts that were created over OMAPI.
+                // Statements of hosts that were created over OMAPI.
             } else if statement.block.is_some() {
                 self.notes
                     .left(statement.line, shown(statement), "not supported in a host");
