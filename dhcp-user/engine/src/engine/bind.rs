@@ -59,7 +59,7 @@ impl Engine {
         }
         let binding = leases::requested(self.view(cx), &held, &times, &request);
         self.requests.insert(address, (Box::new(request), cx.now));
-        self.step(address, Event::Request(Box::new(binding)), cx);
+        self.step(address, Event::Request(binding), cx);
         Ok(())
     }
 

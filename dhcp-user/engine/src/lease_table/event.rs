@@ -46,7 +46,7 @@ pub enum Event {
     /// The store has the address for another client.
     Conflict { until: Nanos },
     /// A REQUEST is granted (§4.3.2), and goes to the store first.
-    Request(Box<RequestedBinding>),
+    Request(RequestedBinding),
     /// A REQUEST is granted for no longer than is durable already.
     Renew { expires: Nanos },
     /// The store has committed what [`Event::Request`] asked for; the kernel has granted as much

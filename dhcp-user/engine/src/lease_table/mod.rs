@@ -71,7 +71,7 @@ struct PendingOperation {
     /// The state that a commit which fails leads back to.
     before: Option<LeaseState>,
     /// The binding that the commit makes durable.
-    binding: Option<Box<RequestedBinding>>,
+    binding: Option<RequestedBinding>,
     reason: EndReason,
     is_offered_again: bool,
 }
@@ -179,7 +179,7 @@ impl<A: Address> LeaseTable<A> {
     /// asks for.
     pub fn requested_record(&self, address: A) -> Option<Record<A>> {
         let since = self.leases.get(&address)?.since;
-        let binding = self.pending.get(&address)?.binding.as_deref()?;
+        let binding = self.pending.get(&address)?.binding.as_ref()?;
         Some(Record {
             address,
             client: binding.holder.client(),

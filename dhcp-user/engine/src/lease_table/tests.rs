@@ -64,13 +64,13 @@ fn new_lease(n: u8) -> NewLease {
     }
 }
 
-fn binding(n: u8) -> Box<RequestedBinding> {
-    Box::new(RequestedBinding {
+fn binding(n: u8) -> RequestedBinding {
+    RequestedBinding {
         holder: holder(n),
         at: Nanos(3),
         expires: Nanos(4),
         horizon: Nanos(5),
-    })
+    }
 }
 
 /// Every event, those with a reason or a state with each of them. The match makes that a new event
@@ -259,12 +259,12 @@ fn lives<A: Address>(first: A, last: A) {
 
     let expires = Nanos(3).plus_lease(TIMES.lease_secs);
     let horizon = horizon(expires, &TIMES);
-    let requested = Event::Request(Box::new(RequestedBinding {
+    let requested = Event::Request(RequestedBinding {
         holder: holder(1),
         at: Nanos(3),
         expires,
         horizon,
-    }));
+    });
     let requested = table.transition(address, requested).expect("it is offered");
     assert_eq!(requested.actions, [Action::Disarm, Action::CommitBinding]);
     table.disarm(address);
