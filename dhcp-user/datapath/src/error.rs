@@ -61,7 +61,7 @@ pub enum DatapathError {
     #[error(
         "the map {map} of the program's object is {found}, where the controller expects {expected}"
     )]
-    Shape {
+    MapLayout {
         map: &'static str,
         found: String,
         expected: String,

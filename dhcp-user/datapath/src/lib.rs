@@ -24,11 +24,11 @@ pub mod host;
 mod leases;
 mod link_mode;
 mod links;
+mod map_layout;
 mod maps;
 mod pins;
 mod privilege;
 pub mod probe_socket;
-mod shape;
 mod templates;
 pub mod xsk;
 
@@ -41,8 +41,8 @@ pub use maps::{Maps, Outcomes};
 
 use events::{EventRing, ProgramLog};
 use fence::Barrier;
+use map_layout::Object;
 use pins::{Generation, PinDir};
-use shape::Object;
 
 /// The XDP program, which build.rs compiles from dhcp-ebpf.
 pub static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/xdhcpd-ebpf"));
@@ -178,7 +178,7 @@ fn adoptable(
     generation: Generation,
     max_leases: u32,
 ) -> Result<Option<(Generation, Meta)>, DatapathError> {
-    for (name, expected) in shape::expected(max_leases) {
+    for (name, expected) in map_layout::expected(max_leases) {
         let path = pins.map(generation, name);
         if !path.exists() {
             tracing::warn!(map = name, "a map is missing: all maps are made anew");
@@ -246,7 +246,7 @@ fn load(
     let mut ebpf = loader
         .load(OBJECT)
         .map_err(|error| DatapathError::Load(Box::new(error)))?;
-    for (name, expected) in shape::expected(max_leases) {
+    for (name, expected) in map_layout::expected(max_leases) {
         let path = pins.map(generation, name);
         if !path.exists() {
             return Err(DatapathError::Incomplete {
@@ -256,7 +256,7 @@ fn load(
         }
         let found = pins::object(&path)?;
         if found != Object::Map(expected) {
-            return Err(DatapathError::Shape {
+            return Err(DatapathError::MapLayout {
                 map: name,
                 found: found.to_string(),
                 expected: expected.to_string(),

@@ -14,8 +14,8 @@ use super::{
     error::{AttachProblem, DatapathError},
     host::Interface,
     link_mode::LinkMode,
+    map_layout::Object,
     pins::{Generation, LinkPin, PinDir, object},
-    shape::Object,
 };
 
 /// The loaded program, and the directory of its links.

@@ -25,7 +25,7 @@ use super::{
     bpf,
     error::DatapathError,
     link_mode::LinkMode,
-    shape::{Object, describe},
+    map_layout::{Object, describe},
 };
 
 /// `current` before it is renamed into place.

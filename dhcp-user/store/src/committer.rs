@@ -48,7 +48,7 @@ const CONSEQUENCES: &str =
     "no new leases until it recovers; leases are renewed as far as they are on disk";
 
 /// A ticket and its changes, to be committed together.
-pub type Work<A = Ipv4Addr> = (Ticket, Vec<Change<A>>);
+pub type TicketChanges<A = Ipv4Addr> = (Ticket, Vec<Change<A>>);
 /// A ticket and the results of its changes.
 pub type Committed = (Ticket, Result<Vec<Applied>, StoreError>);
 
@@ -128,7 +128,7 @@ enum Refused {
 /// Runs the thread that owns the store. Dropping it waits until everything submitted is committed.
 #[derive(Debug)]
 pub struct Committer<A = Ipv4Addr> {
-    queue: Option<mpsc::Sender<Vec<Work<A>>>>,
+    queue: Option<mpsc::Sender<Vec<TicketChanges<A>>>>,
     /// Tickets handed over and not yet taken into a transaction.
     waiting: Arc<AtomicUsize>,
     results: UnboundedSender<Vec<Committed>>,
@@ -178,7 +178,7 @@ impl<A: Address> Committer<A> {
 
     /// Hands over tickets; the changes of each are committed together. The results follow on the
     /// channel.
-    pub fn submit(&self, mut work: Vec<Work<A>>) {
+    pub fn submit(&self, mut work: Vec<TicketChanges<A>>) {
         if work.is_empty() {
             return;
         }
@@ -199,7 +199,7 @@ impl<A: Address> Committer<A> {
         self.refuse(excess, Refused::QueueFull);
     }
 
-    fn refuse(&self, work: Vec<Work<A>>, why: Refused) {
+    fn refuse(&self, work: Vec<TicketChanges<A>>, why: Refused) {
         refuse(work, why, &self.counters, &self.results);
     }
 
@@ -229,7 +229,7 @@ impl<A> Drop for Committer<A> {
 }
 
 fn refuse<A>(
-    work: impl IntoIterator<Item = Work<A>>,
+    work: impl IntoIterator<Item = TicketChanges<A>>,
     why: Refused,
     counters: &Counters,
     results: &UnboundedSender<Vec<Committed>>,
@@ -255,7 +255,7 @@ struct Worker<A, C> {
     wall_clock: WallClock,
     clock: C,
     /// Taken from the queue, and too many for the last transaction.
-    taken: VecDeque<Work<A>>,
+    taken: VecDeque<TicketChanges<A>>,
     waiting: Arc<AtomicUsize>,
     results: UnboundedSender<Vec<Committed>>,
     counters: Arc<Counters>,
@@ -264,7 +264,7 @@ struct Worker<A, C> {
 }
 
 impl<A: Address, C: FnMut() -> Sample> Worker<A, C> {
-    fn run(&mut self, queue: &mpsc::Receiver<Vec<Work<A>>>) {
+    fn run(&mut self, queue: &mpsc::Receiver<Vec<TicketChanges<A>>>) {
         loop {
             self.check_outage();
             if self.taken.is_empty() {
@@ -293,7 +293,7 @@ impl<A: Address, C: FnMut() -> Sample> Worker<A, C> {
         }
     }
 
-    fn commit_batch(&mut self, queue: &mpsc::Receiver<Vec<Work<A>>>) {
+    fn commit_batch(&mut self, queue: &mpsc::Receiver<Vec<TicketChanges<A>>>) {
         let mut tickets = Vec::new();
         let mut changes = Vec::new();
         while changes.len() < MAX_BATCH {

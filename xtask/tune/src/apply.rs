@@ -18,13 +18,13 @@ pub struct Done {
     pub from: String,
     pub to: String,
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub outcome: ChangeResult,
     pub undo: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "outcome")]
-pub enum Outcome {
+pub enum ChangeResult {
     Set,
     /// Accepted, but the value is neither the previous nor the requested one.
     Differs {
@@ -80,7 +80,7 @@ pub fn apply(
     }
 }
 
-fn set(host: &Host, journal: &mut Journal, name: &str, change: &Change) -> Result<Outcome> {
+fn set(host: &Host, journal: &mut Journal, name: &str, change: &Change) -> Result<ChangeResult> {
     let Change { knob, from, to } = change;
     let is_noted = knob.is_ours_to_restore();
     let was_set_before = journal.entries().iter().any(|entry| entry.knob == *knob);
@@ -95,14 +95,14 @@ fn set(host: &Host, journal: &mut Journal, name: &str, change: &Change) -> Resul
     let written = knob.write(host, to);
     let is = knob.read(host).unwrap_or_default();
     let outcome = match written {
-        _ if is == *to => Outcome::Set,
-        Err(error) => Outcome::Refused {
+        _ if is == *to => ChangeResult::Set,
+        Err(error) => ChangeResult::Refused {
             reason: format!("{error:#}"),
         },
-        Ok(()) if is == *from => Outcome::Refused {
+        Ok(()) if is == *from => ChangeResult::Refused {
             reason: "it was accepted without an error, but had no effect".to_owned(),
         },
-        Ok(()) => Outcome::Differs { is: is.clone() },
+        Ok(()) => ChangeResult::Differs { is: is.clone() },
     };
     if is_noted && !was_set_before && is == *from {
         journal.forget(knob)?;
@@ -128,7 +128,7 @@ pub fn restore(host: &Host, path: &Path, mut each: impl FnMut(Done)) -> Result<(
     for entry in journal.entries().to_vec().into_iter().rev() {
         let outcome = put_back(host, &entry);
         let undo = entry.knob.command(&readings, &entry.from);
-        if let Outcome::Refused { .. } = outcome {
+        if let ChangeResult::Refused { .. } = outcome {
             refused += 1;
         } else {
             journal.forget(&entry.knob)?;
@@ -151,22 +151,22 @@ pub fn restore(host: &Host, path: &Path, mut each: impl FnMut(Done)) -> Result<(
     Ok(())
 }
 
-fn put_back(host: &Host, entry: &Entry) -> Outcome {
+fn put_back(host: &Host, entry: &Entry) -> ChangeResult {
     let Entry { knob, from, to, .. } = entry;
     let is = knob.read(host);
     // A number that belongs to something else by now must not be changed.
     let is_other = knob.is_by_number() && is.as_ref().is_some_and(|is| is != to && is != from);
     if is.is_none() || is_other {
-        return Outcome::Gone;
+        return ChangeResult::Gone;
     }
     if let Err(error) = knob.write(host, from) {
-        return Outcome::Refused {
+        return ChangeResult::Refused {
             reason: format!("{error:#}"),
         };
     }
     match knob.read(host) {
-        Some(is) if is == *from => Outcome::Restored,
-        is => Outcome::Refused {
+        Some(is) if is == *from => ChangeResult::Restored,
+        is => ChangeResult::Refused {
             reason: format!("it is now {}", is.unwrap_or_default()),
         },
     }

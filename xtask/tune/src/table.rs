@@ -11,7 +11,7 @@ use comfy_table::{
 
 use super::{
     advice::{Setting, State},
-    apply::{Done, Outcome},
+    apply::{ChangeResult, Done},
 };
 
 const WIDTH: u16 = 120;
@@ -99,15 +99,15 @@ pub fn line(done: &Done) -> String {
         undo,
     } = done;
     match outcome {
-        Outcome::Set => format!("set       {name}: {from} -> {to}; undo: {undo}"),
-        Outcome::Differs { is } => {
+        ChangeResult::Set => format!("set       {name}: {from} -> {to}; undo: {undo}"),
+        ChangeResult::Differs { is } => {
             format!("differs   {name}: {to} was requested, and it is now {is}; undo: {undo}")
         }
-        Outcome::Refused { reason } => {
+        ChangeResult::Refused { reason } => {
             format!("refused   {name}: it remains {from}, not {to}: {reason}")
         }
-        Outcome::Restored => format!("restored  {name}: {to}"),
-        Outcome::Gone => format!("gone      {name}: it no longer exists"),
+        ChangeResult::Restored => format!("restored  {name}: {to}"),
+        ChangeResult::Gone => format!("gone      {name}: it no longer exists"),
     }
 }
 

@@ -73,7 +73,7 @@ fn config() -> Config {
 
 /// Where a client is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Attachment {
     /// Behind a relay agent that reports the port, and that renewals bypass.
     Relayed,
     /// On a link whose switch reports the port.
@@ -85,7 +85,7 @@ enum Place {
 struct Client {
     mac: [u8; 6],
     shape: Shape,
-    place: Place,
+    attachment: Attachment,
     address: Ipv4Addr,
 }
 
@@ -95,10 +95,10 @@ impl Client {
             mac: mac(n),
             shape,
             // Each round of shapes gets another round of attachments.
-            place: match n / SHAPES.len() as u32 % 5 {
-                0..=2 => Place::Relayed,
-                3 => Place::Switched,
-                _ => Place::Direct,
+            attachment: match n / SHAPES.len() as u32 % 5 {
+                0..=2 => Attachment::Relayed,
+                3 => Attachment::Switched,
+                _ => Attachment::Direct,
             },
             address: Ipv4Addr::UNSPECIFIED,
         }
@@ -123,13 +123,11 @@ impl Client {
         request = self.shape.dress(request, self.mac);
         let [.., a, b] = self.mac;
         let port = [&[1, 6, 0, 4, 0, 7, a, b, 2, 8, 0, 6][..], &RELAY_MAC].concat();
-        match self.place {
-            Place::Relayed if !is_unicast => request.option(option::RELAY_INFO, &port).relayed(
-                RELAY,
-                RELAY_MAC,
-                (SERVER_MAC, SERVER),
-            ),
-            Place::Switched => request.option(option::RELAY_INFO, &port).with(|r| {
+        match self.attachment {
+            Attachment::Relayed if !is_unicast => request
+                .option(option::RELAY_INFO, &port)
+                .relayed(RELAY, RELAY_MAC, (SERVER_MAC, SERVER)),
+            Attachment::Switched => request.option(option::RELAY_INFO, &port).with(|r| {
                 r.tags = vec![[0x8100, 100]];
             }),
             _ => request,
@@ -151,7 +149,13 @@ impl Client {
             let mut answers = sides.answers_to(&self.frame(kind));
             assert_eq!(answers.len(), 1, "to the {kind} of {self:?}");
             let reply = answers.remove(0);
-            let at = 14 + 28 + if self.place == Place::Switched { 4 } else { 0 };
+            let at = 14
+                + 28
+                + if self.attachment == Attachment::Switched {
+                    4
+                } else {
+                    0
+                };
             assert_eq!(reply[at + 242], expected, "{self:?}");
             self.address = Ipv4Addr::from(<[u8; 4]>::try_from(&reply[at + 16..at + 20]).unwrap());
         }

@@ -11,13 +11,13 @@ pub type OriginMatches = u64;
 
 /// The part of a client's origin that conditions look at, and that the fingerprint does not cover.
 #[derive(Clone, Copy)]
-struct Origin<'a> {
+struct OriginFields<'a> {
     /// The octets of `chaddr` in use.
     hardware: &'a [u8],
     agent: AgentIds<'a>,
 }
 
-impl<'a> Origin<'a> {
+impl<'a> OriginFields<'a> {
     fn new(origin: &'a ClientOriginRef<'_>) -> Self {
         let agent = origin.relay_info.map(AgentIds::parse);
         Self {
@@ -48,7 +48,7 @@ impl ClassTable {
 
     /// Returns the classes of a request. A condition may refer to the classes before it.
     pub fn of(&self, shape: &Shape, origin: &ClientOriginRef<'_>) -> Classes {
-        let origin = Origin::new(origin);
+        let origin = OriginFields::new(origin);
         let classes = self.classes.iter().enumerate();
         classes.fold(0, |found, (index, class)| {
             let holds = holds(&class.when, shape, origin, found);
@@ -68,7 +68,7 @@ impl ClassTable {
     /// Returns the conditions on the origin that hold. Together with the shape of a request they
     /// decide its classes.
     pub fn matches(&self, origin: &ClientOriginRef<'_>) -> OriginMatches {
-        let origin = Origin::new(origin);
+        let origin = OriginFields::new(origin);
         let of_origin = self.of_origin.iter().enumerate();
         of_origin.fold(0, |matches, (index, (field, patterns))| {
             matches | OriginMatches::from(origin.fits(*field, patterns)) << index
@@ -106,7 +106,7 @@ fn collect(condition: &Condition, of_origin: &mut Vec<(Field, Vec<Pattern>)>) {
     }
 }
 
-impl Origin<'_> {
+impl OriginFields<'_> {
     fn fits(&self, field: Field, patterns: &[Pattern]) -> bool {
         let value = match field {
             Field::HardwareAddress => Some(self.hardware),
@@ -119,7 +119,7 @@ impl Origin<'_> {
     }
 }
 
-fn holds(condition: &Condition, shape: &Shape, origin: Origin<'_>, found: Classes) -> bool {
+fn holds(condition: &Condition, shape: &Shape, origin: OriginFields<'_>, found: Classes) -> bool {
     let inner = |condition: &Condition| holds(condition, shape, origin, found);
     match condition {
         Condition::All(conditions) => conditions.iter().all(inner),

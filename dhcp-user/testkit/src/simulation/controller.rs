@@ -1,6 +1,5 @@
-//! The controller's process around the engine, as in
-//! `dhcp-user/xdhcpd/src/run/controller/mod.rs`, in small steps: it may be killed between any two of
-//! them.
+//! The controller's process around the engine, as in `dhcp-user/xdhcpd/src/run/controller/mod.rs`,
+//! in small steps: it may be killed between any two of them.
 
 use std::{
     collections::{BTreeMap, VecDeque},

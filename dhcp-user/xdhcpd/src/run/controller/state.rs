@@ -19,7 +19,7 @@ use dhcp_engine::{
     Command, CommandId, CommandOutcome, Effect, Egress, Engine, FenceId, Networks, Preview,
 };
 use dhcp_frames::probe::Prober;
-use dhcp_store::committer::{Committed, Committer, Work};
+use dhcp_store::committer::{Committed, Committer, TicketChanges};
 use ipnet::Ipv4Net;
 use tokio::{
     io::unix::AsyncFd,
@@ -95,7 +95,7 @@ pub struct Controller {
 /// Effects that are executed together at the end of a turn.
 #[derive(Default)]
 pub(super) struct Batch {
-    pub(super) commits: Vec<Work>,
+    pub(super) commits: Vec<TicketChanges>,
     pub(super) bindings: Vec<(ClientKey, Binding)>,
     pub(super) replies: Vec<(Egress, Vec<u8>)>,
 }

@@ -16,7 +16,7 @@ const FLAGS: u32 = BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG | BPF_F_MMAPABLE;
 
 /// Type, sizes and flags of a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
+pub struct MapLayout {
     map_type: u32,
     key_size: u32,
     value_size: u32,
@@ -24,7 +24,7 @@ pub struct Shape {
     flags: u32,
 }
 
-impl fmt::Display for Shape {
+impl fmt::Display for MapLayout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -34,7 +34,7 @@ impl fmt::Display for Shape {
     }
 }
 
-impl Shape {
+impl MapLayout {
     fn new<K, V>(map_type: MapType, max_entries: u32, flags: u32) -> Self {
         Self {
             map_type: map_type as u32,
@@ -46,20 +46,20 @@ impl Shape {
     }
 }
 
-/// Returns the shape of every pinned map. The program's object is checked against it as well, so
+/// Returns the layout of every pinned map. The program's object is checked against it as well, so
 /// that program and controller cannot diverge unnoticed.
-pub fn expected(max_leases: u32) -> [(&'static str, Shape); map::ALL.len()] {
+pub fn expected(max_leases: u32) -> [(&'static str, MapLayout); map::ALL.len()] {
     let rdonly = BPF_F_RDONLY_PROG;
     let outcomes = Outcome::COUNT as u32;
     let slots = abi::lease_slots(max_leases);
     [
         (
             map::META,
-            Shape::new::<u32, abi::Meta>(MapType::Array, 1, rdonly),
+            MapLayout::new::<u32, abi::Meta>(MapType::Array, 1, rdonly),
         ),
         (
             map::LEASES,
-            Shape::new::<u32, abi::Bucket>(
+            MapLayout::new::<u32, abi::Bucket>(
                 MapType::Array,
                 abi::lease_buckets(max_leases),
                 rdonly | BPF_F_MMAPABLE,
@@ -67,27 +67,27 @@ pub fn expected(max_leases: u32) -> [(&'static str, Shape); map::ALL.len()] {
         ),
         (
             map::GRANTS,
-            Shape::new::<u32, abi::Grant>(MapType::Array, slots, BPF_F_MMAPABLE),
+            MapLayout::new::<u32, abi::Grant>(MapType::Array, slots, BPF_F_MMAPABLE),
         ),
         (
             map::CLIENTS,
-            Shape::new::<u32, abi::ClientKey>(MapType::Array, slots, BPF_F_MMAPABLE),
+            MapLayout::new::<u32, abi::ClientKey>(MapType::Array, slots, BPF_F_MMAPABLE),
         ),
         (
             map::TEMPLATE_INDEX,
-            Shape::new::<u32, abi::TemplateCell>(MapType::Array, abi::TEMPLATE_CELLS, rdonly),
+            MapLayout::new::<u32, abi::TemplateCell>(MapType::Array, abi::TEMPLATE_CELLS, rdonly),
         ),
         (
             map::TEMPLATES,
-            Shape::new::<u32, abi::Template>(MapType::Array, abi::TEMPLATE_ELEMENTS, rdonly),
+            MapLayout::new::<u32, abi::Template>(MapType::Array, abi::TEMPLATE_ELEMENTS, rdonly),
         ),
         (
             map::LINKS,
-            Shape::new::<abi::LinkKey, abi::Link>(MapType::Hash, abi::MAX_LINKS, rdonly),
+            MapLayout::new::<abi::LinkKey, abi::Link>(MapType::Hash, abi::MAX_LINKS, rdonly),
         ),
         (
             map::RELAYS,
-            Shape::new::<lpm_trie::Key<abi::RelayKey>, abi::NetworkRef>(
+            MapLayout::new::<lpm_trie::Key<abi::RelayKey>, abi::NetworkRef>(
                 MapType::LpmTrie,
                 abi::MAX_RELAYS,
                 rdonly | BPF_F_NO_PREALLOC,
@@ -95,19 +95,19 @@ pub fn expected(max_leases: u32) -> [(&'static str, Shape); map::ALL.len()] {
         ),
         (
             map::LIMITS,
-            Shape::new::<u64, u64>(MapType::LruHash, abi::MAX_LIMITS, 0),
+            MapLayout::new::<u64, u64>(MapType::LruHash, abi::MAX_LIMITS, 0),
         ),
         (
             map::OUTCOMES,
-            Shape::new::<u32, u64>(MapType::PerCpuArray, outcomes, 0),
+            MapLayout::new::<u32, u64>(MapType::PerCpuArray, outcomes, 0),
         ),
         (
             map::EVENTS,
-            Shape::new::<(), ()>(MapType::RingBuf, abi::EVENTS_BYTES, 0),
+            MapLayout::new::<(), ()>(MapType::RingBuf, abi::EVENTS_BYTES, 0),
         ),
         (
             map::SLOW,
-            Shape::new::<u32, u32>(MapType::XskMap, abi::MAX_SLOW_SOCKETS, 0),
+            MapLayout::new::<u32, u32>(MapType::XskMap, abi::MAX_SLOW_SOCKETS, 0),
         ),
     ]
 }
@@ -115,7 +115,7 @@ pub fn expected(max_leases: u32) -> [(&'static str, Shape); map::ALL.len()] {
 /// A BPF object, as described by the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Object {
-    Map(Shape),
+    Map(MapLayout),
     Program,
     /// `ifindex` is zero once the interface is gone.
     XdpLink {
@@ -127,7 +127,7 @@ pub enum Object {
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Map(shape) => write!(f, "a map {shape}"),
+            Self::Map(layout) => write!(f, "a map {layout}"),
             Self::Program => f.write_str("a pinned program"),
             Self::XdpLink { ifindex } => write!(f, "an XDP link of interface {ifindex}"),
             Self::Other => f.write_str("another kind of BPF object"),
@@ -158,8 +158,8 @@ fn parse(fdinfo: &str) -> Object {
             None => value.parse().ok(),
         }
     };
-    let shape = || {
-        Some(Shape {
+    let layout = || {
+        Some(MapLayout {
             map_type: number("map_type")?,
             key_size: number("key_size")?,
             value_size: number("value_size")?,
@@ -167,8 +167,8 @@ fn parse(fdinfo: &str) -> Object {
             flags: number("map_flags")? & FLAGS,
         })
     };
-    if let Some(shape) = shape() {
-        return Object::Map(shape);
+    if let Some(layout) = layout() {
+        return Object::Map(layout);
     }
     match (field("link_type"), number("ifindex")) {
         (Some("xdp"), Some(ifindex)) => return Object::XdpLink { ifindex },
@@ -189,14 +189,14 @@ mod tests {
     fn tells_the_kinds_of_objects_apart() {
         let map = "pos:\t0\nflags:\t02\nmap_type:\t1\nkey_size:\t40\nvalue_size:\t40\n\
                    max_entries:\t131072\nmap_flags:\t0x1080\nmap_extra:\t0x0\n";
-        let shape = Shape {
+        let layout = MapLayout {
             map_type: 1,
             key_size: 40,
             value_size: 40,
             max_entries: 131072,
             flags: 0x80,
         };
-        assert_eq!(parse(map), Object::Map(shape));
+        assert_eq!(parse(map), Object::Map(layout));
         let link = "link_type:\txdp\nlink_id:\t3\nprog_tag:\t00\nprog_id:\t9\nifindex:\t7\n";
         assert_eq!(parse(link), Object::XdpLink { ifindex: 7 });
         let other_link = "link_type:\ttcx\nlink_id:\t3\nprog_id:\t9\nifindex:\t7\n";
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn every_pinned_map_has_an_expected_shape() {
+    fn every_pinned_map_has_an_expected_layout() {
         let names = expected(1).map(|(name, _)| name);
         assert_eq!(names, map::ALL);
     }
