@@ -202,10 +202,10 @@ fn a_change_of_the_contract_is_noticed() {
         let recording = Recording::read();
         let of =
             |name: &str, maps: &[PinnedMap]| maps.iter().position(|map| map.name == name).unwrap();
-        // A seal, a tag, a client's key and the digests' key: entries are removed.
+        // A seal, a tag above its flag, a client's key and the digests' key: entries are removed.
         let damages: [Damage; 4] = [
             (map::LEASES, |map| map.entries[0].1[8] ^= 1),
-            (map::LEASES, |map| map.entries[0].1[0] ^= 1),
+            (map::LEASES, |map| map.entries[0].1[1] ^= 1),
             (map::CLIENTS, |map| {
                 for (_, client) in &mut map.entries {
                     client[0] ^= 1;
