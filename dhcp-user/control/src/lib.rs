@@ -206,12 +206,12 @@ pub struct StoreStats {
     /// Since when commits have been failing, in RFC 3339. `None` while they succeed.
     pub failing_since: Option<String>,
     /// The last failure.
-    pub last_error: Option<StoreError>,
+    pub last_error: Option<StoreFailure>,
 }
 
 /// A failure of the store.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoreError {
+pub struct StoreFailure {
     /// When it failed, in RFC 3339.
     pub at: String,
     /// What the store reported.

@@ -1,6 +1,6 @@
 //! Conversion of reports of the engine and the store to messages of the control interface.
 
-use dhcp_control::{ReloadReport, StoreError, StoreStats};
+use dhcp_control::{ReloadReport, StoreFailure, StoreStats};
 use dhcp_engine::Preview;
 use dhcp_store::committer::Counters;
 
@@ -34,7 +34,7 @@ pub fn store_stats(counters: &Counters) -> StoreStats {
         last_commit_us: counters.last_ns.load(Relaxed) / 1000,
         max_commit_us: counters.max_ns.load(Relaxed) / 1000,
         failing_since: health.failing_since.map(|since| since.to_string()),
-        last_error: health.last_error.map(|(at, message)| StoreError {
+        last_error: health.last_error.map(|(at, message)| StoreFailure {
             at: at.to_string(),
             message,
         }),
