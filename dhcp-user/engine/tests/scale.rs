@@ -1,6 +1,6 @@
-//! A thousand subnets and a hundred thousand reservations cost no more per request than ten, and a
-//! change of one subnet what that subnet costs. Instructions and allocations are counted; `cargo
-//! xtask bench` times the same.
+//! Cost by the size of the configuration: a request costs the same with a thousand subnets and a
+//! hundred thousand reservations as with ten subnets, and a change of one subnet costs as much as
+//! that subnet. Instructions and allocations are counted; `cargo xtask bench` measures the time.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use dhcp_common::abi::{ClientKey, NS_PER_SEC};
@@ -19,11 +19,12 @@ static ALLOCATOR: Counting = Counting;
 
 const NOW: Nanos = Nanos(1_000 * NS_PER_SEC);
 const SUBNETS: u32 = 1_000;
-/// Of each subnet.
+/// Reservations of each subnet.
 const RESERVATIONS: u32 = 100;
-/// What the same is compared with.
+/// The number of subnets in the small configuration.
 const FEW: u32 = 10;
-/// By how much more a request may cost with many than with few: a search among more goes deeper.
+/// Largest permitted ratio of a request's cost with many subnets to that with few: a search among
+/// more entries goes deeper.
 const MOST: f64 = 1.25;
 
 fn reservations(config: &Config) -> u32 {
@@ -33,8 +34,8 @@ fn reservations(config: &Config) -> u32 {
         .sum()
 }
 
-/// That it takes no more time for each is seen in `a_hundred_thousand_reservations_are_checked` of
-/// dhcp-config, and in `cargo xtask bench`.
+/// The time for each reservation is covered by `a_hundred_thousand_reservations_are_checked` of
+/// dhcp-config, and by `cargo xtask bench`.
 #[test]
 fn a_file_of_100_000_reservations_takes_no_more_memory_for_each_than_one_of_a_thousand() {
     let [few, many] = [FEW, SUBNETS].map(|subnets| {
@@ -51,7 +52,7 @@ fn engine(subnets: u32) -> Engine {
     many::engine(read(&file(subnets, RESERVATIONS)))
 }
 
-/// Has every client ask, and be offered an address. Returns the instructions of each.
+/// Sends a DISCOVER of every client and expects an OFFER. Returns the instructions of each.
 fn ask(engine: &mut Engine, clients: &[Message]) -> Vec<u64> {
     let kernel = Kernel::default();
     let mut effects = Vec::new();
@@ -82,9 +83,9 @@ fn a_client_among_100_000_reservations_costs_what_one_among_a_thousand_does() {
         ("with a reservation", many::clients(FEW, 10..11)),
         ("of a pool", many::clients(FEW, 128..129)),
     ] {
-        // A step takes microseconds, and one client shows as much as many.
+        // Single-stepping takes microseconds an instruction, and one client is as good as many.
         let clients = &clients[..1];
-        // The first time it is new, the second it is known.
+        // The client is new the first time, and known the second.
         for time in ["first", "second"] {
             let [few, many] = [&mut few, &mut many].map(|engine| ask(engine, clients));
             println!(
@@ -96,9 +97,9 @@ fn a_client_among_100_000_reservations_costs_what_one_among_a_thousand_does() {
     }
 }
 
-/// Subnets of which one is changed.
+/// The number of subnets, one of which is changed.
 const RELOADED: u32 = 10;
-/// Leases of the one that is changed.
+/// Leases in the changed subnet.
 const ITS_LEASES: u32 = 10;
 
 fn leases(config: &Config, others: u32) -> Vec<Record> {
@@ -123,8 +124,8 @@ fn leases(config: &Config, others: u32) -> Vec<Record> {
 /// The number of the subnet whose router changes.
 const CHANGED: u32 = 7;
 
-/// Instructions of a preview and of the reload after it, where each of the other subnets has so
-/// many leases.
+/// Returns the instructions of a preview and the following reload, with `others` leases in each
+/// unchanged subnet.
 fn reload_one_subnet(others: u32) -> u64 {
     let before = file(RELOADED, 2);
     let config = read(&before);
@@ -169,7 +170,8 @@ fn a_reload_that_changes_one_subnet_concerns_its_leases_only() {
     println!(
         "{few} instructions with {FEW} leases in each of the other subnets, {many} with {MANY}"
     );
-    // A look at a lease takes more; some thousands are up to how the tables happen to lie.
+    // Visiting a lease takes more instructions than this; a difference of some thousands is due to
+    // the layout of the tables.
     const LOOK: u64 = 10;
     let more_leases = u64::from((RELOADED - 1) * (MANY - FEW));
     assert!(many < few + LOOK * more_leases, "{many} {few}");

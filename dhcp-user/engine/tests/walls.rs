@@ -1,9 +1,8 @@
-//! The engine's walls: no file calls or imports another one that, by whatever way, calls or imports
-//! it.
+//! Layering of the engine: its files form no cycle of calls or imports.
 //!
 //! The sources are read as text. Imports are `use crate::…` and `use super::…`; calls are those of
-//! methods of `Engine` by `self.…` among the files that implement it. A folder's `mod.rs` is its
-//! own file, and what declares the modules below it does not count as a use of them.
+//! methods of `Engine` by `self.…` among the files that implement it. A folder's `mod.rs` is a file
+//! like any other, and its module declarations do not count as uses.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,7 +34,7 @@ fn sources() -> BTreeMap<String, String> {
         let name = name.to_string_lossy().replace('/', "::");
         let name = name.strip_suffix("::mod").unwrap_or(&name).to_owned();
         let text = fs::read_to_string(&path).expect("it is readable");
-        // Tests may look at anything.
+        // Unit tests may use any file.
         let text = text
             .split("#[cfg(test)]\nmod tests {")
             .next()
@@ -47,7 +46,7 @@ fn sources() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The paths of a `use`, its braces multiplied out.
+/// Returns the paths of a `use`, with its braces expanded.
 fn paths(text: &str) -> Vec<String> {
     fn expand(prefix: &str, tree: &str, into: &mut Vec<String>) {
         let tree = tree.trim();
@@ -80,7 +79,7 @@ fn paths(text: &str) -> Vec<String> {
     all
 }
 
-/// The file that a path leads to, from the file that has it.
+/// Returns the file that a path in the file `from` refers to.
 fn target(path: &str, from: &str, files: &BTreeMap<String, String>) -> Option<String> {
     let mut base: Vec<&str> = from.split("::").collect();
     let mut parts = path.split("::").peekable();
@@ -105,7 +104,7 @@ fn target(path: &str, from: &str, files: &BTreeMap<String, String>) -> Option<St
     found
 }
 
-/// A file that reaches itself, by which way.
+/// Returns a cycle, as the files on it.
 fn cycle(graph: &Graph) -> Option<Vec<String>> {
     fn visit(
         at: &str,
@@ -134,7 +133,7 @@ fn cycle(graph: &Graph) -> Option<Vec<String>> {
         .find_map(|file| visit(file, graph, &mut Vec::new(), &mut done))
 }
 
-/// Methods of `impl Engine`, by the file that has them.
+/// Returns the methods of `impl Engine`, each with its file.
 fn methods(files: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut methods = BTreeMap::new();
     for (name, text) in files.iter().filter(|(name, _)| name.starts_with("engine")) {
@@ -162,7 +161,7 @@ fn no_file_of_the_engine_imports_itself_by_any_way() {
         }
     }
     assert!(graph.len() > 40, "{} files", graph.len());
-    // What a folder declares and re-exports is its interface; the files below use their siblings
+    // A folder's declarations and re-exports are its interface; the files in it use their siblings
     // directly, or the folder's own types.
     assert_eq!(cycle(&graph), None);
 }

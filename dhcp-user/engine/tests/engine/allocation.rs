@@ -1,4 +1,4 @@
-//! Which address a client gets, and from which network.
+//! Allocation: which address a client gets, and from which network.
 
 use std::net::Ipv4Addr;
 
@@ -28,7 +28,7 @@ fn c017_c018_the_client_identifier_is_not_looked_at_where_it_shall_not() {
     let offer = world.ask(&id(discover(1), &[1, 2, 3]));
     assert_eq!(offer.yiaddr(), ip(10));
     assert_eq!(offer.option(option::CLIENT_ID), Some(vec![1, 2, 3]));
-    // Another system on the same machine, then two machines from one image.
+    // A second system on the same machine, then two machines cloned from one image.
     world.expect_ack(&id(selecting(1, ip(10)), &[0xff; 40]), ip(10));
     assert!(world.published(1).is_some(), "by its hardware address");
     world.expect_ack(&renewing(1, ip(10)), ip(10));
@@ -91,8 +91,8 @@ fn m09_a_client_moves_to_the_address_that_has_been_reserved_for_it() {
     assert_eq!(world.state(ip(10)), None);
 }
 
-/// The subnets 10.0.0.0/24 with three addresses and 10.1.0.0/24 with one, of shorter leases, on a
-/// link.
+/// One link with two subnets: 10.0.0.0/24 with three addresses, and 10.1.0.0/24 with one address
+/// and shorter leases.
 fn shared_network() -> World {
     let mut second = subnet();
     second.prefix = "10.1.0.0/24".parse().expect("a prefix");
@@ -247,7 +247,7 @@ fn c015_without_identifier_type_and_address_of_the_hardware_are_the_client() {
         message
     };
     world.expect_offer(&discover(1), ip(10));
-    // Behind the length there is nothing, whatever stands there.
+    // Octets of `chaddr` beyond `hlen` are ignored.
     world.expect_offer(&changed(43, 9), ip(10));
     world.expect_offer(&changed(1, 6), ip(11));
     world.expect_offer(&changed(2, 5), ip(12));
@@ -284,7 +284,7 @@ fn m08_the_server_identifier_is_ours_in_the_subnet_or_the_one_configured() {
     for (message, expected) in [
         (discover(1), SERVER),
         (discover(2).relayed([192, 0, 2, 254].into()), ours),
-        // None of ours is there: one that the relay agent reaches.
+        // The server has no address in this subnet: it uses one that the relay agent reaches.
         (discover(3).relayed([10, 8, 0, 254].into()), SERVER),
         (discover(4).relayed([10, 9, 0, 254].into()), ours),
     ] {

@@ -1,4 +1,4 @@
-//! What a client boots from, in fields and options.
+//! Boot parameters in header fields and in options.
 
 use std::net::Ipv4Addr;
 
@@ -27,7 +27,7 @@ fn booting() -> Subnet {
     }
 }
 
-/// `siaddr`, and what stands in `sname` and `file` before zeros.
+/// Returns `siaddr`, and the text of `sname` and `file` up to the first zero.
 fn fields(reply: &Received) -> (Ipv4Addr, String, String) {
     let text = |field: &[u8]| {
         let len = field.iter().position(|octet| *octet == 0).expect("a zero");

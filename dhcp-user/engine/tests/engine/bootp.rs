@@ -12,7 +12,7 @@ const SNAME: std::ops::Range<usize> = 44..108;
 const FILE: std::ops::Range<usize> = 108..236;
 const RESERVED: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 50);
 
-/// Addresses are reserved for clients 1 and 2.
+/// Returns a subnet that serves BOOTP, with reservations for clients 1 and 2.
 fn served() -> Subnet {
     Subnet {
         bootp: true,
@@ -24,7 +24,7 @@ fn served() -> Subnet {
     }
 }
 
-/// Without option 53, and with so many octets of options when END has been added.
+/// Returns a message without option 53 whose options are padded to `room` octets, END included.
 fn bootp(client: u8, room: usize) -> Message {
     let mut message = Message::new(client, 0);
     message.payload.truncate(wire::BOOTP_FIXED_LEN);
@@ -156,7 +156,7 @@ fn c007_the_same_hardware_may_lease_the_address_by_dhcp_and_another_client_keeps
     assert_eq!(world.state(ip(51)), Some(LeaseState::Quarantined));
     world.expect_silence(&bootp(2, 60), Counter::Bootp);
 
-    // Leased before it was reserved.
+    // The address was leased before it was reserved.
     let mut world = World::with(subnet());
     assert_eq!(world.lease(3), ip(10));
     let mut config = world.config.clone();

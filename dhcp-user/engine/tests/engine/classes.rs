@@ -1,4 +1,4 @@
-//! What a client's classes decide: its options and times, its pool, and whether it is served.
+//! Effects of a client's classes: its options and times, its pool, and whether it is served.
 
 use dhcp_common::{abi::BindingState, wire::option};
 use dhcp_config::{Class, Condition, Field, OptionValue, Overrides, Pattern, Pool};
@@ -41,7 +41,7 @@ fn options(options: &[OptionValue]) -> Overrides {
     }
 }
 
-/// Of one subnet, the first address of whose pool is for the first class only.
+/// Returns a world with one subnet. Its first address is in a pool for the first class only.
 pub fn world(classes: Vec<Class>) -> World {
     let mut subnet = subnet();
     subnet.pools = vec![
@@ -127,7 +127,7 @@ fn m23_vendor_options_are_those_of_the_very_vendor_class() {
     }
 }
 
-/// An enterprise of option 124 or 125 (RFC 3925 §3, §4).
+/// Returns the data of one enterprise in option 124 or 125 (RFC 3925 §3, §4).
 fn of_enterprise(number: u32, data: &[u8]) -> Vec<u8> {
     [&number.to_be_bytes()[..], &[data.len() as u8], data].concat()
 }

@@ -1,4 +1,4 @@
-//! The lease deleted, or revoked, under its client.
+//! Leases that an operator deletes or revokes while the client uses them.
 
 use dhcp_common::{abi::BindingState, wire::message_type};
 use dhcp_engine::{Command, CommandId, CommandOutcome, Counter, lease_table::LeaseState};

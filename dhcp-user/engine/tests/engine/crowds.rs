@@ -1,5 +1,5 @@
-//! Very many leases that want the same at the same time: whoever else asks does not wait for all of
-//! them.
+//! Many leases that end or are extended at the same time: requests of other clients do not wait
+//! until all of them are handled.
 
 use std::net::Ipv4Addr;
 
@@ -8,12 +8,13 @@ use dhcp_engine::{Counter, lease_table::LeaseState};
 use dhcp_model::{ClientOrigin, Record, RecordState};
 use dhcp_testkit::world::*;
 
-/// Changes that nobody waits for and that are with the store at one time.
+/// The most changes without a waiting client that the store has at one time.
 const MAX_BULK: usize = 256;
-/// Leases that are on their way to the pool at one time.
+/// The most leases that are on their way to the pool at one time.
 const MAX_ENDING: usize = 4096;
 
-/// A server that starts with so many leases from 10.0.0.10 on; the last one is of client 1.
+/// Returns a server that starts with `leases` leases from 10.0.0.10 on; the last one is of client
+/// 1.
 fn world(leases: u32, horizon_secs: u32) -> World {
     let mut subnet = subnet();
     subnet.prefix = "10.0.0.0/16".parse().expect("a prefix");
@@ -44,7 +45,7 @@ fn changes(world: &World) -> usize {
     world.commits.iter().map(|(_, changes)| changes.len()).sum()
 }
 
-/// Whether there is something to do without time passing.
+/// Returns whether the engine's next deadline has been reached.
 fn is_due(world: &World) -> bool {
     let deadline = world.engine.next_deadline();
     deadline.is_some_and(|deadline| deadline <= world.now)
@@ -83,7 +84,7 @@ fn leases_without_number_end_a_few_at_a_time_and_none_is_forgotten() {
     }
     assert!(!is_due(&world), "no more for now");
     assert_eq!(withdrawn(&world), MAX_ENDING);
-    // The last of those that are left as they are comes back.
+    // The last of the leases whose ends were deferred is renewed.
     let last = Ipv4Addr::from(u32::from(ip(10)) + LEASES - 1);
     assert_eq!(world.leases.get(&last).unwrap().state, LeaseState::Bound);
     world.message(&renewing(1, last));

@@ -1,4 +1,4 @@
-//! Addresses that their clients found in use by others (RFC 2131 §4.3.3).
+//! DECLINE: addresses that clients found in use by other hosts (RFC 2131 §4.3.3).
 
 use std::{
     io::{self, Write},
@@ -10,7 +10,7 @@ use dhcp_engine::{Counter, lease_table::LeaseState};
 use dhcp_model::RecordState;
 use dhcp_testkit::world::*;
 
-/// What is logged.
+/// Collects log output.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -77,7 +77,7 @@ fn a_quarantine_that_is_not_committed_is_committed_later() {
     world.commit();
     assert_eq!(world.recorded(ip(10)), Some(RecordState::Bound));
     world.store_fails = false;
-    // It comes due while the fence is still under way, and once more after that.
+    // The retry is due while the fence is still in progress, and again after it.
     world.pass(secs(2));
     assert_eq!(world.recorded(ip(10)), Some(RecordState::Quarantined));
 }

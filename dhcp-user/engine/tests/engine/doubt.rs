@@ -1,12 +1,12 @@
-//! c120: the store does not say whether it has committed. Nothing is promised meanwhile, what may
-//! be on disk is neither given to another client nor forgotten, and every commit is repeated until
-//! its result is known.
+//! c120: the store cannot report whether a commit was applied. Until the result is known, nothing
+//! is promised, an address whose binding may be on disk is neither offered to another client nor
+//! dropped, and the commit is repeated.
 
 use dhcp_engine::{Command, CommandId, CommandOutcome, Counter, lease_table::LeaseState};
 use dhcp_model::RecordState;
 use dhcp_testkit::world::*;
 
-/// Whether a commit that nobody hears of happens.
+/// Whether a commit with an unknown result was applied.
 const EITHER: [bool; 2] = [true, false];
 
 #[test]
@@ -19,7 +19,7 @@ fn c120_an_offer_whose_commit_is_in_doubt_is_freed_by_a_commit() {
         assert_eq!(world.count(Counter::Acked), 0);
         assert_eq!(world.state(ip(10)), Some(LeaseState::Withdrawn));
         assert_eq!(world.published(1), None, "no OFFER of it is repeated");
-        // However long the store says nothing: the address may be another's on disk.
+        // It stays withdrawn until the store answers: on disk it may be bound to another client.
         world.pass(secs(OFFER_SECS + 10));
         assert_eq!(world.state(ip(10)), Some(LeaseState::Withdrawn));
         world.store_doubts = None;

@@ -1,4 +1,4 @@
-//! Fence, then check, then free.
+//! Ends of leases: fence, then check the grant, then free the address.
 
 use dhcp_common::{abi::NS_PER_SEC, wire::message_type};
 use dhcp_engine::{Counter, lease_table::LeaseState};
@@ -45,7 +45,7 @@ fn a_grant_between_deadline_and_fence_keeps_the_lease() {
     world.sleep(secs(600));
     world.timeout();
     assert_eq!(world.state(ip(10)), Some(LeaseState::Withdrawn));
-    // A run that had looked the entry up before it was withdrawn.
+    // A run of the program that had looked the entry up before it was withdrawn.
     let granted = world.now.0 + 600 * NS_PER_SEC;
     world.kernel.grants.entry(binding.slot).or_default().granted =
         dhcp_common::abi::Grant::pack(granted, binding.epoch);

@@ -1,4 +1,4 @@
-//! Random sequences of everything.
+//! Invariants under random sequences of events.
 
 use dhcp_testkit::{
     sequence::{Sequence, check_nothing_is_lost, run, step},
@@ -6,7 +6,7 @@ use dhcp_testkit::{
 };
 use proptest::{collection::vec, prelude::*};
 
-/// Of up to so many steps.
+/// Returns a strategy for sequences of fewer than `most` steps.
 fn sequence(most: usize) -> impl Strategy<Value = Sequence> {
     let parts = (any::<bool>(), any::<bool>(), 1u32..=6, vec(step(), 1..most));
     parts.prop_map(|(authoritative, is_probing, max_slots, steps)| Sequence {

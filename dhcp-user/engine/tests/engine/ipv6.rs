@@ -1,4 +1,4 @@
-//! IPv6-mostly networks (RFC 8925): who can do without IPv4 is told so, and takes no address.
+//! IPv6-mostly networks (RFC 8925): clients that can do without IPv4 get option 108 and no address.
 
 use dhcp_common::wire::{self, message_type, option};
 use dhcp_config::{Class, Condition, Config, OptionValue, Overrides, Pool, Subnet};
@@ -26,7 +26,7 @@ fn pool(first: u8, last: u8, ipv6_mostly: Option<bool>) -> Pool {
     }
 }
 
-/// Of a client that can do without IPv4.
+/// Adds a parameter list with option 108, as sent by a client that can do without IPv4.
 fn capable(message: Message) -> Message {
     message.option(option::PARAMETER_LIST, &[1, 3, CODE, 6])
 }
@@ -63,7 +63,7 @@ fn c111_c112_who_can_do_without_an_address_is_offered_none() {
     );
     assert_eq!(world.count(Counter::Offered), 0);
 
-    // All addresses are still there, and it needs none of them.
+    // All addresses are still free: the capable client has taken none.
     for client in 2..=4 {
         world.lease(client);
     }
@@ -119,7 +119,7 @@ fn c112_a_request_is_served_as_ever_and_so_is_a_client_with_a_lease() {
     );
     world.expect_ack(&capable(renewing(1, ip(11))), ip(11));
 
-    // Once it is given back there is nothing to offer.
+    // Once its lease is released, the client is offered no address.
     world.ask_all(&release(1, ip(11)));
     expect_no_address(&mut world, &capable(discover(1)));
     world.expect_offer(&discover(1), ip(11));

@@ -1,4 +1,4 @@
-//! What relay agents are told of leases (RFC 4388).
+//! Leasequery: answers to relay agents about leases (RFC 4388).
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -11,7 +11,7 @@ use dhcp_engine::{Command, Counter, lease_table::LeaseState};
 use dhcp_model::LeaseTimes;
 use dhcp_testkit::world::*;
 
-/// In no subnet that is served.
+/// An address outside every served subnet.
 const REQUESTER: Ipv4Addr = Ipv4Addr::new(10, 66, 0, 9);
 const FAR_NETWORK: u32 = 9;
 const FAR_AGENT: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
@@ -23,7 +23,8 @@ fn far(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 9, 0, last)
 }
 
-/// The link of the other tests, and one behind a relay agent.
+/// Returns a configuration with the link of the other tests and a network behind a relay agent,
+/// which permits queries of these requesters.
 fn permitting(requesters: &[&str]) -> Config {
     let behind = Subnet {
         prefix: "10.9.0.0/24".parse().expect("a prefix"),
@@ -46,7 +47,7 @@ fn world() -> World {
     world_of(permitting(&["10.66.0.9/32"]))
 }
 
-/// A question for nothing yet: without hardware address.
+/// Returns a query without a hardware address, to be completed by the caller.
 fn query() -> Message {
     let mut query = by_mac(0);
     query.payload[1..3].fill(0);
@@ -94,17 +95,17 @@ fn expect_active(world: &mut World, query: &Message, address: Ipv4Addr) -> Recei
     reply
 }
 
-/// An answer that says nothing but its type, and what was asked.
+/// Expects an answer with no option but its type, which repeats the fields of the query.
 fn expect_nothing_but(world: &mut World, query: &Message, kind: u8) {
     let reply = world.ask(query);
     assert_eq!(reply.options(), [(option::MESSAGE_TYPE, vec![kind])]);
-    // `ciaddr`, and `giaddr` to `chaddr`.
+    // `ciaddr`, and the fields from `giaddr` to `chaddr`.
     assert_eq!(reply.payload[12..16], query.payload[12..16]);
     assert_eq!(reply.payload[24..44], query.payload[24..44]);
     assert_eq!(reply.payload[1..3], query.payload[1..3]);
 }
 
-/// A client of the far network, known by a client identifier.
+/// Leases an address of the far network to a client with a client identifier.
 fn lease_far(world: &mut World, client: u8, info: &[u8]) -> Ipv4Addr {
     let relayed = |message: Message| {
         message
@@ -135,7 +136,7 @@ fn c114_c115_an_address_is_leased_or_free_or_not_ours() {
         &by_address(ip(11)),
         message_type::LEASE_UNASSIGNED,
     );
-    // In no pool, and in no subnet.
+    // An address in no pool, then one in no subnet.
     expect_nothing_but(
         &mut world,
         &by_address(ip(200)),
@@ -185,7 +186,7 @@ fn c114_clients_are_found_on_all_networks_by_each_of_their_names() {
     let unknown = message_type::LEASE_UNKNOWN;
     expect_nothing_but(&mut world, &by_mac(3), unknown);
     expect_nothing_but(&mut world, &by_id(&CLIENT_ID[1..]), unknown);
-    // The octets of a hardware address are another client as an identifier, and with another type.
+    // The same octets as a client identifier, or with another hardware type, are another client.
     expect_nothing_but(&mut world, &by_id(&mac(1)), unknown);
     let mut other_type = by_mac(1);
     other_type.payload[1] = 6;
@@ -199,7 +200,7 @@ fn c114_the_answer_goes_to_giaddr_from_the_address_that_was_asked() {
     for (destination, source) in [
         (SERVER, SERVER),
         (near, near),
-        // The first one of the link.
+        // The link's first address.
         (Ipv4Addr::BROADCAST, SERVER),
     ] {
         let mut query = by_address(ip(11)).flags(wire::FLAG_BROADCAST);
@@ -239,7 +240,7 @@ fn c114_a_query_is_for_exactly_one_thing() {
     for query in both {
         world.expect_silence(&query, Counter::OddLeasequery);
     }
-    // A type and a length without an address name nobody.
+    // A hardware type and length with an address of zeros identify no client.
     let mut plain = by_address(address);
     plain.payload[1..3].copy_from_slice(&[1, 6]);
     expect_active(&mut world, &plain, address);
@@ -357,7 +358,7 @@ fn c115_a_lease_that_ended_is_nobodys() {
     let mut world = world();
     let address = world.lease(1);
     world.sleep(secs(u64::from(LEASE_SECS)));
-    // Its deadline has come, and is not handled yet.
+    // The lease's deadline has been reached but not handled yet.
     world.message(&by_address(address));
     assert_eq!(
         world.sent.pop().unwrap().message_type(),
@@ -369,7 +370,7 @@ fn c115_a_lease_that_ended_is_nobodys() {
     let address = world.lease(1);
     world.ask_all(&release(1, address));
     expect_nothing_but(&mut world, &by_mac(1), message_type::LEASE_UNKNOWN);
-    // Somebody else's now.
+    // Another client leases the address.
     world.expect_ack(&selecting(2, address), address);
     expect_nothing_but(&mut world, &by_mac(1), message_type::LEASE_UNKNOWN);
     expect_active(&mut world, &by_mac(2), address);
@@ -387,13 +388,13 @@ fn m29_times_are_what_is_left_of_them() {
     let times = codes.map(|code| secs_in(&reply, code));
     assert_eq!(times, [Some(500), Some(200), Some(425), Some(100)]);
 
-    // T1 has passed, and is not said any more.
+    // T1 has passed, so option 58 is omitted.
     world.sleep(secs(200));
     let reply = expect_active(&mut world, &all, address);
     let times = codes.map(|code| secs_in(&reply, code));
     assert_eq!(times, [Some(300), None, Some(225), Some(300)]);
 
-    // Nor are T1 and T2 to whoever does not list them.
+    // T1 and T2 are omitted if the query does not list them.
     let reply = expect_active(&mut world, &listing(by_mac(1), &[51]), address);
     assert_eq!(reply.codes(), [53, 54, 51, 91]);
 }
@@ -409,7 +410,7 @@ fn m29_what_the_kernel_has_granted_counts() {
     let codes = [51, 58, 59, 91];
     let times = codes.map(|code| secs_in(&reply, code));
     assert_eq!(times, [Some(600), Some(300), Some(525), Some(0)]);
-    // Granted times are rounded up a little.
+    // The kernel rounds granted times up slightly.
     world.sleep(secs(50) + TICK);
     let reply = expect_active(&mut world, &by_mac(1), address);
     let times = codes.map(|code| secs_in(&reply, code));
@@ -421,7 +422,7 @@ fn m29_what_client_and_relay_agent_said_is_returned() {
     let mut world = world();
     let info = [1, 2, 0, 7];
     let address = lease_far(&mut world, 2, &info);
-    // The relay agent's word about the requester is not what is asked for.
+    // Option 82 of the query describes the requester, not the client that is queried.
     let query = by_address(address).option(option::RELAY_INFO, &[1, 1, 9]);
     let reply = expect_active(&mut world, &query, address);
     assert_eq!(reply.option(option::CLIENT_ID), Some(CLIENT_ID.to_vec()));
@@ -441,7 +442,7 @@ fn m29_the_last_word_of_the_relay_agent_is_returned() {
     let flags = world.kernel.leases[&key].flags;
     assert_eq!(flags, BINDING_CHECKS_HARDWARE | BINDING_CHECKS_RELAY_INFO);
     let extending = || rebinding(2, address).option(option::CLIENT_ID, CLIENT_ID);
-    // It goes past the relay agent, and then through another port.
+    // The client renews directly, without the relay agent, and then rebinds through another port.
     let steps: [(Message, &[u8]); 2] = [
         (extending().unicast(), &[1, 1, 7]),
         (
@@ -479,7 +480,7 @@ fn m29_of_several_addresses_the_last_used_is_the_answer_and_all_are_listed() {
     world.kernel.renew(&key(1), world.now).unwrap();
     let reply = expect_active(&mut world, &listing(by_mac(1), &[51]), near);
     assert_eq!(addresses_in(&reply), [near, far(10)], "listed or not");
-    // Who asks for an address hears of the client's others only if it lists them.
+    // A query by address returns the client's other addresses only if it lists option 92.
     let reply = expect_active(&mut world, &by_address(far(10)), far(10));
     assert!(addresses_in(&reply).is_empty());
     let query = listing(by_address(far(10)), &[51, 92]);
@@ -527,7 +528,7 @@ fn m29_a_requester_that_lists_options_gets_those_that_the_client_was_told() {
     assert_eq!(reply.option(option::HOST_NAME), Some(b"printer".to_vec()));
     assert_eq!(reply.option(6), Some(ip(53).octets().to_vec()));
 
-    // Without a list, what such a client gets.
+    // A query without a parameter list gets the options that the client would get.
     let reply = expect_active(&mut world, &by_mac(1), ip(10));
     assert_eq!(reply.codes(), [53, 54, 51, 58, 59, 91, 1, 3, 6]);
 }
@@ -562,7 +563,7 @@ fn m29_what_may_depend_on_the_clients_class_is_left_out() {
     let reply = expect_active(&mut world, &query, ip(10));
     assert_eq!(reply.codes(), [53, 54, 51, 91, 3]);
 
-    // The time of a lease from before a restart is not known either, if classes have their own.
+    // If classes have lease times, the times of a lease from before a restart are unknown too.
     config.classes = vec![class(Overrides {
         lease: Some(LeaseTimes {
             lease_secs: 60,
@@ -610,8 +611,8 @@ fn c114_m29_leases_are_found_after_a_restart() {
     assert_eq!(reply.option(option::RELAY_INFO), Some(vec![1, 1, 7]));
     assert_eq!(secs_in(&reply, 91), Some(430));
 
-    // What the kernel has granted is lost: both are held to their horizons, and nobody knows since
-    // when.
+    // The kernel's grants are lost: both leases are held to their horizons, and the time of the
+    // last transaction is unknown.
     world.kernel = Kernel::default();
     world.restart();
     let horizon = world.store[&near].horizon.since(world.now).as_secs();
@@ -628,7 +629,7 @@ fn c114_a_client_is_found_by_what_it_said_last() {
     };
     world.ask(&discover(1).option(option::CLIENT_ID, CLIENT_ID));
     world.expect_ack(&named(1, selecting, ip(10)), ip(10));
-    // Its card is exchanged, and it starts anew after the horizon came near.
+    // The client's network card is replaced, and the client restarts when the horizon is near.
     world.sleep(secs(590));
     world.expect_ack(&named(2, init_reboot, ip(10)), ip(10));
     world.sleep(secs(590));

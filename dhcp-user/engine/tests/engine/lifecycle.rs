@@ -66,7 +66,8 @@ fn a_renewal_within_the_horizon_needs_no_commit() {
     );
 }
 
-/// Afterwards the kernel may be alone, and it would not have asked.
+/// The controller may stop after this renewal, and the kernel would not have requested an
+/// extension.
 #[test]
 fn c062_a_horizon_that_a_renewal_by_the_controller_brings_near_is_extended() {
     let mut world = World::new();
@@ -207,7 +208,7 @@ fn a_client_that_asks_while_its_lease_ends_keeps_it() {
         (init_reboot(1, ip(10)), LeaseState::Bound),
         (discover(1), LeaseState::Offered),
     ] {
-        // Before the fence, and after it while the end is being committed.
+        // The message arrives before the fence, or after it while the end is being committed.
         for fence_first in [false, true] {
             let mut world = World::new();
             world.lease(1);

@@ -1,4 +1,4 @@
-//! The engine as a table of (event, time) to effects.
+//! Tests of the engine as a function from (event, time) to effects.
 
 mod allocation;
 mod boot;

@@ -1,4 +1,4 @@
-//! What clients call themselves: options 81 (RFC 4702) and 12.
+//! Names of clients, from options 81 (RFC 4702) and 12.
 
 use dhcp_common::wire::{message_type, option};
 use dhcp_engine::Counter;
@@ -32,7 +32,7 @@ fn m24_offer_and_ack_answer_option_81_and_the_name_is_kept() {
 
     world.ask(&named(discover(2), 0, b"desk").option(option::HOST_NAME, b"other"));
     assert_eq!(kept(&world, 2).as_deref(), Some("desk"));
-    // It would have a name from us, and gets none.
+    // The client asks the server to choose its name, which this server does not do.
     world.ask(&named(discover(3), 4, b"").option(option::HOST_NAME, b"other"));
     assert_eq!(kept(&world, 3), None);
     let mut world = World::new();

@@ -1,4 +1,4 @@
-//! From the offer to the lease, or to the offer not taken.
+//! Offers that become leases, and offers that are not taken.
 
 use dhcp_common::{
     abi::{BindingState, NS_PER_SEC},

@@ -1,5 +1,5 @@
-//! What depends on where a client is: reservations and classes by what relay agents say of its
-//! port, and classes by hardware address.
+//! Effects of a client's origin: reservations and classes by the port that a relay agent reports,
+//! and classes by hardware address.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -62,7 +62,7 @@ fn when(field: Field, octets: &[u8], is_prefix: bool) -> Condition {
     Condition::Is(field, vec![Pattern { octets, is_prefix }])
 }
 
-/// A class that is told a domain name.
+/// Returns a class whose name is sent to its clients as domain name.
 fn class(name: &str, when: Condition) -> Class {
     Class {
         name: name.into(),
@@ -88,7 +88,7 @@ fn with_classes(classes: Vec<Class>) -> World {
     )
 }
 
-/// DISCOVER, OFFER, REQUEST, ACK at a port.
+/// Leases an address to a client at a port: DISCOVER, OFFER, REQUEST, ACK.
 fn lease_at(world: &mut World, client: u8, port: &[u8]) -> Ipv4Addr {
     let address = world.ask(&at(discover(client), port)).yiaddr();
     world.expect_ack(&at(selecting(client, address), port), address);
@@ -116,12 +116,12 @@ fn m27_whoever_is_at_a_port_gets_its_address_and_nobody_else_does() {
         &world.published(2).expect("it is leased"),
         &seventh
     ));
-    // The next one there waits until it is free, with another address.
+    // The next client at the port gets another address until the reserved one is free.
     world.expect_offer(&at(discover(3), &seventh), ip(12));
     world.ask_all(&release(2, ip(11)).tagged(TRUSTED_VLAN));
     world.expect_offer(&at(discover(3), &seventh), ip(11));
     world.expect_ack(&at(selecting(3, ip(11)), &seventh), ip(11));
-    // And the former client is not at that port any more.
+    // The former client is no longer at that port.
     world.expect_nak(&at(init_reboot(2, ip(11)), &circuit(b"eth 0/1/8")));
 }
 
@@ -191,7 +191,8 @@ fn m27_a_client_that_has_moved_to_another_port_is_known_there_on_disk_too() {
     ));
 }
 
-/// A lease of client 1, and a port at which leases are a tenth of that.
+/// Returns a world with a lease of client 1, and a message from a port whose lease time is a tenth
+/// of the usual one.
 fn leased_beside_a_port_of_short_leases() -> (World, Message) {
     let mut short = class("short", when(Field::CircuitId, b"short", false));
     short.overrides.lease = Some(LeaseTimes {
@@ -277,7 +278,7 @@ fn m27_a_class_by_port_has_its_own_pool_and_options() {
     assert_eq!(offer.option(DOMAIN_NAME), Some(b"business".to_vec()));
     let offer = world.ask(&at(discover(2), &circuit(b"home 1")));
     assert_eq!((offer.yiaddr(), offer.option(DOMAIN_NAME)), (ip(11), None));
-    // Another one of the class has no address left but those for everybody.
+    // Another client of the class gets an address of the pool for all clients.
     world.expect_offer(&at(discover(3), &circuit(b"biz 2")), ip(12));
 }
 
@@ -309,7 +310,7 @@ fn m27_the_kernel_gets_an_answer_for_each_set_of_conditions_that_hold() {
         2 * ports.len(),
         "OFFER and ACK"
     );
-    // After a restart all of it is still right.
+    // The same holds after a restart.
     let before = world.kernel.leases.clone();
     world.restart();
     world.settle();
@@ -342,7 +343,7 @@ fn a_class_by_hardware_address_is_bound_to_it_where_the_client_has_an_identifier
     );
     assert_eq!(world.store[&ip(10)].origin.hardware.octets(), mac(2));
 
-    // Who is known by the address needs no check.
+    // A client identified by its hardware address needs no check.
     world.lease(3);
     assert_eq!(world.published(3).expect("it is leased").flags, 0);
 }
@@ -388,7 +389,7 @@ fn m09_c014_a_hardware_reservation_is_for_the_machine_whatever_identifier_it_sen
     assert_eq!(world.kernel.leases, before, "still its own after a restart");
     world.expect_ack(&of(renewing(1, ip(11))), ip(11));
 
-    // The identifier on another machine: the address is not that one's.
+    // The same identifier on another machine: the reservation does not cover it.
     world.expect_nak(&of(renewing(2, ip(11))));
     world.expect_offer(&of(discover(2)), ip(10));
 }

@@ -1,11 +1,11 @@
-//! c120: the store takes no commits for a while. Nothing is promised that is not durable, nobody is
-//! told NAK for it, and when it takes them again nothing has to be asked for twice.
+//! c120: the store refuses commits for a while. Meanwhile only durable times are promised and no
+//! client gets a NAK because of it; when commits succeed again, clients need not repeat anything.
 
 use dhcp_engine::{Counter, Input, lease_table::LeaseState};
 use dhcp_model::RecordState;
 use dhcp_testkit::world::*;
 
-/// The kernel has renewed this client near its horizon, and says so.
+/// Makes the kernel renew a client near its horizon and request an extension.
 fn near_the_horizon(world: &mut World, client: u8) {
     world
         .kernel
@@ -29,7 +29,7 @@ fn c120_an_offer_that_cannot_be_committed_is_not_held_longer_than_its_time() {
     world.pass(secs(1));
     assert_eq!(world.state(ip(10)), None);
     assert_eq!(world.count(Counter::OfferExpired), 1);
-    // Nor is it held for a REQUEST that comes too late.
+    // A REQUEST that arrives too late does not hold the address either.
     world.expect_silence(&selecting(1, ip(10)), Counter::StoreFailed);
     assert_eq!(world.state(ip(10)), None);
     assert_eq!(world.published(1), None);
@@ -44,11 +44,11 @@ fn c120_while_commits_fail_new_clients_are_left_to_other_servers() {
     world.expect_silence(&selecting(2, ip(11)), Counter::StoreFailed);
     world.expect_silence(&discover(2), Counter::StoreFailing);
     world.expect_silence(&discover(3), Counter::StoreFailing);
-    // What is durable is repeated.
+    // A durable binding is offered and acknowledged again.
     world.expect_offer(&discover(1), ip(10));
     world.expect_ack(&selecting(1, ip(10)), ip(10));
     assert_eq!(world.count(Counter::NakSent), 0);
-    // Nothing fails any more as far as is known: whoever asks may find out.
+    // No commit has failed recently, so the next request tries the store again.
     world.pass(secs(1));
     world.expect_offer(&discover(3), ip(12));
     world.store_fails = false;
@@ -128,7 +128,7 @@ fn c120_leases_that_end_meanwhile_wait_together_and_are_freed_when_the_store_is_
         ["commit"; 10],
         "one of them, once in a second"
     );
-    // Its client may have it again, and nobody else may.
+    // Only the lease's own client may get the address again.
     world.expect_silence(&selecting(1, ip(10)), Counter::StoreFailed);
     assert_eq!(world.state(ip(10)), Some(LeaseState::Withdrawn));
     world.store_fails = false;

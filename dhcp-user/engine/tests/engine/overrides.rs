@@ -1,4 +1,4 @@
-//! What stands nearest to a client wins: its reservation, its classes, its pool, its subnet.
+//! Precedence of settings: reservation, then classes, pool and subnet.
 
 use dhcp_common::wire::option;
 use dhcp_config::{Class, Condition, OptionValue, Overrides, Pool, Reservation};
@@ -29,8 +29,8 @@ fn named(name: &str, lease_secs: u32) -> Overrides {
     }
 }
 
-/// The first two addresses are of a pool with overrides, the third is not; client 3 has a
-/// reservation with some of its own, client 4 one without. Phones are a class.
+/// Returns a world in which the first two addresses are in a pool with overrides and the third is
+/// not. Client 3 has a reservation with overrides, client 4 one without. Phones are a class.
 fn world() -> World {
     let mut subnet = subnet();
     subnet.pools = vec![

@@ -1,5 +1,4 @@
-//! Whether a host has an address already, asked before a client is offered it (RFC 2131 §2.2,
-//! §3.1(2)).
+//! Probes for hosts that use an address, before it is offered (RFC 2131 §2.2, §3.1(2)).
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -25,7 +24,7 @@ fn world() -> World {
     World::with(probed(subnet()))
 }
 
-/// What a message leads to that is answered when nobody has answered a probe.
+/// Returns the reply to a message that is answered only after its probe remained unanswered.
 fn ask_patiently(world: &mut World, message: &Message) -> Received {
     assert_eq!(world.ask_all(message), [], "nothing is said at once");
     world.pass(PROBE_TIME);
@@ -317,7 +316,7 @@ fn an_answer_to_no_probe_changes_nothing() {
     );
 }
 
-/// From an address outside the subnet a host may leave ARP unanswered; that of nobody it answers
+/// A host may ignore ARP from a sender address outside its subnet; it answers a probe from 0.0.0.0
 /// (RFC 5227).
 #[test]
 fn c030_c090_the_probe_goes_where_the_request_came_from() {

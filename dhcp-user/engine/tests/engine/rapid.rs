@@ -39,7 +39,7 @@ fn c110_the_binding_is_committed_then_acknowledged() {
     let kinds = world.kernel.templates.keys().map(|(.., reply)| *reply);
     assert_eq!(kinds.collect::<Vec<_>>(), [message_type::ACK]);
 
-    // Again, in every state that the client may be in.
+    // Rapid commit succeeds again in every state that the client may be in.
     world.expect_ack(&rapid(discover(1)), ip(10));
     world.ask_all(&release(1, ip(10)));
     world.expect_ack(&rapid(discover(1)), ip(10));

@@ -1,5 +1,4 @@
-//! What relay agents and clients decide about an answer: by the sub-options of option 82, and by
-//! 118.
+//! Effects of the sub-options of option 82 and of option 118 on answers.
 
 use std::net::Ipv4Addr;
 
@@ -9,16 +8,16 @@ use dhcp_engine::{Counter, lease_table::LeaseState};
 use dhcp_testkit::world::*;
 
 const FAR_NETWORK: u32 = 9;
-/// The relay agent's address towards this server.
+/// The relay agent's address on the server's side.
 const AGENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 254);
-/// Its address towards the clients.
+/// The relay agent's address on the clients' side.
 const FAR_AGENT: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
 
 fn far(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 9, 0, last)
 }
 
-/// The link of the other tests, and one behind a relay agent.
+/// Returns a world with the link of the other tests and a network behind a relay agent.
 fn world() -> World {
     let behind = Subnet {
         prefix: "10.9.0.0/24".parse().expect("a prefix"),
@@ -31,7 +30,7 @@ fn world() -> World {
     )
 }
 
-/// Sub-options as they stand in option 82, a circuit id before them.
+/// Returns the value of option 82: a circuit id, then these sub-options.
 fn info(suboptions: &[(u8, &[u8])]) -> Vec<u8> {
     let mut octets = vec![1, 2, 0, 7];
     for (code, value) in suboptions {
@@ -68,7 +67,7 @@ fn c020_link_selection_counts_more_than_giaddr_which_gets_the_reply() {
     assert_eq!(offer.option(option::RELAY_INFO), Some(info.clone()));
     world.expect_ack(&relayed(selecting(1, far(10)), &info), far(10));
     world.expect_nak(&relayed(init_reboot(1, ip(10)), &info));
-    // Renewed past the relay agent, by the address alone.
+    // The client renews without the relay agent: only `ciaddr` selects the subnet.
     world.expect_ack(&renewing(1, far(10)), far(10));
 }
 
@@ -87,7 +86,7 @@ fn c020_c105_clients_select_no_link() {
     world.expect_silence(&message, Counter::UntrustedRelayInfo);
 }
 
-/// Option 118, from a link where it is honoured.
+/// Adds option 118 to a message from a link where it is honoured.
 fn selecting_subnet(message: Message, subnet: Ipv4Addr) -> Message {
     message
         .option(option::SUBNET_SELECTION, &subnet.octets())
@@ -101,7 +100,7 @@ fn c021_subnet_selection_is_off_by_default() {
     let offer = world.ask(&message);
     assert_eq!(offer.yiaddr(), ip(10));
     assert_eq!(offer.option(option::SUBNET_SELECTION), None);
-    // Nor does its length matter then.
+    // An invalid length is ignored too.
     world.expect_offer(&discover(1).option(option::SUBNET_SELECTION, &[1]), ip(10));
     assert!(
         world.kernel.templates.is_empty(),
@@ -177,7 +176,8 @@ fn c026_the_relay_agent_stands_for_the_server() {
     assert_eq!(nak.message_type(), message_type::NAK);
     assert_eq!(nak.option(option::SERVER_ID), server_id);
 
-    // Our own address is as good, and the agent's means nothing where it does not say so.
+    // The server's own address is accepted too. Without a server identifier override, the agent's
+    // address counts as another server's.
     let ours = request(message_type::REQUEST).server_id(SERVER);
     world.expect_ack(&relayed(ours, &info), far(10));
     let silent = relayed(selecting, &selection(far(0)));

@@ -1,4 +1,4 @@
-//! Another configuration while leases are out.
+//! Reloads of the configuration while leases exist.
 
 use std::net::Ipv4Addr;
 
@@ -12,7 +12,7 @@ use dhcp_testkit::world::*;
 
 const OTHER_NETWORK: u32 = 77;
 
-/// The subnet of all tests, and one for a relay agent.
+/// Returns a configuration with the subnet of all tests and one behind a relay agent.
 fn two(first: Subnet, second: Subnet) -> Config {
     config(vec![(NETWORK, first), (OTHER_NETWORK, second)])
 }
@@ -96,7 +96,7 @@ fn an_address_that_is_no_longer_in_the_pool_is_withdrawn_and_its_client_told() {
     world.expect_nak(&renewing(3, gone));
     world.expect_silence(&discover(3), Counter::PoolEmpty);
 
-    // It comes back, and so does the lease, which its client has not given up.
+    // The address returns to the configuration, and the lease, which has not ended, with it.
     world.reload(config(vec![(NETWORK, with_pool(12))]));
     world.settle();
     assert_eq!(
@@ -113,7 +113,7 @@ fn what_the_kernel_grants_until_the_fence_counts() {
     let address = world.lease(2);
     world.sleep(secs(100));
     world.reload(config(vec![(NETWORK, with_pool(10))]));
-    // A run that has read the entry before it was withdrawn.
+    // A run of the program that has read the entry before it was withdrawn.
     let mut kernel = world.kernel_before_reload(2);
     let granted = kernel.renew(&key(2), world.now).expect("it was published");
     world.kernel.grants = kernel.grants;
@@ -135,7 +135,7 @@ fn pools_go_on_from_where_they_were() {
     world.lease(1);
     world.lease(2);
     world.ask_all(&release(1, ip(10)));
-    // A larger pool is a new one, in which the same addresses are free or not.
+    // A larger pool replaces the old one; each address keeps its state.
     world.reload(config(vec![(NETWORK, with_pool(13))]));
     let mut free = Vec::new();
     for client in 3..7 {
@@ -221,7 +221,7 @@ fn a_client_moves_to_an_address_that_is_reserved_for_it_now() {
     world.expect_nak(&renewing(1, address));
     world.expect_offer(&discover(1), ip(40));
     world.expect_ack(&renewing(2, other), other);
-    // And back, when it is reserved no longer.
+    // The client gets its former address again when the reservation is removed.
     world.expect_ack(&selecting(1, ip(40)), ip(40));
     world.reload(reserving(vec![another()]));
     world.settle();
@@ -248,8 +248,7 @@ fn a_machine_that_an_address_is_reserved_for_now_moves_whatever_identifier_it_se
     assert!(world.kernel.leases.is_empty());
     world.expect_offer(&of(discover(1)), ip(40));
     world.expect_ack(&of(selecting(1, ip(40))), ip(40));
-    // Where reservations by hardware are looked at already, one that goes concerns its machine
-    // alone.
+    // If there are other reservations by hardware address, removing one affects its machine only.
     let mut one = subnet();
     one.reservations = vec![reservation(key(9), ip(41), None)];
     let preview = world.preview(&config(vec![(NETWORK, one)]));
@@ -265,7 +264,7 @@ fn an_address_that_is_reserved_for_another_now_is_taken_from_whom_has_it() {
     world.reload(config(vec![(NETWORK, reserved)]));
     world.settle();
     assert_eq!(world.published(1), None);
-    // Its client may use it until it asks; then it is the other's.
+    // The client may use the address until its next request; then the other client gets it.
     world.expect_offer(&discover(2), ip(11));
     world.expect_nak(&renewing(1, address));
     world.pass(secs(u64::from(LEASE_SECS) + 1));
@@ -341,7 +340,7 @@ fn an_address_that_is_probed_is_not_offered_once_it_is_gone() {
     world.pass(secs(1));
     assert_eq!(world.sent, [], "and no offer of it leaves");
     world.expect_offer(&discover(1), ip(20));
-    // And from a reload on that wants probes there are some.
+    // After a reload that enables probes, new addresses are probed.
     world.reload(probing(12));
     world.settle();
     world.message(&discover(2));

@@ -324,7 +324,7 @@ fn m22_the_older_code_of_routes_is_sent_to_who_lists_it() {
 fn c092_options_at_the_end_are_left_out_of_what_is_too_large() {
     let with_options = |options: Vec<(u8, Vec<u8>)>| {
         let options = options.into_iter();
-        // Both fields are in use.
+        // `sname` and `file` are in use, so neither holds options.
         let boot = Boot {
             file: Some("boot".to_owned()),
             server_name: Some("server".to_owned()),
@@ -377,7 +377,7 @@ fn c099_what_the_options_field_has_no_room_for_stands_in_file_and_sname() {
         field
     };
     let value = |code, len: u8| [&[code, len][..], &vec![code; usize::from(len)]].concat();
-    // 307 octets of room, of which required ones, mask and option 52 take 36.
+    // There is room for 307 octets; required options, mask and option 52 take 36.
     let options = vec![
         (43, vec![43; 240]),
         (66, vec![66; 120]),

@@ -1,10 +1,10 @@
-//! Which messages are answered, and which REQUEST is which.
+//! Which messages are answered, and how the states of a REQUEST are told apart.
 
 use dhcp_common::wire::{message_type, option};
 use dhcp_engine::{Counter, Input, lease_table::LeaseState};
 use dhcp_testkit::world::*;
 
-/// Sends octets as they are.
+/// Sends a payload unchanged, and expects silence for this reason.
 fn expect_refusal(payload: &[u8], counter: Counter) {
     let mut world = World::new();
     let ingress = discover(1).ingress;
@@ -285,7 +285,7 @@ fn c105_relay_information_is_taken_from_relay_agents() {
 fn c036_where_it_was_sent_to_tells_renewing_from_rebinding() {
     let mut world = World::new();
     world.expect_silence(&rebinding(1, ip(11)), Counter::UnknownClient);
-    // What a relay agent sends to us, its client has broadcast.
+    // A relayed message was broadcast by its client.
     let relayed = rebinding(1, ip(11)).relayed(ip(254));
     world.expect_silence(&relayed, Counter::UnknownClient);
     world.expect_ack(&renewing(1, ip(11)), ip(11));

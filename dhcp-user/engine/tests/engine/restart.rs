@@ -1,4 +1,4 @@
-//! Restart, upgrade, crash, reboot: what is adopted, and what is made right.
+//! Restart, upgrade, crash, reboot: state that is adopted, and state that is repaired.
 
 use dhcp_common::abi::{BindingState, Grant};
 use dhcp_engine::{Command, Counter, lease_table::LeaseState};
@@ -37,7 +37,7 @@ fn c120_a_lease_that_the_kernel_extended_alone_is_not_cut_short() {
     assert_eq!(world.state(ip(10)), Some(LeaseState::Bound));
 }
 
-/// Its ACK counts from the repeated REQUEST, and the commit from the first.
+/// The ACK's lease time counts from the repeated REQUEST, the commit from the first.
 #[test]
 fn c118_c120_a_lease_asked_for_again_while_it_was_committed_is_not_cut_short() {
     let mut world = World::new();
@@ -169,8 +169,8 @@ fn c120_a_lease_of_the_kernel_that_the_store_has_lost_is_recorded_again_and_goes
     world.expect_ack(&renewing(1, ip(10)), ip(10));
 }
 
-/// The entry is withdrawn, and the controller killed before the fence has passed: nobody has read
-/// what a run that had looked the entry up before has granted.
+/// The entry is withdrawn, and the controller is killed before the fence has passed. A run of the
+/// program may have looked the entry up before, and its grant has not been read.
 #[test]
 fn c120_a_lease_that_the_store_has_lost_is_kept_for_what_the_kernel_may_grant_until_the_fence() {
     let mut world = World::new();
@@ -200,7 +200,7 @@ fn c120_a_lease_that_the_store_has_lost_survives_a_reboot_after_the_start() {
     world.expect_ack(&renewing(1, ip(10)), ip(10));
 }
 
-/// The program may not answer from it any more, but a run that began before may.
+/// The program no longer answers from the entry, but a run that began earlier may.
 #[test]
 fn c120_a_lost_lease_that_has_expired_is_kept_as_long_as_the_kernel_may_have_extended_it() {
     let mut world = World::new();

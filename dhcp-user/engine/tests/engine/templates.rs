@@ -11,7 +11,7 @@ use dhcp_testkit::world::*;
 
 use crate::replies::with_options;
 
-/// What the kernel sends from a template, echoes and all.
+/// Returns the payload that the kernel sends from a template, with its echoes.
 fn replay(template: &Template, head: &[u8], echoes: &[u8]) -> Vec<u8> {
     let len = usize::from(template.len);
     let mut payload = [head, &template.image[..len], echoes, &[option::END]].concat();
