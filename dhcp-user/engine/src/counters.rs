@@ -1,4 +1,4 @@
-//! What the slow path did, and why it was silent, by name.
+//! Named counters of what the slow path did, and of its reasons not to answer.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -59,7 +59,7 @@ counters! {
         LeaseActive = "lease_active";
         /// A LEASEQUERY for an address that is not leased.
         LeaseUnassigned = "lease_unassigned";
-        /// A LEASEQUERY for what this server does not know.
+        /// A LEASEQUERY for an address or client that this server does not know.
         LeaseUnknown = "lease_unknown";
         /// A reply to a BOOTP request.
         BootpAnswered = "bootp_answered";
@@ -127,10 +127,10 @@ counters! {
         Bootp = "bootp";
         /// Neither client identifier nor hardware address.
         NoIdentity = "no_identity";
-        /// `giaddr` lies in no subnet of ours.
+        /// `giaddr` is in no subnet of this server.
         UnknownRelay = "unknown_relay";
         /// The link that a relay agent or client has selected (RFC 3527, RFC 3011) is in no subnet
-        /// of ours.
+        /// of this server.
         UnknownLink = "unknown_link";
         /// The link serves no network for clients that send from it directly.
         UnknownNetwork = "unknown_network";
@@ -164,7 +164,7 @@ counters! {
         /// A LEASEQUERY not for exactly one of address, hardware address and client identifier (RFC
         /// 4388 §6.3).
         OddLeasequery = "odd_leasequery";
-        /// The reply does not fit even with all that may be left out.
+        /// The reply does not fit even without the options that may be omitted.
         ReplyTooLarge = "reply_too_large";
         /// A DISCOVER from a client without a lease while commits fail; it is left to other
         /// servers.
@@ -176,7 +176,7 @@ impl Counter {
     pub const COUNT: usize = Self::ALL.len();
 }
 
-/// The counts, which the engine writes and anybody who holds a reference reads.
+/// The counts. The engine writes them; any holder of a reference can read them.
 #[derive(Debug)]
 pub struct Counters {
     values: [AtomicU64; Counter::COUNT],

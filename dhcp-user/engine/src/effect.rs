@@ -76,7 +76,7 @@ pub enum ProbeAnswer {
         vlans: [u16; 2],
         mac: [u8; 6],
     },
-    /// An ICMP echo reply to what was sent, whichever way it came back.
+    /// An ICMP echo reply to the probe, on any link.
     Echo { address: Ipv4Addr },
 }
 
@@ -97,7 +97,7 @@ impl ProbeAnswer {
 }
 
 impl Probe {
-    /// Returns whether an answer is one to this probe: for ARP, it has to come from the same link.
+    /// Returns whether an answer belongs to this probe: for ARP, it must come from the same link.
     pub fn is_answered_by(&self, answer: &ProbeAnswer) -> bool {
         self.address == answer.address()
             && match (self.way, answer) {
@@ -118,12 +118,12 @@ pub struct FenceId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CommandId(pub u64);
 
-/// What an operator commands. What only reads goes to the lease table instead.
+/// A command of an operator. Queries go to the lease table instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Deletes the lease of an address: its client gets it again when it asks.
     Delete(Ipv4Addr),
-    /// Revokes the lease of an address: its client is told NAK when it asks.
+    /// Revokes the lease of an address: its client gets a NAK at its next request.
     Revoke(Ipv4Addr),
 }
 
@@ -145,7 +145,7 @@ pub enum CommandOutcome {
     StoreFailed,
 }
 
-/// What goes into the engine.
+/// An input of the engine.
 #[derive(Debug)]
 pub enum Input<'a> {
     /// A BOOTP message.
@@ -174,7 +174,7 @@ pub enum Input<'a> {
     },
 }
 
-/// What comes out of the engine, to be carried out in this order.
+/// An effect that the engine requests; effects are carried out in order.
 #[derive(Debug)]
 pub enum Effect {
     /// Commit these changes; [`Input::Committed`] follows.
@@ -206,7 +206,7 @@ pub enum Effect {
     },
 }
 
-/// What the engine may read of the kernel's side.
+/// The part of the kernel's state that the engine may read.
 pub trait Grants {
     /// Returns an entry of `GRANTS`; zeros for a slot beyond the map.
     fn grant(&self, slot: u32) -> Grant;

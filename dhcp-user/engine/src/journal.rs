@@ -3,7 +3,7 @@
 //! At most [`MAX_BULK`] changes that no client waits for, ends of leases and later horizons, are
 //! with the store at any time, so that a client that does wait has no long queue before it, however
 //! many leases end at once. While the store fails all of them are put off, and one is tried now and
-//! then. New clients are left to other servers; known ones go on within what is durable.
+//! then. New clients are left to other servers; known ones continue up to their durable horizon.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -23,8 +23,8 @@ pub const RETRY: Duration = Duration::from_secs(1);
 /// milliseconds of work, of which a client may find two commits before it.
 pub const MAX_BULK: usize = 256;
 
-/// Leases that are on their way to their pools at one time, each of which takes memory of its own;
-/// further ones wait with their time behind them.
+/// The most leases that are on their way to their pools at one time, because each takes memory;
+/// further expired ones wait.
 const MAX_ENDING: usize = 4096;
 
 /// One change of a commit.
@@ -34,7 +34,7 @@ pub struct Item<A> {
     pub purpose: Purpose,
 }
 
-/// What a change is for.
+/// The purpose of a change.
 #[derive(Clone, Copy, Debug)]
 pub enum Purpose {
     /// Leases the address, or extends its lease.
@@ -45,11 +45,11 @@ pub enum Purpose {
     Free(EndReason),
     /// Takes the address out of service.
     Quarantine,
-    /// Does what an operator commands; `was` is the state to go back to.
+    /// Carries out an operator's command; `was` is the state to restore if it fails.
     Command {
         id: CommandId,
         was: LeaseState,
-        /// Whether the store may have it from an earlier commit.
+        /// Whether an earlier commit may have stored it.
         is_in_doubt: bool,
         horizon: Nanos,
     },
@@ -62,7 +62,7 @@ impl Purpose {
     }
 }
 
-/// What became of one change.
+/// The result of one change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Done,
@@ -77,14 +77,14 @@ pub enum Verdict {
 /// Changes of one commit; most have one.
 pub type Items<A> = SmallVec<[Item<A>; 1]>;
 
-/// What can be done about the work that waits for the store.
+/// The part of the waiting work that the store can be given now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chance<A> {
-    /// The store has failed so short ago that nothing is tried.
+    /// The store has failed so recently that nothing is tried.
     None,
     /// The store is tried with this address alone.
     Try(A),
-    /// The store works, or there is nothing to try it with but all the rest.
+    /// The store works, or there is no single address to try it with.
     All,
 }
 
@@ -105,7 +105,7 @@ pub struct Journal<A: Address> {
     low: BTreeSet<A>,
     /// Addresses whose end, quarantine or command the store did not take.
     put_off: BTreeSet<A>,
-    /// Leases whose time is over, and that are left as they are until there is room for their ends.
+    /// Expired leases that stay unchanged until there is room for their ends.
     expired: BTreeSet<A>,
     /// Addresses that can be freed as soon as there is room for it.
     settled: BTreeSet<A>,
@@ -141,7 +141,7 @@ impl<A: Address> Journal<A> {
         ticket
     }
 
-    /// Takes what a commit was for; `None` if there is no such commit.
+    /// Removes a commit and returns its purposes; `None` if there is no such commit.
     pub fn finish(&mut self, ticket: Ticket) -> Option<Items<A>> {
         self.tickets.remove(&ticket)
     }
@@ -163,12 +163,12 @@ impl<A: Address> Journal<A> {
         self.current.contains_key(&address)
     }
 
-    /// Makes the result of the commit in progress count for nothing.
+    /// Discards the result of the commit in progress.
     pub fn disregard(&mut self, address: A) {
         self.current.remove(&address);
     }
 
-    /// Returns whether a commit has failed so short ago that nothing new is begun.
+    /// Returns whether a commit has failed so recently that nothing new is begun.
     pub fn is_failing(&self, now: Nanos) -> bool {
         self.retry_at.is_some_and(|at| now < at)
     }
@@ -178,7 +178,7 @@ impl<A: Address> Journal<A> {
         self.retry_at = Some(now.plus(RETRY));
     }
 
-    /// Notes that the store took a commit. Returns what had been put off, and is due now.
+    /// Notes that the store took a commit. Returns the deferred addresses, which are due now.
     #[must_use]
     pub fn works(&mut self) -> BTreeSet<A> {
         match self.retry_at.take() {
@@ -187,24 +187,23 @@ impl<A: Address> Journal<A> {
         }
     }
 
-    /// Puts off what the store did not take. The address has no deadline meanwhile: a long outage
-    /// of a large server would be nothing but deadlines.
+    /// Defers a change that the store did not take. The address has no deadline meanwhile, or a
+    /// long outage would fill a large server with deadlines.
     pub fn put_off(&mut self, address: A) {
         self.put_off.insert(address);
     }
 
-    /// Returns how many more changes that no client waits for the store may be given now.
+    /// Returns how many more changes without a waiting client the store may be given now.
     pub const fn room(&self) -> usize {
         MAX_BULK.saturating_sub(self.in_flight)
     }
 
-    /// Adds a lease to those whose horizon the next commit of that kind extends.
+    /// Adds a lease to those whose horizon the next such commit extends.
     pub fn extend(&mut self, address: A) {
         self.low.insert(address);
     }
 
-    /// Returns whether so many horizons wait that a commit of them is full, and the store can be
-    /// given it now.
+    /// Returns whether enough horizons wait to fill a commit, and the store can be given it now.
     pub fn has_full_commit(&self, now: Nanos) -> bool {
         self.low.len() >= MAX_BULK && self.room() >= MAX_BULK && !self.is_failing(now)
     }
@@ -241,7 +240,7 @@ impl<A: Address> Journal<A> {
         self.expired.pop_first()
     }
 
-    /// Returns what can be done now about what waits.
+    /// Returns which part of the waiting work can be done now.
     pub fn chance(&mut self, now: Nanos) -> Chance<A> {
         if self.is_failing(now) {
             return Chance::None;

@@ -1,9 +1,9 @@
 //! The engine: decides on every message, without I/O and without a clock.
 //!
 //! Messages, times and the results of earlier effects go in ([`Input`]), effects come out
-//! ([`Effect`]). The same inputs give the same effects. [`Engine`] hands each input to the policy
-//! that decides about it, and what is decided changes leases, as an event of [`lease_table`]'s
-//! table of RFC 2131's states.
+//! ([`Effect`]). The same inputs give the same effects. [`Engine`] passes each input to the policy
+//! that decides about it. A decision changes leases through events of [`lease_table`], whose table
+//! has RFC 2131's states.
 //!
 //! Start with `policy/protocol.rs`, the one dispatch over message and state in the words of RFC
 //! 2131; then `lease_table/transition.rs`, how a lease begins, goes on and ends; then

@@ -1,8 +1,7 @@
 //! The free addresses, or prefixes, of a subnet.
 //!
-//! Taking any, taking a certain one and giving back cost O(1) at any fill. Nothing is kept for an
-//! address until it is used for the first time, so that a pool of millions costs what its clients
-//! do.
+//! Taking any address, taking a certain one and giving one back cost O(1) at any fill. No memory is
+//! used for an address until its first use, so the memory of a large pool grows with its clients.
 
 use std::collections::HashSet;
 
@@ -18,7 +17,7 @@ pub struct Pool<A> {
     current: usize,
     /// Inside the ranges, but kept for the clients that they are reserved for.
     reserved: HashSet<A>,
-    /// Used before `take_any` came to them; it skips them, and forgets them then.
+    /// Used before `take_any` reached them; it skips and removes them then.
     used_ahead: HashSet<A>,
     /// Given back, the longest ago first.
     given_back: LinkedHashSet<A>,
@@ -26,7 +25,7 @@ pub struct Pool<A> {
     free: u64,
 }
 
-/// Inclusive; `next` is the first that `take_any` has not come to, `None` behind the last.
+/// Inclusive; `next` is the first that `take_any` has not reached, `None` after the last.
 #[derive(Clone, Copy, Debug)]
 struct Range<A> {
     first: A,
@@ -120,8 +119,8 @@ impl<A: Address> Pool<A> {
         true
     }
 
-    /// Takes an address before `take_any` comes to it. Addresses that are taken in ascending order,
-    /// as by a start, are not noted one by one.
+    /// Takes an address before `take_any` reaches it. Addresses that are taken in ascending order,
+    /// as by a start, are not recorded one by one.
     fn use_ahead(&mut self, address: A) {
         let mut ranges = self.ranges.iter_mut();
         match ranges.find(|range| range.next == Some(address)) {

@@ -1,7 +1,7 @@
-//! The publisher: templates in the kernel's map, and entries on their way out of it.
+//! The publisher: templates in the kernel's map, and withdrawn entries that wait for a fence.
 //!
-//! For one address at most one fence is in progress, and while it is nothing is published for that
-//! address; what was decided meanwhile is done when the fence has passed.
+//! At most one fence is in progress for an address, and nothing is published for the address
+//! meanwhile; later decisions are carried out when the fence has passed.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 
 use crate::effect::FenceId;
 
-/// An entry on its way out. It keeps the slot, which may be used again only after the fence.
+/// A withdrawn entry. It keeps the slot, which may be used again only after the fence.
 #[derive(Clone, Copy, Debug)]
 pub struct Fence<A> {
     pub address: A,
@@ -20,11 +20,11 @@ pub struct Fence<A> {
     pub epoch: u16,
 }
 
-/// What has to be done before a template is published.
+/// The step that must precede the publication of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TemplateRoom {
     Free,
-    /// The map is full, and has to be cleared of all but NAKs.
+    /// The map is full, and must be cleared of all but NAKs.
     AfterForgetting,
     /// The map is full of NAKs.
     None,
@@ -103,7 +103,7 @@ impl<A: Address> Publisher<A> {
 
     /// Counts a template as published, if there is room. A client that varies its options can fill
     /// any map; when this one is full all others make room, and those in use come back with their
-    /// next request. A NAK stays, for it is published with its lease.
+    /// next request. A NAK stays, because it is published with its lease.
     pub fn add_template(&mut self, key: TemplateKey) -> TemplateRoom {
         let mut room = TemplateRoom::Free;
         if self.templates.len() >= MAX_TEMPLATES as usize {

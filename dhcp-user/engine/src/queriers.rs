@@ -9,11 +9,11 @@ use std::{
 use dhcp_model::{ClientOrigin, Hardware};
 use ipnet::Ipv4Net;
 
-/// The addresses of one client that are looked at. More do not fit into one message, and a host
-/// that takes leases under many names must not slow this server down.
+/// The most addresses of one client that a query examines. More do not fit into one message, and a
+/// host that takes leases under many identities must not slow the server down.
 const MAX_ADDRESSES: usize = 256;
 
-/// What a query names a client by, on any network.
+/// The identity of a client in a query, on any network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Identity<'a> {
     Hardware(&'a Hardware),
@@ -21,7 +21,7 @@ pub enum Identity<'a> {
 }
 
 impl<'a> Identity<'a> {
-    /// Returns the hardware address of a client. One of zeros is none, whatever its length.
+    /// Returns the hardware address of a client; an address of zeros counts as absent.
     pub fn hardware(origin: &'a ClientOrigin) -> Option<Self> {
         let hardware = &origin.hardware;
         let is_given = hardware.octets().iter().any(|octet| *octet != 0);
@@ -71,8 +71,8 @@ impl Queriers {
         permitted.any(|queriers| queriers.contains(&giaddr))
     }
 
-    /// Permits these instead. Returns whether the index has to be told of all leases, because it
-    /// has kept none so far.
+    /// Permits these relay agents instead. Returns whether all leases must be added to the index,
+    /// because it has kept none so far.
     #[must_use]
     pub fn permit(&mut self, permitted: Vec<Ipv4Net>) -> bool {
         let has_kept_none = !self.are_any();
@@ -84,7 +84,7 @@ impl Queriers {
         has_kept_none && self.are_any()
     }
 
-    /// Notes the client of a lease, in place of the one before.
+    /// Records the client of a lease, in place of the one before.
     pub fn note(&mut self, address: Ipv4Addr, origin: &ClientOrigin) {
         if !self.are_any() {
             return;

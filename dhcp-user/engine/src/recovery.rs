@@ -14,8 +14,8 @@ use crate::effect::Grants;
 /// Returns a record for a published lease that the store does not have, to be committed and then
 /// taken in with the others; `None` if the kernel can grant nothing more from it.
 ///
-/// What only the lost record had, such as the option 82 of its client, comes back with the client's
-/// next request to the controller.
+/// Data that only the lost record had, such as the client's option 82, is recorded again at the
+/// client's next request to the controller.
 pub fn unrecorded(
     client: ClientKey,
     binding: &Binding,
@@ -42,7 +42,7 @@ pub fn unrecorded(
     })
 }
 
-/// Returns what the key of a client still says of its origin.
+/// Returns the part of a client's origin that its key contains.
 fn origin(client: &ClientKey) -> ClientOrigin {
     let (octets, len) = client.id();
     let mut origin = ClientOrigin::default();

@@ -5,12 +5,12 @@ use std::net::Ipv4Addr;
 use dhcp_common::wire::relay_suboption;
 use dhcp_model::split_suboption;
 
-/// The sub-options that change an answer. The option as a whole is echoed, whatever is in it.
+/// The sub-options that change an answer. The whole option is echoed in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RelayInfo {
-    /// An address on the client's link, which counts instead of `giaddr` (RFC 3527).
+    /// An address on the client's link, used instead of `giaddr` (RFC 3527).
     pub link_selection: Option<Ipv4Addr>,
-    /// The server identifier that the client is to be told (RFC 5107).
+    /// The server identifier for answers to the client (RFC 5107).
     pub server_id_override: Option<Ipv4Addr>,
     /// Whether the relay agent listens on the port that it sends from, and not on the server's (RFC
     /// 8357).

@@ -1,4 +1,4 @@
-//! What the kernel knows of networks and of addresses behind relay agents: the map `RELAYS`.
+//! The map `RELAYS`: networks and addresses behind relay agents, for the kernel.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub fn network_ref(network: &dhcp_config::Network) -> NetworkRef {
     }
 }
 
-/// For `RELAYS`: the subnets, and what the engine takes for its own addresses.
+/// The contents of `RELAYS`: the subnets, and the server's own addresses.
 pub fn relays(config: &Config, links: &LinkTable) -> Vec<(Ipv4Net, NetworkRef)> {
     let prefixes = config
         .subnets()

@@ -16,8 +16,7 @@ use crate::{
 /// The fingerprint of a NAK, which is the same for all requests.
 const NO_FINGERPRINT: [u64; 2] = [0; 2];
 
-/// Returns the shape that a NAK is rendered for: it is the same for every client, however long a
-/// message it takes.
+/// Returns the shape that a NAK is rendered for. A NAK does not depend on the client's shape.
 fn nak_shape() -> Shape {
     Shape {
         parameters: None,

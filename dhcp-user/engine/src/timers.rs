@@ -8,7 +8,7 @@ use dhcp_model::{Address, Nanos};
 ///
 /// Arming, cancelling and taking the earliest deadline cost O(log n). An address has one entry
 /// however often it is armed again, so that memory is bounded by the addresses in use. The caller
-/// keeps the deadline of each address, and says what it was.
+/// keeps the deadline of each address, and passes the previous one.
 #[derive(Debug)]
 pub struct Timers<A> {
     /// Ties are broken by the address, so that the order does not depend on how it came about.
@@ -24,8 +24,7 @@ impl<A> Default for Timers<A> {
 }
 
 impl<A: Address> Timers<A> {
-    /// Moves the deadline of an address. [`Nanos::FOREVER`] stands for none: it takes no memory and
-    /// never comes.
+    /// Moves the deadline of an address. [`Nanos::FOREVER`] means no deadline and takes no memory.
     pub fn move_to(&mut self, address: A, former: Nanos, deadline: Nanos) {
         if former == deadline {
             return;
@@ -42,7 +41,7 @@ impl<A: Address> Timers<A> {
         self.order.first().map(|(deadline, _)| *deadline)
     }
 
-    /// Takes the earliest deadline that has come by `now`.
+    /// Removes and returns the earliest deadline that `now` has reached.
     pub fn pop_due(&mut self, now: Nanos) -> Option<A> {
         let (deadline, address) = *self.order.first()?;
         if deadline > now {

@@ -1,4 +1,4 @@
-//! How a lease begins and continues: commits, and acknowledgements of what is durable.
+//! Begins and continues leases: commits, and acknowledgements of durable bindings.
 
 use std::net::Ipv4Addr;
 
@@ -141,7 +141,7 @@ impl Engine {
     }
 }
 
-/// Returns a lease that begins as an offer. It is in memory only: nothing has been promised.
+/// Returns a new lease in the state of an offer. It is in memory only: nothing has been promised.
 pub(super) fn new_lease(requester: &Requester, request: &Request, now: Nanos) -> NewLease {
     NewLease {
         holder: Holder::new(&requester.client, request.origin()),

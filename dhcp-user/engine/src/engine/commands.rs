@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Holds commands that have not been answered. Those about one address are carried out one after
-/// the other: one that fails restores what the previous one has made durable.
+/// the other: one that fails restores the state that the previous one has made durable.
 #[derive(Debug, Default)]
 pub struct Commands {
     /// Addresses with a command in progress, and the commands that wait for its end.
@@ -26,9 +26,9 @@ pub struct Commands {
 #[derive(Clone, Copy, Debug)]
 pub struct Waiting {
     pub id: CommandId,
-    /// The state that a commit which fails leads back to.
+    /// The state to restore if the commit fails.
     pub was: LeaseState,
-    /// Whether the store may have it from an earlier commit, so that nothing leads back any more.
+    /// Whether an earlier commit may have stored it, so that the previous state cannot be restored.
     pub is_in_doubt: bool,
 }
 

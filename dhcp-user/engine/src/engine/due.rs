@@ -106,7 +106,7 @@ impl Engine {
     }
 
     /// Extends the horizons that have been collected, as far as there is room, with one commit.
-    /// Failed ones are tried again: clients need not ask again for what they were promised.
+    /// Failed ones are tried again, without another request of the client.
     fn extend_horizons(&mut self, cx: &mut Context<'_>) {
         let most = self.journal.room();
         let mut changes = Vec::with_capacity(self.journal.to_extend().min(most));

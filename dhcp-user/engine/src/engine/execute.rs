@@ -1,4 +1,4 @@
-//! Events of a lease: carries out what the lease table says has to follow.
+//! Events of a lease: carries out the actions that the lease table returns.
 
 use std::net::Ipv4Addr;
 
@@ -116,7 +116,7 @@ impl Engine {
     }
 
     /// Publishes a lease as it now is, if the kernel may answer from it. While an earlier entry is
-    /// on its way out nothing is published; the fence comes back here.
+    /// being withdrawn nothing is published; this is called again when the fence has passed.
     pub(super) fn publish(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
         if let Some(held) = self.table.held(address)
             && publication::is_publishable(self.view(cx), address, &held)
@@ -204,8 +204,8 @@ impl Engine {
         }
     }
 
-    /// Commits what an operator commands once the grant is final: until then the client may use the
-    /// address. The fence comes back here.
+    /// Commits an operator's command once the grant is final: until then the client may use the
+    /// address. It is called again when the fence has passed.
     pub(super) fn commit_command(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
         if self.publisher.is_fencing(address) {
             return;

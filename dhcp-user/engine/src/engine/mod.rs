@@ -4,12 +4,13 @@
 //!
 //! 1. this one, the dispatch; [`startup`] and [`reload`] beside it
 //! 2. `serve` (messages), `results` (commits and fences), `due` (deadlines), `command` (operators)
-//! 3. `offer`, and under it `bind`: what more than one of those leads to
+//! 3. `offer`, and under it `bind`: shared by several of those
 //! 4. `execute`: an event of a lease, the table's actions, and their effects
 //! 5. `respond`: replies and templates
-//! 6. `state`: the parts, and the view of them that policy gets An event is carried out, commit
-//!    before publication, before the handler that raised it answers, so that effects leave in the
-//!    order commit, publish, reply.
+//! 6. `state`: the parts, and the view of them that policy gets
+//!
+//! An event is carried out, commit before publication, before the handler that raised it answers,
+//! so that effects leave in the order commit, publish, reply.
 
 mod bind;
 mod command;
@@ -34,8 +35,8 @@ use crate::effect::{Effect, Grants, Input};
 const MAX_DUE: usize = 1024;
 
 impl Engine {
-    /// Handles one input. Effects are added to `out`, and have to be carried out in their order
-    /// before the next call.
+    /// Handles one input. Effects are added to `out`, and must be carried out in their order before
+    /// the next call.
     pub fn handle(
         &mut self,
         input: Input<'_>,
@@ -59,8 +60,8 @@ impl Engine {
         self.begin_commands(cx);
     }
 
-    /// Does what is due. It is called when [`Engine::next_deadline`] has come, after all inputs
-    /// that have arrived: what they have collected then goes into one commit.
+    /// Handles deadlines that have been reached. It is called at [`Engine::next_deadline`], after
+    /// all inputs that have arrived, so that the work which they collected goes into one commit.
     pub fn handle_timeout(&mut self, now: Nanos, kernel: &impl Grants, out: &mut Vec<Effect>) {
         let cx = &mut Context { now, kernel, out };
         self.work_off(cx);
@@ -73,8 +74,8 @@ impl Engine {
         self.begin_commands(cx);
     }
 
-    /// Returns when [`Engine::handle_timeout`] is to be called next; a time in the past means at
-    /// once.
+    /// Returns when [`Engine::handle_timeout`] is to be called next; a time in the past means
+    /// immediately.
     pub fn next_deadline(&self) -> Option<Nanos> {
         let backlog = self.journal.next_deadline(self.publisher.in_progress());
         let deadlines = [self.table.next_deadline(), backlog];

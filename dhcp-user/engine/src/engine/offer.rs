@@ -81,8 +81,8 @@ impl Engine {
         }
     }
 
-    /// Offers an address that is not the client's yet, once it is known that no other host has it.
-    /// `in_use` is how many turned out to be in use.
+    /// Offers an address that is not the client's yet, once no other host is known to use it.
+    /// `in_use` is the number of addresses found in use so far.
     fn offer_new(
         &mut self,
         requester: &Requester,
@@ -124,7 +124,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes an address out of its pool: the reserved one, the former one, the requested one, any.
+    /// Takes an address out of its pool: the reserved, the former, the requested, or else any one.
     fn take_for(
         &mut self,
         requester: &Requester,
@@ -156,8 +156,8 @@ impl Engine {
         }
     }
 
-    /// Offers an address that is the client's, wherever it is attached now, or acknowledges it if
-    /// the client asks for rapid commit.
+    /// Offers an address that is already the client's, even if it is attached elsewhere now, or
+    /// acknowledges it if the client asks for rapid commit.
     fn offer(
         &mut self,
         address: Ipv4Addr,

@@ -2,8 +2,8 @@
 //! again.
 //!
 //! A lease whose address is no longer for its client is kept until its end, because the client may
-//! use it until then; the client is told NAK when it asks. If the address comes back meanwhile the
-//! lease goes on.
+//! use it until then; the client gets a NAK at its next request. If another reload assigns the
+//! address to it again meanwhile, the lease continues.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -34,9 +34,9 @@ pub struct Preview {
     pub untouched: u64,
     /// Leases that continue, perhaps with other options.
     pub kept: u64,
-    /// Leases whose clients get another address when they ask.
+    /// Leases whose clients get another address at their next request.
     pub moved: Fates,
-    /// Leases that end when their clients ask or when they expire.
+    /// Leases that end at their clients' next request or when they expire.
     pub ended: Fates,
 }
 
@@ -152,7 +152,7 @@ impl Engine {
         let in_prefixes = in_prefixes.flat_map(|prefix| self.addresses_in(*prefix));
         let of_clients = changes.clients.iter();
         let of_clients = of_clients.filter_map(|client| self.table.address_of(client));
-        // Option 61 does not tell the hardware that a reservation is for.
+        // Option 61 does not identify the hardware that a reservation is for.
         let is_hardware = |client: &&ClientKey| client.identity() == Identity::Hardware;
         let hardware: HashSet<_> = changes.clients.iter().filter(is_hardware).collect();
         let is_of_it = |lease: &Lease| {

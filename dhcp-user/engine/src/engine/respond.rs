@@ -70,7 +70,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Answers what a relay agent asks about leases.
+    /// Answers a relay agent's query about leases.
     pub(super) fn respond_to_query(
         &mut self,
         request: &Request,

@@ -79,8 +79,7 @@ impl Engine {
                     // It is on disk even if something else has been asked for since.
                     self.table.set_horizon(address, horizon);
                 }
-                // What the store may have from an earlier commit it still may have when a later one
-                // fails.
+                // A failed commit does not undo an earlier one whose result is unknown.
                 let verdict = match verdict {
                     V::Failed if is_in_doubt => V::Unknown,
                     verdict => verdict,
@@ -141,9 +140,9 @@ impl Engine {
         }
     }
 
-    /// Returns a lease that could not be committed to its state before; an offer keeps what is left
-    /// of its time. The client gets no answer and asks again, unless it is promised no more than is
-    /// durable.
+    /// Restores the previous state of a lease that could not be committed; an offer keeps the rest
+    /// of its time. The client gets no answer and asks again, unless the durable horizon covers the
+    /// answer.
     fn not_bound(&mut self, address: Ipv4Addr, event: Event, cx: &mut Context<'_>) {
         let request = self.requests.remove(&address);
         self.step(address, event, cx);

@@ -63,8 +63,8 @@ impl Engine {
     ) -> Result<(), Silence> {
         match decision {
             Decision::Discover => self.discover(requester, request, cx),
-            // RFC 2131 §3.1(4): what was only offered is free at once; a lease stays, for it has
-            // not been released.
+            // RFC 2131 §3.1(4): an address that was only offered is free at once; a lease stays,
+            // because it has not been released.
             Decision::EndOffer => {
                 if self.end_offer(requester, cx) {
                     self.count(Counter::OfferDeclined);

@@ -1,4 +1,4 @@
-//! The parts of the engine, and what every step needs.
+//! The parts of the engine, and the context of every step.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -20,10 +20,10 @@ use crate::{
     request::Request,
 };
 
-/// Replies whose memory is kept: those of a turn of the controller's loop.
+/// The most replies whose memory is kept: those of one iteration of the controller's loop.
 const MAX_SPARE: usize = 256;
 
-/// What an engine is made from.
+/// The arguments that an engine is created from.
 #[derive(Debug)]
 pub struct Setup {
     pub config: Arc<Config>,
@@ -44,18 +44,18 @@ pub struct Engine {
     pub(super) queriers: Queriers,
     pub(super) commands: Commands,
     pub(super) probes: Probes,
-    /// REQUESTs that wait for a commit: the last that came of each client, and when it did.
+    /// REQUESTs that wait for a commit: the last one of each client, and when it arrived.
     pub(super) requests: HashMap<Ipv4Addr, (Box<Request>, Nanos)>,
     /// Until when nothing more is logged about empty pools.
     pub(super) quiet_until: Nanos,
-    /// What the store holds of addresses that no subnet has.
+    /// Records of addresses that are in no subnet.
     pub(super) foreign: Vec<Record>,
     /// Memory of replies that have been sent.
     pub(super) spare: Vec<Vec<u8>>,
     pub(super) counters: Arc<Counters>,
 }
 
-/// What every step needs: the time, the kernel's side, and where effects go.
+/// The context of every step: the time, the kernel's state, and the list of effects.
 pub(super) struct Context<'a> {
     pub now: Nanos,
     pub kernel: &'a dyn Grants,
@@ -92,7 +92,7 @@ impl Engine {
         &self.counters
     }
 
-    /// Returns the leases, for anybody to read at any time.
+    /// Returns the leases, which any thread can read at any time.
     pub const fn leases(&self) -> &Arc<Leases> {
         self.table.leases()
     }
@@ -112,7 +112,7 @@ impl Engine {
         self.counters.count(counter);
     }
 
-    /// Counts why something that was not asked for by this input's sender is not answered.
+    /// Counts the reason why a message is not answered whose sender is not that of this input.
     pub(super) fn count_silence(&self, answered: Result<(), Silence>) {
         if let Err(silence) = answered {
             self.count(silence.counter());

@@ -101,7 +101,7 @@ impl<A: Address> LeaseTable<A> {
                 PendingOperation::default()
             }
             Event::NotCommitted | Event::MaybeCommitted => PendingOperation {
-                // What may be in the store is taken back as a release is.
+                // A binding that may be in the store is freed there as after a release.
                 reason: match pending.before {
                     Some(LeaseState::Withdrawn) => pending.reason,
                     _ => EndReason::Released,
@@ -164,8 +164,7 @@ impl<A: Address> LeaseTable<A> {
         let client = binding.holder.client();
         let was_offered = pending.before == Some(LeaseState::Offered);
         self.leases.update(address, |lease| {
-            // The kernel may have granted more meanwhile; how long an offer was held counts no
-            // more.
+            // The kernel may have granted more meanwhile; the time of the offer no longer counts.
             let expires = if was_offered {
                 binding.expires
             } else {

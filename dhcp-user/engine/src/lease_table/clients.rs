@@ -43,7 +43,7 @@ impl<A: Address> Clients<A> {
         }
     }
 
-    /// Returns the address that the client has, in whichever state, or had last.
+    /// Returns the address that the client has, in any state, or had last.
     pub fn get(&self, client: &ClientKey) -> Option<A> {
         let hash = self.hash(client);
         let has = |at: &(u32, A)| at.0 == hash && self.has(client, at.1);

@@ -49,22 +49,22 @@ pub enum Event {
     Request(RequestedBinding),
     /// A REQUEST is granted for no longer than is durable already.
     Renew { expires: Nanos },
-    /// The store has committed what [`Event::Request`] asked for; the kernel has granted as much
+    /// The store has committed the binding of [`Event::Request`]; the kernel has granted this much
     /// meanwhile.
     Committed { granted: Nanos },
     /// The store has not committed it.
     NotCommitted,
     /// It is not known whether the store has committed it.
     MaybeCommitted,
-    /// The lease is over.
+    /// The lease has expired.
     End(EndReason),
     /// The client is offered the address again while the address is on its way to the pool.
     OfferAgain,
-    /// That client has chosen another server after all.
+    /// The client of [`Event::OfferAgain`] has chosen another server.
     OfferDeclined,
-    /// No run of the kernel's program uses the withdrawn entry any more; it has granted as much.
+    /// No run of the kernel's program uses the withdrawn entry any more; it has granted this much.
     Fenced { granted: Nanos },
-    /// Nothing delays the end any more: no fence, no other commit.
+    /// No fence and no other commit delays the end any more.
     Settle { now: Nanos },
     /// The store has committed the end.
     Freed,
@@ -74,7 +74,7 @@ pub enum Event {
     SetAside,
     /// The store has not committed the quarantine, or that is not known.
     NotSetAside,
-    /// The store has committed a later horizon; the kernel has granted as much.
+    /// The store has committed a later horizon; the kernel has granted this much.
     Extended { horizon: Nanos, granted: Nanos },
     /// The store has not committed it, or that is not known.
     NotExtended,
@@ -90,7 +90,7 @@ pub enum Event {
     MaybeOrdered,
 }
 
-/// An action that has to follow an event.
+/// An action that must follow an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Stop the probe of the address.
@@ -115,7 +115,7 @@ pub enum Action {
     CommitBinding,
     /// Commit the quarantine.
     CommitQuarantine,
-    /// Commit what the operator commands.
+    /// Commit the operator's command.
     CommitCommand,
     /// Commit the end of the lease.
     CommitEnd,
@@ -139,7 +139,7 @@ pub struct Facts {
     pub is_offered_again: bool,
 }
 
-/// What an event does: the state after it, `None` for free, and what has to follow.
+/// The result of an event: the state after it, `None` for free, and the actions that must follow.
 pub type Step = (Option<LeaseState>, &'static [Action]);
 
 /// Why an event cannot happen in a state.
@@ -155,7 +155,7 @@ pub enum Impossible {
     IsNoOffer,
     /// An offer lapses, and does not end: nothing of it is durable.
     IsOffer,
-    /// A quarantined or revoked address is not used by the client that would decline it.
+    /// No client uses a quarantined or revoked address, so none declines it.
     IsOutOfService,
     /// Such an address is not granted to any client.
     IsNotGranted,
@@ -169,6 +169,6 @@ pub enum Impossible {
     IsNotEnding,
     /// A lease that is ending keeps its first reason, unless its client releases it.
     IsEnding,
-    /// An operator's command has no effect on what is not a lease.
+    /// An operator's command affects leases only.
     IsNoLease,
 }

@@ -23,11 +23,11 @@ const CHADDR_LEN: usize = SCOPE + 2;
 const PARTS: usize = SCOPE + 3;
 const HEAD: usize = SCOPE + 4;
 
-/// Parts that are there, in this order.
+/// Flags of the parts that are present, in this order.
 const CLIENT_ID: u8 = 1;
 const HOST_NAME: u8 = 1 << 1;
 const RELAY_INFO: u8 = 1 << 2;
-/// The identifier of the key, where it is neither of these.
+/// The identifier of the key, if it repeats neither of these.
 const ID: u8 = 1 << 3;
 const ALL: [u8; 4] = [CLIENT_ID, HOST_NAME, RELAY_INFO, ID];
 const ID_IS_CHADDR: u8 = 1 << 4;
@@ -56,7 +56,7 @@ impl Holder {
             origin.relay_info,
             (source == ID).then_some(id),
         ];
-        // None is longer than the message that it came in.
+        // No part is longer than the message that contained it.
         let parts = parts.map(|part| Some((u16::try_from(part?.len()).ok()?, part?)));
         let sizes = parts.iter().flatten().map(|(_, part)| 2 + part.len());
         let mut octets = Vec::with_capacity(HEAD + chaddr.len() + sizes.sum::<usize>());
@@ -174,7 +174,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a client and its relay agent say, and whatever the key is made from.
+        /// A holder returns its key and origin unchanged, for arbitrary ones.
         #[test]
         fn comes_back_as_it_went_in(
             (htype, len) in (any::<u8>(), any::<u8>()),

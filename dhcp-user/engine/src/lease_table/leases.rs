@@ -1,5 +1,5 @@
-//! All addresses that are not free, and whose they are: what the engine writes and everybody may
-//! read.
+//! All addresses that are not free, with their clients. The engine writes them, and any thread may
+//! read them.
 
 use std::{net::Ipv4Addr, num::NonZeroU8};
 
@@ -21,7 +21,7 @@ pub struct Lease {
     pub expires: Nanos,
     /// The horizon that the store has committed.
     pub durable_until: Nanos,
-    /// When the engine looks at it again, or [`Nanos::FOREVER`].
+    /// When the engine handles it next, or [`Nanos::FOREVER`].
     pub deadline: Nanos,
     /// The times that it was last given for; not known after a restart.
     pub times: Option<PackedTimes>,
@@ -82,7 +82,7 @@ impl From<PackedTimes> for LeaseTimes {
 /// read it at any time, without involving the engine.
 #[derive(Debug)]
 pub struct Leases<A: Address = Ipv4Addr>(
-    // In boxes, for up to half of a table is empty.
+    // In boxes, because up to half of a table is empty.
     DashMap<A, Box<Lease>, AddressHasher>,
 );
 

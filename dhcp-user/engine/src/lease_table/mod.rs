@@ -1,4 +1,4 @@
-//! The lease table: who has which address, until when, and how that changes.
+//! The lease table: which client has which address, until when, and how that changes.
 //!
 //! [`LeaseTable`] owns the leases, the index of clients, the deadlines and the slots in the
 //! kernel's map. The state of a lease changes in [`LeaseTable::transition`] only, as the table in
@@ -68,7 +68,7 @@ impl From<&Lease> for Held {
 /// The operation in progress on a lease that is ending or being committed; most leases have none.
 #[derive(Debug, Default)]
 struct PendingOperation {
-    /// The state that a commit which fails leads back to.
+    /// The state to restore if the commit fails.
     before: Option<LeaseState>,
     /// The binding that the commit makes durable.
     binding: Option<RequestedBinding>,
@@ -76,7 +76,7 @@ struct PendingOperation {
     is_offered_again: bool,
 }
 
-/// The result of a transition: the lease before, and what has to follow.
+/// The result of a transition: the lease before, and the actions that must follow.
 #[derive(Clone, Copy, Debug)]
 pub struct Transition {
     /// The lease before; `None` if the address was free.
@@ -120,14 +120,14 @@ impl<A: Address> LeaseTable<A> {
         self.leases.contains(address)
     }
 
-    /// Returns the address that a client has, in whichever state.
+    /// Returns the address that a client has, in any state.
     pub fn current(&self, client: &ClientKey) -> Option<(A, Held)> {
         let address = self.clients.get(client)?;
         let held = self.held(address)?;
         (held.client == *client).then_some((address, held))
     }
 
-    /// Returns the address that a client has, in whichever state, or had last.
+    /// Returns the address that a client has, in any state, or had last.
     pub fn address_of(&self, client: &ClientKey) -> Option<A> {
         self.clients.get(client)
     }
@@ -155,7 +155,7 @@ impl<A: Address> LeaseTable<A> {
         pending.map_or_else(EndReason::default, |pending| pending.reason)
     }
 
-    /// Returns what the store is to hold of a lease.
+    /// Returns the record of a lease for the store.
     pub fn record(
         &self,
         address: A,
@@ -175,8 +175,7 @@ impl<A: Address> LeaseTable<A> {
         })
     }
 
-    /// Returns what the store is to hold of a lease once the binding is committed that its client
-    /// asks for.
+    /// Returns the record that makes the binding durable that a lease's client asks for.
     pub fn requested_record(&self, address: A) -> Option<Record<A>> {
         let since = self.leases.get(&address)?.since;
         let binding = self.pending.get(&address)?.binding.as_ref()?;

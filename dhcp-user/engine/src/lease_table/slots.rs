@@ -1,4 +1,4 @@
-//! Places in the kernel's arrays `LEASES` and `GRANTS`, one for each published binding.
+//! Slots: indexes into the kernel's arrays `LEASES` and `GRANTS`, one for each published binding.
 
 use dhcp_common::abi::{ClientDigest, Grant, lease_homes, lease_slots};
 use dhcp_model::Address;
@@ -14,8 +14,8 @@ pub(super) struct Slots<A: Address> {
     max: u32,
     taken: u32,
     homes: u32,
-    /// The address that each slot is taken for, packed; the default, which nobody is leased, for a
-    /// free one.
+    /// The address that each slot is taken for, packed; the default, which is never leased, for a
+    /// free slot.
     owners: Vec<A::Packed>,
 }
 

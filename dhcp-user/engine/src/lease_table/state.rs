@@ -1,6 +1,6 @@
 //! States of a lease, and why one ends.
 
-/// What an address that is not free is used for.
+/// The state of an address that is not free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LeaseState {
     /// Held for a client that is to be offered it, while a probe asks whether a host has it

@@ -73,8 +73,8 @@ fn binding(n: u8) -> RequestedBinding {
     }
 }
 
-/// Every event, those with a reason or a state with each of them. The match makes that a new event
-/// does not compile before it is here too.
+/// Every event, with each reason or state that it can carry. The match ensures that a new event
+/// does not compile until it is added here.
 fn events() -> Vec<Event> {
     let at = Nanos(9);
     let first = Event::Offer(new_lease(1));

@@ -9,8 +9,8 @@
 //!            quarantined ◄── DECLINE, or in use   deleted, revoked ┘  (an operator)
 //! ```
 //!
-//! [`life`] is the whole table: what an event does to a lease in each state, and what has to be
-//! done outside the lease table as a consequence. The match is exhaustive without a wildcard over
+//! [`life`] is the whole table: the effect of each event on a lease in each state, and the actions
+//! that must follow outside the lease table. The match is exhaustive without a wildcard over
 //! states, so that a new state or event does not compile before every pair is considered. A pair
 //! that cannot happen is an [`Impossible`], with the reason as its name.
 
@@ -111,7 +111,7 @@ pub const fn life(
             ),
             L::Revoked | L::Quarantined => Err(I::IsOutOfService),
         },
-        // What the store has is not overwritten: the quarantine is in memory only.
+        // The quarantine is in memory only, so that the store's record is not overwritten.
         E::Conflict { .. } => match state {
             L::Committing | L::Bound => to(
                 L::Quarantined,
@@ -122,8 +122,8 @@ pub const fn life(
             }
         },
 
-        // RFC 2131 §4.3.2. An active lease stays active while more is committed, and the kernel
-        // goes on within what is durable.
+        // RFC 2131 §4.3.2. An active lease stays active while an extension is committed, and the
+        // kernel continues up to the durable horizon.
         E::Request(_) => match state {
             L::Offered | L::Deleted | L::Withdrawn => {
                 to(L::Committing, &[A::Disarm, A::CommitBinding])
@@ -223,7 +223,7 @@ pub const fn life(
             L::Bound => to(L::Bound, &[A::Arm, A::Publish]),
             L::Withdrawn => to(L::Withdrawn, &[A::Settle]),
             L::Deleted | L::Revoked => to(state, &[A::Arm, A::CommitCommand]),
-            // Published by what follows the commit, or not at all.
+            // Published by the event that follows the commit, or not at all.
             L::Probing | L::Offered | L::Committing | L::Quarantined => to(state, &[]),
         },
         E::Settle { .. } => match state {
@@ -248,7 +248,7 @@ pub const fn life(
             | L::Revoked
             | L::Quarantined => Err(I::IsNotAwaited),
         },
-        // The commit is repeated: to free twice changes nothing.
+        // The commit is repeated: freeing twice changes nothing.
         E::NotFreed => match state {
             L::Withdrawn => to(L::Withdrawn, &[A::PutOff]),
             L::Probing

@@ -1,17 +1,17 @@
-//! Where two configurations differ in what matters to leases.
+//! Differences between two configurations that affect leases.
 
 use std::net::Ipv4Addr;
 
 use dhcp_common::abi::ClientKey;
 use ipnet::Ipv4Net;
 
-/// Where a configuration differs from another one in what matters to leases.
+/// The differences of a configuration from another one that affect leases.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Prefixes of which all addresses are concerned.
+    /// Prefixes all of whose addresses are affected.
     pub prefixes: Vec<Ipv4Net>,
     pub addresses: Vec<Ipv4Addr>,
-    /// Clients whose addresses are concerned.
+    /// Clients whose addresses are affected.
     pub clients: Vec<ClientKey>,
 }
 

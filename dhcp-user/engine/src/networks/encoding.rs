@@ -1,10 +1,9 @@
 //! The encoding that ids of profiles and digests of classes are hashed over.
 //!
-//! Templates outlive a controller and are found by these ids, so that two values of which a client
-//! is told different things must never have the same encoding. Every value is taken apart by a
-//! pattern that names all of its fields: a new field does not compile before it is encoded here.
-//! Variable lengths and variants come before what they are of, so that no encoding is the beginning
-//! of another one.
+//! Templates outlive a controller and are found by these ids, so two values that lead to different
+//! answers must never have the same encoding. Every value is destructured by a pattern that names
+//! all of its fields: a new field does not compile until it is encoded here. Lengths and variant
+//! numbers precede their data, so that no encoding is a prefix of another one.
 
 use std::net::Ipv4Addr;
 

@@ -1,4 +1,4 @@
-//! All networks that are served, and which one a request is about.
+//! All networks that are served, and the choice of the one that a request belongs to.
 
 mod changes;
 mod classes;
@@ -153,7 +153,7 @@ impl Networks {
         changes
     }
 
-    /// Takes over from another configuration which addresses are free.
+    /// Copies from another configuration which addresses are free.
     pub fn take_over(&mut self, mut former: Self, leases: &Leases) {
         for (id, network) in &mut self.by_id {
             network.take_over(former.by_id.get_mut(id), leases);
@@ -203,8 +203,8 @@ impl Networks {
         self.links.get(ingress)?.addresses.first().copied()
     }
 
-    /// Returns what a client is told whatever its classes: options that a class may change are left
-    /// out.
+    /// Returns the terms of a client that do not depend on its classes: options that a class may
+    /// change are left out.
     pub fn certain_terms(&self, profile: &Profile) -> Arc<Terms> {
         let mut terms = profile.terms(std::iter::empty());
         for class in self.classes.members(Classes::MAX) {
@@ -221,8 +221,8 @@ impl Networks {
         terms
     }
 
-    /// Returns the lease times that a client gets whatever its classes and whatever it asks for, if
-    /// they are the same.
+    /// Returns the lease times that a client gets, if they depend neither on its classes nor on its
+    /// request.
     pub fn certain_times(&self, profile: &Profile) -> Option<LeaseTimes> {
         let mut classes = self.classes.members(Classes::MAX);
         let times = profile.terms(std::iter::empty()).lease;
@@ -231,8 +231,8 @@ impl Networks {
         is_certain.then_some(times)
     }
 
-    /// Returns the server's address in the subnet of another one, on the link that a request came
-    /// from.
+    /// Returns the server's address in the same subnet as another address, on the link that a
+    /// request came from.
     pub fn our_address_beside(&self, request: &Request, other: Ipv4Addr) -> Ipv4Addr {
         let ours = self.links.get(&request.ingress).into_iter();
         let mut ours = ours.flat_map(|link| &link.addresses);
@@ -276,7 +276,8 @@ impl Networks {
             return self.containing(request.giaddr).ok_or(Silence::UnknownRelay);
         }
         let link = link.ok_or(Silence::UnknownNetwork)?;
-        // A unicast request may have come through routers, so that its link tells nothing.
+        // A unicast request may have come through routers, so its link does not identify the
+        // network.
         if request.is_unicast()
             && !request.ciaddr.is_unspecified()
             && let Some(found) = self.containing(request.ciaddr)

@@ -152,9 +152,9 @@ impl Network {
 
     /// Returns the address reserved for a client: by its key, otherwise by its hardware address,
     /// otherwise by the port that it is attached to. Option 61 alone identifies the holder of a
-    /// lease (RFC 2131 §4.2), but a reservation by hardware address is for the machine, whatever
-    /// client identifier the system on it uses. A reservation that names both ids of a port takes
-    /// precedence over one that names one of them.
+    /// lease (RFC 2131 §4.2), but a reservation by hardware address is for the machine, with any
+    /// client identifier. A reservation that names both ids of a port takes precedence over one
+    /// that names one of them.
     pub fn reservation(
         &self,
         client: &ClientKey,
@@ -314,7 +314,7 @@ impl Network {
         changes
     }
 
-    /// Takes over from another configuration which addresses are free.
+    /// Copies from another configuration which addresses are free.
     pub fn take_over(&mut self, mut former: Option<&mut Self>, leases: &Leases) {
         for subnet in &mut self.subnets {
             let counterpart = former.as_deref_mut().and_then(|former| {

@@ -1,4 +1,4 @@
-//! Profiles: what the answers to a set of clients are made from.
+//! Profiles: the terms from which the answers to a set of clients are rendered.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -20,11 +20,11 @@ const RENDERING: u32 = 5;
 /// The terms of a set of clients before the classes of a request are known. There is one for each
 /// kind of pool of a subnet, and one for each reservation that says more than an address.
 ///
-/// What classes add is not part of it: a template is found by profile and fingerprint, and the
-/// fingerprint covers everything that classes are told by.
+/// Additions of classes are not part of it: a template is found by profile and fingerprint, and the
+/// fingerprint covers everything that class conditions depend on.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// A hash of everything else: the same after a restart, another after a change.
+    /// A hash of the other fields: it survives a restart, and differs after a change.
     pub id: u64,
     /// Whether no OFFER is published for requests with option 80.
     pub rapid_commit: bool,
@@ -71,14 +71,15 @@ impl Profile {
         }
     }
 
-    /// Returns the number of the answers to clients of whose origin these conditions hold.
+    /// Returns the profile number for clients whose origin satisfies these conditions.
     pub const fn id_for(&self, matches: OriginMatches) -> u64 {
-        // Fibonacci hashing: if none holds it is the profile's own.
+        // Fibonacci hashing: if no condition holds, the result is the profile's own number.
         let spread = matches.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.id ^ (spread ^ spread >> 32) >> (u64::BITS - PROFILE_BITS)
     }
 
-    /// Creates the profile of a reservation; `None` if its client is told the same as any other.
+    /// Creates the profile of a reservation; `None` if its client gets the same answers as any
+    /// other.
     pub fn of_reservation(&self, reservation: &Arc<Reservation>) -> Option<Self> {
         // Neither the owner nor the address is part of an answer's options.
         let Reservation {

@@ -22,15 +22,15 @@ pub struct Subnet {
     pub bootp: bool,
     /// The profile of addresses that are in no pool.
     pub(super) profile: Arc<Profile>,
-    /// In the order in which a client takes from them: those for its class before those for
-    /// everybody, otherwise that of the file.
+    /// In the order in which a client takes from them: those for its class before those for all
+    /// clients, otherwise that of the file.
     pub(super) pools: Vec<KindOfPool>,
 }
 
 /// The ranges that are for the same clients and have the same overrides.
 #[derive(Debug)]
 pub(super) struct KindOfPool {
-    /// The classes that it is for; none: for everybody.
+    /// The classes that it is for; if empty, it is for all clients.
     pub classes: Classes,
     pub pool: Pool<Ipv4Addr>,
     pub profile: Arc<Profile>,
@@ -57,7 +57,7 @@ impl Subnet {
         Some(&self.pool_of(address)?.pool)
     }
 
-    /// Returns whether everything that matters to a lease is as it was in another configuration.
+    /// Returns whether everything that affects a lease is the same as in another configuration.
     pub(super) fn says_the_same(&self, former: &Self) -> bool {
         let kinds = |subnet: &Self| -> Vec<_> {
             let pools = subnet.pools.iter();
@@ -73,8 +73,8 @@ impl Subnet {
                 .all(|(kind, former)| kind.pool.is_of_the_same(&former.pool))
     }
 
-    /// Takes over which addresses are free: whole pools if they have the same addresses; otherwise
-    /// the addresses that are not leased, in the order in which they were given back.
+    /// Copies which addresses are free: whole pools if they have the same addresses; otherwise the
+    /// addresses that are not leased, in the order in which they were given back.
     pub(super) fn take_over(&mut self, former: Option<&mut Self>, leases: &Leases) {
         let mut former = former.map(|former| std::mem::take(&mut former.pools));
         let former = former.get_or_insert_default();

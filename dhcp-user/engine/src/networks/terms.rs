@@ -1,4 +1,4 @@
-//! Terms: what one client is told.
+//! Terms: the options and times that one client gets.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -6,13 +6,13 @@ use dhcp_common::wire::option;
 use dhcp_config::{Boot, OptionValue, Overrides};
 use dhcp_model::LeaseTimes;
 
-/// What a client is told, and for how long it may have its address.
+/// The options that a client gets, and how long it may have its address.
 #[derive(Clone, Debug)]
 pub struct Terms {
     pub server_id: Ipv4Addr,
     pub mask: Ipv4Addr,
     pub lease: LeaseTimes,
-    /// Whether its clients can do without IPv4 where they say so (RFC 8925).
+    /// Whether clients that request option 108 do without IPv4 (RFC 8925).
     pub ipv6_mostly: bool,
     pub options: Arc<[OptionValue]>,
     pub boot: Arc<Boot>,
@@ -35,7 +35,7 @@ impl Terms {
             .or_else(|| boot.as_deref().map(str::as_bytes))
     }
 
-    /// Returns these terms with overrides, of what is nearer to the client, put over them.
+    /// Returns these terms with more specific overrides applied.
     pub(super) fn under(self: Arc<Self>, overrides: &Overrides) -> Arc<Self> {
         let Overrides {
             lease,

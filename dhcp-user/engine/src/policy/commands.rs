@@ -1,9 +1,9 @@
-//! What an operator asks for.
+//! Commands of an operator.
 //!
-//! *Delete* forgets a lease. Its address is kept for its client for as long as that client may
-//! still use it, that is, to the end of the lease or of what the kernel granted, and whenever the
-//! client asks before that it has its lease again; after that the address is free. *Revoke* forbids
-//! it: the client is told NAK, and gets another address when it starts again.
+//! *Delete* forgets a lease. The address is kept for its client as long as the client may still use
+//! it, that is, to the end of the lease or of the time that the kernel granted. If the client asks
+//! before that, it gets its lease again; after that the address is free. *Revoke* forbids the
+//! address: the client gets a NAK, and another address when it starts again.
 
 use std::net::Ipv4Addr;
 
@@ -13,15 +13,15 @@ use crate::{
     lease_table::{EndReason, Event, LeaseState},
 };
 
-/// Returns what a command does to the lease of its address, and the state that a commit which fails
-/// leads back to; `None` if there is no lease.
+/// Returns the effect of a command on the lease of its address, and the state to restore if the
+/// commit fails; `None` if there is no lease.
 pub fn decide(view: View<'_>, command: Command, address: Ipv4Addr) -> Option<(Event, LeaseState)> {
     use LeaseState as L;
     let was = view.table.held(address)?.state;
     let event = match (command, was) {
         (Command::Delete(_), L::Bound | L::Revoked) => Event::Delete,
         (Command::Revoke(_), L::Bound | L::Deleted) => Event::Revoke,
-        // What was taken out of service is in service again.
+        // Deleting a quarantine puts the address back into service.
         (Command::Delete(_), L::Quarantined) => Event::End(EndReason::Removed),
         (
             Command::Delete(_),

@@ -1,4 +1,4 @@
-//! LEASEQUERY: what relay agents ask about leases (RFC 4388).
+//! LEASEQUERY: queries of relay agents about leases (RFC 4388).
 
 use std::{cmp::Reverse, net::Ipv4Addr};
 
@@ -18,8 +18,8 @@ use crate::{
     request::Request,
 };
 
-/// The kernel notes times that are a little ahead (`CLOCK_LEAD_NS`), and times from the store are a
-/// little different; a time that is ahead by more is not one at which a client was heard.
+/// Tolerance for times in the future: the kernel records times slightly ahead (`CLOCK_LEAD_NS`),
+/// and times from the store are rounded. A time further ahead is not that of a client's message.
 const MAX_AHEAD_NS: u64 = NS_PER_SEC;
 
 /// The subject of a query.
@@ -30,8 +30,8 @@ enum Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    /// Returns the subject: "exactly one" of three (RFC 4388 §6.3). The type and length of a
-    /// hardware address that is not there do not matter.
+    /// Returns the subject: "exactly one" of three (RFC 4388 §6.3). Type and length of a hardware
+    /// address are ignored if the address is absent.
     fn of(ciaddr: Ipv4Addr, origin: &'a ClientOrigin) -> Option<Self> {
         let address = Some(ciaddr).filter(|address| !address.is_unspecified());
         let asked = [
@@ -50,15 +50,14 @@ struct Active {
     address: Ipv4Addr,
     origin: ClientOrigin,
     since: Nanos,
-    /// The end, with what the kernel has granted.
+    /// The end, including time that the kernel has granted.
     expires: Nanos,
     times: Option<LeaseTimes>,
     /// When it was last granted to its client.
     granted_at: Option<Nanos>,
 }
 
-/// Returns what is known of what a relay agent asks for, and the address that the answer comes
-/// from.
+/// Returns the result of a relay agent's query, and the address that the answer comes from.
 ///
 /// # Errors
 /// Why there is no answer.
@@ -171,7 +170,7 @@ fn certain_times(view: View<'_>, address: Ipv4Addr) -> Option<LeaseTimes> {
     view.networks.certain_times(profile)
 }
 
-/// Returns what the relay agent is told. The classes of the client are not kept.
+/// Returns the contents of the answer. They ignore the client's classes, which are not kept.
 fn leased(view: View<'_>, active: Active, addresses: Vec<Ipv4Addr>) -> Option<Leased> {
     let profile = view.profile(active.address, view.reserved_for(active.address))?;
     let until = |secs_of: fn(&LeaseTimes) -> u32| {
@@ -205,7 +204,7 @@ fn granted_at(expires: Nanos, times: LeaseTimes, now: Nanos) -> Option<Nanos> {
     (at.0 <= now.0.saturating_add(MAX_AHEAD_NS)).then(|| at.min(now))
 }
 
-/// Returns whole seconds, which are never infinity by chance.
+/// Returns whole seconds; a finite time never becomes the value for infinity.
 fn secs(from: Nanos, to: Nanos) -> u32 {
     if to.is_forever() {
         return INFINITE_SECS;

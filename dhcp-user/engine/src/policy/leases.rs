@@ -1,4 +1,4 @@
-//! How long a lease is: what a REQUEST is granted, and what of it has to be durable first.
+//! Lease times: what a REQUEST is granted, and what must be durable first.
 
 use std::net::Ipv4Addr;
 
@@ -10,7 +10,7 @@ use crate::{
     request::Request,
 };
 
-/// What is done about a REQUEST for an active lease.
+/// The decision about a REQUEST for an active lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Renewal {
     /// It is acknowledged at once: the horizon covers it. `is_low` if the horizon is to be
@@ -34,7 +34,7 @@ pub fn times(
     Some(terms.lease)
 }
 
-/// Returns what is done about a REQUEST for an active lease.
+/// Returns the decision about a REQUEST for an active lease.
 pub fn renewal(
     view: View<'_>,
     address: Ipv4Addr,
@@ -47,12 +47,13 @@ pub fn renewal(
         return Renewal::AfterCommit;
     }
     let expires = granted.max(view.effective_expiry(held));
-    // The kernel asks only for what it grants itself, and may be alone from here on.
+    // The kernel requests extensions only for its own grants, and the controller may stop after
+    // this.
     let is_low = is_low(expires, held.durable_until, times);
     Renewal::Now { expires, is_low }
 }
 
-/// Returns what has to be committed before a REQUEST is acknowledged.
+/// Returns the binding that must be committed before a REQUEST is acknowledged.
 pub fn requested(
     view: View<'_>,
     held: &Held,
@@ -69,7 +70,7 @@ pub fn requested(
         holder: Holder::new(&held.client, request.origin()),
         at: view.now,
         expires,
-        // Until this is committed the kernel may still grant up to the horizon that it was told.
+        // Until this is committed the kernel may still grant up to the published horizon.
         horizon: horizon(expires, times).max(held.durable_until),
     }
 }
@@ -79,8 +80,7 @@ pub fn is_low(expires: Nanos, durable_until: Nanos, times: &LeaseTimes) -> bool 
     expires.plus_lease(times.lease_secs) > durable_until
 }
 
-/// Returns what has to be committed to extend the horizon of an active lease, if that is not far
-/// enough.
+/// Returns the binding to commit if the horizon of an active lease must be extended.
 pub fn extension(view: View<'_>, address: Ipv4Addr) -> Option<Record> {
     let held = view.table.held(address)?;
     let times = view.times(address)?;
@@ -97,8 +97,8 @@ pub fn extension(view: View<'_>, address: Ipv4Addr) -> Option<Record> {
         .record(address, RecordState::Bound, expires, ahead)
 }
 
-/// Returns whether a request comes from elsewhere than where its client's lease was given, and that
-/// matters.
+/// Returns whether a request's origin differs from the one that the client's lease was given at,
+/// and the answer depends on it.
 fn has_moved(view: View<'_>, address: Ipv4Addr, request: &Request) -> bool {
     let Some(lease) = view.table.leases().get(&address) else {
         return false;

@@ -1,4 +1,4 @@
-//! Policy: what is decided about a message, a time or a command.
+//! Policy: decisions about a message, a deadline or a command.
 //!
 //! Each file here reads the [`View`] and returns a decision, or the [`crate::Silence`] that says
 //! why nothing is answered. None changes anything, and none calls another one.

@@ -13,12 +13,12 @@ use crate::{
     request::Request,
 };
 
-/// The time that a client has to answer, however empty the pool is.
+/// The minimum time for which an offer is held, even if the pool is empty.
 const MIN_HOLD: Duration = Duration::from_secs(2);
 /// The part of the configured time that is left in a pool without free addresses.
 const FULL_POOL_DIVISOR: u32 = 10;
 
-/// What a client that sends a DISCOVER has already (c027, c029).
+/// The address that a client has when it sends a DISCOVER (c027, c029).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
     /// Nothing that it can be offered.
@@ -27,16 +27,16 @@ pub enum Kept {
     Address(Ipv4Addr),
     /// An address that it is offered again although it is on its way to the pool.
     Withdrawn(Ipv4Addr),
-    /// A mere offer of an address that it is not to have. It ends.
+    /// An offer of an address that is no longer for this client. The offer ends.
     OtherOffer(Ipv4Addr),
-    /// A lease of an address that it is not to have any more. The lease stays until its time,
+    /// A lease of an address that is no longer for this client. The lease stays until it expires,
     /// because the client may still use it; the kernel stops renewing it.
     OtherLease(Ipv4Addr),
-    /// A lease that an operator has revoked. It ends: the client has been told.
+    /// A lease that an operator has revoked. It ends, because the client has started again.
     Revoked(Ipv4Addr),
 }
 
-/// Returns what the client has already.
+/// Returns the address that the client has already.
 pub fn kept(view: View<'_>, requester: &Requester) -> Kept {
     let Some((address, held)) = view.table.current(&requester.client) else {
         return Kept::Nothing;
@@ -68,8 +68,8 @@ pub fn is_bound(view: View<'_>, client: &ClientKey) -> bool {
     current.is_some_and(|(_, held)| held.state == LeaseState::Bound)
 }
 
-/// Returns what an offer is made from that tells a client without a lease to do without IPv4, if it
-/// can where its address would be from; `kept` is the address that it has (RFC 8925 §3.3).
+/// Returns the profile of an offer that tells a client without a lease to do without IPv4, if
+/// client and subnet permit it; `kept` is the address that the client has (RFC 8925 §3.3).
 pub fn ipv6_only(
     view: View<'_>,
     requester: &Requester,
@@ -115,7 +115,7 @@ fn is_ipv6_only(
 }
 
 /// Returns whether a DISCOVER is answered as a REQUEST for its address would be (RFC 4039 §3.1).
-/// Not where the client hears that it can do without the address (RFC 8925 §3.3).
+/// It is not if the client is told to do without an IPv4 address (RFC 8925 §3.3).
 pub fn commits_rapidly(
     view: View<'_>,
     address: Ipv4Addr,
@@ -130,8 +130,8 @@ pub fn commits_rapidly(
             })
 }
 
-/// Returns the addresses that a client is offered if they are free: the one that it had last, and
-/// the one that it requests.
+/// Returns the addresses that a client prefers, if they are free: the one that it had last, and the
+/// one that it requests.
 pub fn wishes(
     view: View<'_>,
     requester: &Requester,
@@ -152,7 +152,7 @@ pub fn hold_time(networks: &Networks, address: Ipv4Addr) -> Option<Duration> {
 /// from there on less in proportion, down to a tenth when nothing is free; never under
 /// [`MIN_HOLD`], or the configured time if that is shorter.
 fn hold(offer_time: Duration, pool: Option<&Pool<Ipv4Addr>>) -> Duration {
-    /// Parts in which the way from half to full is counted.
+    /// Resolution of the scale from half free to none free.
     const STEPS: u64 = 1000;
     let least = offer_time / FULL_POOL_DIVISOR;
     let free = pool.and_then(|pool| {

@@ -1,12 +1,12 @@
-//! Probing: whether a host has an address already, before a client is offered it (RFC 2131 §2.2,
-//! §3.1(2)).
+//! Probing: checks whether a host uses an address before it is offered (RFC 2131 §2.2, §3.1(2)).
 //!
 //! An address that is probed is out of its pool and held for its client, whose DISCOVER waits. If
 //! no host answers in time it becomes an offer; if one does it is quarantined as a declined one is,
 //! and another address is probed.
 //!
-//! An address is not probed if the client has it, is offered it, or was the last to have it; nor if
-//! the client names it in a REQUEST, for then it has been offered the address, or uses it.
+//! An address is not probed if the client has it, is offered it, or was the last to have it. It is
+//! not probed for a REQUEST that names it either, because such a client was offered the address or
+//! uses it.
 
 use std::{collections::HashMap, net::Ipv4Addr, time::Duration};
 
@@ -19,26 +19,26 @@ use crate::{
     request::Request,
 };
 
-/// Addresses that are probed at once. Further ones are offered without.
+/// The most addresses probed at a time. Further ones are offered without a probe.
 const MAX_IN_PROGRESS: usize = 1024;
-/// Probes of each address, for one may get lost: many routers drop the first packet to a host whose
-/// MAC address they have to ask for.
+/// Probes of each address. One may get lost: many routers drop the first packet to a host whose MAC
+/// address they must resolve.
 pub const PROBES: u32 = 2;
-/// Addresses in use that one DISCOVER leads to. Then it stays unanswered; the client's next begins
-/// anew.
+/// The most addresses found in use for one DISCOVER. After that it stays unanswered; the client's
+/// next DISCOVER starts over.
 pub const MAX_IN_USE: u32 = 3;
 /// How long a free address counts as probed after no host has answered.
 const QUIET: Duration = Duration::from_secs(60);
-/// Such addresses that are remembered; the oldest is forgotten, and would be probed again.
+/// The most such addresses that are recorded; the oldest is dropped, and would be probed again.
 const MAX_QUIET: usize = 4096;
 
 /// Addresses that are being probed, and those that have been.
 #[derive(Debug)]
 pub struct Probes {
-    /// Whether any subnet wants it.
+    /// Whether any subnet enables probing.
     is_on: bool,
     in_progress: HashMap<Ipv4Addr, Waiting>,
-    /// When no host answered for an address; the longest ago first. Only free and offered ones.
+    /// Free and offered addresses that no host answered for, and when; the oldest first.
     quiet: LinkedHashMap<Ipv4Addr, Nanos>,
 }
 
@@ -55,7 +55,7 @@ pub struct Waiting {
     pub in_use: u32,
 }
 
-/// What follows when the time for an answer is over.
+/// The next step when the time for an answer is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     Probe,
@@ -84,7 +84,7 @@ impl Probes {
         self.in_progress.len() < MAX_IN_PROGRESS
     }
 
-    /// Sets whether any subnet wants it from now on; what is in progress goes on.
+    /// Sets whether any subnet enables probing from now on; probes in progress continue.
     pub const fn set_on(&mut self, is_on: bool) {
         self.is_on = is_on;
     }
@@ -116,7 +116,7 @@ impl Probes {
         Some((waiting.probe, waiting.interval))
     }
 
-    /// Returns what follows from no answer by now.
+    /// Returns the next step if no host has answered by now.
     pub fn due(&mut self, address: Ipv4Addr, now: Nanos) -> Next {
         match self.in_progress.get(&address) {
             Some(waiting) if waiting.sent < PROBES => Next::Probe,
@@ -127,7 +127,7 @@ impl Probes {
         }
     }
 
-    /// Returns who has answered; `None` if that is no answer to a probe in progress.
+    /// Returns which host has answered; `None` if the message answers no probe in progress.
     pub fn answerer(&self, answer: &ProbeAnswer) -> Option<Answerer> {
         let waiting = self.in_progress.get(&answer.address())?;
         if !waiting.probe.is_answered_by(answer) {
@@ -143,12 +143,12 @@ impl Probes {
         })
     }
 
-    /// Ends the probe of an address, and returns what waits for it.
+    /// Ends the probe of an address, and returns the DISCOVER that waits for it.
     pub fn take(&mut self, address: Ipv4Addr) -> Option<Waiting> {
         self.in_progress.remove(&address)
     }
 
-    /// Forgets that no host had an address: one has it now, or may.
+    /// Discards the result that no host uses an address: one may use it now.
     pub fn forget(&mut self, address: Ipv4Addr) {
         self.quiet.remove(&address);
     }
@@ -180,8 +180,7 @@ pub fn probe_time(view: View<'_>, address: Ipv4Addr) -> Duration {
     subnet.map_or(Duration::ZERO, |subnet| subnet.probe_time)
 }
 
-/// Returns how an address is probed. A host behind a relay agent is not on a link of ours, so that
-/// ARP does not reach it.
+/// Returns how an address is probed. ARP does not reach a host behind a relay agent.
 pub fn probe(
     view: View<'_>,
     address: Ipv4Addr,
@@ -220,7 +219,7 @@ mod tests {
         for n in 0..MAX_QUIET {
             probes.note_quiet(address(n), Nanos(n as u64));
         }
-        // It is noted again, and so the newest.
+        // It is recorded again, which makes it the newest.
         probes.note_quiet(address(0), Nanos(MAX_QUIET as u64));
         assert!(probes.is_quiet(address(1), Nanos(MAX_QUIET as u64)));
         probes.note_quiet(address(MAX_QUIET), Nanos(MAX_QUIET as u64));

@@ -1,4 +1,4 @@
-//! What is done on which message in which state: RFC 2131 §4.3.
+//! The decision about each message in each state: RFC 2131 §4.3.
 //!
 //! To read on: `dhcp-user/engine/src/lease_table/transition.rs`, the life of a lease.
 
@@ -14,7 +14,7 @@ use crate::{
     request::{MessageType, Octets, Request},
 };
 
-/// A message by what its sender wants (RFC 2131 §4.3.2, table 4), with the address it names.
+/// The intent of a message (RFC 2131 §4.3.2, table 4), with the address that it names.
 #[derive(Clone, Copy, Debug)]
 pub enum Intent {
     Discover,
@@ -41,7 +41,7 @@ impl Intent {
     }
 }
 
-/// What an address is to a client.
+/// The status of an address for a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AddressStatus {
     /// Offered to it.
@@ -55,7 +55,7 @@ enum AddressStatus {
     Revoked,
     /// Free, and the client may have it.
     Free,
-    /// Another client's, or out of service; or the client has another one.
+    /// Another client's, or out of service; or this client has another address.
     Unavailable,
     /// On its network, but not for this client: the configuration says so, or it is offered
     /// another.
@@ -64,12 +64,12 @@ enum AddressStatus {
     OffNetwork,
 }
 
-/// What is done about a message.
+/// The decision about a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Offer an address.
     Discover,
-    /// End what is offered to the client.
+    /// End the offer to the client.
     EndOffer,
     /// Acknowledge an active lease, after a commit if the horizon does not cover it.
     Renew(Ipv4Addr),
@@ -80,21 +80,21 @@ pub enum Decision {
     Nak(NakReason),
     Decline(Ipv4Addr),
     Release(Ipv4Addr),
-    /// A RELEASE or DECLINE that fits nothing. The lease goes on, and the kernel may have closed
-    /// its entry.
+    /// A RELEASE or DECLINE that matches no lease. The lease continues, but the kernel may have
+    /// closed its entry.
     Ignore(Silence),
     Inform,
     Bootp,
 }
 
-/// Returns what the sender of a message wants.
+/// Returns the intent of a message.
 ///
 /// # Errors
 /// The message fits no state of RFC 2131 §4.3.2.
 pub fn intent(view: View<'_>, request: &Request) -> Result<Intent, Silence> {
     let ciaddr = Some(request.ciaddr).filter(|ciaddr| !ciaddr.is_unspecified());
     let is_ours = request.server_id.map(|id| {
-        // The relay agent says that it stands for this server (RFC 5107 §4).
+        // The relay agent acts on behalf of this server (RFC 5107 §4).
         view.networks.is_ours(id) || request.relay.server_id_override == Some(id)
     });
     match (request.message_type, is_ours, request.requested, ciaddr) {
@@ -102,7 +102,8 @@ pub fn intent(view: View<'_>, request: &Request) -> Result<Intent, Silence> {
         (MessageType::Request, Some(true), Some(requested), None) => {
             Ok(Intent::Selecting(requested))
         }
-        // It may lack what a REQUEST to us must have; that the offer is not taken is clear.
+        // It need not satisfy the rules for a REQUEST to this server: the offer is not taken in any
+        // case.
         (MessageType::Request, Some(false), ..) => Ok(Intent::SelectingOther),
         (MessageType::Request, None, Some(requested), None) => Ok(Intent::InitReboot(requested)),
         (MessageType::Request, None, None, Some(ciaddr)) if request.is_unicast() => {
@@ -110,7 +111,7 @@ pub fn intent(view: View<'_>, request: &Request) -> Result<Intent, Silence> {
         }
         (MessageType::Request, None, None, Some(ciaddr)) => Ok(Intent::Rebinding(ciaddr)),
         (MessageType::Request, ..) => Err(Silence::OddRequest),
-        // An address that nobody has: the mismatch is dealt with where the lease is known.
+        // No client has this address: the mismatch is handled where the lease is known.
         (MessageType::Decline, Some(true), requested, _) => {
             Ok(Intent::Decline(requested.unwrap_or(Ipv4Addr::UNSPECIFIED)))
         }
@@ -119,12 +120,12 @@ pub fn intent(view: View<'_>, request: &Request) -> Result<Intent, Silence> {
         (MessageType::Release, ..) => Ok(Intent::Release(request.ciaddr)),
         (MessageType::Inform, ..) => Ok(Intent::Inform),
         (MessageType::Bootp, ..) => Ok(Intent::Bootp),
-        // It is about leases, and does not change one.
+        // It queries leases and changes none.
         (MessageType::LeaseQuery, ..) => Err(Silence::OddRequest),
     }
 }
 
-/// Returns what is done about a message, by what its sender wants and what the address is to it.
+/// Returns the decision about a message, from its intent and the status of the address.
 ///
 /// # Errors
 /// Why there is no answer, and nothing to do.
@@ -142,8 +143,8 @@ pub fn decide(view: View<'_>, requester: &Requester, intent: Intent) -> Result<D
         | I::Release(address) => status(view, requester, address),
         I::Discover | I::SelectingOther | I::Inform | I::Bootp => S::Free,
     };
-    // What a client gives back is taken from anybody, and whose lease is revoked must hear of it:
-    // the program tells it so whatever its class.
+    // Refused classes do not matter for RELEASE and DECLINE, nor for a client with a revoked lease,
+    // which must get its NAK: the program sends it to any class.
     let is_ending = matches!(intent, I::Decline(_) | I::Release(_)) || status == S::Revoked;
     if view.networks.is_refused(requester.classes) && !is_ending {
         return Err(Silence::ClassRefused);
@@ -239,7 +240,7 @@ fn status(view: View<'_>, requester: &Requester, address: Ipv4Addr) -> AddressSt
             LeaseState::Quarantined => AddressStatus::Unavailable,
             LeaseState::Withdrawn if view.table.is_removed(address) => AddressStatus::Unavailable,
             _ if !may_have => AddressStatus::Unavailable,
-            // A client that sends what is looked at here has ended the probe.
+            // A client that sends such a message has ended the probe.
             LeaseState::Probing => AddressStatus::NotGrantable,
             LeaseState::Offered => AddressStatus::Offered,
             LeaseState::Committing => AddressStatus::Committing,
@@ -253,12 +254,12 @@ fn status(view: View<'_>, requester: &Requester, address: Ipv4Addr) -> AddressSt
     }
 }
 
-/// Returns whether to speak of an address that this client may have from another server.
+/// Returns whether to answer about an address that another server may have leased to this client.
 fn speaks_to(view: View<'_>, requester: &Requester) -> bool {
     is_authoritative(view, requester) || knows(view, &requester.client)
 }
 
-/// Returns whether clients that are unknown on this subnet are told so.
+/// Returns whether clients that are unknown on this subnet get a NAK.
 fn is_authoritative(view: View<'_>, requester: &Requester) -> bool {
     view.networks
         .get(requester.network)
@@ -266,8 +267,8 @@ fn is_authoritative(view: View<'_>, requester: &Requester) -> bool {
         .is_some_and(|subnet| subnet.authoritative)
 }
 
-/// Returns whether there is a record of the client: a lease, or one that it had. An offer is none,
-/// because its client may have chosen another server.
+/// Returns whether there is a record of the client: a lease, or one that it had. An offer does not
+/// count, because its client may have chosen another server.
 fn knows(view: View<'_>, client: &ClientKey) -> bool {
     has_lease(view, client)
         || view

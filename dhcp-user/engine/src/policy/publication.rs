@@ -1,9 +1,10 @@
-//! What the kernel's map is to say of a lease.
+//! Publication: the kernel's entry for a lease.
 //!
-//! Classes and reservations may look at hardware addresses and at what relay agents say, and who
-//! asks about leases is told the last of both (RFC 4388 §6.7). The fingerprint covers neither, so
-//! that a binding says for which origin of its client the answers are (`dhcp-ebpf/src/origin.rs`
-//! compares), and there is one number of answers for each set of conditions that hold.
+//! Classes and reservations may depend on hardware addresses and on data from relay agents, and
+//! answers to a LEASEQUERY contain the latest of both (RFC 4388 §6.7). The fingerprint covers
+//! neither. A binding therefore contains the origin that its answers are for
+//! (`dhcp-ebpf/src/origin.rs` compares it), and each set of satisfied conditions has its own
+//! profile number.
 
 use std::net::Ipv4Addr;
 
@@ -17,8 +18,8 @@ use dhcp_model::{ClientOriginRef, Hardware, Nanos};
 use super::View;
 use crate::lease_table::{Held, LeaseState};
 
-/// Times go to the store in UTC and come back a little different; a horizon that has moved by less
-/// is the same one.
+/// Times are stored in UTC and read back slightly different; a horizon that differs by less is the
+/// same one.
 const CLOCK_DRIFT_NS: u64 = NS_PER_SEC;
 
 /// State, end and horizon of a binding.
@@ -38,11 +39,11 @@ pub struct OriginCheck {
     relay_info: u64,
 }
 
-/// Returns what is published of a lease; `None` if the kernel does not answer from it.
+/// Returns the entry to publish for a lease; `None` if the kernel does not answer from it.
 pub fn publication(held: &Held, now: Nanos) -> Option<Publication> {
     let (state, expires, durable_until) = match held.state {
-        // The kernel repeats an offer for the first half of its time: what comes later is answered
-        // by the engine, and prolongs the hold.
+        // The kernel repeats an offer for the first half of its time: the engine answers later
+        // requests and prolongs the hold.
         LeaseState::Offered => (
             BindingState::Offered,
             middle(now, held.expires),
@@ -92,14 +93,14 @@ impl Publication {
     }
 }
 
-/// Returns whether the kernel may answer about an address. Not if the configuration has taken it
-/// away, or its client is to exchange it: the kernel would go on answering.
+/// Returns whether the kernel may answer about an address. It may not if the configuration no
+/// longer assigns the address to its client, because it would continue to renew the lease.
 pub fn is_publishable(view: View<'_>, address: Ipv4Addr, held: &Held) -> bool {
     view.table.is_at(&held.client, address)
         && view.is_still_its(address, held, view.reserved_for(address))
 }
 
-/// Returns what a start publishes of a lease, offers and what has expired excepted.
+/// Returns the entry that a start publishes for a lease; none for offers and expired leases.
 pub fn wanted_at_start(held: &Held, now: Nanos) -> Option<BindingState> {
     match held.state {
         LeaseState::Bound if held.expires > now => Some(BindingState::Bound),
@@ -108,7 +109,7 @@ pub fn wanted_at_start(held: &Held, now: Nanos) -> Option<BindingState> {
     }
 }
 
-/// Returns whether an entry that an earlier run has left says what is to be published of a lease.
+/// Returns whether an entry of an earlier run equals the one to publish for a lease.
 pub fn is_right(view: View<'_>, address: Ipv4Addr, held: &Held, binding: &Binding) -> bool {
     let reserved = view.reserved_for(address);
     wanted_at_start(held, view.now).is_some_and(|state| state as u8 == binding.state)
@@ -127,8 +128,8 @@ impl OriginCheck {
     }
 }
 
-/// Returns what a binding says of the origin of the client that has an address, where its lease was
-/// given to it; an address may be reserved for it.
+/// Returns the part of a binding that depends on its client's origin when the lease was given; an
+/// address may be reserved for the client.
 pub fn origin_check(
     view: View<'_>,
     address: Ipv4Addr,

@@ -1,4 +1,4 @@
-//! Who asks, and where.
+//! The client that sends a request, and its place in the network.
 
 use std::net::Ipv4Addr;
 
@@ -8,7 +8,7 @@ use dhcp_config::Classes;
 use super::View;
 use crate::{networks::OriginMatches, request::Request};
 
-/// The sender of a message, as far as the answer depends on it.
+/// The properties of a message's sender that the answer depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Requester {
     pub client: ClientKey,

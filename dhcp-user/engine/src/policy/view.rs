@@ -1,4 +1,4 @@
-//! What policy may look at.
+//! The view of the engine's state that policy reads.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -16,7 +16,7 @@ use crate::{
     queriers::Queriers,
 };
 
-/// All that is known when something is decided.
+/// The state that a decision can depend on.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     pub networks: &'a Networks,
@@ -53,8 +53,8 @@ impl View<'_> {
         ClientDigest::new(client, self.fingerprint_key)
     }
 
-    /// Returns what the answers about an address are made from, to a client that an address may be
-    /// reserved for.
+    /// Returns the profile of answers about an address to a client; an address may be reserved for
+    /// the client.
     pub fn profile(&self, address: Ipv4Addr, reserved: Option<Ipv4Addr>) -> Option<&Arc<Profile>> {
         let (network, index) = self.networks.containing(address)?;
         network.profile(reserved, index, address)
@@ -78,8 +78,8 @@ impl View<'_> {
             && reserved.is_none_or(|reserved| reserved == address)
     }
 
-    /// Returns the times that a lease was last given for; its subnet's if that was before this
-    /// engine.
+    /// Returns the times that a lease was last given for, or those of its subnet if that was before
+    /// this engine started.
     pub fn times(&self, address: Ipv4Addr) -> Option<LeaseTimes> {
         let times = self.table.leases().get(&address)?.times;
         times
@@ -87,8 +87,8 @@ impl View<'_> {
             .or_else(|| self.networks.subnet_of(address).map(|subnet| subnet.lease))
     }
 
-    /// Returns whether the answers to a client depend on its hardware address. A client that is
-    /// known by it has no other.
+    /// Returns whether the answers to a client depend on its hardware address. They do not if that
+    /// address identifies the client, because it cannot change.
     pub fn checks_hardware(&self, client: &ClientKey) -> bool {
         let network = self.networks.get(client.network());
         let matters = self.networks.classes().look_at_hardware()
@@ -97,7 +97,7 @@ impl View<'_> {
         client.identity() != Identity::Hardware && matters
     }
 
-    /// Returns whether the answers to a client depend on what its relay agent says.
+    /// Returns whether the answers to a client depend on option 82 of its relay agent.
     pub fn checks_relay_info(&self, client: &ClientKey) -> bool {
         let network = self.networks.get(client.network());
         self.networks.classes().look_at_relay_info()

@@ -1,5 +1,4 @@
-//! The fields that the options of an answer are put into: the options field, and unused ones before
-//! it.
+//! The fields that hold an answer's options: the options field, and unused fields before it.
 
 use dhcp_common::wire::{FILE_LEN, SNAME_LEN, option};
 use dhcp_config::Boot;
@@ -114,8 +113,9 @@ pub(super) fn fit(
 /// Puts each of these options whole into the first of the options field, `file` and `sname` that
 /// has room for it, which is the order in which a client reads them.
 ///
-/// An echo that leaves less room must not move any option, or the answer without echoes would be no
-/// template of the one with them: what did not fit into more room does not fit into less.
+/// An echo that leaves less room must not move any option, or the answer without echoes could not
+/// be a template of the one with them. An option that did not fit into more room does not fit into
+/// less.
 fn overload(fields: &Fields, options: &[Encoded], room: usize) -> Option<Fields> {
     const FILE: u8 = 1;
     const SNAME: u8 = 2;

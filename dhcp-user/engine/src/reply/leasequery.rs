@@ -39,7 +39,7 @@ pub enum Finding {
 pub struct Leased {
     pub address: Ipv4Addr,
     pub origin: ClientOrigin,
-    /// The terms of its client, as far as they are known.
+    /// The known part of its client's terms.
     pub terms: Arc<Terms>,
     pub remaining_secs: u32,
     /// `None` if it has passed, or is not known.
@@ -55,7 +55,7 @@ pub struct Leased {
 /// Encodes the answer, which comes from `source`.
 ///
 /// # Errors
-/// It does not fit into what the relay agent accepts.
+/// The answer does not fit into a message that the relay agent accepts.
 pub fn encode(finding: &Finding, source: Ipv4Addr, request: &Request) -> Result<Reply, Silence> {
     let max_len = request.shape.max_len;
     let room = max_len.saturating_sub(wire::BOOTP_FIXED_LEN + 1);
@@ -135,7 +135,7 @@ fn active(leased: &Leased, shape: &Shape, room: usize) -> List {
 }
 
 /// Returns "the list of all of the IP addresses" of a client that has several, requested or not
-/// (§6.4.2): as many as fit.
+/// (§6.4.2), truncated to what fits.
 fn associated(addresses: &[Ipv4Addr], room: usize, before: &[Encoded]) -> Option<Encoded> {
     if addresses.len() < 2 {
         return None;
@@ -148,8 +148,8 @@ fn associated(addresses: &[Ipv4Addr], room: usize, before: &[Encoded]) -> Option
 }
 
 /// Returns the options that the client was sent, each once, or the name that the client gave itself
-/// ("acceptable", §6.4.2). The vendor class that the client sent is not kept, and the one that it
-/// was sent is no answer.
+/// ("acceptable", §6.4.2). Option 60 is omitted: the vendor class that the client sent is not kept,
+/// and the one that the server sends is not the client's.
 fn told(leased: &Leased, shape: &Shape) -> Vec<Encoded> {
     let terms = &leased.terms;
     let codes = match &shape.parameters {

@@ -40,8 +40,7 @@ pub fn message(
     payload
 }
 
-/// Returns the port that the relay agent listens on. A source port of zero stands for none (RFC
-/// 768).
+/// Returns the port that the relay agent listens on. A source port of zero means none (RFC 768).
 pub fn relay_port(request: &Request) -> u16 {
     match request.ingress.source_port {
         port @ 1.. if request.relay.has_source_port => port,

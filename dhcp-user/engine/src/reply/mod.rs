@@ -34,7 +34,7 @@ mod options;
 /// Encodes the answer to a request into the memory of an earlier reply.
 ///
 /// # Errors
-/// The reply does not fit into what the client accepts.
+/// The reply does not fit into a message that the client accepts.
 pub fn encode(
     answer: Answer,
     terms: &Terms,
@@ -56,7 +56,7 @@ pub fn encode(
         .shape
         .max_len
         .saturating_sub(wire::BOOTP_FIXED_LEN + 1);
-    // What does not fit is left out, the client's name first: the client knows it.
+    // Options that do not fit are left out, the client's name first, because the client knows it.
     let kept = [[&*fqdn, &*relay_info], [&[], &*relay_info], [&[], &[]]];
     let ([fqdn, kept_relay_info], mut fields) = kept
         .into_iter()
@@ -99,8 +99,8 @@ fn echoes(answer: Answer, request: &Request) -> Octets {
     echoes
 }
 
-/// Returns `op` to `chaddr`: those of the request, with all 16 octets of `chaddr`, except for what
-/// table 3 sets.
+/// Returns the fields from `op` to `chaddr`: those of the request, with all 16 octets of `chaddr`,
+/// except those that table 3 sets.
 fn head(answer: Answer, terms: &Terms, request: &Request) -> [u8; wire::BOOTP_HEAD_LEN] {
     let mut head = request.head;
     head[0] = wire::BOOTREPLY;

@@ -34,8 +34,8 @@ const NOT_CONFIGURED: [u8; 16] = [
     option::V6_ONLY_PREFERRED,
     option::END,
 ];
-/// Never sent to a client that has not listed it, which would install routes twice (MS-DHCPE
-/// §2.2.8).
+/// Never sent to a client that has not listed it: such a client would install routes twice
+/// (MS-DHCPE §2.2.8).
 const ONLY_LISTED: u8 = option::MS_CLASSLESS_ROUTES;
 /// Configured options that BOOTP does not have (RFC 2132 §9, RFC 1534 §2).
 const DHCP_ONLY: [u8; 4] = [
@@ -46,7 +46,7 @@ const DHCP_ONLY: [u8; 4] = [
 ];
 const STATIC_ROUTES: u8 = 33;
 
-/// The kind of routes that a client is sent that asks for both.
+/// The kind of routes in the answer to a client that asks for both kinds.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Routes {
     Classless,
@@ -113,8 +113,8 @@ pub(super) fn options(answer: Answer, terms: &Terms, shape: &Shape, routes: Rout
     options
 }
 
-/// Returns what a client that boots from the network needs back, listed or not: its class, if there
-/// is something to boot from (UEFI §24.7), and the machine's id (RFC 4578 §2.3).
+/// Returns the options that a network boot client needs even if it does not list them: its class,
+/// if boot parameters are configured (UEFI §24.7), and the machine's id (RFC 4578 §2.3).
 fn firmware(terms: &Terms, shape: &Shape) -> List {
     let mut options = List::new();
     if let Some(class) = BootClass::of(shape)

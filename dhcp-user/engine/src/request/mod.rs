@@ -21,7 +21,7 @@ use dhcp_model::{ClientOriginRef, Hardware, client_key};
 use self::options::Options;
 use crate::{counters::Silence, effect::Ingress, fqdn::Fqdn, relay_info::RelayInfo};
 
-/// The longest reply: what fits into one Ethernet frame, whatever maximum the client announces.
+/// The longest reply: it must fit into one Ethernet frame, even if the client announces more.
 const MAX_REPLY_LEN: usize = wire::ETHERNET_MTU - wire::IPV4_LEN - wire::UDP_LEN;
 
 /// The value of an option; most need no memory of their own.
@@ -59,8 +59,8 @@ pub struct Request {
     pub client_id: Option<Octets>,
     /// Option 82, as it is echoed.
     pub relay_info: Option<Octets>,
-    /// Option 82 that the client's lease was given with, for a message that has gone past the relay
-    /// agent.
+    /// Option 82 that the client's lease was given with, for a message that the relay agent did not
+    /// forward.
     pub recorded_relay_info: Option<Octets>,
     /// Its sub-options that the answer depends on.
     pub relay: RelayInfo,
@@ -68,7 +68,7 @@ pub struct Request {
     pub subnet_selection: Option<Octets>,
     /// Option 81, as it is answered.
     pub fqdn: Option<Fqdn>,
-    /// The name in option 81 or, if there is none, in option 12 (RFC 4702 §3.1); for people.
+    /// The name in option 81 or else in option 12 (RFC 4702 §3.1), for display.
     pub host_name: Option<Box<str>>,
     pub shape: Shape,
     /// The fingerprint of `shape`, as the program forms it; `None` if the program forms none.
@@ -76,7 +76,7 @@ pub struct Request {
 }
 
 /// The parts of a request that the options of its answer depend on. Every part comes from an option
-/// that the fingerprint covers, or the program would replay the wrong answer.
+/// that the fingerprint covers; otherwise the program would replay the wrong answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Option 55.
@@ -128,7 +128,7 @@ impl Request {
     /// Takes a message apart and checks it.
     ///
     /// # Errors
-    /// Why the message gets no answer.
+    /// The reason why the message gets no answer.
     pub fn decode(
         ingress: &Ingress,
         payload: &[u8],
@@ -228,7 +228,7 @@ impl Request {
         client_key(network, id, &self.hardware)
     }
 
-    /// Returns what is kept of the request with a lease.
+    /// Returns the part of the request that is kept with a lease.
     pub fn origin(&self) -> ClientOriginRef<'_> {
         ClientOriginRef {
             hardware: self.hardware,
@@ -255,8 +255,8 @@ impl Request {
     }
 }
 
-/// Returns the longest message that a BOOTP client accepts: that of RFC 951, or as long a one as it
-/// sends (RFC 1542 §2.1).
+/// Returns the longest message that a BOOTP client accepts: that of RFC 951, or the length of its
+/// request if that is longer (RFC 1542 §2.1).
 const fn bootp_max_len(len: usize) -> usize {
     if len < wire::BOOTP_MIN_LEN {
         wire::BOOTP_MIN_LEN

@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 use super::{MAX_REPLY_LEN, MessageType, Octets};
 use crate::counters::Silence;
 
-/// More options than any client sends, and than the program accepts: what the program answers is
-/// answered here too. A message with more is dropped.
+/// The most options in a message: more than any client sends and than the program accepts, so that
+/// every request that the program answers is answered here too. A message with more is dropped.
 pub const MAX_OPTIONS: usize = 192;
 
 /// Options that need no memory of their own; most messages have fewer.

@@ -1,4 +1,4 @@
-//! What one record of the store and one entry of the kernel's map mean for a lease.
+//! Adoption of one record of the store, and of one entry of the kernel's map.
 
 use std::net::Ipv4Addr;
 
@@ -18,8 +18,8 @@ impl Engine {
         ClientDigest::new(client, &self.fingerprint_key)
     }
 
-    /// Takes in a record of a lease. If its client has several addresses, returns the one that is
-    /// not its own any more.
+    /// Adds the record of a lease to the lease table. If its client has several addresses, returns
+    /// the one that is no longer the client's.
     pub(super) fn restore_lease(&mut self, record: Record) -> Option<Ipv4Addr> {
         let address = record.address;
         if self.networks.containing(address).is_none() {
@@ -48,7 +48,7 @@ impl Engine {
         if is_current { earlier } else { Some(address) }
     }
 
-    /// Takes in what the store holds of addresses that another configuration had no subnet for.
+    /// Adds the records of addresses that no subnet of an earlier configuration contained.
     pub(in super::super) fn recall(&mut self) {
         for record in std::mem::take(&mut self.foreign) {
             let address = record.address;
@@ -58,8 +58,8 @@ impl Engine {
         }
     }
 
-    /// Extends a lease to its horizon if the kernel has no entry: what the kernel has granted is
-    /// not known, but it is never beyond the horizon.
+    /// Extends a lease to its horizon if the kernel has no entry: the granted time is unknown, but
+    /// never beyond the horizon.
     fn hold_to_horizon(&self, address: Ipv4Addr) {
         if let Some(held) = self.table.held(address)
             && held.state == LeaseState::Bound
@@ -69,8 +69,8 @@ impl Engine {
         }
     }
 
-    /// Returns whether a record is the lease of its client rather than the one at another address:
-    /// an active lease rather than another one, and of two the newer.
+    /// Returns whether a record, rather than the one at another address, is its client's lease: an
+    /// active lease takes precedence, then the newer one.
     fn is_preferred(&self, record: &Record, other: Ipv4Addr) -> bool {
         let rank = |is_bound, since: Nanos| (is_bound, since);
         let rank_of_record = rank(record.state == RecordState::Bound, record.since);
@@ -107,13 +107,13 @@ impl Engine {
             network.give_back(address);
         }
         if self.table.current(&client).is_none() {
-            // The one that the client had last comes last.
+            // The address that the client had last must be the last one.
             self.table.note_former(address, client);
         }
     }
 
-    /// Takes over an entry and its slot, or takes it out of the map. Returns whether it stays as it
-    /// is.
+    /// Adopts an entry and its slot, or withdraws it from the map. Returns whether it stays
+    /// unchanged.
     pub(super) fn adopt(
         &mut self,
         client: ClientKey,
@@ -162,7 +162,7 @@ impl Engine {
         is_right
     }
 
-    /// Makes the kernel's map say what the lease table does.
+    /// Makes the kernel's map agree with the lease table.
     pub(super) fn reconcile(
         &mut self,
         address: Ipv4Addr,

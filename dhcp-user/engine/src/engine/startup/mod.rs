@@ -17,8 +17,8 @@ use crate::{
 /// Leases that one call of [`Reconciliation::some`] looks at.
 const MAX_RECONCILED: usize = 4096;
 
-/// A start, before any input: takes in the stored records and then the entries of the kernel's map,
-/// one by one, so that nothing of many leases is in memory twice. Entries that are still right stay
+/// A start, before any input: reads the stored records and then the entries of the kernel's map,
+/// one by one, so that no data of many leases is in memory twice. Entries that are still right stay
 /// as they are, so that the kernel continues to answer.
 #[derive(Debug)]
 pub struct Restoration<'a> {
@@ -28,8 +28,8 @@ pub struct Restoration<'a> {
     formers: Vec<(Nanos, Ipv4Addr, ClientKey)>,
     /// Addresses that are recorded, and in no subnet.
     foreign: HashSet<Ipv4Addr>,
-    /// Addresses whose clients have another one, and are found there. To look up each client would
-    /// take as long as everything else.
+    /// Addresses whose clients have another one, under which the index finds them. To look up each
+    /// client would take as long as the rest of the start.
     abandoned: HashSet<Ipv4Addr>,
     /// For each slot, whether its entry agrees with the lease table.
     right: Vec<bool>,
@@ -88,10 +88,9 @@ impl<'a> Restoration<'a> {
         true
     }
 
-    /// Takes over an entry and its slot, or takes it out of the map. For a lease that the store
-    /// does not have, a record is returned: it has to be committed and taken in like others, and
-    /// then the entry is passed again. Until then nothing else knows the lease, and the entry has
-    /// to stay.
+    /// Adopts an entry and its slot, or withdraws it from the map. For a lease that the store does
+    /// not have, a record is returned: the caller commits it, passes it in like the others, and
+    /// then passes the entry again. Until then only the entry holds the lease, so it must stay.
     pub fn entry(
         &mut self,
         client: ClientKey,
@@ -130,10 +129,10 @@ impl<'a> Restoration<'a> {
         }
     }
 
-    /// Ends the first part, when everything is in.
+    /// Ends the first part, when all records and entries have been read.
     pub fn reconcile(mut self) -> Reconciliation<'a> {
-        // In the order in which they became free, for the pool gives out the longest free one
-        // first.
+        // In the order in which they became free, because the pool gives out the longest free
+        // address first.
         self.formers.sort_unstable();
         for (_, address, client) in self.formers {
             self.engine.restore_former(address, client);

@@ -1,4 +1,4 @@
-//! Whatever a client is told otherwise has another id.
+//! Every field that an answer depends on changes the id.
 
 use std::{collections::BTreeMap, sync::Arc};
 
