@@ -1,7 +1,7 @@
 //! The kernel's table of leases, as the controller writes it and reads it after a start.
 //!
 //! `cargo bench -p dhcp-benches --bench datapath`, as root. Tests count the system calls of the
-//! same.
+//! same operations.
 
 use std::{
     hint::black_box,
@@ -57,8 +57,8 @@ fn entries(datapath: &Datapath) -> Vec<(ClientKey, Binding)> {
     clients.collect()
 }
 
-/// Time that is spent in a lab with a map full of leases: none where there is no privilege to make
-/// one.
+/// Returns the time that `spend` takes in a lab with a map full of leases; zero without the
+/// privileges to make one.
 fn in_lab(spend: impl Fn(&mut Datapath, &[(ClientKey, Binding)]) -> Duration + Sync) -> Duration {
     let mut spent = Duration::ZERO;
     lab::run(|lab| {

@@ -12,7 +12,7 @@ use dhcp_model::{Applied, Nanos};
 use dhcp_testkit::alone::{self, IFINDEX, NoGrants, SERVER};
 use dhcp_testkit::fixtures::{fleet, request::RequestFrame};
 
-/// An engine whose commits succeed at once.
+/// An engine whose commits succeed immediately.
 struct Bench {
     engine: Engine,
     effects: Vec<Effect>,

@@ -2,7 +2,7 @@
 //! BPF_PROG_TEST_RUN.
 //!
 //! `cargo bench -p dhcp-benches --bench program [FILTER]`, as root; `cargo xtask bench` compares it
-//! with what it was. Each figure is the smallest of many short measurements minus the smallest of
+//! with the baseline. Each figure is the smallest of many short measurements minus the smallest of
 //! the bare `xdp_pass`, measured in turns; the frame is restored for each run, see
 //! `benches/restore-ebpf`. The time of a memory access is printed for comparison with cold figures.
 //! docs/PERFORMANCE.md describes the figures.
@@ -100,8 +100,7 @@ const fn step(name: &'static str, request: fn(u32) -> RequestFrame, outcome: Out
     }
 }
 
-/// Outcomes, and the steps of an answer: each step ends a run that has done the steps before as
-/// well.
+/// Outcomes, and the steps of an answer: each step ends a run that includes all previous steps.
 const CASES: &[Case] = &[
     case(
         "pass",

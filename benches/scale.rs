@@ -1,7 +1,7 @@
-//! Very many subnets, reservations and leases: checking their file, one client among them, and a
-//! reload that changes one.
+//! Costs with many subnets, reservations and leases: checking their file, serving one client, and a
+//! reload that changes one subnet.
 //!
-//! `cargo bench -p dhcp-benches --bench scale`. Tests count what of this must not grow; see
+//! `cargo bench -p dhcp-benches --bench scale`. Tests count the operations that must not grow; see
 //! dhcp-user/engine/tests/scale.rs.
 
 use std::hint::black_box;
@@ -19,7 +19,7 @@ use dhcp_testkit::{
 
 const NOW: Nanos = Nanos(1_000 * NS_PER_SEC);
 const SUBNETS: u32 = 1_000;
-/// Of each subnet.
+/// Reservations of each subnet.
 const RESERVATIONS: u32 = 100;
 const LEASES: u32 = 100;
 const FEW: u32 = 10;
@@ -34,7 +34,7 @@ fn configuration(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The ratio of the two says what the others cost.
+/// Measures one client with few and with many others: the ratio shows the cost of the others.
 fn client(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("known client among reservations");
     for subnets in [FEW, SUBNETS] {

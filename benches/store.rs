@@ -1,5 +1,5 @@
-//! The cost of the history of leases: commits with a history and without, in pairs; and of loading
-//! all leases.
+//! The cost of the history of leases, from commits with and without a history in pairs; and the
+//! cost of loading all leases.
 //!
 //! `cargo bench -p dhcp-benches --bench store`; `TMPDIR=/dev/shm` excludes the disk. Each figure is
 //! the time of a commit of 256 changes with a history; after it follows the ratio to the same
@@ -147,7 +147,7 @@ fn batch(step: u32, ends: bool) -> Vec<WallChange> {
     changes(turn % batches * CHANGES, state, round + u32::from(is_new))
 }
 
-/// What a start reads.
+/// Measures reading all leases, as a start does.
 fn load(criterion: &mut Criterion) {
     let mut bench = Bench::new(Duration::ZERO);
     let mut group = criterion.benchmark_group("store");

@@ -64,7 +64,7 @@ pub struct Visits(Sample);
 unsafe impl Pod for Visits {}
 
 impl Visits {
-    /// The same frame each time, from one client: everything that a run reads is in the cache.
+    /// Repeats the same frame of one client: everything that a run reads is in the cache.
     ///
     /// # Errors
     /// The frame is too long.
@@ -87,8 +87,8 @@ impl Visits {
         Ok(Self(sample))
     }
 
-    /// Each time the frame of a client drawn from the first `clients`: its entries have left the
-    /// cache since its last run.
+    /// Draws the client of each frame from the first `clients`: its entries have left the cache
+    /// since its last run.
     ///
     /// # Errors
     /// The frames are too long, or differ by more than the client's number at a few offsets.
@@ -234,7 +234,7 @@ mod tests {
 
     use super::*;
 
-    /// The number of a client is written into the frame without reading the rest of it.
+    /// A client's number is written into the frame without reading the rest of the frame.
     #[test]
     fn the_frame_of_any_client_that_is_visited_is_what_it_sends() {
         const CLIENTS: u32 = 1 << 20;

@@ -9,7 +9,7 @@ fn main() -> anyhow::Result<()> {
     // crate that needs it, on the pinned stable toolchain.
     // SAFETY: a build script's `main` has started no thread.
     unsafe { env::set_var("RUSTC_BOOTSTRAP", "1") };
-    // All that the inner build prints is shown as a warning: its progress is none.
+    // Everything that the inner build prints is shown as a warning, so it must not show progress.
     // SAFETY: as above.
     unsafe { env::set_var("CARGO_TERM_QUIET", "true") };
     let toolchain = env::var("RUSTUP_TOOLCHAIN").unwrap_or_else(|_| "stable".to_owned());

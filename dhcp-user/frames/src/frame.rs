@@ -1,7 +1,7 @@
 //! Parses an Ethernet frame down to its BOOTP message, and builds the frame of a reply.
 //!
-//! It refuses what the program refuses, under the same names; a reply is octet for octet what the
-//! program would send.
+//! It refuses the same frames as the program, under the same names; a reply has the same octets as
+//! the program's.
 
 use std::{net::Ipv4Addr, ops::Range};
 
@@ -16,7 +16,7 @@ use etherparse::{
 pub const MAX_HEADERS_LEN: usize =
     wire::ETHERNET_LEN + wire::MAX_VLAN_TAGS * wire::VLAN_TAG_LEN + wire::IPV4_LEN + wire::UDP_LEN;
 
-/// Returns where the frame came from, and which of its octets are the BOOTP message.
+/// Returns the frame's origin, and the range of its BOOTP message.
 ///
 /// # Errors
 /// Names why the frame is not answered.
@@ -196,7 +196,7 @@ pub(super) fn ip_header(
     Some(ip)
 }
 
-/// Writes a frame, and knows what is free.
+/// Writes a frame piece by piece, and keeps track of the free part.
 pub(super) struct Writer<'a> {
     free: &'a mut [u8],
     pub written: usize,
@@ -265,7 +265,8 @@ mod tests {
         }
     }
 
-    /// Addresses a relay agent, whose port is the server's: what is built can then be parsed.
+    /// Addresses a relay agent, which uses the server's port, so that the built frame can be
+    /// parsed.
     fn frame(tags: Tags, message: &[u8]) -> Vec<u8> {
         let mut frame = vec![0xee; 2048];
         let len = build(&egress(tags), OUR_MAC, message, &mut frame).unwrap();

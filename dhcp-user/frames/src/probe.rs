@@ -80,8 +80,8 @@ impl Prober {
         Ok(writer.written)
     }
 
-    /// Returns what a received frame answers. `outer` is the VLAN id that the kernel took out of
-    /// it, if there was a tag.
+    /// Returns the answer to a probe in a received frame. `outer` is the VLAN id that the kernel
+    /// removed from it, if there was a tag.
     pub fn parse(&self, frame: &[u8], outer: Option<u16>, ifindex: u32) -> Option<ProbeAnswer> {
         let ethernet = Ethernet2HeaderSlice::from_slice(frame).ok()?;
         let mut packet = frame.get(wire::ETHERNET_LEN..)?;

@@ -30,8 +30,8 @@ const HOST_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 /// Links and subnets of one file that get clients.
 const MOST: usize = 4;
 
-/// Checks the text of a file. From a file that is accepted it derives everything that the server
-/// derives at its start, and serves clients from it.
+/// Checks the text of a file. If the file is accepted, it derives everything that the server
+/// derives at its start, and serves clients.
 ///
 /// # Panics
 /// A check failed.
@@ -107,12 +107,12 @@ fn serve(config: Config) {
     }
 }
 
-/// The engine, whose effects are carried out at once.
+/// The engine, whose effects are carried out immediately.
 struct Controller(Engine);
 
 impl Controller {
-    /// Sends a DISCOVER; a client that gets an offer requests it, and must get the lease, whatever
-    /// its buffer.
+    /// Sends a DISCOVER; a client that gets an offer requests it, and must get the lease with any
+    /// message size.
     fn lease(&mut self, from: impl Fn(u8) -> Message) {
         for max_len in [576u16, 1500] {
             let ask = |kind| {

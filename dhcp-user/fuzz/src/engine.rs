@@ -53,7 +53,7 @@ fn message(payload: &[u8]) {
             payload,
         });
         world.settle();
-        // Whatever the message was, other clients are served.
+        // Other clients are served after any message.
         let offered = world.ask(&discover(2)).yiaddr();
         assert!([ip(10), ip(11), ip(12)].contains(&offered));
     }

@@ -1,4 +1,4 @@
-//! The fuzz target for what a client of the control socket sends.
+//! The fuzz target for messages of a client of the control socket.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| dhcp_fuzz::control(octets));

@@ -1,7 +1,7 @@
 //! Runs each target over everything that the fuzzer has found for it.
 //!
-//! `corpus/` holds inputs that together reach everything reached so far, `regressions/` those by
-//! which a check failed: the fuzzer writes them there, and they stay.
+//! `corpus/` holds inputs that together reach all code reached so far, `regressions/` those that
+//! made a check fail: the fuzzer writes them there, and they stay.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,7 +1,7 @@
-//! Gives each test its own network, which the kernel removes however the test ends.
+//! Gives each test its own network, which the kernel removes even if the test fails.
 //!
-//! The test runs on a thread in network and mount namespaces that no name and no file keeps alive:
-//! they end with the thread, and with them interfaces, BPF file system, pins and programs.
+//! The test runs on a thread in unnamed network and mount namespaces: they end with the thread,
+//! together with interfaces, BPF file system, pins and programs.
 
 use std::{
     fs::{self, File},
@@ -144,7 +144,7 @@ impl Cable {
         assert_eq!(self.0.write(frame).unwrap(), frame.len());
     }
 
-    /// Returns the next frame from the other end, and none that this end has sent.
+    /// Returns the next frame from the other end; frames that this end has sent are skipped.
     pub fn receive(&mut self) -> Vec<u8> {
         let mut frame = vec![0; 4096];
         let len = self.0.read(&mut frame).expect("a frame within a minute");

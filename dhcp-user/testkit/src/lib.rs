@@ -3,7 +3,7 @@
 //! [`world`] is the engine with a kernel, a store and clients made of plain data; [`agreement`] the
 //! engine and the fast path side by side over the same state; [`simulation`] the whole server with
 //! a simulated clock, network and disk. [`lab`] gives a test its own network namespaces;
-//! [`version_before`] is what the version before has written.
+//! [`version_before`] holds the store and maps that the previous version has written.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(missing_debug_implementations, reason = "nothing of it is ever shown")]
 

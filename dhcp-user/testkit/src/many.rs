@@ -1,5 +1,5 @@
-//! Configurations of very many subnets and reservations, and clients in them: for tests that count,
-//! and benches that time.
+//! Configurations with many subnets and reservations, and their clients: for tests that count
+//! operations, and benchmarks that measure time.
 
 use std::{fmt::Write as _, net::Ipv4Addr, ops::Range, path::Path, sync::Arc};
 
@@ -9,23 +9,23 @@ use dhcp_engine::{Engine, Link, LinkTable, Setup};
 
 use crate::world::{Message, fingerprint_key};
 
-/// The n-th subnet, of a /24 each.
+/// Returns the n-th subnet, a /24.
 pub fn subnet(n: u32) -> Ipv4Addr {
     Ipv4Addr::from(0x0a00_0000 + (n << 8))
 }
 
-/// A host of a subnet.
+/// Returns the address of a host in a subnet.
 pub fn host(subnet: Ipv4Addr, last: u32) -> Ipv4Addr {
     Ipv4Addr::from(u32::from(subnet) + last)
 }
 
-/// The MAC address of the reservation of an address.
+/// Returns the MAC address of the reservation of an address.
 pub fn mac(address: Ipv4Addr) -> [u8; 6] {
     let [a, b, c, d] = address.octets();
     [2, 0, a, b, c, d]
 }
 
-/// A configuration of so many subnets, each with so many reservations.
+/// Returns the text of a configuration with `subnets` subnets of `reservations` reservations each.
 pub fn file(subnets: u32, reservations: u32) -> String {
     let mut text = String::from(
         "[defaults]\nprobe-time = \"0s\"\n\n\
@@ -55,12 +55,12 @@ pub fn file(subnets: u32, reservations: u32) -> String {
     text
 }
 
-/// The configuration in a file, which has to be right.
+/// Parses a configuration, which must be valid.
 pub fn read(text: &str) -> Config {
     dhcp_config::file::parse(Path::new("xdhcpd.toml"), text, None).unwrap()
 }
 
-/// Clients behind the relay agents of the first so many subnets, and where they are.
+/// Returns the DISCOVERs of clients behind the relay agents of the first `subnets` subnets.
 pub fn clients(subnets: u32, last: Range<u32>) -> Vec<Message> {
     let places = (0..subnets).flat_map(|n| last.clone().map(move |last| (subnet(n), last)));
     places
@@ -73,7 +73,7 @@ pub fn clients(subnets: u32, last: Range<u32>) -> Vec<Message> {
         .collect()
 }
 
-/// The one interface of such a configuration.
+/// Returns the only interface of such a configuration.
 pub fn links() -> LinkTable {
     LinkTable::new(vec![Link {
         key: LinkKey {
@@ -88,7 +88,7 @@ pub fn links() -> LinkTable {
     }])
 }
 
-/// An engine over it, without leases.
+/// Creates an engine with such a configuration, without leases.
 pub fn engine(config: Config) -> Engine {
     Engine::new(Setup {
         config: Arc::new(config),

@@ -6,7 +6,7 @@ use dhcp_common::abi::{Binding, ClientKey};
 use dhcp_engine::{Effect, Engine, Grants, Restoration};
 use dhcp_model::{Nanos, Record};
 
-/// Starts once everything that is published is recorded; see [`unrecorded`].
+/// Starts an engine; every published entry must have a record, see [`unrecorded`].
 pub fn restore(
     engine: &mut Engine,
     records: impl IntoIterator<Item = Record>,
@@ -30,7 +30,7 @@ pub fn restore(
     effects
 }
 
-/// Returns what is published and has no record.
+/// Returns new records for the published entries that have none.
 #[allow(dead_code, reason = "where no store is lost nothing is")]
 pub fn unrecorded(
     records: &[Record],

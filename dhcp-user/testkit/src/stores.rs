@@ -74,12 +74,12 @@ pub const NOW: i64 = 1_800_000_000;
 pub const BEGUN: i64 = NOW - 7200;
 const DAY: u64 = 86_400;
 
-/// The tests' clock.
+/// Returns the time of the tests' clock.
 pub fn at_now() -> Utc {
     Utc(NOW * SEC)
 }
 
-/// Makes a store whose history is kept for so many days of the tests' clock.
+/// Makes a store whose history is kept for `keep_days` days of the tests' clock.
 pub fn history_store(keep_days: u64) -> (tempfile::TempDir, SqliteStore) {
     let (directory, store) = store();
     let store = store.keeping_history(Duration::from_secs(keep_days * DAY));

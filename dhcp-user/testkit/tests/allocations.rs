@@ -1,6 +1,6 @@
 //! Counts the allocations for a frame on its way through the controller, from the octets received
-//! to those sent: none if its client is known. A new client takes what is kept of it, and what goes
-//! to the store.
+//! to those sent: none if its client is known. A new client takes memory for its lease and for the
+//! change that goes to the store.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::Ipv4Addr;

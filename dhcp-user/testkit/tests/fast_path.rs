@@ -73,7 +73,7 @@ fn renewal(n: u8) -> RequestFrame {
     })
 }
 
-/// A client with a lease of an hour, durable for three.
+/// Returns the tables of a client with a lease of an hour and a horizon in three hours.
 fn leased() -> HostTables {
     let mut tables = tables();
     add_client(&mut tables, 1, BindingState::Bound);

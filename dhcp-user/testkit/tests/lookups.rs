@@ -1,4 +1,4 @@
-//! The lookups that the fast path makes for a frame: what an answer costs, counted and not timed.
+//! Counts the map lookups that the fast path makes for a frame.
 //!
 //! `cargo xtask bench` measures the time of the same frames in the loaded program.
 

@@ -8,7 +8,7 @@ use dhcp_testkit::simulation::{Report, Sabotage, run, story};
 const SEEDS: u64 = 4000;
 /// Events in each world before it ends.
 const STEPS: u64 = 1000;
-/// Within so many worlds every sabotage must have been noticed.
+/// The number of worlds within which every sabotage must be noticed.
 const NOTICED_WITHIN: u64 = 1000;
 /// Events that must occur in these worlds; otherwise they prove nothing about them.
 const EXPECTED: [&str; 32] = [
@@ -57,7 +57,7 @@ fn play(seeds: impl Iterator<Item = u64>) -> Report {
     all
 }
 
-/// What `cargo xtask test --quick` plays of them.
+/// Plays the worlds that `cargo xtask test --quick` runs.
 #[test]
 fn c118_c120_the_first_worlds_give_no_address_twice_break_no_promise_and_lose_no_address() {
     let all = play(0..100);

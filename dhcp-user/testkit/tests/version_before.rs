@@ -1,4 +1,4 @@
-//! Runs the fast path on the host over the maps of the version before: it finds the entries which
+//! Runs the fast path on the host over the maps of the previous version: it finds the entries which
 //! that version has written, and answers with the same octets.
 #![cfg(target_endian = "little")]
 

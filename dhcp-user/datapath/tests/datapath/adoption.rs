@@ -1,4 +1,4 @@
-//! What one controller leaves, and what the next one adopts.
+//! Adoption by a controller of the maps and links that an earlier one has left.
 
 use std::{fs, os::unix::fs::DirBuilderExt, path::Path};
 
@@ -77,7 +77,7 @@ fn every_key_is_drawn_anew_with_the_maps() {
 /// Name, new options, and what happens to the maps meanwhile.
 type Misfit = (&'static str, Options, fn(&Path));
 
-/// The ways in which maps may not fit.
+/// Returns the ways in which maps may not fit.
 fn misfits(lab: &Lab) -> [Misfit; 3] {
     let more = Options {
         max_leases: 2048,

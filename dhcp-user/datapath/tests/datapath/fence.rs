@@ -1,4 +1,4 @@
-//! The fence: entries come out of it once, and not before running programs have ended.
+//! The fence: it returns each entry once, and only after running programs have ended.
 
 use std::{
     io,
@@ -45,7 +45,7 @@ fn the_fence_gives_back_every_entry_once_and_is_bounded() {
 /// Instructions of `bpf_insn`: code, registers (source in the high half), offset, immediate.
 type Instruction = (u8, u8, i16, i32);
 
-/// A program that writes to a map's value that it has begun, waits, and writes that it ends.
+/// Returns a program that marks its begin in a map's value, waits, and marks its end.
 fn busy_program(map_fd: i32) -> [Instruction; 8] {
     [
         // r6 = the map's value (BPF_PSEUDO_MAP_VALUE), in two halves.

@@ -26,7 +26,7 @@ fn buckets(lab: &Lab) -> Array<MapData, Bucket> {
     Map::Array(data).try_into().unwrap()
 }
 
-/// Returns what the program finds for a client, and how many buckets it has read.
+/// Returns the binding that the program finds for a client, and how many buckets it has read.
 fn find(
     table: &Array<MapData, Bucket>,
     digest: ClientDigest,
@@ -43,7 +43,7 @@ fn find(
     (None, PROBES)
 }
 
-/// How long that takes is measured by `cargo xtask bench`.
+/// `cargo xtask bench` measures how long this takes.
 #[test]
 fn a_hundred_thousand_leases_are_published_in_few_calls_and_read_in_next_to_none() {
     const LEASES: u32 = 100_000;
@@ -90,7 +90,7 @@ fn a_binding_stands_only_where_its_client_is_looked_for_and_nobody_elses_does() 
             let digest = ClientDigest::new(&client, &fingerprint_key);
             Binding { slot, ..binding }.sealed_for(digest)
         };
-        // Others are published all the same.
+        // Other bindings are published nevertheless.
         let beyond = lease_buckets(1024) * WAYS;
         let elsewhere = (binding.slot + 2 * PROBES * WAYS) % beyond;
         for slot in [u32::MAX, beyond, elsewhere] {

@@ -1,4 +1,4 @@
-//! What the controller writes into the maps, and what it reads from them.
+//! The controller's writes to the maps, and its reads from them.
 
 use aya::maps::{Array, Map, MapData};
 use dhcp_common::{

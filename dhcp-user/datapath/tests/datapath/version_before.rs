@@ -1,4 +1,4 @@
-//! Pinned maps of the version before are adopted, with its entries, and answered from.
+//! Adoption of the pinned maps of the previous version, with its entries, which then serve answers.
 //!
 //! The maps are made from a recording (`dhcp-user/testkit/src/version_before/README.md`), with the
 //! shapes and the octets that the kernel reported of them.
@@ -46,7 +46,7 @@ unsafe fn bpf(command: libc::c_int, words: &mut [u64]) -> io::Result<i32> {
     Ok(result as i32)
 }
 
-/// Two neighbouring members of four octets each.
+/// Returns two neighbouring members of four octets each, as one word.
 fn pair(first: u32, second: u32) -> u64 {
     u64::from(first) | u64::from(second) << 32
 }
@@ -132,7 +132,7 @@ fn maps_of_the_version_before_are_adopted_and_answered_from() {
         leave(lab, &recording);
         let mut datapath = Datapath::open(&options_then(lab)).unwrap();
         let meta = recording.meta();
-        // With another ABI version nothing is adopted, and nothing more is claimed.
+        // With another ABI version nothing is adopted, and nothing else is checked.
         assert_eq!(datapath.adopted, meta.abi_version == ABI_VERSION);
         if !datapath.adopted {
             return;
@@ -151,7 +151,7 @@ fn maps_of_the_version_before_are_adopted_and_answered_from() {
             assert_eq!(datapath.grants.grant(slot), grant);
         }
 
-        // Interfaces have other numbers; what else is known of the link stays.
+        // Interfaces have other numbers; the rest of the link's entry stays.
         let (_, link) = recording.elements::<LinkKey, Link>(map::LINKS)[0];
         let key = LinkKey {
             ifindex: TEST_IFINDEX,
@@ -173,7 +173,7 @@ fn maps_of_the_version_before_are_adopted_and_answered_from() {
         assert_eq!(verdict, XDP_TX);
         assert_eq!(frame, *answer);
 
-        // Its templates are known, and what it published can be withdrawn.
+        // Its templates are known, and its published entries can be withdrawn.
         let mut known = Vec::new();
         let keep = |key: &TemplateKey| {
             known.push(*key);
@@ -195,7 +195,7 @@ fn maps_of_the_version_before_are_adopted_and_answered_from() {
 /// The map, and what happens to its recorded octets.
 type Damage = (&'static str, fn(&mut PinnedMap));
 
-/// Each damage stands for a change of the contract without one of the ABI version.
+/// Each damage represents a change of the contract without a new ABI version.
 #[test]
 fn a_change_of_the_contract_is_noticed() {
     lab::run(|lab| {

@@ -217,7 +217,7 @@ fn c110_m28_rapid_commit_is_the_controllers_and_means_nothing_elsewhere() {
         let reply = both.ask(&request, outcome);
         assert!(values(&client, &reply, option::RAPID_COMMIT).is_empty());
     }
-    // Where it is not enabled.
+    // On a link where it is not enabled.
     let direct = both.lease(stranger(2));
     let offer = both.ask(&rapid(cast::discover(&direct)), Outcome::Offered);
     assert_eq!(kind(&direct, &offer), message_type::OFFER);
@@ -309,7 +309,7 @@ fn c111_c112_who_lists_it_hears_from_the_kernel_that_ipv6_will_do_and_gets_no_ad
     assert_eq!(waits(&ack), [[0; 4]]);
     let ack = both.ask(&cast::rebooting(&client), Outcome::AckedRebooting);
     assert!(waits(&ack).is_empty(), "not to who does not list it");
-    // The kernel sends no such OFFER: to a client without a lease it would be one of no address.
+    // The kernel sends no such OFFER: to a client without a lease it would offer no address.
     let offer = both.ask(
         &listing(cast::discover(&client), &list),
         Outcome::NoTemplate,

@@ -1,4 +1,4 @@
-//! Ten thousand clients of fifty makes, and what the kernel does for them after their first lease.
+//! Ten thousand clients of fifty makes, and the kernel's answers to them after their first lease.
 
 use std::{collections::BTreeMap, net::Ipv4Addr, time::Instant};
 
@@ -39,8 +39,8 @@ const KINDS: [&str; 5] = [
 /// Octets of an answer's longest option: fewer than let options 57 and 82 decide what fits.
 const LONGEST: usize = 60;
 
-/// The networks with room for all clients, none refused, and no address withheld from clients that
-/// can do without IPv4, whose every OFFER is the controller's.
+/// Returns networks with room for all clients. No class is refused, and no address is withheld from
+/// clients that can do without IPv4, because only the controller answers their DISCOVERs.
 fn config() -> Config {
     let mut config = networks::config();
     config.server.max_leases = 2 * CLIENTS;
@@ -140,7 +140,7 @@ impl Client {
         .frame()
     }
 
-    /// Gives it its first lease, from the controller.
+    /// Gives the client its first lease, from the controller.
     fn lease(&mut self, sides: &mut Sides) {
         for (kind, expected) in [
             ("DISCOVER", message_type::OFFER),
@@ -162,8 +162,8 @@ impl Client {
     }
 }
 
-/// Runs the program continuously: what it does not answer goes to the controller, and what that
-/// publishes is there for the next frame.
+/// Runs the program continuously: requests that it does not answer go to the controller, whose new
+/// entries and templates are there for the next frame.
 struct Kernel {
     program: Program,
     sides: Sides,
@@ -224,7 +224,7 @@ fn c033_c119_of_a_mixed_fleet_the_kernel_answers_all_but_one_in_a_thousand() {
     assert!(share >= LEAST_SHARE, "{:?}", kernel.handed_on);
 }
 
-/// An answer that names its machine is useless for any other, and no template is spent on it.
+/// An answer that contains its machine's id is useless for any other, so no template is made of it.
 #[test]
 fn c101_firmware_that_names_its_machine_is_the_controllers_to_answer() {
     let mut sides = Sides::new(&config(), boottime());

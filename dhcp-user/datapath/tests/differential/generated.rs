@@ -84,7 +84,7 @@ impl Tally {
     }
 }
 
-/// One request in one state, on all sides.
+/// Checks one request in one state, on all sides.
 fn check(
     world: &World,
     program: Option<&mut Program>,
@@ -96,7 +96,7 @@ fn check(
     Ok(())
 }
 
-/// Well below what each run has.
+/// Minimum counts of each kind, well below those of any run.
 const LEAST: [(&str, u32); 33] = [
     ("offered", 60),
     ("acked_selecting", 30),

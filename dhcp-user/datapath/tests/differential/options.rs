@@ -27,7 +27,7 @@ pub fn options_of(actor: &Actor, reply: &[u8]) -> Vec<(u8, Vec<u8>)> {
     options
 }
 
-/// Returns what an untagged client with a lease sends in each state.
+/// Returns the requests of an untagged client with a lease in each state.
 fn requests(bound: &Actor, list: &[u8]) -> [RequestFrame; 4] {
     [
         cast::discover(bound),

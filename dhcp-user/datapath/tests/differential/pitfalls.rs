@@ -258,7 +258,8 @@ fn c062_c118_what_the_kernel_acknowledged_the_controller_does_not_give_away() {
     assert_eq!(run.outcome, Outcome::AckedRenewing);
     assert_eq!(sides.commits, commits, "the controller has not heard of it");
 
-    // The lease is over as far as the controller knows, but not what the client has been promised.
+    // The lease is over as far as the controller knows, but the kernel has promised the client
+    // more.
     sides.pass(Duration::from_secs(u64::from(LEASE_SECS / 2)));
     assert_eq!(sides.state(client.address), Some(LeaseState::Bound));
     let wish = cast::discover(&other).address_option(option::REQUESTED_ADDRESS, client.address);
@@ -332,7 +333,8 @@ fn a_frame_that_was_answered_is_not_measured_again() {
     let renewal = cast::renewing(bound).frame();
     let first = sides.kernel(&mut program, &renewal);
     assert_eq!(first.outcome, Outcome::AckedRenewing);
-    // The kernel repeats over what the program has left, which is no longer a request.
+    // The kernel repeats the run over the frame that the program has left, which is no longer a
+    // request.
     let second = sides.kernel(&mut program, &first.frame);
     assert_eq!(second.outcome, Outcome::NotDhcp);
     let name = dhcp_common::abi::PROGRAM;

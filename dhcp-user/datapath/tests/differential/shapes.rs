@@ -1,5 +1,5 @@
-//! What clients of many makes ask for: vendor class, parameter list and what else decides about an
-//! answer, in the order and the words of real clients.
+//! Requests of clients of many makes: vendor class, parameter list and other options that an answer
+//! depends on, with the order and values of real clients.
 
 use dhcp_common::wire::option;
 use dhcp_testkit::fixtures::request::RequestFrame;

@@ -210,7 +210,7 @@ fn c120_a_failing_store_is_left_alone_and_found_well_again_though_nobody_asks() 
     bench.committer.submit(vec![(Ticket(0), changes(1))]);
     let error = "the store did not commit: no space left".to_owned();
     assert_eq!(next(&mut bench.results), (0, Err(error.clone())));
-    // Refused without asking the store, whose verdict the test would wait for.
+    // Refused without calling the store, which would wait for a verdict of the test.
     let refused =
         "the store did not commit: the store has just failed and is paused until the next attempt";
     for ticket in 1..=1000 {
@@ -256,7 +256,7 @@ fn c120_a_store_that_hangs_is_handed_nothing_more_until_it_answers() {
     let error = "the store did not commit: the store has not answered for seconds";
     assert_eq!(next(&mut bench.results), (queued, Err(error.to_owned())));
     assert!(counters.health().failing_since.is_some());
-    // It answers after all: what was handed to it before is committed.
+    // The store answers in the end: the changes passed to it before are committed.
     drop(bench.verdicts);
     for ticket in 0..queued {
         assert_eq!(next(&mut bench.results), (ticket, Ok(1)));

@@ -23,7 +23,7 @@ fn past(directory: &tempfile::TempDir) -> Vec<(String, String, i64, i64)> {
     rows.unwrap().map(Result::unwrap).collect()
 }
 
-/// Records that the wall clock is ahead of the store's time by so much.
+/// Records how far the wall clock is ahead of the store's time.
 fn set_drift(store: &mut SqliteStore, drift_ns: i64) {
     let anchor = Anchor {
         boot_id: "a".to_owned(),
@@ -187,7 +187,7 @@ fn times_that_make_no_sense_fail_no_commit() {
         (odd.since, odd.horizon) = (Utc(since), Utc(horizon));
         commit(&mut store, odd);
         commit(&mut store, lease(client(1), RecordState::Former, NOW));
-        // What ended before 1970 is not kept.
+        // Intervals that ended before 1970 are not kept.
         assert_eq!(past(&directory).len(), usize::from(horizon > 0));
     }
 }

@@ -1,4 +1,4 @@
-//! Readers of a store: what they find of the past and the present, and that they change nothing.
+//! Readers of a store: they find past and present intervals, and change nothing.
 
 use std::fs;
 
@@ -35,7 +35,7 @@ fn told(directory: &tempfile::TempDir, wanted: &Wanted) -> Vec<(u8, i64, Option<
     found.into_iter().map(row).collect()
 }
 
-/// 10.0.0.5 was the first client's, then the second's, and is the third's.
+/// Returns a store in which 10.0.0.5 was leased to two clients before the present one.
 fn three_clients() -> (tempfile::TempDir, SqliteStore) {
     let (directory, mut store) = history_store(30);
     for (who, since, until) in [(1, -7200, -5000), (2, -4000, -3000)] {

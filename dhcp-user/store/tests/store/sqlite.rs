@@ -1,4 +1,4 @@
-//! Changes, and what another connection sees of them.
+//! Changes, and their visibility for another connection.
 
 use std::net::Ipv4Addr;
 
@@ -181,7 +181,7 @@ fn a_record_that_cannot_be_read_is_named() {
     }
 }
 
-/// How long that takes is measured by `cargo xtask bench`.
+/// `cargo xtask bench` measures how long this takes.
 #[test]
 fn each_of_a_hundred_thousand_records_is_loaded_at_the_cost_of_one_of_a_thousand() {
     let [few, many] = [1_000, 100_000].map(|records: u32| {

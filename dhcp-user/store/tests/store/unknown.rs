@@ -21,7 +21,7 @@ use dhcp_store::{
 use dhcp_testkit::stores::*;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-/// What is lost: the answer of the store, or the request.
+/// The message that is lost: the answer of the store, or the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lost {
     Answer,
@@ -70,7 +70,7 @@ impl Store for Doubtful {
     }
 }
 
-/// Two hours after the boot.
+/// Returns a sample two hours after the boot.
 fn clock() -> Sample {
     Sample {
         boottime: dhcp_model::Nanos(7200 * SEC as u64),
@@ -150,7 +150,7 @@ impl Bench {
         Change::Put(Box::new(self.record(who, state, expires)))
     }
 
-    /// Client and end of each interval, in seconds from [`NOW`].
+    /// Returns client and end of each interval, in seconds from [`NOW`].
     fn intervals(&self) -> Vec<(u8, Option<i64>)> {
         let reader = Reader::open(&self.directory.path().join("leases.db")).unwrap();
         let intervals = reader.intervals(&Wanted::default(), at_now()).unwrap();
@@ -219,7 +219,7 @@ fn changes_behind_an_anchor_of_which_nothing_is_known_are_not_applied() {
     };
     bench.is_out.store(false, Relaxed);
     let wall_clock = WallClock::resume(&mut store, "a", clock()).unwrap();
-    // The wall clock steps, so that the anchor has to be written first.
+    // The wall clock steps, so that the anchor must be written first.
     let stepped = || Sample {
         utc: Utc(at_now().0 + 60 * SEC),
         ..clock()

@@ -1,4 +1,4 @@
-//! The store that the version before has written is opened, served from and extended.
+//! Use of a store that the previous version has written: opened, served from and extended.
 
 use dhcp_model::{Applied, RecordState};
 use dhcp_store::{
@@ -115,7 +115,7 @@ fn found_and_past() -> Read {
     (RECORDS.to_vec(), past.to_vec())
 }
 
-/// What a reader finds: the records, and the intervals that are over.
+/// Reads a store: the records, and the intervals that are over.
 fn read(path: &std::path::Path) -> Read {
     let reader = Reader::open(path).unwrap();
     let mut records = Vec::new();

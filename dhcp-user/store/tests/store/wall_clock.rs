@@ -39,7 +39,7 @@ fn expires(store: &mut SqliteStore, wall: &WallClock) -> Nanos {
     record.expires
 }
 
-/// Does what the committer does before each commit.
+/// Records the drift, as the committer does before each commit.
 fn look(store: &mut SqliteStore, wall: &mut WallClock, now: Sample) -> bool {
     let anchor = wall.drifted(now);
     if let Some(anchor) = &anchor {
@@ -144,7 +144,7 @@ proptest! {
         prop_assert_eq!(wall.nanos(wall.utc(Nanos::FOREVER)), Nanos::FOREVER);
     }
 
-    /// Any steps, each seen before the next reboot: what is left of a lease is what was promised.
+    /// No steps shorten a lease, provided that each is seen before the next reboot.
     #[test]
     fn no_steps_and_reboots_shorten_a_lease(
         events in prop::collection::vec((1i64..500, -100_000i64..100_000, any::<bool>()), 1..12),

@@ -54,7 +54,7 @@ const PASTS: [Past; 10] = [
     Past::Unknown,
 ];
 
-/// A client that is to be bound, with what it sends.
+/// Returns a client that is to be bound, with the options that it sends.
 pub fn actor(
     n: u8,
     client_id: Option<Vec<u8>>,
@@ -164,26 +164,26 @@ pub fn stranger(n: u8) -> Actor {
 /// How long before `now` these tests begin, in hundredths of a lease.
 const PAST: u32 = 250;
 
-/// Returns the present time, which must be at least that long after the boot.
+/// Returns the present time, and waits until it is at least [`PAST`] after the boot.
 pub fn now() -> Nanos {
     let least = Nanos(0).plus_lease(LEASE_SECS * PAST / 100 + 1);
     thread::sleep(least.since(boottime()));
     boottime()
 }
 
-/// Returns a time so many hundredths of a lease before `now`.
+/// Returns the time `hundredths` of a lease before `now`.
 pub fn ago(now: Nanos, hundredths: u32) -> Nanos {
     let secs = u64::from(LEASE_SECS) * u64::from(hundredths) / 100;
     Nanos(now.0 - secs * abi::NS_PER_SEC)
 }
 
-/// All clients and the state around them, made in the time before `now` by a controller that only
-/// reacted to inputs.
+/// All clients and the state around them, produced by the inputs of a controller before `now`.
 pub struct World {
     pub config: Config,
     pub actors: Vec<(Past, Actor)>,
     snapshot: Snapshot,
-    /// Bound clients, one for each profile. They ask for what the others then get from the kernel.
+    /// Bound clients, one for each profile. Their requests publish the templates from which the
+    /// kernel answers the others.
     pub pioneers: Vec<Actor>,
 }
 
@@ -279,7 +279,8 @@ impl World {
         world
     }
 
-    /// Returns a controller over this state, at a time. Offers are not stored: they are made again.
+    /// Returns a controller with this state, at a time. Offers are not stored, so they are made
+    /// again.
     pub fn sides(&self, now: Nanos) -> Sides {
         let mut sides = Sides::restore(&self.config, &self.snapshot, now);
         for (past, actor) in &self.actors {
@@ -299,7 +300,7 @@ impl World {
             .map(|(_, actor)| actor)
     }
 
-    /// Weighted by frequency, for generated requests.
+    /// Returns the cast for generated requests, weighted by frequency.
     pub fn cast(&self) -> Cast {
         let theirs = self.actors.iter().map(|(_, actor)| actor.address);
         let others = [
@@ -348,7 +349,7 @@ impl World {
     }
 }
 
-/// Every past, with and without client identifier, direct, tagged and relayed.
+/// Returns clients with every past, with and without client identifier, direct, tagged and relayed.
 fn everybody() -> Vec<(Past, Actor)> {
     let mut n = 0;
     let mut actors = Vec::new();
@@ -365,13 +366,13 @@ fn everybody() -> Vec<(Past, Actor)> {
         (Past::Bound, actor(PRINTER, None, None, None)),
         (Past::Bound, actor(RESERVED, None, None, Some(100))),
         (Past::Bound, actor(202, None, None, Some(300))),
-        // Where option 61 is ignored.
+        // On a network that ignores option 61.
         (Past::Bound, actor(204, Some(vec![9; 7]), None, Some(300))),
         (Past::Bound, actor(205, Some(vec![9; 7]), None, Some(300))),
         (Past::Bound, actor(206, Some(vec![9; 41]), None, Some(300))),
         (Past::Bound, actor(203, Some(vec![1; 40]), None, None)),
     ]);
-    // At ports that select a class, that have a reserved address, or neither.
+    // At ports that select a class, that have a reserved address, or that have neither.
     let at = |n, port, giaddr, tag| Actor {
         relay_info: Some(port),
         ..actor(n, Some(vec![n; 7]), giaddr, tag)

@@ -142,8 +142,8 @@ fn run(
     Ok((outcome, frame.0))
 }
 
-/// With the fast path off, the controller gets everything, unchanged, except broken and foreign
-/// frames. What it would answer is what the fast path has answered.
+/// Checks the program with the fast path off: the controller gets every frame unchanged, except
+/// broken and foreign ones, and would give the same answer as the fast path.
 fn ask_only(
     mut tables: HostTables,
     program: Option<&mut Program>,

@@ -149,8 +149,8 @@ pub fn reserved_port() -> Vec<u8> {
     [&[1, RESERVED_CIRCUIT.len() as u8], RESERVED_CIRCUIT].concat()
 }
 
-/// Values of option 82 that matter: two ports of a class, one with a reserved address, one without
-/// either.
+/// Values of option 82 that affect answers: two ports of a class, one with a reserved address, and
+/// one without either.
 pub fn ports() -> [Vec<u8>; 4] {
     [
         b"\x01\x05biz 1".to_vec(),
@@ -234,7 +234,8 @@ pub fn config() -> Config {
     }
 }
 
-/// The links: untagged, 802.1Q with options 82 and 118 trusted, QinQ, and one of infinite leases.
+/// Returns the links: untagged, 802.1Q with options 82 and 118 trusted, QinQ, and one of infinite
+/// leases.
 pub fn links() -> Vec<Link> {
     let link = |outer, inner, network, addresses: &[Ipv4Addr]| Link {
         key: LinkKey {

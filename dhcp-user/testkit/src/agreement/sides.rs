@@ -41,14 +41,14 @@ pub struct Sides {
     pub answers: Vec<CommandOutcome>,
 }
 
-/// What a controller finds when it starts.
+/// The state that a controller finds when it starts.
 #[derive(Clone)]
 pub struct Snapshot {
     tables: HostTables,
     store: BTreeMap<Ipv4Addr, Record>,
 }
 
-/// A lease, as far as an answer may depend on it.
+/// The fields of a lease that an answer may depend on.
 pub type LeaseView = (Ipv4Addr, ClientKey, LeaseState, Nanos, Nanos);
 
 struct KernelSide<'a>(&'a HostTables);
@@ -116,7 +116,7 @@ impl Sides {
         Nanos(self.tables.now_ns)
     }
 
-    /// Lets time pass and handles what is due.
+    /// Lets time pass and handles the deadlines in it.
     pub fn pass_to(&mut self, now: Nanos) {
         while let Some(deadline) = self.engine.next_deadline().filter(|due| *due <= now) {
             self.tables.now_ns = self.tables.now_ns.max(deadline.0);
@@ -227,7 +227,7 @@ impl Sides {
         self.answers.pop().expect("every command is answered")
     }
 
-    /// Runs the fast path on the host; what it writes stays in the tables.
+    /// Runs the fast path on the host; its writes stay in the tables.
     pub fn host(&self, octets: &[u8]) -> (Outcome, Vec<u8>) {
         let mut frame = HostFrame(octets.to_vec());
         let outcome = self.tables.respond(&mut frame, networks::IFINDEX).outcome;

@@ -1,4 +1,4 @@
-//! How often a thread asks for memory.
+//! Counts the memory allocations of a thread.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -9,12 +9,13 @@ thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// The system's allocator, which counts what each thread asks of it. A test program that counts
-/// makes it its `#[global_allocator]`.
+/// The system's allocator, with a count of each thread's allocations. A test program that counts
+/// declares it as its `#[global_allocator]`.
 #[derive(Debug)]
 pub struct Counting;
 
-// SAFETY: all is passed to the system's allocator as it came; counting allocates nothing.
+// // SAFETY: all arguments are passed unchanged to the system's allocator; counting allocates
+// nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);

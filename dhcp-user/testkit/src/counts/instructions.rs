@@ -1,7 +1,7 @@
-//! How many instructions a thread executes: the processor stops after each one.
+//! Counts the instructions of a thread, by single-stepping.
 //!
-//! A step costs some microseconds, so that this is for what takes up to some hundred thousand
-//! instructions. It needs no counters of the processor, which virtual machines rarely have.
+//! A step costs some microseconds, so this suits work of up to some hundred thousand instructions.
+//! It needs no performance counters of the processor, which virtual machines rarely have.
 
 use std::sync::{
     Mutex, PoisonError,
@@ -10,7 +10,7 @@ use std::sync::{
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
-/// Of the thread that holds the turn; no other one steps.
+/// Instructions of the thread that holds the turn; no other thread steps.
 static STEPS: AtomicU64 = AtomicU64::new(0);
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -29,13 +29,14 @@ pub fn instructions<R>(work: impl FnOnce() -> R) -> (u64, R) {
     let result = work();
     drop(stepping);
     let steps = STEPS.load(Relaxed) - before;
-    // SAFETY: what was there before.
+    // SAFETY: restores the previous handler.
     unsafe { sigaction(Signal::SIGTRAP, &former) }.unwrap();
     (steps, result)
 }
 
-/// While it lives the processor raises an exception, which the kernel makes SIGTRAP, after each
-/// instruction of this thread. It ends also when the work panics.
+/// Guard for single-stepping: while it exists, the processor raises an exception after each
+/// instruction of this thread, which the kernel turns into SIGTRAP. Dropping it ends that, also
+/// when the work panics.
 struct Stepping;
 
 impl Stepping {

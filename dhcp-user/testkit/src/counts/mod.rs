@@ -1,5 +1,5 @@
-//! What work takes, counted instead of timed: a count is the same on a machine that others keep
-//! busy.
+//! Counts the cost of work instead of timing it: a count does not depend on the load of the
+//! machine.
 //!
 //! Times belong to `cargo xtask bench`.
 

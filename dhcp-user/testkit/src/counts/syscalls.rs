@@ -1,4 +1,4 @@
-//! How many system calls a thread makes: a process stopped at each one.
+//! Counts system calls, in a process that is stopped at each one.
 
 use nix::{
     sys::{
@@ -9,8 +9,8 @@ use nix::{
     unistd::{ForkResult, fork},
 };
 
-/// Returns how many system calls `work` makes. It runs in a copy of this process, so that of what
-/// it does only that remains which is shared or in the kernel.
+/// Returns how many system calls `work` makes. It runs in a copy of this process, so only its
+/// effects on shared memory and on the kernel remain.
 pub fn syscalls(work: impl FnOnce()) -> u64 {
     // SAFETY: the copy has this thread alone, and does not return from here. glibc makes its
     // allocator usable in it.
@@ -22,7 +22,7 @@ pub fn syscalls(work: impl FnOnce()) -> u64 {
                 work();
                 raise(Signal::SIGSTOP).unwrap();
             }));
-            // SAFETY: ends the copy, without what the original has registered for its own end.
+            // // SAFETY: ends the copy, without the exit handlers of the original.
             unsafe { libc::_exit(i32::from(result.is_err())) }
         }
         ForkResult::Parent { child } => {
@@ -61,7 +61,7 @@ mod tests {
                 }
             })
         };
-        // That which stops it in the end is one, too.
+        // The call that stops it at the end is counted too.
         assert_eq!(calls(100) - calls(0), 100);
     }
 }

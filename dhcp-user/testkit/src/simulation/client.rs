@@ -1,4 +1,4 @@
-//! An honest client: the state machine of RFC 2131 §4.4, and what its users do with it.
+//! An honest client: the state machine of RFC 2131 §4.4, and the actions of its user.
 
 use std::net::Ipv4Addr;
 
@@ -184,7 +184,7 @@ impl Client {
             (State::Requesting(..), _) if self.tries > 3 => self.start_again(now, dice),
             (State::Requesting(address, server), _) => self.request(address, server, now, dice),
             (State::Rebooting, Some(held)) if self.tries > 2 => {
-                // RFC 2131 §3.2: without an answer it may go on using its address.
+                // RFC 2131 §3.2: without an answer it may continue to use its address.
                 self.enter(State::Bound);
                 self.wait_bound(&held, now, dice);
                 Vec::new()
@@ -407,7 +407,7 @@ impl Client {
         Vec::new()
     }
 
-    /// A renewal that only this server is to answer.
+    /// Returns a renewal that only this server may answer.
     pub fn renew(&mut self, now: u64) -> Option<RequestFrame> {
         let held = self
             .held

@@ -69,9 +69,9 @@ impl Clock {
         self.step_ns += by_ns;
     }
 
-    /// The controller has recorded the wall clock: a step that it has not seen before a power cut
-    /// cannot be told from time that has passed (`dhcp-user/store/src/wall_clock.rs`), so that
-    /// there is none here.
+    /// Notes that the controller has recorded the wall clock, so that this error survives a power
+    /// cut. A step that it has not seen before a power cut cannot be distinguished from time that
+    /// has passed (`dhcp-user/store/src/wall_clock.rs`), so no such step is simulated.
     pub const fn keep_wall(&mut self) {
         self.kept_step_ns = self.step_ns;
     }

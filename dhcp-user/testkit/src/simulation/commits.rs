@@ -28,7 +28,7 @@ impl World {
         self.write(&wall, c.life);
     }
 
-    /// Lets the disk begin with what waits for it.
+    /// Starts the disk on the work that waits for it.
     fn write(&mut self, wall: &WallClock, life: u32) {
         if self.committer.begin(wall) {
             let time = self.faults.commit_time(&mut self.dice);
@@ -36,7 +36,7 @@ impl World {
         }
     }
 
-    /// The disk has finished; if the process is gone by now, nothing receives the result.
+    /// Ends a write of the disk; if the process has ended meanwhile, nothing receives the result.
     pub fn written(&mut self, life: u32) {
         if life != self.lives {
             return;
@@ -61,7 +61,7 @@ impl World {
         }
     }
 
-    /// What was being written is on disk.
+    /// Puts the batch that was being written on disk.
     pub fn settle_batch(&mut self) -> Vec<Committed> {
         let (results, mut touched) = self.committer.end(&mut self.disk);
         if results.is_empty() {
@@ -94,7 +94,7 @@ impl World {
         results
     }
 
-    /// A step of the wall clock is recorded before anything that is committed after it.
+    /// Records a step of the wall clock, before any later commit.
     pub fn keep_anchor(&mut self) {
         let sample = self.clock.sample();
         let Some(controller) = &mut self.controller else {

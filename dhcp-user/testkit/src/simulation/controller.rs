@@ -83,7 +83,7 @@ impl Controller {
         self.effects.is_empty() && self.stuck.iter().all(|(_, key)| *key != client)
     }
 
-    /// Returns whether an address is held back until it is known that no host has it.
+    /// Returns whether an address is held until no host is known to have it.
     pub fn is_probing(&self, address: Ipv4Addr) -> bool {
         let lease = self.leases.get(&address);
         lease.is_some_and(|lease| lease.state == LeaseState::Probing)
@@ -121,7 +121,7 @@ impl Controller {
         &self.operators
     }
 
-    /// Returns whether nothing is under way and nothing is due.
+    /// Returns whether no work is in progress and no deadline has been reached.
     pub fn is_at_rest(&self) -> bool {
         self.is_idle() && self.stuck.is_empty() && self.engine.next_deadline().is_none()
     }

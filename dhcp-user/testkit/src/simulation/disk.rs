@@ -20,9 +20,9 @@ pub struct Disk {
     pub full_until: u64,
     /// The next commit fails.
     pub fails: bool,
-    /// The result of the next commit of the committer is unknown; the value says whether it is
-    /// applied. A start is told: it repeats its commit until it succeeds, so that an unknown result
-    /// is the same to it as a failure.
+    /// The result of the next commit of the committer is unknown; the value is whether it is
+    /// applied. A start gets the real result: it repeats its commit until it succeeds, so it would
+    /// treat an unknown result as a failure.
     pub doubt: Option<bool>,
 }
 
@@ -105,7 +105,7 @@ impl Store for Disk {
     }
 }
 
-/// What waits for the disk, and what is being written.
+/// The tickets that wait for the disk, and those being written.
 #[derive(Debug, Default)]
 pub struct Committer {
     queue: VecDeque<(Ticket, Vec<Change>)>,

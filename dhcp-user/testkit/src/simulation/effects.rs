@@ -123,7 +123,7 @@ impl World {
         }
     }
 
-    /// Checks what has just been published.
+    /// Checks the entry that has just been published.
     fn check_published(&mut self, c: &Controller, key: ClientKey) {
         let published = self.kernel.published();
         let Some((_, own)) = published.iter().find(|(of, _)| *of == key).copied() else {
@@ -157,7 +157,7 @@ impl World {
         self.check_entries_of(own.address.into());
     }
 
-    /// Checks that entries of leases promise no more than the store does.
+    /// Checks that entries of leases promise no more than the store holds.
     pub fn check_entries_of(&mut self, address: Ipv4Addr) {
         if self.model.unrecorded.contains(&address) {
             return;

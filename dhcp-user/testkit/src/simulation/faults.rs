@@ -15,8 +15,8 @@ pub struct Faults {
     pub straggling: u64,
     /// A run of the program is interrupted, at some lookup in a map.
     pub interruption: u64,
-    /// Of those, for up to two seconds, like a virtual CPU that is not scheduled; otherwise for up
-    /// to 50 ms.
+    /// An interruption takes up to two seconds, like a virtual CPU that is not scheduled; otherwise
+    /// up to 50 ms.
     pub steal: u64,
     /// An event that concerns its client occurs just then.
     pub coincidence: u64,
@@ -25,7 +25,7 @@ pub struct Faults {
     /// Events that the ring holds.
     pub ring_room: Option<usize>,
     pub commit_fails: u64,
-    /// It stays unknown whether a commit has happened.
+    /// The result of a commit stays unknown.
     pub commit_doubts: u64,
     /// The disk takes up to three seconds; otherwise up to 5 ms.
     pub slow_disk: u64,
@@ -47,7 +47,7 @@ pub struct Faults {
     pub crash_secs: u64,
     pub power_cut_secs: u64,
     pub wall_step_secs: u64,
-    /// The power of all clients fails at once.
+    /// The power of all clients fails at the same time.
     pub storm_secs: u64,
     pub operator_secs: u64,
     pub hostile_secs: u64,

@@ -33,7 +33,7 @@ impl World {
         }
     }
 
-    /// A run has ended: what waited only for it goes on.
+    /// Handles the end of a run: fences that waited only for it have passed.
     pub fn run_ended(&mut self, arrival: u64) {
         let mut waiting = Vec::new();
         for mut fencing in std::mem::take(&mut self.fencings) {

@@ -26,7 +26,8 @@ use crate::fixtures::{
 };
 use crate::restore::restore;
 
-/// What is under way when faults stop has ended after this: a restart takes longest.
+/// The time after which all work has ended that is in progress when faults stop: a restart takes
+/// longest.
 const SETTLE_SECS: u64 = 200;
 /// The time within which an answer is immediate.
 const ANSWER_SECS: u64 = 2;
@@ -73,7 +74,7 @@ impl World {
         self.replies.iter().find(|reply| reply.xid == xid).cloned()
     }
 
-    /// Every client that believes to have a lease gets it, or is told at once that it has none.
+    /// Checks that every client that believes to have a lease gets it, or an immediate NAK.
     fn expect_answers(&mut self) {
         for index in 0..self.clients.len() {
             let now = self.clock.now;
@@ -132,7 +133,7 @@ impl World {
         }
     }
 
-    /// As many clients as there are addresses arrive and get all of them.
+    /// Checks that as many new clients as there are addresses get all of them.
     fn expect_all_addresses(&mut self) {
         for network in [DIRECT, RELAYED] {
             if self.model.is_violated() {

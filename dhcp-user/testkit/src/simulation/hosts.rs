@@ -1,4 +1,4 @@
-//! Hosts with static addresses, which answer probes, and what the server learns of it.
+//! Hosts with static addresses, which answer probes, and the answers that the server receives.
 
 use std::net::Ipv4Addr;
 
@@ -42,7 +42,7 @@ impl Host {
 }
 
 impl World {
-    /// A probe leaves. A host with the address answers, or a client that uses it.
+    /// Sends a probe. A host with the address answers, or a client that uses it.
     pub fn probe(&mut self, probe: &Probe) {
         self.note(|_| format!("controller: probes {}", probe.address));
         self.count("probes");
@@ -63,7 +63,7 @@ impl World {
         }
     }
 
-    /// An answer arrives, if there is a process to receive it.
+    /// Delivers an answer, if there is a process to receive it.
     pub fn probe_answer(&mut self, answer: ProbeAnswer) {
         if let Some(controller) = &mut self.controller {
             controller.answers.push_back(answer);

@@ -28,7 +28,7 @@ pub struct Kernel {
     pub relays: Vec<(u32, Be32, NetworkRef)>,
     /// The slot of each client's binding.
     pub index: BTreeMap<ClientKey, u32>,
-    /// By slot, what a program that has found it there reads by now.
+    /// By slot, the binding that a run reads now from a slot that it has found.
     pub elements: Vec<Binding>,
     pub templates: BTreeMap<KeyOrder, (TemplateKey, Rc<Template>)>,
     pub grants: SharedGrants,
@@ -137,14 +137,15 @@ impl Kernel {
         entry.or_insert_with(|| (key, Rc::new(template)));
     }
 
-    /// Returns whether what a run has answered from was published for its client as it is.
+    /// Returns whether the binding that a run has answered from was published in this form for its
+    /// client.
     pub fn answered_from_published(&self, client: &ClientKey, run: &Run) -> bool {
         let history = self.history.get(client);
         let from = run.from;
         history.is_some_and(|history| history.iter().any(|binding| Some(*binding) == from))
     }
 
-    /// Records what a run has acknowledged.
+    /// Records the time that a run has acknowledged.
     pub fn note_acknowledged(&self, run: &Run, until_ns: u64) {
         if let Some(from) = run.use_of_slot() {
             let mut all = self.acknowledged.borrow_mut();
@@ -164,7 +165,7 @@ impl Kernel {
         (!is_noted).then_some((grant, acknowledged))
     }
 
-    /// Returns whether nothing is answered from an entry any more.
+    /// Returns whether an entry is closed, so that no run answers from it.
     pub fn is_closed(&self, binding: &Binding) -> bool {
         let grants = self.grants.borrow();
         let grant = grants.get(&binding.slot);
@@ -179,7 +180,7 @@ impl Kernel {
             .is_some_and(|closed| run.arrival > *closed)
     }
 
-    /// Records what a run has closed: later frames must not be answered from there.
+    /// Records the entry that a run has closed: later frames must not be answered from it.
     pub fn note_closed(&self, run: &Run, arrivals: u64) {
         if let Some((slot, epoch)) = run.use_of_slot() {
             let grants = self.grants.borrow();

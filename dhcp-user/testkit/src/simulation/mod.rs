@@ -1,9 +1,9 @@
 //! Simulates the whole server: the real engine and the real program, with a simulated kernel,
 //! clock, network and disk.
 //!
-//! One seed decides everything: the order of events, the faults, and what clients do. Start with
-//! [`world`]; [`model`] has the invariants. The simulation reads no wall clock, starts no thread,
-//! and depends on no order of a hash map.
+//! One seed decides everything: the order of events, the faults, and the actions of clients. Start
+//! with [`world`]; [`model`] has the invariants. The simulation reads no wall clock, starts no
+//! thread, and does not depend on the order of a hash map.
 
 mod client;
 mod clock;
@@ -66,7 +66,7 @@ impl Report {
     }
 }
 
-/// A violation, the events before it, and the command that reproduces it.
+/// Returns a description of a violation: the events before it, and the command that reproduces it.
 pub fn story(seed: u64, steps: u64, sabotage: Option<Sabotage>) -> String {
     let report = run(seed, steps, sabotage, true);
     let earlier = report.trace.len().saturating_sub(LAST_EVENTS);
@@ -84,7 +84,7 @@ pub fn story(seed: u64, steps: u64, sabotage: Option<Sabotage>) -> String {
     story
 }
 
-/// Plays the world of a seed for so many steps, and then to its end.
+/// Plays the world of a seed for `steps` steps, and then to its end.
 pub fn run(seed: u64, steps: u64, sabotage: Option<Sabotage>, traces: bool) -> Report {
     let mut world = World::new(seed, sabotage);
     world.trace = traces.then(Vec::new);

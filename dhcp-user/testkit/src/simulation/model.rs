@@ -1,5 +1,5 @@
-//! The model of who may use which address: what the world has seen on the wire and found in the
-//! store, and the invariants that are checked after every step.
+//! The model of which client may use which address, from messages on the wire and from the store,
+//! and the invariants that are checked after every step.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,7 +22,7 @@ pub enum Invariant {
     DurableBeforePromised,
     /// The store does not give up a promise before its time.
     PromisesAreKept,
-    /// What is published for a client is what the store has committed for it.
+    /// An entry published for a client agrees with the store's record for it.
     PublishedIsDurable,
     /// No two published entries are for the same address, or use the same slot.
     OneEntryAnAddress,
@@ -39,15 +39,15 @@ pub enum Invariant {
     /// An offer ends as soon as its client has chosen another server, and the program passes such a
     /// choice on.
     DeclinedOffersAreFree,
-    /// What comes after a RELEASE or DECLINE is not answered from the client's earlier entry.
+    /// Messages after a RELEASE or DECLINE are not answered from the client's earlier entry.
     ClosedIsClosed,
-    /// `GRANTS` says no less than the program has acknowledged.
+    /// `GRANTS` holds no less time than the program has acknowledged.
     GrantsAreNoted,
     /// The program answers only from a complete entry that was published for its client.
     AnswersArePublished,
-    /// The program answers only what the controller would answer with the same octets.
+    /// Every answer of the program has the octets that the controller would send.
     FastEqualsSlow,
-    /// A client whose lease runs, was deleted or was revoked is answered at once.
+    /// A client whose lease is active, deleted or revoked gets an immediate answer.
     ClientsAreAnswered,
     /// An operator's command is answered.
     CommandsAreAnswered,
@@ -94,7 +94,7 @@ type Use = (Ipv4Addr, ClientKey);
 pub struct Model {
     /// Until when each client may use an address.
     pub promises: BTreeMap<Use, u64>,
-    /// The frame up to which a client has given up what it was promised.
+    /// The number of the last frame before a client gave up its address.
     given_up: BTreeMap<Use, u64>,
     asked: BTreeMap<u32, Asked>,
     pub revoked: BTreeSet<Use>,
@@ -103,7 +103,7 @@ pub struct Model {
     pub unrecorded: BTreeSet<Ipv4Addr>,
     /// The last probe of each address.
     probes: BTreeMap<Ipv4Addr, Probe>,
-    /// Addresses that a host has, as far as the server has been told.
+    /// Addresses that a host is known to the server to have.
     pub in_use: BTreeSet<Ipv4Addr>,
     violation: Option<Violation>,
 }
@@ -139,8 +139,8 @@ impl Model {
         until.filter(|until| *until > now)
     }
 
-    /// The controller takes a message, which came as `arrival`; the program finished with it after
-    /// `last`.
+    /// Records that the controller takes a message, which came as `arrival`; the program finished
+    /// with it after `last`.
     pub fn handled(&mut self, message: &Message, at: u64, arrival: u64, last: u64) {
         let (about, client) = (message.about(), message.client());
         let asked = Asked {
@@ -162,7 +162,7 @@ impl Model {
         Some((asked.client?, asked.about))
     }
 
-    /// A client stops using an address; what was acknowledged up to this frame no longer counts.
+    /// Records that a client stops using an address; ACKs up to this frame no longer count.
     pub fn give_up(&mut self, address: Ipv4Addr, client: ClientKey, last: u64) {
         self.revoked.remove(&(address, client));
         self.promises.remove(&(address, client));
@@ -170,7 +170,7 @@ impl Model {
         *given_up = last.max(*given_up);
     }
 
-    /// An ACK of the controller: it counts from when its request was taken.
+    /// Returns an ACK of the controller, whose lease counts from when its request was taken.
     pub fn acknowledgement(&self, reply: &Message, client: ClientKey) -> Option<Acknowledged> {
         let asked = self.asked.get(&reply.xid)?;
         Some(Acknowledged {
@@ -181,7 +181,8 @@ impl Model {
         })
     }
 
-    /// An ACK is sent, by either path. `record` is what is committed about its address.
+    /// Checks and records an ACK that either path sends. `record` is the committed record of its
+    /// address.
     pub fn acknowledged(&mut self, ack: Acknowledged, record: Option<&Durable>, now: u64) {
         use Invariant as I;
         let Acknowledged {
@@ -221,7 +222,7 @@ impl Model {
         *promise = until.max(*promise);
     }
 
-    /// A NAK of the controller is sent, about an address that is not revoked.
+    /// Checks a NAK that the controller sends, about an address that is not revoked.
     pub fn refused(&mut self, address: Ipv4Addr, client: ClientKey, plan: &Plan, now: u64) {
         if let Some(until) = self.promised(address, client, now)
             && plan.allows(&client, address)
@@ -232,7 +233,7 @@ impl Model {
         }
     }
 
-    /// An OFFER of the controller is sent.
+    /// Checks an OFFER that the controller sends.
     pub fn offered(&mut self, address: Ipv4Addr, client: ClientKey, now: u64) {
         if self.in_use.contains(&address) {
             self.violate(Invariant::AddressesInUseAreNotOffered, || {
@@ -257,7 +258,7 @@ impl Model {
         probe.is_some_and(|probe| probe.is_answered_by(answer))
     }
 
-    /// A change of an address has been committed.
+    /// Checks and records a committed change of an address.
     pub fn committed(&mut self, address: Ipv4Addr, record: Option<&Durable>, now: u64) {
         if record.is_some() {
             self.unrecorded.remove(&address);
@@ -276,14 +277,14 @@ impl Model {
         }
     }
 
-    /// The rest is not recorded again, because its time is over.
+    /// Ends the leases that were not recorded again, because they have expired.
     pub fn end_unrecorded(&mut self) {
         for address in std::mem::take(&mut self.unrecorded) {
             self.not_revoked(address);
         }
     }
 
-    /// The kernel, which alone knew of some leases, has forgotten them.
+    /// Drops the leases that only the kernel knew, because the kernel has lost them.
     pub fn forget_unrecorded(&mut self) {
         for address in std::mem::take(&mut self.unrecorded) {
             self.promises.retain(|(of, _), _| *of != address);
@@ -291,13 +292,14 @@ impl Model {
         }
     }
 
-    /// The operator has ended the lease, or the record is gone.
+    /// Records that an address is no longer revoked: the operator has deleted it, or the record is
+    /// lost.
     pub fn not_revoked(&mut self, address: Ipv4Addr) {
         self.revoked.retain(|(of, _)| *of != address);
     }
 }
 
-/// What the store has committed about an address, in the world's time.
+/// The committed record of an address, in the world's time.
 #[derive(Clone, Copy, Debug)]
 pub struct Durable {
     pub client: ClientKey,

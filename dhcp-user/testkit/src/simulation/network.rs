@@ -8,11 +8,11 @@ use super::{
 };
 use crate::fixtures::request::RequestFrame;
 
-/// Frames that a hostile client remembers.
+/// The number of frames that a hostile client keeps.
 const MAX_OVERHEARD: usize = 32;
 
 impl World {
-    /// A client sends a message.
+    /// Sends a message of a client.
     pub fn transmit(&mut self, message: RequestFrame) {
         let octets = message.frame();
         if let Some(message) = Message::read(&octets) {
@@ -52,7 +52,7 @@ impl World {
         }
     }
 
-    /// The server sends a reply.
+    /// Sends a reply of the server.
     pub fn deliver(&mut self, reply: &Message) {
         let to = reply.chaddr[5];
         let reply = Reply {

@@ -33,11 +33,11 @@ pub struct Run {
     pub arrival: u64,
     pub arrived: u64,
     pub octets: Vec<u8>,
-    /// By how much its clock is ahead.
+    /// How far its clock is ahead.
     pub lead_ns: u64,
     past: Vec<Look>,
     was_interrupted: bool,
-    /// What it answers from, as soon as it has found it.
+    /// The binding that it answers from, once found.
     pub from: Option<Binding>,
 }
 
@@ -54,7 +54,7 @@ impl Run {
         }
     }
 
-    /// Slot and epoch that it answers from.
+    /// Returns slot and epoch of the binding that it answers from.
     pub fn use_of_slot(&self) -> Option<(u32, u16)> {
         self.from.map(|binding| (binding.slot, binding.epoch))
     }
@@ -64,7 +64,7 @@ impl Run {
     }
 }
 
-/// What a run found by a lookup in a map, or that it wrote to one.
+/// The result of a run's lookup in a map, or a write to one.
 #[derive(Clone, Debug)]
 enum Look {
     /// Some fields of a binding; the others are copied later.
@@ -84,7 +84,7 @@ enum Look {
     Wrote,
 }
 
-/// How far a run has come.
+/// The progress of a run.
 #[derive(Debug)]
 pub enum Progress {
     Interrupted,
@@ -158,7 +158,7 @@ struct RunTables<'a> {
 enum Turn<'a> {
     Again(&'a Look),
     New,
-    /// The run is interrupted; what it gets from now on does not count.
+    /// The run is interrupted; later results do not count.
     Never,
 }
 
@@ -185,7 +185,7 @@ impl<'a> RunTables<'a> {
         self.fresh.borrow_mut().push(look);
     }
 
-    /// Looks up something that is read atomically.
+    /// Looks up a value that is read atomically.
     fn read<V: Copy + Default>(
         &self,
         again: impl FnOnce(&Look) -> Option<V>,
@@ -237,7 +237,7 @@ impl<'a> RunTables<'a> {
         )
     }
 
-    /// Copies the remaining fields, from what the slot's memory holds by now.
+    /// Copies the remaining fields, from the present contents of the slot.
     fn second_half(
         &self,
         key: &ClientKey,
@@ -260,7 +260,7 @@ impl<'a> RunTables<'a> {
     }
 }
 
-/// Returns a copy of which these fields were made earlier than the others.
+/// Returns a copy in which these fields were read earlier than the others.
 fn torn(earlier: &Binding, later: &Binding, fields: u16) -> Binding {
     let mut bit = 0;
     macro_rules! of {

@@ -1,4 +1,4 @@
-//! Runs of the program, on several CPUs at once, and the results for their frames.
+//! Runs of the program, on several CPUs in parallel, and the results for their frames.
 
 use std::net::Ipv4Addr;
 
@@ -17,7 +17,7 @@ use super::{
     world::{Event, World},
 };
 
-/// Runs that may be under way at once: CPUs.
+/// The most runs in progress at a time: the number of CPUs.
 const MAX_RUNS: usize = 4;
 /// Lookups of a run, and fields of a binding.
 const LOOKS: u64 = 10;

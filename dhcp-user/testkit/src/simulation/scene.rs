@@ -23,7 +23,7 @@ use super::dice::Dice;
 pub const DIRECT: u32 = 1;
 pub const RELAYED: u32 = 9;
 pub const DECLINE_SECS: u64 = 1800;
-/// No probe, as by default, and one so long that clients retransmit meanwhile.
+/// Probe times: none, as by default, and one so long that clients retransmit meanwhile.
 const PROBE_TIMES_MS: [u64; 4] = [0, 500, 500, 6000];
 /// The client for which an address may be reserved.
 pub const RESERVED_CLIENT: u8 = 1;
@@ -33,7 +33,7 @@ pub fn mac(n: u8) -> [u8; 6] {
     world::mac(n)
 }
 
-/// Other hardware of the same client, which selects a class.
+/// Returns another MAC address of the same client, which selects a class.
 pub fn spare_mac(n: u8) -> [u8; 6] {
     [2, 0, 0, 0, SPARE, n]
 }

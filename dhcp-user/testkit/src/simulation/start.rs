@@ -35,7 +35,7 @@ impl World {
         }
     }
 
-    /// Takes over what the store and the kernel hold.
+    /// Adopts the contents of the store and of the kernel's maps.
     fn take_over(&mut self) {
         self.disk.fails = self.clock.now < self.disk.full_until;
         self.disk.doubt = None;
@@ -109,7 +109,7 @@ impl World {
         }
     }
 
-    /// Returns whether the disk has taken what was to be recorded again.
+    /// Commits the records of lost leases. Returns whether the disk has stored them.
     pub fn commit_lost(&mut self) -> bool {
         let (Some(lost), Some(wall)) = (&self.recording, &self.wall) else {
             return false;
@@ -130,7 +130,7 @@ impl World {
         true
     }
 
-    /// Serves what the store holds, and `more`.
+    /// Starts to serve the records of the store, and `more`.
     fn serve(&mut self, wall: &WallClock, more: Vec<Record>) {
         self.model.end_unrecorded();
         let config = Arc::new(self.plan.config(self.max_leases));

@@ -1,4 +1,4 @@
-//! What operators, power failures and chance do to the server.
+//! Disturbances of the server: operators, power failures and coincidences.
 
 use std::{collections::BTreeSet, net::Ipv4Addr};
 
@@ -41,7 +41,7 @@ impl World {
         }
     }
 
-    /// All clients start again at once.
+    /// Restarts all clients at the same time.
     pub fn storm(&mut self) {
         self.count("storms");
         for index in 0..self.clients.len() {
@@ -51,8 +51,8 @@ impl World {
         }
     }
 
-    /// While a run is interrupted its frame arrives again on another CPU, the operator ends its
-    /// client's lease, others come, or the controller is killed.
+    /// Draws an event during the interruption of a run: its frame arrives again on another CPU, the
+    /// operator ends its client's lease, other frames arrive, or the controller is killed.
     pub fn coincide(&mut self, octets: Vec<u8>) {
         let client = Message::read(&octets).and_then(|message| message.client());
         let promises = self.model.promises.keys();
@@ -79,7 +79,7 @@ impl World {
         }
     }
 
-    /// Kills the process. The kernel goes on; what was being written may be on disk or not.
+    /// Kills the process. The kernel continues; a write in progress may be on disk or not.
     pub fn crash(&mut self) {
         self.note(|_| "the controller is killed".to_owned());
         self.count("crashes");
@@ -92,7 +92,7 @@ impl World {
             self.commit_lost();
         }
         self.recording = None;
-        // What has not been committed of it is forgotten.
+        // The part that has not been committed is lost.
         let in_use = std::mem::take(&mut self.model.in_use).into_iter();
         self.model.in_use = in_use
             .filter(|address| self.is_quarantined(*address))
@@ -108,7 +108,7 @@ impl World {
         record.is_some_and(|record| record.state == RecordState::Quarantined)
     }
 
-    /// Loses everything except what is on disk.
+    /// Loses everything that is not on disk.
     pub fn power_cut(&mut self) {
         self.crash();
         self.note(|_| "the power is cut".to_owned());
@@ -124,7 +124,7 @@ impl World {
         self.model.forget_unrecorded();
     }
 
-    /// Replaces the store by an empty one. Then only what the kernel has published is known.
+    /// Replaces the store by an empty one. After that only the kernel's entries hold the leases.
     pub fn lose_store(&mut self) {
         self.note(|_| "the store is lost".to_owned());
         self.count("stores lost");

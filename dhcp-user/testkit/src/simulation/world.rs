@@ -31,21 +31,21 @@ use crate::fixtures::request::RequestFrame;
 pub enum Sabotage {
     /// The fence does not wait for runs that are under way.
     FenceAtOnce,
-    /// The engine is told that a commit is done when it has only been requested.
+    /// A commit is reported as done when it has only been requested.
     PromiseBeforeCommit,
-    /// A controller that takes over has lost what the kernel granted.
+    /// A controller that takes over ignores the kernel's grants.
     ForgetGrants,
-    /// A controller that takes over discards leases that the store does not know.
+    /// A controller that takes over drops leases that are not in the store.
     FreeUnrecorded,
-    /// It keeps them, but only in memory.
+    /// A controller that takes over keeps such leases in memory only.
     RecordNothing,
     /// A controller that takes over does not wait for runs that began before.
     StartAtOnce,
-    /// The engine is not told that a host has an address that is probed.
+    /// The answer of a host to a probe is not reported to the engine.
     OfferInUse,
     /// The program accepts copies whose halves are of different entries.
     TrustTorn,
-    /// The engine is told that a commit has failed when it is not known whether it has.
+    /// A commit whose result is unknown is reported as failed.
     DoubtIsFailure,
 }
 
@@ -92,7 +92,7 @@ pub enum Event {
     Start,
     /// The end of the wait for runs, up to a frame, at a start.
     Barrier(u64),
-    /// The disk has taken what a starting process has found in the kernel's map alone.
+    /// The disk has stored the leases that a starting process found in the kernel's map only.
     Recorded(u32),
     Crash,
     /// Like a crash, but not recurring.
@@ -140,10 +140,10 @@ pub struct World {
     pub fencings: Vec<Fencing>,
     pub disk: Disk,
     pub committer: Committer,
-    /// The store's time in this boot, as soon as it is known.
+    /// The store's time in this boot, once it is known.
     pub wall: Option<WallClock>,
     pub controller: Option<Controller>,
-    /// What a process that starts commits before it does anything else.
+    /// The changes that a starting process commits before anything else.
     pub recording: Option<Vec<Record>>,
     pub lives: u32,
     pub clients: Vec<Client>,
@@ -151,7 +151,7 @@ pub struct World {
     rival: Rival,
     pub overheard: VecDeque<RequestFrame>,
     pub model: Model,
-    /// Faults have stopped, and clients only do what they are told.
+    /// Whether faults have stopped, and clients act only on request.
     pub is_quiet: bool,
     /// Replies that have arrived since it became quiet.
     pub replies: Vec<Reply>,
@@ -265,7 +265,7 @@ impl World {
         *self.tally.entry(what).or_default() += 1;
     }
 
-    /// Handles the next event. `false` if there is none by `end`.
+    /// Handles the next event. Returns `false` if there is none before `end`.
     pub fn step(&mut self, end: u64) -> bool {
         let is_due = |(time, _): &&(u64, u64)| *time <= end;
         let Some(key) = self.events.keys().next().filter(is_due).copied() else {
@@ -377,7 +377,7 @@ impl World {
         self.at(self.clients[index].wakes_at, Event::Wake(index));
     }
 
-    /// Returns what the store has committed about an address.
+    /// Returns the committed record of an address.
     pub fn durable(&self, address: Ipv4Addr) -> Option<Durable> {
         let record = self.disk.record(self.wall.as_ref()?, address)?;
         Some(Durable::new(

@@ -1,4 +1,5 @@
-//! The store and the pinned maps that the version before has written; README.md says how.
+//! The store and the pinned maps that the previous version has written; README.md describes how
+//! they were recorded.
 
 use std::{collections::HashMap, fs, net::Ipv4Addr, path::Path};
 
@@ -64,7 +65,7 @@ pub struct PinnedMap {
     pub entries: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
-/// What was recorded of the kernel's side.
+/// The recorded state of the kernel.
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
     pub boottime: Nanos,

@@ -13,7 +13,7 @@ use dhcp_model::LeaseTimes;
 
 use super::*;
 
-/// 10.0.0.0/24 with a pool from `.10` to `.12`.
+/// Returns 10.0.0.0/24 with a pool from `.10` to `.12`.
 pub fn subnet() -> Subnet {
     Subnet {
         prefix: "10.0.0.0/24".parse().expect("a prefix"),
@@ -53,7 +53,7 @@ pub fn config(networks: Vec<(u32, Subnet)>) -> Config {
     shared(networks.into_iter().map(alone).collect())
 }
 
-/// Several subnets on each link.
+/// Returns a configuration with several subnets on each link.
 pub fn shared(networks: Vec<(u32, Vec<Subnet>)>) -> Config {
     let limit = Limit::per_second(1, 1);
     Config {

@@ -1,4 +1,4 @@
-//! The kernel's maps, and what the program does with them.
+//! The kernel's maps, and the program's operations on them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -43,7 +43,7 @@ impl Kernel {
         Some(granted)
     }
 
-    /// Does what the program does with a RELEASE or DECLINE before it passes it to the controller.
+    /// Handles a RELEASE or DECLINE as the program does before it passes it to the controller.
     pub fn close(&mut self, client: &ClientKey) {
         if let Some(binding) = self.leases.get(client) {
             let grant = self.grants.entry(binding.slot).or_default();

@@ -69,7 +69,7 @@ pub struct World {
     /// Names of the effects in their order, since they were last read.
     pub effects: Vec<&'static str>,
     pub store_fails: bool,
-    /// While this is set, the results of commits are unknown; the value says whether they are
+    /// While this is set, the results of commits are unknown; the value is whether they are
     /// applied.
     pub store_doubts: Option<bool>,
     pub config: Config,
@@ -244,7 +244,7 @@ impl World {
         self.carry_out(out);
     }
 
-    /// Lets time pass and handles each deadline as it comes, with everything that follows from it.
+    /// Lets time pass and handles each deadline when it is reached, with its consequences.
     pub fn pass(&mut self, duration: Duration) {
         let end = self.now.plus(duration);
         while let Some(deadline) = self
@@ -279,7 +279,7 @@ impl World {
         });
     }
 
-    /// Sends a message, carries everything out, and returns the only reply.
+    /// Sends a message, carries out all effects, and returns the only reply.
     pub fn ask(&mut self, message: &Message) -> Received {
         let mut replies = self.ask_all(message);
         assert_eq!(replies.len(), 1, "one reply to {message:?}");
@@ -460,7 +460,7 @@ pub fn fingerprint_key() -> [u64; KEY_WORDS] {
 }
 
 impl World {
-    /// Leases any address while other work stays undone.
+    /// Leases any address without carrying out other pending work.
     pub fn lease_without(&mut self, client: u8) {
         self.sent.clear();
         self.message(&discover(client));

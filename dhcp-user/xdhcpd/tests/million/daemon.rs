@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::store;
 
-/// What a start logs last of all.
+/// The last line that a start logs.
 pub const RECONCILED: &str = "reconciled the kernel's map with the store";
 
 pub struct Daemon {
@@ -57,7 +57,7 @@ impl Daemon {
         }
     }
 
-    /// See [`store::fill`].
+    /// Writes the leases of clients; see [`store::fill`].
     pub fn fill(&self, clients: Range<u32>, times: impl FnMut(Nanos) -> (Nanos, Nanos)) {
         let text = fs::read_to_string(&self.config).expect("just written");
         let checked = file::parse(&self.config, &text, None).expect("a good configuration");
@@ -129,12 +129,12 @@ impl Daemon {
         humantime::parse_duration(&took).expect("a time")
     }
 
-    /// Whether the maps were adopted, how many entries were in them, and how many were missing.
+    /// Returns whether the maps were adopted, how many entries they had, and how many were missing.
     pub fn reconciled(&self) -> [String; 3] {
         ["adopted", "published", "missing"].map(|field| self.logged(RECONCILED, field))
     }
 
-    /// A field of a line in its log.
+    /// Returns a field of a line in its log.
     fn logged(&self, what: &str, field: &str) -> String {
         let log = fs::read_to_string(self.log()).expect("it has one");
         let line = log.lines().find(|line| line.contains(what));

@@ -1,4 +1,4 @@
-//! What `cargo xtask bench` reads of this: nanoseconds, each with those of the calibration's work.
+//! The figures that `cargo xtask bench` reads: nanoseconds, each with those of the calibration.
 
 use std::{
     fs::OpenOptions,
@@ -29,7 +29,7 @@ pub fn note(name: &str, time: Duration) {
     writeln!(file.expect("a file"), "{figure}").expect("room for a line");
 }
 
-/// The least of many: others who use the machine only add.
+/// Returns the least of many measurements: other users of the machine only add time.
 fn calibration_ns() -> f64 {
     const ROUNDS: u32 = 100;
     let octets = [0x5a; LEN];

@@ -113,7 +113,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn half_a_million_leases_end_and_no_new_client_waits_for_it() {
-    /// New clients at least that have their addresses between the first end and the last.
+    /// The least number of new clients that get an address between the first end and the last.
     const SERVED: usize = 20;
     const ENDING: u32 = LEASES / 2;
     alone(|lab| {
@@ -160,7 +160,7 @@ fn half_a_million_leases_end_and_no_new_client_waits_for_it() {
              {quiet:?} while nothing ends"
         );
         figures::note("a new client has its address while leases end", busy);
-        // Whoever had to wait for all of them would be among the first who ask.
+        // If clients had to wait for all ends, only the first ones would be served in this time.
         assert!(served >= SERVED, "{served}");
     });
 }
@@ -186,7 +186,7 @@ fn a_hundred_thousand_renewals_near_their_horizons_take_few_syncs() {
         daemon.start();
         let mut wire = Wire::open();
         wire.lease(RENEWED + 1);
-        // What these leases were granted is unknown, so that a start extends all horizons.
+        // The grants of these leases are unknown, so a start extends all horizons.
         let (extended, commits) = settled(&daemon);
         println!("a start extends {extended} horizons with {commits} commits");
         assert!(extended >= u64::from(RENEWED) && commits <= SYNCS);
