@@ -10,9 +10,9 @@ pub const PIN_DIR: &str = "/sys/fs/bpf/xdhcpd";
 pub const CLIENT_LIMIT: Limit = Limit::per_second(20, 40);
 /// Requests that one relay agent may send to the controller.
 pub const RELAY_LIMIT: Limit = Limit::per_second(20_000, 40_000);
-/// Requests that all clients of whom nothing is published may send to the controller together.
+/// Requests that all clients without a published entry together may send to the controller.
 pub const UNKNOWN_LIMIT: Limit = Limit::per_second(10_000, UNKNOWN_BURST);
-/// A few thousand clients may return at once, after a power cut that took their leases with it.
+/// A few thousand clients may return together, after a power cut in which their leases were lost.
 const UNKNOWN_BURST: u32 = 4_000;
 const _: () = assert!(
     UNKNOWN_BURST <= SLOW_RX_FRAMES_IN_ALL / 2,

@@ -21,7 +21,7 @@ pub const KEY_WORDS: usize = MAX_WORDS + 1;
 /// Returns whether an option is part of the fingerprint.
 ///
 /// Those left out identify the client, its address or its path to the server. The controller's
-/// answer has nothing derived from them, except what the fast path echoes itself. Option 97
+/// answer has nothing derived from them, except options that the fast path echoes itself. Option 97
 /// identifies the machine, but only the controller returns it: it is covered, so such a request has
 /// no template.
 #[inline(always)]

@@ -1,9 +1,9 @@
-//! The fast path: answers DHCP requests from what the controller has published, before the kernel's
-//! network stack sees them.
+//! The fast path: answers DHCP requests from the controller's published entries, before the
+//! kernel's network stack sees them.
 //!
 //! [`respond::respond`] follows a frame from its arrival to its outcome. [`ingress`] tells DHCP for
 //! this server from other traffic, [`parse`] reads the request in one walk over the options,
-//! [`decide`] looks up what is published for the client, and [`reply`] rewrites the frame. Each
+//! [`decide`] looks up the client's published entry, and [`reply`] rewrites the frame. Each
 //! step may end the run with a [`Silence`](dhcp_common::outcome::Silence); nothing is written
 //! before everything has been checked.
 //!

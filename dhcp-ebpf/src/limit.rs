@@ -1,6 +1,6 @@
 //! Rate limits for the controller: a token bucket for each source, so that one client or relay
-//! agent in a loop does not starve the others, and one for all clients of whom nothing is
-//! published, so that a flood from forged addresses does not starve clients that have a lease.
+//! agent in a loop does not starve the others, and one for all clients without a published entry,
+//! so that a flood from forged addresses does not starve clients that have a lease.
 
 use dhcp_common::abi::{Limit, Meta};
 
@@ -10,15 +10,16 @@ use crate::{ingress::Ingress, packet::Packet, tables::Tables};
 const RELAY: u64 = 1 << 48;
 const ADDRESS: u64 = 2 << 48;
 const HARDWARE: u64 = 3 << 48;
-/// Buckets shared by unknown clients. A flood on a link leaves the one behind relay agents alone.
+/// Buckets shared by unknown clients. A flood on a link takes none of the tokens for relayed
+/// clients.
 const UNKNOWN_ON_LINKS: u64 = 4 << 48;
 const UNKNOWN_BEHIND_RELAYS: u64 = 5 << 48;
 
 /// Returns whether the controller takes one more request from the source of this one.
 ///
 /// Requests of a relay agent are counted together. The source of a routed renewal is its IP
-/// address, because its MAC address is the router's. A client of whom something is published takes
-/// no token from the bucket that unknown clients share.
+/// address, because its MAC address is the router's. A client with a published entry takes no token
+/// from the bucket that unknown clients share.
 #[inline(always)]
 pub fn admit<T: Tables>(
     ingress: &Ingress<'_>,

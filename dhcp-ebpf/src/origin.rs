@@ -1,7 +1,7 @@
-//! Whether a request comes from where the published answers are for.
+//! Checks that a request comes from the origin that the published answers are for.
 //!
 //! Some configurations choose by hardware address or by what a relay agent reports about the
-//! client's port. The fingerprint covers neither, or each client would have a shape of its own.
+//! client's port. The fingerprint covers neither, or each client would be a separate shape.
 //! Instead, the binding names the hardware address or option 82 that it was published for.
 
 use dhcp_common::{
@@ -24,7 +24,7 @@ const MAX_ROUNDS: u32 = (fingerprint::words_of(u8::MAX as usize)).div_ceil(STEPS
 /// Compares the request's origin with the one that the binding was published for.
 ///
 /// # Errors
-/// The request comes from elsewhere.
+/// The request has another origin.
 #[inline(always)]
 pub fn check(binding: &Binding, meta: &Meta, scratch: &mut Scratch) -> Result<(), Silence> {
     let key = &meta.fingerprint_key;

@@ -19,7 +19,7 @@ use crate::packet::Packet;
 
 /// The maps, the clock and the helpers of the kernel.
 pub trait Tables {
-    /// Returns the one entry of `META`.
+    /// Returns the only entry of `META`.
     fn meta(&self) -> Option<&Meta>;
     /// Returns the link that a frame came from.
     fn link(&self, key: &LinkKey) -> Option<&Link>;
@@ -43,7 +43,7 @@ pub trait Tables {
         flags & NETWORK_IS_OURS != 0
     }
 
-    /// Returns a copy of what is published for a client, whose digest is by the key of `meta`.
+    /// Returns a copy of the entry published for a client, whose digest uses the key of `meta`.
     fn binding(&self, client: &ClientKey, digest: ClientDigest, meta: &Meta) -> Option<Binding>;
     /// Returns the rendered answer with a key.
     fn template(&self, key: &TemplateKey) -> Option<&Template>;

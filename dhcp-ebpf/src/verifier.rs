@@ -1,4 +1,4 @@
-//! What the verifier is told and not told: loops verified once, and numbers hidden from it.
+//! Control over the verifier: loops that it verifies once, and numbers hidden from it.
 //!
 //! On the host, where tests run, there is no verifier, and these are the plain operations.
 
@@ -65,8 +65,8 @@ mod kernel {
     #[inline(always)]
     pub fn forgotten(slot: &mut usize, number: usize) -> usize {
         let slot = ptr::from_mut(slot);
-        // SAFETY: both for a reference. Volatile: the number goes through memory, of which the
-        // verifier keeps no account.
+        // // SAFETY: both for a reference. Volatile: the number goes through memory, whose contents
+        // the verifier does not track.
         unsafe {
             slot.write_volatile(number);
             slot.read_volatile()

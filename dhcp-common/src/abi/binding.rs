@@ -36,7 +36,7 @@ pub const BINDING_CHECKS_HARDWARE: u8 = 1;
 /// request without the option passes, because it has bypassed the relay agent (RFC 2131 §4.3.2).
 pub const BINDING_CHECKS_RELAY_INFO: u8 = 2;
 
-/// Value of `LEASES`: what the controller has decided about a client and made durable.
+/// Value of `LEASES`: the controller's durable decision about a client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Binding {
@@ -123,10 +123,10 @@ const SEAL_FACTORS: [u64; 8] = {
     factors
 };
 
-/// Value of `GRANTS`: what the program reports to the controller about a slot.
+/// Value of `GRANTS`: the program's report to the controller about a slot.
 ///
 /// Each word holds a time, rounded up to 2^16 ns, and in its low 16 bits the epoch of the binding
-/// for which it was written, so both are read and written at once.
+/// for which it was written, so both are read and written together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Grant {
@@ -139,8 +139,7 @@ pub struct Grant {
 impl Grant {
     const EPOCH_MASK: u64 = 0xffff;
     const LAST: u64 = !Self::EPOCH_MASK;
-    /// In `asked`: the client has released or declined, and nothing is answered from the entry any
-    /// more.
+    /// In `asked`: the client has released or declined, and the entry no longer gives answers.
     pub const CLOSED: u64 = FOREVER_NS;
 
     /// Packs a time and an epoch into a word. The time is rounded up, so it never shortens a

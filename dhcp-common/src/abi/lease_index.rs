@@ -2,9 +2,9 @@
 //!
 //! The map is an array, and a hash table only by convention: a client's keyed digest names the
 //! bucket where the search begins, and the next buckets follow. A slot is an index into the cells
-//! of that array and, with the same number, into `GRANTS`, so both can be fetched from memory at
-//! once. A lookup in a hash map of the kernel waits for memory four or five times, one after the
-//! other.
+//! of that array and, with the same number, into `GRANTS`, so both can be fetched from memory in
+//! parallel. A lookup in a hash map of the kernel waits for memory four or five times, one after
+//! the other.
 
 use core::ops::Range;
 
@@ -25,7 +25,7 @@ pub const fn lease_homes(max_leases: u32) -> u32 {
 }
 
 /// Returns the entries of `LEASES` for `max_leases` leases. Those after the last home bucket take
-/// what that has no room for.
+/// its overflow.
 pub const fn lease_buckets(max_leases: u32) -> u32 {
     lease_homes(max_leases) + PROBES - 1
 }
@@ -126,7 +126,7 @@ mod tests {
         }
     }
 
-    /// Addresses in a row are what a fleet has, and what a poor hash would crowd together.
+    /// A fleet has consecutive addresses, which a poor hash would crowd together.
     #[test]
     fn a_full_table_has_a_place_for_everyone() {
         const LEASES: u32 = 50_000;

@@ -6,13 +6,13 @@ use crate::fingerprint;
 /// Version of everything in the maps: layouts, and the meaning of each field.
 pub const ABI_VERSION: u32 = 4;
 
-/// Index of the one entry of `META`.
+/// Index of the only entry of `META`.
 pub const META_INDEX: u32 = 0;
 
 /// In [`Meta::flags`]: the program answers nothing and hands every request to the controller.
 pub const META_SLOW_ONLY: u32 = 1;
 
-/// The one entry of `META`: metadata of all maps. The controller writes it.
+/// The only entry of `META`: metadata of all maps. The controller writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Meta {
@@ -31,8 +31,8 @@ pub struct Meta {
     pub client_limit: Limit,
     /// Requests that one relay agent may send to the controller.
     pub relay_limit: Limit,
-    /// Requests that all clients of whom nothing is published may send to the controller: those on
-    /// links, and separately those behind relay agents.
+    /// Requests that all clients without a published entry together may send to the controller:
+    /// those on links, and separately those behind relay agents.
     pub unknown_limit: Limit,
 }
 
@@ -46,7 +46,7 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// Allows `packets` a second, and `burst` at once.
+    /// Allows `packets` a second, and a burst of `burst`.
     pub const fn per_second(packets: u32, burst: u32) -> Self {
         let interval_ns = NS_PER_SEC / if packets == 0 { 1 } else { packets as u64 };
         Self {

@@ -14,7 +14,7 @@ pub struct TemplateKey {
 }
 
 /// Bits of a profile. A profile identifies a set of answers: it is a digest of everything that they
-/// are made from, with enough bits that no two sets of successive configurations have the same.
+/// are rendered from, with enough bits that no two sets of successive configurations share one.
 pub const PROFILE_BITS: u32 = 56;
 
 impl TemplateKey {
@@ -42,8 +42,8 @@ impl TemplateKey {
         self.reply() == message_type::NAK
     }
 
-    /// Returns the first of the [`TEMPLATE_WAYS`] elements of `TEMPLATE_INDEX` where this key may
-    /// be.
+    /// Returns the first of the [`TEMPLATE_WAYS`] elements of `TEMPLATE_INDEX` that may hold this
+    /// key.
     #[inline(always)]
     pub const fn first_cell(&self) -> u32 {
         // Fibonacci hashing; fingerprints are keyed, so no sender can choose a cell.

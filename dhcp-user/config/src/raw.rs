@@ -220,7 +220,7 @@ impl<'a> Node<'a> {
         Some(section)
     }
 
-    /// Returns the table, whatever its fields are.
+    /// Returns the table, with any fields.
     pub fn free_section(&self) -> Option<Section<'a>> {
         let Some(entries) = self.value.as_table() else {
             self.refuse_type("a table");

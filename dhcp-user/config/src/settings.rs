@@ -132,7 +132,7 @@ impl<'a> Settings<'a> {
     }
 
     /// Returns these settings, with those of `parent` where these are unset. Checks the times,
-    /// because subnets without times of their own rely on it.
+    /// because subnets that set no times rely on it.
     pub fn over(self, parent: &Self) -> Self {
         self.lease_times(parent);
         Self {

@@ -104,7 +104,7 @@ impl Field {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     pub octets: Vec<u8>,
-    /// Whether the field only has to begin with these octets.
+    /// Whether the field matches if it begins with these octets.
     pub is_prefix: bool,
 }
 
@@ -196,7 +196,8 @@ pub struct Subnet {
     pub rapid_commit: bool,
     /// Whether BOOTP clients that have a reservation are answered (RFC 1534).
     pub bootp: bool,
-    /// Whether clients that request option 108 are told to use IPv6 only (RFC 8925).
+    /// Whether clients that request option 108 get it, which tells them to use IPv6 only (RFC
+    /// 8925).
     pub ipv6_mostly: bool,
     /// The server identifier. `None`: the first address of the link within `prefix`, or else the
     /// first address of the first interface.
@@ -244,7 +245,7 @@ pub struct OptionValue {
 /// An address that is reserved for one owner.
 #[derive(Clone, Debug)]
 pub struct Reservation {
-    /// Who gets the address.
+    /// The owner of the reservation, which gets the address.
     pub owner: Owner,
     /// A host address of the subnet, inside or outside of its pools.
     pub address: Ipv4Addr,
@@ -264,7 +265,7 @@ pub enum Owner {
 }
 
 /// The port of a relay agent, identified by circuit id, remote id (RFC 3046 §3.1, §3.2) or both. A
-/// request matches if it has the sub-options given here, whatever others it has.
+/// request matches if it has the sub-options given here; others are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RelayPort {
     /// Sub-option 1 of option 82, of 1 to 255 octets.

@@ -30,7 +30,7 @@ impl<'de> Deserialize<'de> for Prefix {
     }
 }
 
-/// Whatever a server of both families leases.
+/// An address of either family, or a prefix, as a server of both families leases.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Leased {
@@ -54,7 +54,7 @@ fn row<A>(address: A) -> Response<A> {
     })
 }
 
-/// The line of [`row`] with this address.
+/// Returns the line of [`row`] with this address.
 fn line(address: &str) -> String {
     format!(
         "{{\"response\":\"lease\",\"address\":\"{address}\",\"state\":\"bound\",\"network\":9,\

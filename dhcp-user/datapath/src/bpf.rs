@@ -99,7 +99,7 @@ fn raw(fd: &impl AsFd) -> u32 {
     fd.as_fd().as_raw_fd().cast_unsigned()
 }
 
-/// Opens what is pinned at `path`.
+/// Opens the object that is pinned at `path`.
 pub fn open_pin(path: &Path) -> io::Result<OwnedFd> {
     let fd = path.with_nix_path(|path| {
         let mut attr = ObjGet {
@@ -113,7 +113,7 @@ pub fn open_pin(path: &Path) -> io::Result<OwnedFd> {
     owned(fd)
 }
 
-/// Detaches a link from what it is attached to; its pin stays.
+/// Detaches a link from its interface; its pin stays.
 pub fn detach_link(link: &OwnedFd) -> io::Result<()> {
     let mut attr = LinkDetach { link_fd: raw(link) };
     // SAFETY: BPF_LINK_DETACH takes a descriptor and no address.

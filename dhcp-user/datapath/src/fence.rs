@@ -3,11 +3,11 @@
 //! A program run that looked an entry up before it was deleted may still answer from it. XDP
 //! programs run in RCU read-side critical sections (NAPI polls with bottom halves off, which counts
 //! as one since Linux 5.0), so none of them outlasts a grace period. [`Barrier::wait`] waits for
-//! one; it takes milliseconds, whatever the number of entries, so a separate thread waits for all
-//! that were submitted meanwhile together.
+//! one; it takes milliseconds for any number of entries, so a separate thread waits once for all
+//! that were submitted meanwhile.
 //!
-//! `membarrier(MEMBARRIER_CMD_GLOBAL)` would wait for the same, but not with `nohz_full`, which
-//! such machines use, nor on a single CPU, where a preemptible kernel needs the wait too.
+//! `membarrier(MEMBARRIER_CMD_GLOBAL)` waits for a grace period too, but not with `nohz_full`,
+//! which such machines use, and not on a single CPU, where a preemptible kernel needs the wait too.
 
 use std::{
     io,
@@ -51,7 +51,7 @@ impl Barrier {
     }
 }
 
-/// More withdrawn entries than there can be: the caller has miscounted.
+/// More withdrawn entries than there are slots: the caller has miscounted.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0} entries wait for the fence, no more than there are slots for")]
 pub struct FenceFull(pub usize);
@@ -104,7 +104,7 @@ impl Fence {
             changed: Condvar::new(),
             outstanding: AtomicUsize::new(0),
         });
-        // What is in the channel is part of `outstanding`, and so bounded.
+        // Entries in the channel are part of `outstanding`, and so bounded.
         let (sender, passed) = mpsc::unbounded_channel();
         let thread = thread::Builder::new()
             .name("fence".to_owned())

@@ -1,4 +1,4 @@
-//! Reads what the program has granted, from the map's memory.
+//! Reads the program's grants from the map's memory.
 
 use std::{
     os::fd::{AsFd, AsRawFd},

@@ -1,7 +1,7 @@
 //! The kernel's side as the controller sees it: the XDP program, its maps and its reports.
 //!
-//! Start with [`Datapath::open`]. Maps and links are pinned ([`pins`]), so that the program goes on
-//! answering without a controller, and the next controller adopts what it finds.
+//! Start with [`Datapath::open`]. Maps and links are pinned ([`pins`]), so that the program
+//! continues to answer without a controller, and the next controller adopts them.
 
 use std::path::{Path, PathBuf};
 
@@ -71,8 +71,8 @@ pub struct Datapath {
     pub log: Option<ProgramLog>,
     /// Waits in place, or is passed to [`fence::Fence::start`].
     pub barrier: Barrier,
-    /// Whether the maps are those of an earlier controller, with its entries and grants. If not, it
-    /// is unknown what the kernel granted since the last commit: that may be all of the horizon.
+    /// Whether the maps are those of an earlier controller, with its entries and grants. If not,
+    /// the kernel's grants since the last commit are unknown: they may reach the horizon.
     pub adopted: bool,
     /// Key of the fingerprints in `TEMPLATES` and of the digests in `LEASES`.
     pub fingerprint_key: [u64; fingerprint::KEY_WORDS],
@@ -95,7 +95,7 @@ impl Datapath {
             None => None,
         };
         for generation in &contents.generations {
-            // A controller left it that ended between making the maps and settling.
+            // It was left by a controller that ended between making the maps and settling.
             if Some(*generation) != contents.current {
                 pins.remove_generation(*generation)?;
             }

@@ -1,4 +1,4 @@
-//! Where on a frame's way the program runs.
+//! The point in a frame's path at which the program runs.
 
 /// The mode in which the program is attached to an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use super::{
 
 /// The loaded program, and the directory of its links.
 ///
-/// Dropping it detaches nothing: the program goes on answering.
+/// Dropping it detaches nothing: the program continues to answer.
 #[derive(Debug)]
 pub struct Links {
     /// Keeps the program; its maps have been taken out.
@@ -65,8 +65,9 @@ impl Links {
         Ok(pin.mode)
     }
 
-    /// Makes what is attached the state that the next controller adopts: detaches from interfaces
-    /// for which [`Links::attach`] was not called, and removes maps of earlier generations.
+    /// Makes the present links and maps the state that the next controller adopts: detaches from
+    /// interfaces for which [`Links::attach`] was not called, and removes maps of earlier
+    /// generations.
     ///
     /// # Errors
     /// Some of these are left; the next controller will find them.

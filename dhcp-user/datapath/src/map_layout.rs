@@ -1,4 +1,4 @@
-//! What a map looks like to the kernel, and what the contract says it must look like.
+//! The layout of a map in the kernel, and the layout that the contract requires.
 
 use std::{fmt, fs, io, os::fd::AsRawFd};
 
@@ -135,7 +135,7 @@ impl fmt::Display for Object {
     }
 }
 
-/// Asks the kernel what a descriptor refers to.
+/// Asks the kernel for a description of the object behind a descriptor.
 ///
 /// BPF_OBJ_GET_INFO_BY_FD fills in the structure that fits the object and does not say which one;
 /// procfs names the fields.

@@ -1,7 +1,7 @@
 //! The maps that the controller writes, and the counters that it reads.
 //!
-//! This is the only writer of each of them, so that what is read here is valid until it is written
-//! here.
+//! This is the only writer of each of them, so that values read here stay valid until they are
+//! written here.
 
 use std::{collections::HashMap as StdHashMap, hash::Hash, os::fd::AsRawFd, sync::Arc};
 

@@ -37,7 +37,7 @@ const LINK_PREFIX: &str = "link-";
 #[derive(Debug)]
 pub struct PinDir {
     path: PathBuf,
-    /// The lock ends with the process, however the process ends.
+    /// The lock ends with the process, even if the process is killed.
     lock: File,
 }
 
@@ -188,7 +188,7 @@ impl PinDir {
         fs::rename(&next, self.path.join(CURRENT)).map_err(at("renaming", &next))
     }
 
-    /// Unpins the maps of a generation; those that a program still uses go on existing.
+    /// Unpins the maps of a generation; those that a program still uses continue to exist.
     pub fn remove_generation(&self, generation: Generation) -> Result<(), DatapathError> {
         let path = self.path.join(generation.to_string());
         for name in map::ALL {
@@ -227,7 +227,7 @@ impl PinDir {
     }
 }
 
-/// Returns what is pinned at `path`.
+/// Returns the object that is pinned at `path`.
 pub fn object(path: &Path) -> Result<Object, DatapathError> {
     let fd = bpf::open_pin(path).map_err(at("opening", path))?;
     describe(&fd).map_err(at("describing", path))

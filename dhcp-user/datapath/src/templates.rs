@@ -25,7 +25,7 @@ pub struct Templates {
 }
 
 impl Templates {
-    /// Reads what an earlier controller has left.
+    /// Reads the templates that an earlier controller has left.
     pub fn new(
         index: Array<MapData, TemplateCell>,
         templates: Array<MapData, Template>,
@@ -78,8 +78,8 @@ impl Templates {
         Ok(())
     }
 
-    /// Removes from the index what `keep` does not select. Returns the elements, which may be used
-    /// again after a fence.
+    /// Removes from the index the templates that `keep` does not select. Returns the elements,
+    /// which may be used again after a fence.
     pub fn remove_unless(
         &mut self,
         mut keep: impl FnMut(&TemplateKey) -> bool,

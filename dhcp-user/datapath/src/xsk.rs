@@ -65,7 +65,7 @@ fn hint(error: &io::Error) -> &'static str {
 pub struct Losses {
     /// Received, but larger than a frame, or malformed to the kernel.
     pub rx_dropped: u64,
-    /// Received while as many as there is room for were waiting for the controller.
+    /// Received while no room was left for frames that wait for the controller.
     pub rx_full: u64,
     /// Replies for which no frame was free.
     pub tx_full: u64,
@@ -257,8 +257,8 @@ impl XskSocket {
         Err(SendError::Full)
     }
 
-    /// Makes the kernel send what is in the ring, and takes back frames that have left. Returns how
-    /// many replies are left in the ring: if any, the device is busy; call this again.
+    /// Makes the kernel send the replies in the ring, and takes back frames that have left. Returns
+    /// how many replies are left in the ring: if any, the device is busy; call this again.
     pub fn flush(&mut self) -> u32 {
         for _ in 0..MAX_KICKS {
             if self.tx.pending() == 0 {
@@ -273,7 +273,7 @@ impl XskSocket {
         self.tx.pending()
     }
 
-    /// Returns what was lost since the socket was bound.
+    /// Returns the losses since the socket was bound.
     ///
     /// # Errors
     /// The kernel does not report it.

@@ -1,4 +1,4 @@
-//! What can be leased: an address of either family, or a prefix.
+//! Leasable addresses: an address of either family, or a prefix.
 
 use std::{
     fmt,
@@ -8,8 +8,8 @@ use std::{
 
 use ipnet::Ipv6Net;
 
-/// What can be leased. Leases, pools, timers and the store are written for any kind of address;
-/// messages and configuration are not, because each family has its own.
+/// An address or prefix that can be leased. Leases, pools, timers and the store are generic over
+/// the kind of address; messages and configuration are not, because each family has its own.
 ///
 /// Addresses that are leased from one range have an order without gaps: that of addresses, or of
 /// prefixes of one length.

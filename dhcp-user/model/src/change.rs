@@ -27,10 +27,10 @@ pub enum Applied {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
 
-/// What an error of a store carries.
+/// The cause of a store's error.
 pub type StoreFault = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a store did not do what it was asked.
+/// The reason why a store did not carry out a request.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// None of the changes was applied. They may be committed again.

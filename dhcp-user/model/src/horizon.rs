@@ -1,5 +1,5 @@
-//! The horizon: the time until which the store reserves an address for its client, ahead of what
-//! the kernel grants.
+//! The horizon: the time until which the store reserves an address for its client, ahead of the
+//! kernel's grants.
 
 use dhcp_common::{abi::NS_PER_SEC, wire};
 

@@ -39,7 +39,7 @@ impl RecordState {
     }
 }
 
-/// What is known about one address. Times are the engine's.
+/// The record of one address. Times are the engine's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record<A = Ipv4Addr> {
     pub address: A,
@@ -50,7 +50,7 @@ pub struct Record<A = Ipv4Addr> {
     pub since: Nanos,
     /// The end of the lease as far as the controller knew.
     pub expires: Nanos,
-    /// Until then the address is reserved for this client, whatever happens.
+    /// The time until which the address is reserved for this client in any case.
     pub horizon: Nanos,
 }
 

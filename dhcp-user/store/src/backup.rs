@@ -23,7 +23,7 @@ use rusqlite::{
 
 use crate::{file::OpenError, reader::Reader, schema::StoredAddress};
 
-/// Counts what a backup holds.
+/// The numbers of rows in a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Copied {
     pub records: u64,
@@ -102,7 +102,7 @@ pub fn backup_for_addresses<A: StoredAddress>(
     Ok(copied)
 }
 
-/// Refuses early what would be refused at the end, and targets that would harm a server.
+/// Refuses early any target that would be refused at the end or would harm a server.
 fn check_target(from: &Path, to: &Path, force: bool) -> Result<(), BackupError> {
     let Ok(there) = fs::metadata(to) else {
         return Ok(());
@@ -114,7 +114,7 @@ fn check_target(from: &Path, to: &Path, force: bool) -> Result<(), BackupError> 
     if !force || !there.is_file() {
         return Err(BackupError::Exists(to.to_owned()));
     }
-    // A server goes on writing to its file after the file has lost its name.
+    // A server continues to write to its file after the file has lost its name.
     if let Ok(file) = File::open(to)
         && let Err((_, Errno::EWOULDBLOCK)) = Flock::lock(file, FlockArg::LockSharedNonblock)
     {
@@ -125,7 +125,7 @@ fn check_target(from: &Path, to: &Path, force: bool) -> Result<(), BackupError> 
 
 fn copy(from: &Connection, to: &Path) -> rusqlite::Result<()> {
     let mut copy = Connection::open(to)?;
-    // After a crash, what is left of it has no name that could be taken for a backup.
+    // After a crash, its remains have no name that could be taken for a backup.
     copy.pragma_update(None, "synchronous", "OFF")?;
     let backup = Backup::new(from, &mut copy)?;
     match backup.step(-1)? {

@@ -3,13 +3,13 @@
 //!
 //! Tickets arrive in the groups in which the engine decided on them, and results go back in the
 //! groups in which they were committed: each group wakes the other thread once.
-//! [`Committer::submit`] never blocks the engine. At the queue's bound it refuses, at once and
+//! [`Committer::submit`] never blocks the engine. At the queue's bound it refuses immediately,
 //! through the same channel as every other result: the engine then promises nothing, and the client
 //! asks again. It also refuses while the store fails ([`crate::outage`]) or does not answer
 //! ([`crate::stall`]).
 //!
-//! A ticket that was not handed to the store is *not applied*; one that was, and failed, is what
-//! the store says: *not applied* or *unknown*. In either case nothing is promised.
+//! A ticket that was not passed to the store is *not applied*; for one that was, and failed, the
+//! store reports *not applied* or *unknown*. In either case nothing is promised.
 
 use std::{
     collections::VecDeque,
@@ -52,12 +52,12 @@ pub type TicketChanges<A = Ipv4Addr> = (Ticket, Vec<Change<A>>);
 /// A ticket and the results of its changes.
 pub type Committed = (Ticket, Result<Vec<Applied>, StoreError>);
 
-/// Counts what the committer has done so far.
+/// Counters of the committer.
 #[derive(Debug, Default)]
 pub struct Counters {
     pub commits: AtomicU64,
     pub changes: AtomicU64,
-    /// Transactions that failed, or of which it is not known whether they did.
+    /// Transactions that failed, or whose result is unknown.
     pub failures: AtomicU64,
     /// Tickets refused because the queue was full, or the store had failed just before.
     pub refused: AtomicU64,
@@ -88,10 +88,10 @@ impl Counters {
     }
 }
 
-/// Says whether the store takes commits.
+/// The health of the store, as shown to operators.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
-    /// Set while it does not, or has only just started to again.
+    /// Set while the store takes no commits, or has only just started to take them again.
     pub failing_since: Option<Utc>,
     /// The last error, and when it occurred.
     pub last_error: Option<(Utc, String)>,
@@ -310,7 +310,8 @@ impl<A: Address, C: FnMut() -> Sample> Worker<A, C> {
         self.waiting.fetch_sub(tickets.len(), Relaxed);
         let start = Instant::now();
         let result = self.watched(|worker| {
-            // Without the anchor the changes are not handed to the store, whatever became of it.
+            // If the anchor is not written, the changes are not passed to the store, so they are
+            // not applied.
             worker.keep_anchor().map_err(|error| match error {
                 StoreError::Unknown(fault) => StoreError::NotApplied(fault),
                 error => error,

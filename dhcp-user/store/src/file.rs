@@ -21,13 +21,13 @@ pub const SCHEMA_VERSION: i32 = 3;
 const HEADER_LEN: usize = 100;
 const HEADER_MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEADER_APPLICATION_ID: usize = 68;
-/// How long a commit waits for an operator who writes to the file, until it fails.
+/// How long a commit waits for another program that writes to the file, until it fails.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Largest store, in octets, that is checked completely at each start. That takes under a second.
 const CHECKED_WHOLE: i64 = 256 << 20;
-/// What is checked of a larger one: the tables that the start depends on. The history of months may
-/// be many times as large as the leases; `xdhcpd check --store` checks all of it.
+/// The tables that are checked in a larger store: those that the start depends on. The history of
+/// months may be many times as large as the leases; `xdhcpd check --store` checks all of it.
 const CHECKED: [&str; 3] = ["sqlite_schema", "lease", "anchor"];
 
 /// Why a file cannot be used as the store. It was not changed.

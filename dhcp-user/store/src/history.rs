@@ -1,10 +1,10 @@
-//! The history, who had which address and when: written in the commit that ends each interval.
+//! The history: which client had which address when, written in the commit that ends each interval.
 //!
-//! A lease's own row says since when its client has the address; while the lease goes on, nothing
-//! more is written, however often it is renewed. When it ends, or its client moves to another port,
-//! that interval becomes a row of `past`. Unlike leases, which use the boot's one offset
-//! ([`crate::wall_clock`]), these rows have the times of the wall clock: nothing is counted from
-//! them, and people compare them with other logs.
+//! The row of a lease holds the time since which its client has the address; renewals write nothing
+//! to the history. When the lease ends, or its client moves to another port, that interval becomes
+//! a row of `past`. Unlike leases, which use the boot's one offset ([`crate::wall_clock`]), these
+//! rows have the times of the wall clock: nothing is counted from them, and people compare them
+//! with other logs.
 
 use std::time::Duration;
 
@@ -26,9 +26,9 @@ const PRUNED_BY_COMMIT: usize = 64;
 pub(crate) const PRUNED_BY_TICK: usize = 4096;
 
 /// Closes the interval that a change ends. Times are the store's; `:drift` makes them the wall
-/// clock's. Only a lease's own client ends it or goes on with it, so that no other condition is
-/// needed for the change to be applied. No damaged time may lead to a sum that overflows, because
-/// the commit would fail with it.
+/// clock's. Only a lease's own client ends it or continues it, so that no other condition is needed
+/// for the change to be applied. No damaged time may lead to a sum that overflows, because the
+/// commit would fail with it.
 const CLOSE: &str = "\
 INSERT INTO {past} (address, client, htype, chaddr, client_id, host_name, relay_info, since, until)
 SELECT address, client, htype, chaddr, client_id, host_name, relay_info, min(began, ended) + :drift, ended + :drift
@@ -43,7 +43,7 @@ const OLDEST: &str = "SELECT until FROM {past} ORDER BY id LIMIT 1";
 const PRUNE: &str = "\
 DELETE FROM {past} WHERE id IN (SELECT id FROM {past} ORDER BY id LIMIT ?1) AND until < ?2";
 
-/// Writes what a transaction adds to the history.
+/// Writes the rows that a transaction adds to the history.
 pub(crate) struct Closing<'a> {
     history: &'a History,
     close: CachedStatement<'a>,
@@ -69,7 +69,7 @@ impl Closing<'_> {
         };
         let origin = after.map(|put| &put.record.origin);
         let until = match after {
-            // With what the kernel had granted.
+            // The end includes time that the kernel had granted.
             Some(put) if put.record.state == RecordState::Former => put.expires.min(now),
             _ => now,
         };
@@ -132,7 +132,7 @@ impl History {
         })
     }
 
-    /// Deletes old rows with a commit of so many changes.
+    /// Deletes old rows, in proportion to the `changes` of the commit.
     pub fn prune(&self, transaction: &Transaction<'_>, changes: usize) -> rusqlite::Result<()> {
         self.prune_rows(transaction, PRUNED_BY_COMMIT.saturating_add(2 * changes))
     }

@@ -1,5 +1,4 @@
-//! Queries who had which address and when: the rows of [`crate::history`], and the leases that go
-//! on.
+//! Queries which client had which address when: the rows of [`crate::history`], and present leases.
 
 use std::{cmp::Reverse, net::Ipv4Addr};
 
@@ -33,7 +32,7 @@ pub struct Interval<A = Ipv4Addr> {
     pub address: A,
     pub origin: ClientOrigin,
     pub since: Utc,
-    /// `None` while it goes on.
+    /// `None` if it has not ended.
     pub until: Option<Utc>,
 }
 
@@ -79,7 +78,7 @@ impl<A: StoredAddress> Reader<A> {
         Ok(found)
     }
 
-    /// Calls `each` with the intervals that go on.
+    /// Calls `each` with the intervals that have not ended.
     fn present(
         &self,
         wanted: &Wanted<A>,
@@ -109,7 +108,7 @@ impl<A: StoredAddress> Reader<A> {
         })
     }
 
-    /// Calls `each` with every interval that is over, or with what is wrong with its row.
+    /// Calls `each` with every interval that is over, or with the error in its row.
     ///
     /// # Errors
     /// The store cannot be read.

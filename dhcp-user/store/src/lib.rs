@@ -6,10 +6,10 @@
 //! converts the engine's times to UTC.
 //!
 //! [`reader`] reads a store without changing it, with or without a running server; [`backup`]
-//! copies it, and [`intervals`] reports who had which address at what time.
+//! copies it, and [`intervals`] reports which client had which address at what time.
 //!
 //! All of this is generic over the kind of address: IPv4 addresses, and IPv6 addresses and
-//! delegated prefixes (RFC 8415). [`StoredAddress`] says how a file holds each of them.
+//! delegated prefixes (RFC 8415). [`StoredAddress`] defines how a file holds each of them.
 
 pub mod backup;
 pub mod committer;

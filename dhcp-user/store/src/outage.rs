@@ -1,8 +1,9 @@
-//! Decides when a store that has failed is tried again, and what is reported.
+//! Decides when a store that has failed is tried again, and which outages are reported.
 //!
 //! A full disk fails every commit, and clients keep asking. From the first failure on the store is
-//! paused, for longer each time; what arrives meanwhile is refused at once. Then it is tried with
-//! one small write, whether or not there is anything to commit. A full disk may take small commits
+//! paused, for longer each time; tickets that arrive meanwhile are refused immediately. Then it is
+//! tried with one small write, whether or not there is anything to commit. A full disk may take
+//! small commits
 //! and not large ones, so that an outage ends only when nothing has failed for [`CALM`]. The log
 //! gets one line when an outage begins and one when it ends.
 

@@ -71,7 +71,7 @@ impl<A: StoredAddress> Reader<A> {
         })
     }
 
-    /// Calls `each` with every record, or with what is wrong with its row.
+    /// Calls `each` with every record, or with the error in its row.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -95,7 +95,7 @@ impl<A: StoredAddress> Reader<A> {
         read().map_err(unreadable)
     }
 
-    /// Returns what SQLite finds wrong with the file, at most `most` problems.
+    /// Returns the problems that SQLite finds in the file, at most `most`.
     ///
     /// # Errors
     /// The file cannot be checked.

@@ -24,8 +24,8 @@ pub(crate) const HELD: [RecordState; 3] = [
 
 /// An address that a file can hold.
 ///
-/// IPv4 addresses are numbers, as in every file so far; other addresses are BLOBs whose order is
-/// that of the addresses. Each kind has its own tables.
+/// IPv4 addresses are numbers, as in every file so far; other addresses are BLOBs in the order of
+/// the addresses. Each kind has its own tables.
 pub trait StoredAddress: Address {
     const TABLES: Tables;
     type Column: ToSql;

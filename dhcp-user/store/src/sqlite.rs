@@ -1,7 +1,7 @@
 //! The store in one SQLite file, which an operator can open with `sqlite3` at any time.
 //!
 //! WAL with `synchronous=FULL`: a commit that has returned is on disk, and readers never block it.
-//! [`crate::file`] opens and makes the file, [`crate::schema`] says how it holds records.
+//! [`crate::file`] opens and makes the file, [`crate::schema`] defines how it holds records.
 
 use std::{
     fs::{File, OpenOptions},
@@ -298,7 +298,7 @@ impl<'a> Statements<'a> {
                 self.history.note(change)?;
                 let address = address.column();
                 let removed = self.remove.execute(params![address, client.to_octets()])?;
-                // What is not there is removed already.
+                // A missing record counts as removed.
                 removed != 0 || !self.exists.exists([address])?
             }
         };

@@ -1,4 +1,4 @@
-//! UTC as the store keeps it, and what it remembers of the clocks.
+//! UTC as the store keeps it, and the store's record of the clocks.
 
 use std::{fmt, fs, io, time::Duration, time::SystemTime};
 
@@ -7,8 +7,7 @@ use dhcp_model::Nanos;
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// A point in time in nanoseconds since 1970; [`Utc::FOREVER`] stands for the end of an infinite
-/// lease.
+/// A point in time in nanoseconds since 1970; [`Utc::FOREVER`] is the end of an infinite lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Utc(pub i64);
 
@@ -79,7 +78,7 @@ fn utc_now() -> Utc {
     Utc(i64::try_from(since_1970.as_nanos()).unwrap_or(Utc::LAST))
 }
 
-/// Holds what the store remembers of the clocks.
+/// The store's record of the clocks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Anchor {
     pub boot_id: String,

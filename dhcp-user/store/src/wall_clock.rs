@@ -6,20 +6,21 @@
 //!
 //! - **One offset per boot.** The distance between the two clocks is sampled at the first start
 //!   within a boot and kept in the store as the [`Anchor`]. Every later start within that boot
-//!   reads it from there, so that a record comes back with exactly the time that went in, whatever
-//!   the wall clock did meanwhile. `CLOCK_BOOTTIME` is slewed together with the wall clock, so a
-//!   changed distance is always a step.
-//! - **A step is made up for at the next boot.** While the controller runs, it writes to the anchor
+//!   reads it from there, so that a record has exactly the same time when it is read, even if the
+//!   wall clock has stepped. `CLOCK_BOOTTIME` is slewed together with the wall clock, so a changed
+//!   distance is always a step.
+//! - **A step is corrected at the next boot.** While the controller runs, it writes to the anchor
 //!   the time last seen and how far the wall clock has stepped since the offset was sampled
 //!   ([`WallClock::drifted`], called before each commit and on every idle tick of the committer).
 //!   The first start after a reboot moves all records by that drift, in the transaction that writes
-//!   the new anchor: they then say what the wall clock would have said. A clock that starts before
-//!   the time last seen (no battery, no NTP yet) is taken to be at that time; once it is set right,
-//!   that is a step like any other.
+//!   the new anchor: they then agree with the wall clock. A clock that starts before
+//!   the time last seen (no battery, no NTP yet) is taken to be at that time; a later correction
+//!   is a step like any other.
 //!
 //! Two cases remain: a step forward within the last moments before a crash that no commit or tick
 //! has seen, and a clock that is wrong and ahead at the first start after a boot. Both end leases
-//! early, and neither can be told from time that has passed. Steps backwards only lengthen leases.
+//! early, and neither can be distinguished from time that has passed. Steps backwards only lengthen
+//! leases.
 
 use dhcp_model::{Address, Nanos, Record, StoreError};
 
@@ -62,7 +63,7 @@ impl WallClock {
         Ok(Self { anchor })
     }
 
-    /// Converts to UTC as the wall clock has it now, for people. What is shown is not stored.
+    /// Converts to UTC as the wall clock has it now, for display. The result is not stored.
     pub fn for_display(now: Sample) -> Self {
         Self {
             anchor: Anchor::first("", now, now.utc),

@@ -37,7 +37,7 @@ pub enum Mood {
     Steady,
 }
 
-/// What a client bases its next step on.
+/// The context of a client's next step.
 #[derive(Debug)]
 pub struct Turn<'a> {
     pub now: Instant,
@@ -249,7 +249,7 @@ impl Client {
         self.wakes_at = turn.within(RESTART, longest);
     }
 
-    /// Some clients return with an address that is no longer theirs.
+    /// Switches the client on. Some clients return with an address that is no longer theirs.
     fn switch_on(&mut self, turn: &mut Turn<'_>) -> Frame {
         if self.held.is_some() {
             self.enter(State::Rebooting, turn);
@@ -267,7 +267,7 @@ impl Client {
         self.sent = turn.now;
     }
 
-    /// RFC 2131 §4.1: doubles the pause, with a random part.
+    /// Doubles the pause, with a random part (RFC 2131 §4.1).
     fn back_off(&mut self, turn: &mut Turn<'_>) {
         let pause = FIRST_PAUSE * (1 << self.tries.min(MAX_DOUBLINGS));
         self.tries += 1;

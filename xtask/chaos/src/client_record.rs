@@ -1,4 +1,4 @@
-//! What a client has sent and received, and until when its lease must be on disk.
+//! The messages of a client, and the time until which its lease must be on disk.
 
 use std::{collections::VecDeque, fmt::Write as _, net::Ipv4Addr, time::Duration};
 
@@ -92,7 +92,7 @@ impl ClientRecord {
         }
         self.is_known = true;
         self.acknowledged = Some(at);
-        // Whatever is granted, one more lease time is on disk or will be soon.
+        // For any grant, one more lease time is on disk or will be soon.
         self.extensions.push((at, until + lease_time));
     }
 

@@ -1,4 +1,4 @@
-//! The faults that the accounts are told of: when each began and ended.
+//! The faults that are reported to the accounts, with the begin and end of each.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A request on the link, and what it asks for.
+//! A request on the link, and its purpose.
 
 use std::net::Ipv4Addr;
 
@@ -9,7 +9,7 @@ use super::conditions::Moment;
 /// A client's `chaddr`, which is unique in a lab.
 pub type Client = [u8; 6];
 
-/// What an answer is matched by.
+/// The key by which answers are matched to requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Exchange {
     pub xid: u32,

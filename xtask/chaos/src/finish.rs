@@ -18,8 +18,8 @@ use super::{
     stage::{Stage, now},
 };
 
-/// The longest time for which a server may keep an address for a client that is gone, which is what
-/// it has committed. The rest is for clients that have to ask again.
+/// The longest time for which a server may keep an address for a client that has left: the time
+/// that it has committed. The rest is for clients that have to ask again.
 const KEPT: Duration =
     Duration::from_secs((LONGEST_LEASE_SECS * (GUARANTEE.horizon_leases + 1) + 16) as u64);
 const LOOK: Duration = Duration::from_millis(100);

@@ -1,4 +1,4 @@
-//! What a client sends: its identity, and the path of its frames to the server.
+//! The messages of a client: its identity, and the path of its frames to the server.
 
 use std::net::Ipv4Addr;
 

@@ -56,7 +56,8 @@ impl Pool {
     }
 }
 
-/// What a reload changes. Clients keep their addresses in every variant.
+/// The part of the configuration that a reload changes. Clients keep their addresses in every
+/// variant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Variant {
     pub has_shorter_leases: bool,

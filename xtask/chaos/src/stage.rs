@@ -26,9 +26,9 @@ use super::{
     scene::{GUARANTEE, PREFIX_LEN, SERVER, Scene, Variant},
 };
 
-/// Holds the store and what it writes before a checkpoint.
+/// Holds the store and its WAL before a checkpoint.
 const DISK_KIB: u32 = 32 * 1024;
-/// Longest pause before the store is tried again, plus the commit of what was queued.
+/// Longest pause before the store is tried again, plus the commit of queued changes.
 const RECOVERY: Duration = Duration::from_secs(7);
 /// Time from SIGHUP until the new configuration is in effect, on a busy machine.
 const RELOADING: Duration = Duration::from_secs(1);
@@ -106,7 +106,7 @@ impl Stage {
         })
     }
 
-    /// Returns what clients must know of the link.
+    /// Returns the properties of the link that clients must know.
     ///
     /// # Errors
     /// The interfaces are gone.

@@ -9,7 +9,7 @@ pub const LOCAL_POOL: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 pub const RELAYED_POOL: Ipv4Addr = Ipv4Addr::new(10, 88, 0, 100);
 
 /// Returns a configuration for clients on the server's link, with `defaults` in the section of that
-/// name. Addresses are not probed, so new clients are answered at once.
+/// name. Addresses are not probed, so new clients are answered immediately.
 pub fn local(defaults: &str) -> String {
     local_with_pool(defaults, "10.77.0.100-10.77.0.199")
 }
@@ -19,7 +19,7 @@ pub fn local_with_pool(defaults: &str, pool: &str) -> String {
     local_probed(&unprobed(defaults), pool)
 }
 
-/// Returns the configuration of [`local`] with addresses probed as `defaults` says.
+/// Returns the configuration of [`local`] with addresses probed according to `defaults`.
 pub fn local_probed(defaults: &str, pool: &str) -> String {
     head(defaults) + &subnet("10.77.0.0/24", pool, SERVER)
 }
@@ -29,7 +29,7 @@ pub fn relayed(defaults: &str) -> String {
     relayed_probed(&unprobed(defaults))
 }
 
-/// Returns the configuration of [`relayed`] with addresses probed as `defaults` says.
+/// Returns the configuration of [`relayed`] with addresses probed according to `defaults`.
 pub fn relayed_probed(defaults: &str) -> String {
     head(defaults) + &subnet("10.88.0.0/24", "10.88.0.100-10.88.0.199", GATEWAY)
 }

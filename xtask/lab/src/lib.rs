@@ -2,8 +2,8 @@
 //!
 //! A [`Lab`] owns namespaces, links, a bpffs and a folder, all under a random name, and touches
 //! nothing else. [`topology`] lays out the networks, [`server`] runs the daemon, [`client`] and
-//! [`raw`] are its clients. Everything is removed on every way out; what a killed lab has left is
-//! removed by the next one.
+//! [`raw`] are its clients. A lab removes everything when it ends in any way but SIGKILL; the next
+//! lab removes the remains of a killed one.
 
 use std::{
     fs::{self, File},

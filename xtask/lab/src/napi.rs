@@ -1,4 +1,4 @@
-//! On which processor, and when, a veth end receives frames.
+//! Control over the processor on which, and the time at which, a veth end receives frames.
 
 use std::{collections::BTreeSet, fs};
 

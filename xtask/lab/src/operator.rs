@@ -31,8 +31,8 @@ impl Operator {
         })
     }
 
-    /// Asks for the counters, and for the end of a lease that does not exist: only the engine can
-    /// answer the latter.
+    /// Asks for the counters, and for the deletion of a lease that does not exist, which only the
+    /// engine can answer.
     ///
     /// # Errors
     /// The daemon does not answer, or answers incorrectly.

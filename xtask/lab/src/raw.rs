@@ -1,4 +1,4 @@
-//! A client that sends exactly what it is told to, for messages that real clients rarely send.
+//! A client that sends any given message, for messages that real clients rarely send.
 
 use std::{net::Ipv4Addr, time::Duration};
 

@@ -1,7 +1,7 @@
-//! Registry of labs, which tells what a killed lab has left from a lab in use.
+//! Registry of labs, which distinguishes the remains of a killed lab from a lab in use.
 //!
-//! Each lab has a record that its owner keeps locked; the kernel releases the lock however the
-//! owner ends. Records lie next to network namespaces, in a file system that is empty after a
+//! Each lab has a record that its owner keeps locked; the kernel releases the lock when the owner
+//! ends in any way. Records lie next to network namespaces, in a file system that is empty after a
 //! reboot.
 
 use std::{

@@ -72,7 +72,7 @@ impl Stats {
         self.engine.get(label).copied().unwrap_or(0)
     }
 
-    /// Returns what the kernel has counted since `earlier`.
+    /// Returns the kernel's counts since `earlier`.
     pub fn since(&self, earlier: &Self) -> Counted {
         let counted = Outcome::ALL.iter().map(|outcome| {
             let packets = self.of(*outcome).saturating_sub(earlier.of(*outcome));
@@ -109,7 +109,7 @@ impl Counted {
 }
 
 impl fmt::Display for Counted {
-    /// Omits what the kernel passed on as not being DHCP.
+    /// Omits packets that the kernel passed on because they are not DHCP.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
         for (outcome, packets) in &self.0 {

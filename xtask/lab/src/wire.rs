@@ -31,7 +31,7 @@ use super::Namespace;
 
 const POLL_MICROS: i64 = 20_000;
 const LARGEST_FRAME: usize = 2048;
-/// Large enough for what a test sends and receives in seconds while nothing reads it.
+/// Large enough for the frames of a test in some seconds during which nothing reads them.
 const BUFFER: usize = 64 << 20;
 
 /// A packet socket on an interface, independent of the namespace's IP stack.

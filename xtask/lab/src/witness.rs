@@ -1,4 +1,4 @@
-//! Records what passes on a link, independently of server and clients.
+//! Records the messages on a link, independently of server and clients.
 
 use std::{
     net::Ipv4Addr,

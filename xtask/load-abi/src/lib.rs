@@ -198,14 +198,14 @@ pub struct Plan {
 pub struct Client {
     /// The address as it lies in memory; zero for none.
     pub address: u32,
-    /// What the client waits for, a [`Wait`].
+    /// The answer that the client waits for, a [`Wait`].
     pub waits: u32,
     pub began_ns: u64,
     /// When the client sent the request whose answer it waits for.
     pub asked_ns: u64,
 }
 
-/// What a client waits for.
+/// The answer that a client waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Wait {

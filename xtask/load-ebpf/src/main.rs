@@ -192,9 +192,9 @@ fn send_bogus(ctx: &XdpContext, plan: &Plan) -> u32 {
     xdp_action::XDP_TX
 }
 
-/// Returns the next client. A client that waits for an answer is skipped as long as one may come: a
-/// server that answers some clients at once and others after a commit would otherwise answer the
-/// latter too late.
+/// Returns the next client. A client that waits for an answer is skipped as long as one may come:
+/// if a server answers some clients immediately and others after a commit, the answers to the
+/// others would otherwise come too late.
 #[inline(always)]
 fn free_client(plan: &Plan, now_ns: u64) -> u32 {
     let mut index = 0;
@@ -469,7 +469,7 @@ fn options(
     let (mut kind, mut server) = (0, 0);
     let mut at = 0;
     for _ in 0..MAX_OPTIONS {
-        // Masked, so that the offset is in range whatever the message contains.
+        // Masked, so that the offset is in range for any message.
         at = opaque(at) & OPTIONS_MASK;
         // SAFETY: `OPTIONS_LEN` plus `SLACK` octets are there.
         let option: [u8; 6] = unsafe { octets.as_ptr().add(at).cast::<[u8; 6]>().read() };

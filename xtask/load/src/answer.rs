@@ -1,4 +1,4 @@
-//! Parses and verifies what a server sends: every octet that a client would rely on.
+//! Parses and verifies a server's answers: every octet that a client would rely on.
 
 use std::net::Ipv4Addr;
 

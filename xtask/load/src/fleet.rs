@@ -1,5 +1,5 @@
-//! The clients: their leases, what they wait for, and what they do next. There is no I/O and no
-//! clock here: the time is an argument.
+//! The clients: their leases, the answers that they wait for, and their next actions. There is no
+//! I/O and no clock here: the time is an argument.
 //!
 //! States and retransmission are those of RFC 2131 §4.4 and §4.1.
 

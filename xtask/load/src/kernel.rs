@@ -75,8 +75,8 @@ pub fn play(workload: &Workload, interface: &str, progress: &mut Progress) -> Re
     play_and_tell(workload, interface, progress, || ())
 }
 
-/// As [`play`], and calls `begins` before the first frame is sent, so that other workloads can
-/// start.
+/// Runs a workload as [`play`] does, and calls `begins` before the first frame is sent, so that
+/// other workloads can start.
 ///
 /// # Errors
 /// As [`play`].
@@ -88,7 +88,7 @@ pub fn play_and_tell(
 ) -> Result<Report> {
     check_free(interface)?;
     let mut programs = Programs::load(&object()?, workload)?;
-    // Attached first: a veth delivers what its peer sends from XDP only to an XDP program.
+    // Attached first: a veth delivers frames that its peer sends from XDP only to an XDP program.
     programs.attach(interface)?;
     let mut socket = PacketSocket::open(interface)?;
     let mut run = Run::new(workload, &mut socket)?;

@@ -226,7 +226,7 @@ pub struct Run<'a, P> {
     next: u32,
 }
 
-/// When exchanges begin, and until when.
+/// The times at which exchanges begin, and the end of the run.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
     exchange: Exchange,
@@ -386,7 +386,7 @@ impl<'a, P: Transport> Run<'a, P> {
     /// Begins the exchanges that are due, and returns how many.
     fn begin(&mut self, pace: Pace, begun: u64, elapsed_ns: u64, now_ns: u64) -> u32 {
         let due = pace.per_second.map_or(u64::MAX, |rate| {
-            // The first exchange begins at once.
+            // The first exchange begins immediately.
             (elapsed_ns as f64 * rate / 1e9) as u64 + 1
         });
         let left = due.min(pace.exchanges).saturating_sub(begun);
@@ -455,8 +455,8 @@ impl<'a, P: Transport> Run<'a, P> {
         Ok(sent)
     }
 
-    /// Returns what is known of the server, and the address of each client as it lies in memory,
-    /// zero for none.
+    /// Returns the known properties of the server, and the address of each client as it lies in
+    /// memory, zero for none.
     pub fn into_parts(self) -> (Acquaintance, Vec<u32>) {
         let addresses = (0..self.workload.clients).map(|index| {
             let address = self.fleet.address(index);

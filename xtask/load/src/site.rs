@@ -41,10 +41,11 @@ pub struct Site {
     pub server_mac: [u8; 6],
 }
 
-/// Processor that receives what the generator sends.
+/// Processor that receives the generator's frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Placement {
-    /// Another processor: the generator does not wait, and what the receiver cannot handle is lost.
+    /// Another processor: the generator does not wait, and frames that the receiver cannot handle
+    /// are lost.
     #[default]
     Other,
     /// The same processor, between the generator's batches: nothing is lost.
@@ -157,8 +158,8 @@ impl Site {
         beside: &[Workload],
         ask: impl FnMut() -> Result<()> + Send,
     ) -> Result<Flooded> {
-        // What a veth end drops while its thread waits for a processor must not be counted as an
-        // effect of the flood.
+        // Frames that a veth end drops while its thread waits for a processor must not be counted
+        // as an effect of the flood.
         self.generate(Engine::Kernel, Placement::Same, || {
             flood::play(flood, beside, ask, CLIENT_INTERFACE)
         })

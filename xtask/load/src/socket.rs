@@ -1,7 +1,7 @@
 //! A transport over a packet socket, which sends and receives batches of whole frames.
 //!
-//! It receives what every XDP program on the interface has passed on, and does not affect such
-//! programs. One core handles some hundred thousand exchanges a second.
+//! It receives frames that every XDP program on the interface has passed on, and does not affect
+//! such programs. One core handles some hundred thousand exchanges a second.
 
 use std::{
     io::IoSliceMut,
@@ -61,9 +61,9 @@ impl std::fmt::Debug for PacketSocket {
     }
 }
 
-/// Returns a filter for what user space needs: ARP, UDP to a DHCP port, and tagged frames, which
-/// may be either. In C: `ether[12:2]`, then the ports of UDP over an IP header without options;
-/// servers send no longer headers.
+/// Returns a filter for the frames that user space needs: ARP, UDP to a DHCP port, and tagged
+/// frames, which may be either. In C: `ether[12:2]`, then the ports of UDP over an IP header
+/// without options; servers send no longer headers.
 fn filter() -> [libc::sock_filter; 13] {
     const LOAD_HALF: u16 = 0x28;
     const LOAD_OCTET: u16 = 0x30;
@@ -342,7 +342,7 @@ impl Transport for PacketSocket {
     }
 }
 
-/// Returns what the kernel reports of a frame's checksums.
+/// Returns the kernel's report about a frame's checksums.
 fn has_checksums(header: &libc::msghdr) -> bool {
     // SAFETY: the kernel has filled the control buffer, and its length, of this header.
     let mut control = unsafe { libc::CMSG_FIRSTHDR(header) };

@@ -17,7 +17,7 @@ use xtask_load_abi::{ASKS, Ask, FRAME_LEN, Own, Template};
 
 use super::shape::Shape;
 
-/// How clients and server reach each other, as far as frames are concerned.
+/// The path between clients and server, as visible in frames.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// Outermost first; none, one or two.
@@ -39,7 +39,7 @@ pub struct Relay {
     pub option_82: bool,
 }
 
-/// What is known of the server.
+/// The known properties of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Server {
     pub mac: [u8; 6],

@@ -329,8 +329,8 @@ fn answers_of_others_and_to_others_are_told_apart() {
     });
     let counts = wire.play(&workload()).unwrap().counts;
     assert_eq!((counts.completed, counts.acks), (100, 100), "{counts:?}");
-    // What follows the first OFFER, which finds the server, is not counted; the last ACK is not
-    // waited for.
+    // Frames after the first OFFER, which finds the server, are not counted; the last ACK is not
+    // awaited.
     for count in [
         counts.other_server,
         counts.strangers,

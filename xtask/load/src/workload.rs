@@ -37,7 +37,7 @@ pub struct Workload {
     pub flood: f64,
 }
 
-/// What counts as an exchange.
+/// The messages that count as an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Exchange {

@@ -79,7 +79,7 @@ pub fn run(options: &Options) -> Result<()> {
         if options.json {
             all.push(done);
         } else {
-            // Settings are applied even if nobody reads the output any more.
+            // Settings are applied even if the output is no longer read.
             let _ = table::say(&table::line(&done));
         }
     };

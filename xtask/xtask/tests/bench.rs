@@ -57,7 +57,7 @@ fn a_bench_past_the_threshold_fails_and_is_named_unless_the_machine_is_another()
         "{saved:?}"
     );
 
-    // Whatever load the machine has, nothing takes a hundred times as long.
+    // Nothing takes a hundred times as long, under any load of the machine.
     let same = bench(&baseline, &[&filter[..], &["--threshold=100"]].concat())?;
     ensure!(same.status.success(), "{same:?}");
     let ratio = report(&same)?["benches"][0]["ratio"].as_f64();

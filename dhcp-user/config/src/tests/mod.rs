@@ -27,7 +27,8 @@ fn good(text: &str) -> Config {
     parse(text).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-/// One `[[subnet]]` of 10.0.0.0/24 with these lines, the first of which is line 5.
+/// Returns a file with one `[[subnet]]` of 10.0.0.0/24 and these lines, the first of which is line
+/// 5.
 fn subnet(lines: &str) -> String {
     format!("{GOOD}{lines}")
 }
@@ -453,8 +454,8 @@ fn m04_m05_client_identifiers_are_keyed_as_clients_send_them() {
     );
 }
 
-/// One look at each other reservation would be eighty billion of them, and take several minutes;
-/// what it takes is measured by `cargo xtask bench`.
+/// Comparing each pair of reservations would take eighty billion comparisons, and several minutes;
+/// `cargo xtask bench` measures the actual time.
 #[test]
 fn hundreds_of_thousands_of_reservations_are_checked_without_a_look_at_each_other_one() {
     const RESERVATIONS: u32 = 400_000;

@@ -237,7 +237,7 @@ fn who_has_a_lease_and_asks_for_it_is_answered_soon() {
     scene.expect(&[]);
     scene.pass(10);
     scene.expect(&[Rule::LeasesAreRenewed]);
-    // A lease that has ended owes nobody an answer.
+    // After the end of a lease no answer is owed.
     scene.pass(8000);
     scene.extend(1, ADDRESS);
     scene.pass(5000);
@@ -299,7 +299,7 @@ fn a_lease_that_goes_on_is_on_disk_for_one_lease_time_more() {
             scene.extend(1, ADDRESS);
             scene.reply(MessageType::Ack, 1, ADDRESS);
         }
-        // Long enough for the controller to commit what the kernel asked for.
+        // Long enough for the controller to commit the horizons that the kernel asked for.
         scene.pass(1001);
         scene.begin(Trouble::DiskFull);
         scene.pass(3000);

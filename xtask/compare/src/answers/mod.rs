@@ -1,8 +1,8 @@
 //! `cargo xtask compare`: sends the same requests to xdhcpd and to other servers, one after the
 //! other on the same link, and writes the answers side by side to `docs/COMPARISON.md`.
 //!
-//! [`cases`] contains the requests, [`contender`] the servers, [`plan`] what all of them are
-//! configured to serve.
+//! [`cases`] contains the requests, [`contender`] the servers, [`plan`] the subnets and options
+//! that all of them are configured to serve.
 
 use anyhow::{Context as _, Result, bail};
 use xtask_lab::{
@@ -102,8 +102,8 @@ fn play(lab: &Lab, contender: Contender, setting: Setting, cells: &mut [String])
     net.client.ip(local)?;
     let accept_local = format!("conf/{CLIENT_INTERFACE}/accept_local");
     net.client.set_ipv4(&accept_local, "1")?;
-    // What servers send through the kernel's sockets has its checksum when it leaves, as on a
-    // physical link.
+    // Datagrams that servers send through the kernel's sockets have their checksums when they
+    // leave, as on a physical link.
     command::read(&mut server.command("ethtool", ["-K", SERVER_INTERFACE, "tx", "off"]))?;
 
     let mut player = Player::new(&net.client, server)?;

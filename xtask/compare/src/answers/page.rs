@@ -80,7 +80,7 @@ pub struct Said {
 }
 
 impl Said {
-    /// Returns what the code contains, with a given column of answers.
+    /// Returns the contents of the code, with a given column of answers.
     pub fn of_code(ours: Vec<String>) -> Self {
         let mut said = Self {
             ours,

@@ -1,4 +1,4 @@
-//! What every server is configured to serve, each in its own format.
+//! The subnets and options that every server is configured to serve, each in its own format.
 
 use std::net::Ipv4Addr;
 
@@ -15,7 +15,7 @@ pub const SELECTED: Subnet = subnet([10, 55, 0]);
 /// Subnets with one address, for cases about offers; each is used by one case.
 pub const ONE: Subnet = only([10, 66, 0]);
 pub const ANOTHER_ONE: Subnet = only([10, 67, 0]);
-/// A subnet for exchanges that only show that a server has handled what was sent before.
+/// A subnet for exchanges that only show that a server has handled all earlier requests.
 pub const PULSE: Subnet = Subnet {
     network: [10, 99, 0],
     first: 10,

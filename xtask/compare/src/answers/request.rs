@@ -24,7 +24,7 @@ pub struct Request {
     pub mac: [u8; MAC_LEN],
     pub options: Vec<(u8, Vec<u8>)>,
     pub has_end: bool,
-    /// What the table calls an address that occurs in an answer.
+    /// The table's name for an address that occurs in an answer.
     pub names: Vec<(Ipv4Addr, &'static str)>,
 }
 

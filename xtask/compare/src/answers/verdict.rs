@@ -1,4 +1,4 @@
-//! Whether xdhcpd answers as most other servers do.
+//! Comparison of xdhcpd's answers with those of most other servers.
 
 use std::collections::BTreeMap;
 

@@ -30,7 +30,7 @@ pub fn of(contender: Contender, namespace: &Namespace, clients: u32) -> Result<S
     })
 }
 
-/// As many threads as processors; leases in memory and in a file.
+/// Returns the configuration of Kea: as many threads as processors; leases in memory and in a file.
 fn kea(network: Ipv4Net, (first, last): (Ipv4Addr, Ipv4Addr), namespace: &Namespace) -> String {
     let server = SERVER.to_string();
     json!({ "Dhcp4": {

@@ -1,9 +1,9 @@
 //! `cargo xtask bench compare`: measures xdhcpd and other servers, in turns, on the same link and
 //! under the same load, and the link itself. Writes `docs/PERFORMANCE.md` and its chart.
 //!
-//! [`Server`] and [`Scenario`] are what can be measured, [`plan`] contains the numbers, [`config`]
-//! the servers' configurations; [`play`] is one run, [`flood`] one during a flood; [`row`] computes
-//! figures, which [`page`] and [`chart`] show.
+//! [`Server`] and [`Scenario`] list the subjects of measurement, [`plan`] contains the numbers,
+//! [`config`] the servers' configurations; [`play`] is one run, [`flood`] one during a flood;
+//! [`row`] computes figures, which [`page`] and [`chart`] show.
 
 use std::{fmt, fs, path::PathBuf, time::Instant};
 
@@ -281,7 +281,7 @@ impl Series {
         let mut played = play::play(self.server, self.scenario, plan, turn)?;
         let is_free = self.scenario.is_closed() && !self.scenario.is_at_one_depth();
         if is_free && self.runs.is_empty() && played.run.loss >= MOST_LOST {
-            // What is best for new clients is too much for this workload.
+            // The best number for new clients is too high for this workload.
             turn.in_flight = self.try_out(plan, turn)?;
             self.in_flight = Some(turn.in_flight);
             played = play::play(self.server, self.scenario, plan, turn)?;

@@ -29,7 +29,7 @@ use crate::answers::{
     request::{Request, relay_path},
 };
 
-/// A client that only finds out whether the server serves yet.
+/// A client that only polls whether the server serves yet.
 const ASKING_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 
 /// A run, and the frames that xdhcpd's controller handled.
@@ -40,7 +40,7 @@ pub struct Played {
     pub slow: Option<u64>,
 }
 
-/// What differs between runs.
+/// The parameters that differ between runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Turn {
     pub round: usize,

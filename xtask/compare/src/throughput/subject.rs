@@ -1,4 +1,4 @@
-//! What can be measured: servers and workloads.
+//! The subjects of measurement: servers and workloads.
 
 use std::fmt;
 
@@ -87,7 +87,7 @@ pub enum Scenario {
     NewClientsAtOneDepth,
     /// Renewals with the same number of exchanges in flight for all servers.
     RenewalsAtOneDepth,
-    /// All clients that have leases at once.
+    /// All clients that have leases, at the same time.
     Storm,
     /// Renewals among a million leases.
     RenewalsOfAMillion,

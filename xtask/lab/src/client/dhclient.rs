@@ -70,7 +70,8 @@ fn leases(namespace: &Namespace) -> PathBuf {
 }
 
 impl Client for Dhclient {
-    /// dhclient runs the script first, and the script may refuse the address.
+    /// Returns whether dhclient has recorded the address. It runs the script first, which may
+    /// refuse the address.
     fn has_recorded(&self, address: Ipv4Addr) -> Result<bool> {
         let text = fs::read_to_string(leases(&self.namespace)).unwrap_or_default();
         Ok(text.contains(&format!("fixed-address {address};")))
@@ -80,12 +81,12 @@ impl Client for Dhclient {
         self.hook.events()
     }
 
-    /// dhclient renews at T1 and cannot be told to renew earlier.
+    /// Does nothing: dhclient renews at T1, and has no command to renew earlier.
     fn renew(&mut self) -> Result<()> {
         self.process.expect_running()
     }
 
-    /// A second dhclient ends this one and releases its lease.
+    /// Starts a second dhclient, which ends this one and releases its lease.
     fn release(&mut self) -> Result<()> {
         let mut release = command_line(&self.namespace, &self.hook, &self.config);
         command::read(release.args(["-r", CLIENT_INTERFACE])).map(drop)

@@ -73,12 +73,12 @@ impl Client for Dhcpcd {
         Ok(self.process.output()?.matches("sending REQUEST (").count())
     }
 
-    /// `dhcpcd --renew`
+    /// Runs `dhcpcd --renew`.
     fn renew(&mut self) -> Result<()> {
         self.process.signal(Signal::SIGUSR1)
     }
 
-    /// `dhcpcd --release`
+    /// Runs `dhcpcd --release`.
     fn release(&mut self) -> Result<()> {
         self.process.signal(Signal::SIGALRM)
     }

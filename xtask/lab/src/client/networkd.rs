@@ -55,12 +55,12 @@ impl Client for Networkd {
         Ok(events(&self.process.output()?))
     }
 
-    /// networkd renews at T1, and only D-Bus could make it renew earlier.
+    /// Does nothing: networkd renews at T1, and only D-Bus could make it renew earlier.
     fn renew(&mut self) -> Result<()> {
         self.process.expect_running()
     }
 
-    /// networkd releases its lease when it is stopped.
+    /// Stops networkd, which then releases its lease.
     fn release(&mut self) -> Result<()> {
         self.process.signal(Signal::SIGTERM)?;
         self.process.wait(wait::PATIENCE).map(drop)

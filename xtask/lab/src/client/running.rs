@@ -1,4 +1,4 @@
-//! What all real clients can be told to do, and the events they report.
+//! The operations that all real clients support, and the events that they report.
 
 use std::net::Ipv4Addr;
 

@@ -81,7 +81,7 @@ impl Programs {
         })
     }
 
-    /// Tells the programs what to send and to whom. From now on user space receives no answers.
+    /// Gives the programs the plan of a run. From now on user space receives no answers.
     pub(super) fn prepare(
         &mut self,
         workload: &Workload,
@@ -176,7 +176,7 @@ impl Programs {
         Ok(emit.try_into()?)
     }
 
-    /// The first frames are sent from here, all others in response to answers.
+    /// Runs a closed loop: the first frames are sent from here, all others in response to answers.
     fn close_loop(
         &self,
         workload: &Workload,
@@ -210,7 +210,7 @@ impl Programs {
         }
     }
 
-    /// All frames are sent by one long system call, which takes 25 ms to begin.
+    /// Sends all frames by one long system call, which takes 25 ms to begin.
     fn flood(&self, workload: &Workload, emitter: &Emitter, progress: &mut Progress) -> Result<()> {
         let emit = self.emit()?;
         // Without an interval each run sends a frame; with one, some runs only find that it is too

@@ -1,4 +1,4 @@
-//! When the NIC interrupts, on which CPU, and who polls.
+//! The NIC's interrupts: their times and CPUs, and the threads that poll.
 
 use std::collections::BTreeMap;
 

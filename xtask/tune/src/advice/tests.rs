@@ -20,7 +20,7 @@ fn of(driver: &str) -> Readings {
     found.expect("a recorded driver").1
 }
 
-/// Name, value and what is advised, of all that is to be changed or is not to be had.
+/// Returns name, value and advice of every setting that should be changed or is not available.
 fn changes(readings: &Readings) -> Vec<String> {
     let settings = advise(readings).into_iter();
     let changed = settings.filter(|setting| setting.state == State::Change);

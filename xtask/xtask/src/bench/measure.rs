@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 /// Figures by name.
 pub type Measures = BTreeMap<String, Measure>;
 
-/// The resolution of the kernel's clock; what the program adds is never shown as less than this.
+/// The resolution of the kernel's clock; the time that the program adds is never shown as less.
 const LEAST_NS: f64 = 0.5;
 
 /// A reference for the speed of the machine during the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Beside {
-    /// A program that only passes the frame, which is a part of what was measured.
+    /// A program that only passes the frame, whose time is part of the measured time.
     Pass,
     /// The fixed work of `benches/src/calibration.rs`.
     Calibration,

@@ -120,7 +120,7 @@ impl Target {
         }
     }
 
-    /// The program, run as it may.
+    /// Returns the command that runs the program with the privileges that it needs.
     fn run(&self, how: How<'_>) -> Result<Command> {
         let mut run = self.bench(how);
         if PRIVILEGED.contains(&&*self.name) && !command::as_root(&mut run) {
@@ -189,7 +189,7 @@ impl Target {
     }
 }
 
-/// All of its figures, whatever the filter: they come from two runs of the daemon.
+/// Returns all of its figures, with any filter: they come from two runs of the daemon.
 fn measure_million(folder: &Path, how: How<'_>) -> Result<Measures> {
     #[derive(Deserialize)]
     struct Figure {

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// The kernel reports whole nanoseconds: a difference above a bare pass up to this does not count,
-/// whatever the ratio.
+/// for any ratio.
 const RESOLUTION_NS: f64 = 4.0;
 
 /// A figure and its baseline.

@@ -8,7 +8,7 @@ use super::progress::{missing, there};
 /// The latest version for the LLVM of the pinned rustc (22).
 const VERSION: &str = "0.10.3";
 
-/// What [`ensure`] will install.
+/// Returns a description of what [`ensure`] will install.
 pub(super) fn to_install() -> Option<String> {
     let what = format!(
         "bpf-linker {VERSION}, built from source: two minutes on two processors, and a program of 50 MB"

@@ -41,13 +41,13 @@ const PACKAGES: &[(&str, &str)] = &[
 /// next boot.
 const WITH_SERVICE: [&str; 3] = ["isc-dhcp-relay", "kea-dhcp4-server", "isc-dhcp-server"];
 
-/// What [`ensure`] will install.
+/// Returns a description of the packages that [`ensure`] will install.
 pub(super) fn to_install() -> Option<String> {
     let absent = absent();
     if !is_debian() || absent.is_empty() {
         return None;
     }
-    // To be told takes neither privileges nor a lock.
+    // Asking for the size requires neither privileges nor a lock.
     let mut asked = install(&absent, "--assume-no");
     asked.args(["-o", "Debug::NoLocking=1"]);
     let said = command::output(&mut asked).map_or_else(
@@ -63,7 +63,7 @@ pub(super) fn to_install() -> Option<String> {
     ))
 }
 
-/// What apt says before it asks whether it may go on.
+/// Returns the sizes that apt prints before it asks for confirmation.
 fn size(said: &str) -> Option<String> {
     let between = |before: &str, after: &str| {
         let line = said.lines().find_map(|line| line.strip_prefix(before))?;

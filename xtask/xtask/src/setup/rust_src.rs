@@ -22,7 +22,7 @@ use super::progress::{missing, there};
 const SUITE: &str = "trixie-backports";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// What [`ensure`] will install.
+/// Returns a description of what [`ensure`] will install.
 pub(super) fn to_install() -> Result<Option<String>> {
     let is_there = library().is_ok_and(|library| library.join("Cargo.lock").is_file());
     let what = "the sources of Rust's `core`, through rustup or as Debian's package: some MB to fetch, 50 MB unpacked";

@@ -12,7 +12,7 @@ use super::{check, count, tally::Tally};
 
 /// Worlds of the simulation.
 const SEEDS: &str = "20000";
-/// What is broken on purpose; each must be noticed within [`NOTICED_WITHIN`] worlds.
+/// The deliberate defects; each must be noticed within [`NOTICED_WITHIN`] worlds.
 const SABOTAGES: [&str; 8] = [
     "fence-at-once",
     "promise-before-commit",
@@ -24,7 +24,7 @@ const SABOTAGES: [&str; 8] = [
     "trust-torn",
 ];
 const NOTICED_WITHIN: &str = "1000";
-/// For how long the faults of chaos go on.
+/// The duration of the faults of chaos.
 const CHAOS: &str = "10m";
 /// For how long each fuzz target runs.
 const FUZZING: &str = "5m";
@@ -75,7 +75,7 @@ fn is_noticed(sabotage: &str, tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-/// In the last line of the simulation: `sim: 1000 seeds, 12345 steps, 0 violations`.
+/// Parses the last line of the simulation: `sim: 1000 seeds, 12345 steps, 0 violations`.
 fn violations(line: &str) -> Option<u64> {
     let (_, count) = line.strip_suffix(" violations")?.rsplit_once(' ')?;
     count.parse().ok()
@@ -93,7 +93,7 @@ fn sim<const N: usize>(arguments: [&str; N]) -> Command {
     sim
 }
 
-/// Another task of this program.
+/// Returns a command that runs another task of this program.
 fn task<const N: usize>(arguments: [&str; N]) -> Command {
     let own = std::env::current_exe().unwrap_or_else(|_| "xtask".into());
     command(own, arguments)

@@ -103,7 +103,7 @@ fn check(commands: impl IntoIterator<Item = Command>, tally: &mut Tally) {
     }
 }
 
-/// Format, lints for the host and the BPF target, and links in the documentation.
+/// Returns the checks of format, lints for the host and the BPF target, and documentation links.
 fn checks(metadata: &workspace::Metadata) -> [Command; 4] {
     let format = cargo(["fmt", "--all", "--check"]);
     let host = cargo([

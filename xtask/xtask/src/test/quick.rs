@@ -1,4 +1,4 @@
-//! `cargo xtask test --quick`: what a machine with the Rust toolchain alone can check.
+//! `cargo xtask test --quick`: the checks that need only the Rust toolchain.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ const TESTS_OF_TOOLS: [&str; 4] = ["--lib", "--bins", "--test=tidy", "--test=con
 /// The thousands of worlds of the simulation take minutes; others play the first ones.
 const LONG: &str = "thousands_of_worlds";
 
-/// Format, lints and tests of the crates that are built without the BPF toolchain.
+/// Runs format, lints and tests of the crates that are built without the BPF toolchain.
 pub(super) fn steps(metadata: &Metadata, filter: Option<&str>, tally: &mut Tally) -> Result<()> {
     let packages = packages(metadata);
     let selected = |packages: &mut dyn Iterator<Item = &&str>| -> Vec<String> {
@@ -44,8 +44,8 @@ pub(super) fn steps(metadata: &Metadata, filter: Option<&str>, tally: &mut Tally
     Ok(())
 }
 
-/// The packages of the workspace that neither compile a program for the BPF target nor depend on
-/// one that does, not even in their tests.
+/// Returns the packages of the workspace that neither compile a program for the BPF target nor
+/// depend on one that does, not even in their tests.
 fn packages(metadata: &Metadata) -> BTreeSet<&str> {
     let mut excluded = BTreeSet::from([BPF_BUILD]);
     loop {

@@ -16,8 +16,8 @@ use xtask_lab::{
 
 use crate::{wait_engine, wait_state};
 
-/// The only address of the pool belongs to another host. The client declines it, and then it is
-/// offered to nobody.
+/// Checks a DECLINE of the pool's only address, which another host has: it is offered to no client
+/// afterwards.
 fn decline<C>(start: impl Fn(&Namespace) -> Result<C> + Sync) -> Result<()> {
     Lab::run_in_both_modes(|lab| {
         let net = Switched::new(lab, 3)?;

@@ -1,4 +1,4 @@
-//! What the kernel grants by itself, and what it does not.
+//! The time that the kernel grants by itself, and its limit.
 
 use std::{
     thread,

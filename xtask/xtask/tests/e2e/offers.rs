@@ -21,7 +21,7 @@ use xtask_lab::{
 
 use crate::{OTHER_SERVER, SOON};
 
-/// A pool of one address, which nobody else can have while it is held.
+/// A pool of one address, which no other client can get while it is held.
 const ONE: &str = "10.77.0.100-10.77.0.100";
 const HELD_LONG: &str = r#"offer-time = "10m""#;
 /// Short enough for a test to wait until it ends.
@@ -29,7 +29,7 @@ const HELD_SHORT: &str = r#"offer-time = "4s""#;
 const HOLD: Duration = Duration::from_secs(4);
 /// Shortly before the deadline.
 const JUST_BEFORE: Duration = Duration::from_millis(3200);
-/// How often an offer is made anew because a busy machine answered it after its deadline.
+/// How often an offer is repeated because a busy machine answered it after its deadline.
 const ATTEMPTS: u32 = 10;
 
 /// The client names another server, and must not be answered (c039).
@@ -112,7 +112,7 @@ fn c039_c040_a_relayed_offer_not_taken_is_free_at_once() -> Result<()> {
     })
 }
 
-/// The offer's own deadline, a moment later, must not end what the address is used for since.
+/// The offer's own deadline, a moment later, must not affect the new use of the address.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn c040_an_offer_not_taken_just_before_its_deadline_is_freed_once() -> Result<()> {

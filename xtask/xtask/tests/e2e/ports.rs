@@ -38,7 +38,7 @@ fn m27_whoever_is_at_a_port_gets_its_address_and_renews_past_the_relay_by_the_ke
         assert_eq!(client.wait_bound()?, OF_PORT);
         wait_state(&server, OF_PORT, Some("bound"))?;
 
-        // What the relay agent reported is known although it does not see these renewals.
+        // The relay agent's report is kept although the agent does not see these renewals.
         let bound = server.stats()?;
         client.renew_and_wait()?;
         client.renew_and_wait()?;

@@ -98,7 +98,7 @@ fn c046_c120_leases_outlive_the_maps() -> Result<()> {
     })
 }
 
-/// One command removes what a stopped controller has left answering, but not while one runs.
+/// One command removes the program of a stopped controller, but not while a controller runs.
 #[test]
 #[ignore = "needs root: cargo xtask test"]
 fn detach_ends_what_a_stopped_controller_has_left() -> Result<()> {

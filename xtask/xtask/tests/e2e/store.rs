@@ -1,4 +1,4 @@
-//! What the command line reports of the store, with and without a running server.
+//! The command line's reports about the store, with and without a running server.
 
 use std::{
     net::Ipv4Addr,

@@ -31,7 +31,7 @@ const PLAN: Plan = Plan {
 #[ignore = "needs root: cargo xtask test"]
 fn servers_are_compared_as_far_as_they_are_installed() -> Result<()> {
     let _crowd = crate::crowd();
-    // One server is treated as missing, whatever is installed.
+    // One server is treated as missing, even if it is installed.
     let measured =
         throughput::measure(&PLAN, &Selection::default(), &|contender| match contender {
             Contender::Dnsmasq => Ok(None),

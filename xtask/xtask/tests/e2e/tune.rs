@@ -130,7 +130,7 @@ fn what_is_applied_is_there_and_what_is_restored_is_as_before() -> Result<()> {
         let again = tune_json(&server, &journal, &apply)?;
         assert_eq!(again, Value::Array(vec![]), "everything is as recommended");
 
-        // What somebody else has set meanwhile is set again, and not recorded as the previous
+        // A value that another user has set meanwhile is replaced, and not recorded as the previous
         // value.
         let attribute = format!("/sys/class/net/{SERVER_INTERFACE}/napi_defer_hard_irqs");
         shell(&server, &format!("echo 7 > {attribute}"))?;

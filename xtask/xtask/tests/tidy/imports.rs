@@ -10,7 +10,8 @@ use serde::Deserialize;
 
 use super::tree;
 
-/// What the tools may import of the product: what both speak, and never what decides.
+/// The crates of the product that tools may import: the shared formats, but not the code that
+/// decides.
 const SPOKEN: [&str; 4] = ["dhcp-common", "dhcp-model", "dhcp-config", "dhcp-control"];
 
 /// Each crate, and the crates of the workspace that it may import outside of its tests. The tools,
@@ -92,7 +93,7 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ),
 ];
 
-/// No test may import these, wherever it is, but those of [`SERVER`] the server itself.
+/// Crates that tests of the tools may not import. No other test may import those of [`SERVER`].
 const NEVER_IN_TESTS_OF_TOOLS: [&str; 6] = [
     "xdhcpd",
     "dhcp-engine",
@@ -120,14 +121,14 @@ const BUILD_BPF: [&str; 3] = ["dhcp-datapath", "dhcp-benches", "xtask-load"];
 /// The build dependency that does it.
 const BPF_BUILDER: &str = "aya-build";
 
-/// What the engine must not reach, directly or through others: runtimes, the kernel, disks.
+/// Crates that the engine must not reach, directly or through others: runtimes, the kernel, disks.
 const NOT_IN_THE_ENGINE: [&str; 6] = ["tokio", "aya", "rusqlite", "nix", "mio", "xdpilone"];
 
 /// What cargo knows about the workspace.
 #[derive(Debug)]
 pub struct Workspace {
     packages: BTreeMap<String, Package>,
-    /// By package, what it depends on in the lock file.
+    /// The dependencies of each package in the lock file.
     locked: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -142,7 +143,7 @@ struct Package {
     dependencies: Vec<Dependency>,
     #[serde(default)]
     targets: Vec<Target>,
-    /// By name, what each feature switches on.
+    /// Features by name, each with the items that it switches on.
     #[serde(default)]
     features: BTreeMap<String, Vec<String>>,
 }
@@ -175,7 +176,7 @@ struct Dependency {
     kind: Option<String>,
     #[serde(default)]
     optional: bool,
-    /// Those of the other package that this dependency switches on.
+    /// Features of the other package that this dependency switches on.
     #[serde(default)]
     features: BTreeSet<String>,
 }

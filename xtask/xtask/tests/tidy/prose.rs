@@ -2,7 +2,7 @@
 
 /// The longest line of prose, in characters.
 const COLUMNS: usize = 100;
-/// What a command writes between these marks in a document is not wrapped.
+/// Marks in a document around a command's output, which is not wrapped.
 const WRITTEN: [&str; 2] = ["<!-- written by ", "<!-- end of what is written"];
 
 /// Returns a problem for each line of prose that is too long.
@@ -23,7 +23,7 @@ pub fn long_lines(name: &str, text: &str) -> Vec<String> {
             false => trimmed.starts_with(mark) && !is_table(trimmed),
         };
         let length = line.chars().count();
-        // A word that is too long by itself cannot be wrapped; nor is a URL.
+        // A single word that is too long cannot be wrapped, and a URL is not wrapped.
         let can_wrap = !line.contains("://");
         if is_prose && can_wrap && length > COLUMNS {
             problems.push(format!("{name}:{}: {length} columns", index + 1));

@@ -10,7 +10,7 @@ pub fn problems(name: &str, text: &str) -> Vec<String> {
     if lines > LINES {
         problems.push(format!("{name}: {lines} lines, at most {LINES}"));
     }
-    // `concat!`, for this file is a source file, too.
+    // `concat!`, because this file is a source file too.
     let path = concat!("#[", "path");
     let has_path = |line: &&str| line.trim_start().starts_with(path);
     if text.lines().any(|line| has_path(&line)) {
