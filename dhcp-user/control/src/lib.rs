@@ -123,14 +123,14 @@ pub struct LeaseRow<A = Ipv4Addr> {
     /// When the lease began, in RFC 3339, such as `2026-11-24T20:15:00Z`. `None` if it began before
     /// this boot: the running server does not keep that time.
     pub since: Option<String>,
-    /// When the lease ends, in RFC 3339 or `infinite`. Includes what the kernel has granted since
-    /// the controller last read it.
+    /// When the lease ends, in RFC 3339 or `infinite`. Includes the time that the kernel has
+    /// granted since the controller last read it.
     pub expires: String,
     /// The seconds until then. `None` for an infinite lease, zero for one that has expired.
     pub remaining_secs: Option<u64>,
 }
 
-/// What another configuration means for the existing leases.
+/// The consequences of another configuration for the existing leases.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReloadReport<A = Ipv4Addr> {
     /// The number of leases and offers in unchanged subnets.
@@ -214,7 +214,7 @@ pub struct StoreStats {
 pub struct StoreFailure {
     /// When it failed, in RFC 3339.
     pub at: String,
-    /// What the store reported.
+    /// The store's error message.
     pub message: String,
 }
 

@@ -1,4 +1,4 @@
-//! Final checks of a draft: what xdhcpd does not support is removed and noted.
+//! Final checks of a draft: elements that xdhcpd does not support are removed and noted.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},

@@ -1,6 +1,6 @@
 //! Conversion of the configurations of other servers.
 //!
-//! [`kea`], [`isc`] and [`dnsmasq`] each turn a file into a [`Draft`], and note what has no
+//! [`kea`], [`isc`] and [`dnsmasq`] each turn a file into a [`Draft`], and note elements without
 //! equivalent. [`finish`] makes the draft valid for xdhcpd, and [`render`] writes it as TOML.
 //! Everything that is left out or changed is listed.
 
@@ -43,7 +43,7 @@ const MAX_LEN: usize = 64 << 20;
 pub struct Converted {
     /// The configuration for xdhcpd.
     pub toml: String,
-    /// What was left out or changed, in the order of the file.
+    /// The elements that were left out or changed, in the order of the file.
     pub notes: Vec<Note>,
     /// Problems of the result, of which there should be none.
     pub problems: Option<Problems>,

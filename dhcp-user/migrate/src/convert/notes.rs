@@ -1,4 +1,4 @@
-//! Notes on what the result of a conversion lacks or does differently.
+//! Notes on the differences between a file and the result of its conversion.
 
 use std::{fmt, path::Path, sync::Arc};
 

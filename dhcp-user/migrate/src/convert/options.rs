@@ -202,7 +202,7 @@ pub fn encode(code: u8, items: &[String]) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Adds an option to settings. Options of lease times become settings of their own.
+/// Adds an option to settings. Options of lease times become the corresponding settings.
 ///
 /// # Errors
 /// The reason why the option cannot be set.

@@ -65,7 +65,7 @@ pub struct Reload {
     pub answer: oneshot::Sender<Result<Preview, String>>,
 }
 
-/// What the control socket gives access to.
+/// The parts of the server that the control socket gives access to.
 pub struct Control {
     pub leases: Arc<Leases>,
     pub commands: Commands,

@@ -1,5 +1,5 @@
-//! The server: what is opened in which order, and what carries the inputs and effects of the
-//! engine.
+//! The server: it opens its resources in a fixed order, and connects them with the inputs and
+//! effects of the engine.
 //!
 //! [`run`] connects the parts; [`controller`] is the loop of the controller. Everything that can
 //! fail is done before anything changes for a program that already answers clients.

@@ -155,7 +155,7 @@ impl Reader<'_> {
         *count += 1;
     }
 
-    /// Converts what depends on several lines.
+    /// Converts the elements that depend on several lines.
     fn finish(&mut self) {
         for (key, (line, count)) in std::mem::take(&mut self.others) {
             let more = if count > 1 {

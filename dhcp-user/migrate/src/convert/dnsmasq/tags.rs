@@ -27,7 +27,7 @@ pub struct Tags {
     pub(super) refused: Vec<(usize, Condition)>,
 }
 
-/// What settings for certain tags apply to.
+/// The table that settings for certain tags apply to.
 #[derive(Debug)]
 pub enum Target {
     Everybody,
@@ -95,7 +95,7 @@ impl Tags {
         })
     }
 
-    /// Returns what settings for certain tags apply to.
+    /// Returns the table that settings for certain tags apply to.
     ///
     /// # Errors
     /// The tag that a class cannot test.

@@ -1,4 +1,4 @@
-//! The table of requests by outcome, and of who answered them.
+//! The table of requests by outcome and by answering path.
 
 use std::{
     collections::BTreeMap,

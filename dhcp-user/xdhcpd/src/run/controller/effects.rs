@@ -14,7 +14,7 @@ impl Controller {
         self.carry_out();
     }
 
-    /// Retries what the kernel or a device did not accept.
+    /// Retries the withdrawals and replies that the kernel or a device did not accept.
     pub(super) fn retry(&mut self) {
         for _ in 0..self.stuck.len() {
             if let Some((fence, key)) = self.stuck.pop_front() {

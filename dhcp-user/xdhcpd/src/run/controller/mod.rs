@@ -1,8 +1,8 @@
 //! The loop of the controller: every event is an input of the engine, and its effects are executed
 //! in their order.
 //!
-//! [`state`] has what the loop owns, [`effects`] executes effects, and [`interfaces`] attaches
-//! interfaces and applies configurations.
+//! [`state`] has the state that the loop owns, [`effects`] executes effects, and [`interfaces`]
+//! attaches interfaces and applies configurations.
 
 use std::{
     future::{poll_fn, ready},
