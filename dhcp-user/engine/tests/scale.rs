@@ -3,6 +3,8 @@
 //! that subnet. Instructions and allocations are counted; `cargo xtask bench` measures the time.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use dhcp_common::abi::{ClientKey, NS_PER_SEC};
 use dhcp_config::Config;
 use dhcp_engine::{Effect, Engine, Input, Networks};
@@ -27,6 +29,13 @@ const FEW: u32 = 10;
 /// more entries goes deeper.
 const MOST: f64 = 1.25;
 
+/// Runs the tests one at a time: the allocator executes more instructions while other threads use
+/// it.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn reservations(config: &Config) -> u32 {
     config
         .subnets()
@@ -38,6 +47,7 @@ fn reservations(config: &Config) -> u32 {
 /// dhcp-config, and by `cargo xtask bench`.
 #[test]
 fn a_file_of_100_000_reservations_takes_no_more_memory_for_each_than_one_of_a_thousand() {
+    let _alone = alone();
     let [few, many] = [FEW, SUBNETS].map(|subnets| {
         let text = file(subnets, RESERVATIONS);
         let (allocations, config) = allocations(|| read(&text));
@@ -78,6 +88,7 @@ fn ask(engine: &mut Engine, clients: &[Message]) -> Vec<u64> {
     ignore = "instructions are counted on x86-64 alone"
 )]
 fn a_client_among_100_000_reservations_costs_what_one_among_a_thousand_does() {
+    let _alone = alone();
     let (mut few, mut many) = (engine(FEW), engine(SUBNETS));
     for (what, clients) in [
         ("with a reservation", many::clients(FEW, 10..11)),
@@ -163,6 +174,7 @@ fn reload_one_subnet(others: u32) -> u64 {
     ignore = "instructions are counted on x86-64 alone"
 )]
 fn a_reload_that_changes_one_subnet_concerns_its_leases_only() {
+    let _alone = alone();
     // With fewer leases than the changed subnet has addresses, all leases are looked at instead.
     const FEW: u32 = 30;
     const MANY: u32 = 120;
@@ -170,9 +182,9 @@ fn a_reload_that_changes_one_subnet_concerns_its_leases_only() {
     println!(
         "{few} instructions with {FEW} leases in each of the other subnets, {many} with {MANY}"
     );
-    // Visiting a lease takes more instructions than this; a difference of some thousands is due to
-    // the layout of the tables.
-    const LOOK: u64 = 10;
+    // Visiting a lease takes some hundred instructions; the layout of the tables may add some
+    // thousand.
+    const LOOK: u64 = 50;
     let more_leases = u64::from((RELOADED - 1) * (MANY - FEW));
     assert!(many < few + LOOK * more_leases, "{many} {few}");
 }

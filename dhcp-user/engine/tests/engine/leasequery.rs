@@ -23,8 +23,7 @@ fn far(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 9, 0, last)
 }
 
-/// Returns a configuration with the link of the other tests and a network behind a relay agent,
-/// which permits queries of these requesters.
+/// Returns the link of the other tests and one behind a relay agent, with these requesters.
 fn permitting(requesters: &[&str]) -> Config {
     let behind = Subnet {
         prefix: "10.9.0.0/24".parse().expect("a prefix"),
@@ -611,8 +610,7 @@ fn c114_m29_leases_are_found_after_a_restart() {
     assert_eq!(reply.option(option::RELAY_INFO), Some(vec![1, 1, 7]));
     assert_eq!(secs_in(&reply, 91), Some(430));
 
-    // The kernel's grants are lost: both leases are held to their horizons, and the time of the
-    // last transaction is unknown.
+    // The grants are lost: both leases are held to their horizons, and option 91 is unknown.
     world.kernel = Kernel::default();
     world.restart();
     let horizon = world.store[&near].horizon.since(world.now).as_secs();
