@@ -164,7 +164,7 @@ pub fn stranger(n: u8) -> Actor {
 /// How long before `now` these tests begin, in hundredths of a lease.
 const PAST: u32 = 250;
 
-/// Returns the present time, and waits until it is at least [`PAST`] after the boot.
+/// Returns the present time, and waits until it is at least `PAST` after the boot.
 pub fn now() -> Nanos {
     let least = Nanos(0).plus_lease(LEASE_SECS * PAST / 100 + 1);
     thread::sleep(least.since(boottime()));
