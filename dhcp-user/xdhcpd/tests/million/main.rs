@@ -28,6 +28,9 @@ const LEASES: u32 = 1_000_000;
 const MEMORY: u64 = 500;
 /// The longest time that anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// Entries that a controller that is killed may leave behind their records: horizons are extended
+/// 256 at a time, and published after their commit.
+const IN_FLIGHT: u32 = 1024;
 
 /// Runs one test at a time, because each of them measures.
 fn alone(test: impl FnOnce(&Lab) + Send) {
@@ -80,9 +83,12 @@ fn a_start_with_a_million_leases() {
         for attempt in 0..attempts() {
             daemon.start();
             assert!(wire.discover(LEASES + 100 + attempt) >= fleet::address(LEASES));
-            // All leases are still there, and none is written again.
+            // All leases are still there, and none is written again but those whose horizons were
+            // being extended when the controller was killed.
             let [adopted, published, missing] = daemon.reconciled();
-            assert_eq!((&*adopted, &*missing), ("true", "0"));
+            assert_eq!(adopted, "true");
+            let missing: u32 = missing.parse().expect("a number");
+            assert!(missing <= IN_FLIGHT, "{missing}");
             let published: u32 = published.parse().expect("a number");
             assert!((LEASES..LEASES + 100).contains(&published), "{published}");
             adoption = adoption.min(daemon.logged_time(daemon::RECONCILED));
