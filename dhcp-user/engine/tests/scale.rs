@@ -3,7 +3,12 @@
 //! that subnet. Instructions and allocations are counted; `cargo xtask bench` measures the time.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    fmt::Write as _,
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
+    thread,
+    time::Duration,
+};
 
 use dhcp_common::abi::{ClientKey, NS_PER_SEC};
 use dhcp_config::Config;
@@ -43,8 +48,6 @@ fn reservations(config: &Config) -> u32 {
         .sum()
 }
 
-/// The time for each reservation is covered by `a_hundred_thousand_reservations_are_checked` of
-/// dhcp-config, and by `cargo xtask bench`.
 #[test]
 fn a_file_of_100_000_reservations_takes_no_more_memory_for_each_than_one_of_a_thousand() {
     let _alone = alone();
@@ -56,6 +59,27 @@ fn a_file_of_100_000_reservations_takes_no_more_memory_for_each_than_one_of_a_th
     });
     println!("{few:.2} allocations for each of a thousand, {many:.2} of 100,000");
     assert!(many > 1.0 && many <= few, "{many} {few}");
+}
+
+/// A check that compared each reservation with the ones before would make eighty billion comparisons,
+/// which take several minutes. `cargo xtask bench` measures the time of a check.
+#[test]
+fn hundreds_of_thousands_of_reservations_are_not_compared_with_each_other() {
+    const RESERVATIONS: u32 = 400_000;
+    const HOPELESS: Duration = Duration::from_secs(120);
+    let _alone = alone();
+    let mut text = "[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/8'\n".to_owned();
+    for i in 1..=RESERVATIONS {
+        let [_, a, b, c] = i.to_be_bytes();
+        write!(
+            text,
+            "[[subnet.reservation]]\nhardware-address = '02:00:00:{a:02x}:{b:02x}:{c:02x}'\naddress = '10.{a}.{b}.{c}'\nhost-name = 'h{i}'\n"
+        )
+        .unwrap();
+    }
+    let (sender, checked) = mpsc::channel();
+    thread::spawn(move || sender.send(read(&text).networks[0].subnets[0].reservations.len()));
+    assert_eq!(checked.recv_timeout(HOPELESS), Ok(RESERVATIONS as usize));
 }
 
 fn engine(subnets: u32) -> Engine {

@@ -1,6 +1,6 @@
 //! Valid files and their meaning.
 
-use std::{fmt::Write as _, path::Path, sync::mpsc, thread, time::Duration};
+use std::{fmt::Write as _, path::Path, time::Duration};
 
 use dhcp_common::abi::{ClientKey, Limit};
 use dhcp_common::wire::INFINITE_SECS;
@@ -452,26 +452,6 @@ fn m04_m05_client_identifiers_are_keyed_as_clients_send_them() {
         ]
         .map(Owner::Client)
     );
-}
-
-/// Comparing each pair of reservations would take eighty billion comparisons, and several minutes;
-/// `cargo xtask bench` measures the actual time.
-#[test]
-fn hundreds_of_thousands_of_reservations_are_checked_without_a_look_at_each_other_one() {
-    const RESERVATIONS: u32 = 400_000;
-    const HOPELESS: Duration = Duration::from_secs(120);
-    let mut text = "[[interface]]\nname = 'e'\n[[subnet]]\nprefix = '10.0.0.0/8'\n".to_owned();
-    for i in 1..=RESERVATIONS {
-        let [_, a, b, c] = i.to_be_bytes();
-        write!(
-            text,
-            "[[subnet.reservation]]\nhardware-address = '02:00:00:{a:02x}:{b:02x}:{c:02x}'\naddress = '10.{a}.{b}.{c}'\nhost-name = 'h{i}'\n"
-        )
-        .unwrap();
-    }
-    let (sender, checked) = mpsc::channel();
-    thread::spawn(move || sender.send(good(&text).networks[0].subnets[0].reservations.len()));
-    assert_eq!(checked.recv_timeout(HOPELESS), Ok(RESERVATIONS as usize));
 }
 
 #[test]

