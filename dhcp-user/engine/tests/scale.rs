@@ -61,8 +61,8 @@ fn a_file_of_100_000_reservations_takes_no_more_memory_for_each_than_one_of_a_th
     assert!(many > 1.0 && many <= few, "{many} {few}");
 }
 
-/// A check that compared each reservation with the ones before would make eighty billion comparisons,
-/// which take several minutes. `cargo xtask bench` measures the time of a check.
+/// A check that compared each reservation with the ones before would make eighty billion
+/// comparisons, which take several minutes. `cargo xtask bench` measures the time of a check.
 #[test]
 fn hundreds_of_thousands_of_reservations_are_not_compared_with_each_other() {
     const RESERVATIONS: u32 = 400_000;

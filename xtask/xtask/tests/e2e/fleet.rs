@@ -88,8 +88,8 @@ fn c118_perfdhcp_leases_renews_and_releases_and_no_address_is_given_twice_or_los
         let by_kernel = usize::try_from(counted.of(Outcome::AckedRebinding))?;
         let first = usize::try_from(counted.of(Outcome::NoTemplate))?;
         assert_eq!(by_kernel + first, counts.extensions, "{counted}");
-        // Those come in the moment until the kernel has the first one's template, which a busy machine
-        // makes longer.
+        // Those come in the moment until the kernel has the first one's template, which a busy
+        // machine makes longer.
         assert!((1..=counts.extensions / 4).contains(&first), "{counted}");
 
         let held = witness.ledger().held();

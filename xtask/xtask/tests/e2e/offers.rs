@@ -25,10 +25,11 @@ use crate::{OTHER_SERVER, SOON};
 const ONE: &str = "10.77.0.100-10.77.0.100";
 const HELD_LONG: &str = r#"offer-time = "10m""#;
 /// Short enough for a test to wait until it ends.
-const HELD_SHORT: &str = r#"offer-time = "4s""#;
-const HOLD: Duration = Duration::from_secs(4);
+const HELD_SHORT: &str = r#"offer-time = "2s""#;
+/// Not longer: an offer of the last free address is held for two seconds at most.
+const HOLD: Duration = Duration::from_secs(2);
 /// Shortly before the deadline.
-const JUST_BEFORE: Duration = Duration::from_millis(3200);
+const JUST_BEFORE: Duration = Duration::from_millis(1600);
 /// How often an offer is repeated because a busy machine answered it after its deadline.
 const ATTEMPTS: u32 = 10;
 

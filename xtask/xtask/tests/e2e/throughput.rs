@@ -52,7 +52,8 @@ fn servers_are_compared_as_far_as_they_are_installed() -> Result<()> {
         }
     }
     let rate = |server| find(rows, server, Scenario::Renewals).map(|row| row.per_s);
-    // Which of them is faster is for `cargo xtask bench compare`, which fails where it is not xdhcpd.
+    // Which of them is faster is for `cargo xtask bench compare`, which fails where it is not
+    // xdhcpd.
     for server in [Server::XDHCPD, Server::Reflector] {
         let rate = rate(server).with_context(|| format!("{server:?} was not measured"))?;
         assert!(rate > 0.0, "{rows:?}");
