@@ -128,7 +128,7 @@ pub enum Action {
     GiveBack,
 }
 
-/// The facts beside the state that decide between two rows of [`life`].
+/// The facts beside the state that decide between two rows of `life`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The state that the lease had before its binding went to the store.

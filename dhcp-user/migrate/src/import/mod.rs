@@ -2,7 +2,7 @@
 //! from their clients' requests, so that these clients can renew.
 //!
 //! [`Journal`] keeps the last entry for each address. [`Destination::plan`] decides for each
-//! whether it is imported, and why not. [`commit`] writes the records. Records of other clients are
+//! whether it is imported, and why not. [`commit()`] writes the records. Records of other clients are
 //! never overwritten, and a second import of the same file changes nothing.
 
 mod commit;

@@ -1,11 +1,8 @@
 //! The first founding case: an offer is not accepted, and its address is free at once.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::{thread, time::Duration};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use dhcproto::v4::MessageType;
 use xtask_lab::{
     Lab,
@@ -54,17 +51,12 @@ fn just_in_time<T>(
     answer: impl Fn(&Reply) -> Result<T>,
 ) -> Result<(Reply, T, u64)> {
     for expired in 0..ATTEMPTS.into() {
-        let begun = Instant::now();
         let offer = client.offer()?;
         thread::sleep(JUST_BEFORE);
         let answered = answer(&offer);
-        // The offer was made after this began.
-        if begun.elapsed() < HOLD {
+        if server.stats()?.engine("offer_expired") == expired {
             return Ok((offer, answered?, expired));
         }
-        wait_no_offers(server)?;
-        let is_expired = server.stats()?.engine("offer_expired") == expired + 1;
-        ensure!(is_expired, "late, and no offer has expired");
     }
     bail!("the machine was late {ATTEMPTS} times")
 }
