@@ -1,6 +1,6 @@
 //! The operations that all real clients support, and the events that they report.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, time::Duration};
 
 use anyhow::Result;
 
@@ -16,6 +16,9 @@ pub enum Event {
     /// The client has lost its address: NAK, expiry or release.
     Lost,
 }
+
+/// The time after which a client is told again to renew.
+const AGAIN: Duration = Duration::from_secs(20);
 
 /// A running real client. It ends with its handle, without releasing its lease.
 pub trait Client {
@@ -64,9 +67,9 @@ pub trait Client {
     ///
     /// # Errors
     /// It has not within the limit.
-    fn wait_renewals(&self, times: usize) -> Result<()> {
+    fn wait_renewals(&self, times: usize, limit: Duration) -> Result<()> {
         let what = format!("the client to have renewed {times} times");
-        wait::until(&what, wait::PATIENCE, || {
+        wait::until(&what, limit, || {
             Ok((self.renewals()? >= times).then_some(()))
         })
     }
@@ -102,13 +105,16 @@ pub trait Client {
         })
     }
 
-    /// Makes the client renew once and waits until it has.
+    /// Makes the client renew once and waits until it has. Clients miss a signal that arrives while
+    /// they are busy with the renewal before, so it is sent again after a while.
     ///
     /// # Errors
     /// It was not answered within the limit.
     fn renew_and_wait(&mut self) -> Result<()> {
         let before = self.renewals()?;
-        self.renew()?;
-        self.wait_renewals(before + 1)
+        wait::until("the client to renew", wait::PATIENCE, || {
+            self.renew()?;
+            Ok(self.wait_renewals(before + 1, AGAIN).ok())
+        })
     }
 }
