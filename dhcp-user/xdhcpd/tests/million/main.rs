@@ -197,7 +197,8 @@ fn a_hundred_thousand_renewals_near_their_horizons_take_few_syncs() {
         println!("a start extends {extended} horizons with {commits} commits");
         assert!(extended >= u64::from(RENEWED) && commits <= SYNCS);
 
-        // Clients renew until the kernel asks for further horizons.
+        // Clients renew until the kernel has asked for further horizons of all of them. It asks for
+        // those that are near, which on a busy machine are not all of them in one round.
         for round in 1.. {
             assert!(round < 10, "the kernel does not ask");
             thread::sleep(Duration::from_secs(u64::from(LEASE_SECS) / 3));
@@ -206,15 +207,11 @@ fn a_hundred_thousand_renewals_near_their_horizons_take_few_syncs() {
             let sent = began.elapsed();
             let (now, syncs) = settled(&daemon);
             let (extended, syncs) = (now - extended, syncs - commits);
-            if extended > 0 {
-                println!(
-                    "{RENEWED} renewals in {sent:?}: {extended} horizons are extended with {syncs} commits"
-                );
-                assert!(
-                    extended >= u64::from(RENEWED) * 9 / 10,
-                    "some wait for their next renewal"
-                );
-                assert!(syncs <= SYNCS, "{syncs}");
+            println!(
+                "{RENEWED} renewals in {sent:?}: {extended} horizons are extended with {syncs} commits so far"
+            );
+            assert!(syncs <= SYNCS, "{syncs}");
+            if extended >= u64::from(RENEWED) * 9 / 10 {
                 break;
             }
         }
