@@ -25,29 +25,29 @@ struct Options {
     /// Breaks something on purpose, which must be noticed, such as `fence-at-once`.
     #[arg(long, value_parser = sabotage)]
     sabotage: Option<Sabotage>,
+    /// Prints what can be broken on purpose, one name a line, and plays nothing.
+    #[arg(long)]
+    list_sabotages: bool,
 }
 
 fn sabotage(label: &str) -> Result<Sabotage, String> {
-    const ALL: [Sabotage; 9] = [
-        Sabotage::FenceAtOnce,
-        Sabotage::PromiseBeforeCommit,
-        Sabotage::ForgetGrants,
-        Sabotage::FreeUnrecorded,
-        Sabotage::RecordNothing,
-        Sabotage::StartAtOnce,
-        Sabotage::OfferInUse,
-        Sabotage::TrustTorn,
-        Sabotage::DoubtIsFailure,
-    ];
-    ALL.into_iter()
-        .find(|sabotage| sabotage.label() == label)
-        .ok_or_else(|| format!("give one of {}", ALL.map(Sabotage::label).join(", ")))
+    let mut all = Sabotage::ALL.iter().copied();
+    all.find(|sabotage| sabotage.label() == label)
+        .ok_or_else(|| {
+            let labels: Vec<_> = Sabotage::ALL.iter().map(|one| one.label()).collect();
+            format!("give one of {}", labels.join(", "))
+        })
 }
 
 fn main() -> ExitCode {
     // A panic is reported as a violation like any other.
     panic::set_hook(Box::new(|_| {}));
     let options = Options::parse();
+    if options.list_sabotages {
+        let labels = Sabotage::ALL.iter().map(|sabotage| sabotage.label());
+        labels.for_each(|label| println!("{label}"));
+        return ExitCode::SUCCESS;
+    }
     match options.seed {
         Some(seed) => options.play_one(seed),
         None => options.play_all(),

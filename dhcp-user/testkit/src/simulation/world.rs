@@ -26,43 +26,46 @@ use super::{
 };
 use crate::fixtures::request::RequestFrame;
 
-/// A deliberate defect, to show that it would be noticed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sabotage {
-    /// The fence does not wait for runs that are under way.
-    FenceAtOnce,
-    /// A commit is reported as done when it has only been requested.
-    PromiseBeforeCommit,
-    /// A controller that takes over ignores the kernel's grants.
-    ForgetGrants,
-    /// A controller that takes over drops leases that are not in the store.
-    FreeUnrecorded,
-    /// A controller that takes over keeps such leases in memory only.
-    RecordNothing,
-    /// A controller that takes over does not wait for runs that began before.
-    StartAtOnce,
-    /// The answer of a host to a probe is not reported to the engine.
-    OfferInUse,
-    /// The program accepts copies whose halves are of different entries.
-    TrustTorn,
-    /// A commit whose result is unknown is reported as failed.
-    DoubtIsFailure,
+/// Declares the defects, so that their list and their labels are complete.
+macro_rules! sabotages {
+    ($($(#[$doc:meta])* $name:ident = $label:literal,)*) => {
+        /// A deliberate defect, to show that it would be noticed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Sabotage {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Sabotage {
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            pub const fn label(self) -> &'static str {
+                match self {
+                    $(Self::$name => $label,)*
+                }
+            }
+        }
+    };
 }
 
-impl Sabotage {
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::FenceAtOnce => "fence-at-once",
-            Self::PromiseBeforeCommit => "promise-before-commit",
-            Self::ForgetGrants => "forget-grants",
-            Self::FreeUnrecorded => "free-unrecorded",
-            Self::RecordNothing => "record-nothing",
-            Self::StartAtOnce => "start-at-once",
-            Self::OfferInUse => "offer-in-use",
-            Self::TrustTorn => "trust-torn",
-            Self::DoubtIsFailure => "doubt-is-failure",
-        }
-    }
+sabotages! {
+    /// The fence does not wait for runs that are under way.
+    FenceAtOnce = "fence-at-once",
+    /// A commit is reported as done when it has only been requested.
+    PromiseBeforeCommit = "promise-before-commit",
+    /// A controller that takes over ignores the kernel's grants.
+    ForgetGrants = "forget-grants",
+    /// A controller that takes over drops leases that are not in the store.
+    FreeUnrecorded = "free-unrecorded",
+    /// A controller that takes over keeps such leases in memory only.
+    RecordNothing = "record-nothing",
+    /// A controller that takes over does not wait for runs that began before.
+    StartAtOnce = "start-at-once",
+    /// The answer of a host to a probe is not reported to the engine.
+    OfferInUse = "offer-in-use",
+    /// The program accepts copies whose halves are of different entries.
+    TrustTorn = "trust-torn",
+    /// A commit whose result is unknown is reported as failed.
+    DoubtIsFailure = "doubt-is-failure",
 }
 
 /// Withdrawn entries that wait for the fence.

@@ -12,17 +12,7 @@ use super::{check, count, tally::Tally};
 
 /// Worlds of the simulation.
 const SEEDS: &str = "20000";
-/// The deliberate defects; each must be noticed within [`NOTICED_WITHIN`] worlds.
-const SABOTAGES: [&str; 8] = [
-    "fence-at-once",
-    "promise-before-commit",
-    "forget-grants",
-    "free-unrecorded",
-    "record-nothing",
-    "start-at-once",
-    "offer-in-use",
-    "trust-torn",
-];
+/// Worlds within which each deliberate defect must be noticed.
 const NOTICED_WITHIN: &str = "1000";
 /// The duration of the faults of chaos.
 const CHAOS: &str = "10m";
@@ -31,7 +21,10 @@ const FUZZING: &str = "5m";
 
 pub(super) fn steps(tally: &mut Tally) -> Result<()> {
     check([sim(["--seeds", SEEDS])], tally);
-    for sabotage in SABOTAGES {
+    let sabotages = command::output(&mut sim(["--list-sabotages"]))?;
+    let sabotages = String::from_utf8(sabotages.stdout)?;
+    ensure!(!sabotages.is_empty(), "the simulation lists no sabotage");
+    for sabotage in sabotages.lines() {
         is_noticed(sabotage, tally)?;
     }
     let mut million = cargo(["test", "--release", "--package=xdhcpd", "--test=million"]);
