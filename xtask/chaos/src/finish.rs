@@ -19,9 +19,9 @@ use super::{
 };
 
 /// The longest time for which a server may keep an address for a client that has left: the time
-/// that it has committed. The rest is for clients that have to ask again.
+/// that it has committed. The rest is for clients that have to ask again, on a busy machine.
 const KEPT: Duration =
-    Duration::from_secs((LONGEST_LEASE_SECS * (GUARANTEE.horizon_leases + 1) + 16) as u64);
+    Duration::from_secs((LONGEST_LEASE_SECS * (GUARANTEE.horizon_leases + 1) + 60) as u64);
 const LOOK: Duration = Duration::from_millis(100);
 /// Clients of the last fleet are switched on within this time.
 const SWITCHED_ON: Duration = Duration::from_secs(1);

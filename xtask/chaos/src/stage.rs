@@ -14,6 +14,7 @@ use xtask_lab::{
     napi,
     server::Server,
     topology::{CLIENT_INTERFACE, Direct, SERVER_INTERFACE},
+    wait,
     witness::Witness,
 };
 
@@ -30,8 +31,10 @@ use super::{
 const DISK_KIB: u32 = 32 * 1024;
 /// Longest pause before the store is tried again, plus the commit of queued changes.
 const RECOVERY: Duration = Duration::from_secs(7);
-/// Time from SIGHUP until the new configuration is in effect, on a busy machine.
+/// Shortest pause after SIGHUP, in which clients ask while the published answers are replaced.
 const RELOADING: Duration = Duration::from_secs(1);
+/// What the daemon logs when a reload has ended, in either way.
+const RELOADED: &str = "reloaded";
 /// Time from `ip link set up` until frames pass.
 const LINK_UP: Duration = Duration::from_millis(500);
 
@@ -185,15 +188,24 @@ impl Stage {
         self.begin(Trouble::Reload);
         self.variant = variant;
         self.server.configure(&self.scene.config(variant))?;
+        let before = self.reloads()?;
         self.server.hang_up()?;
         if let Some(Kill { after, gone }) = kill {
             self.wait(after);
             self.kill(gone)?;
         } else {
             self.wait(RELOADING);
+            wait::until("the daemon to reload", wait::PATIENCE, || {
+                Ok((self.reloads()? > before).then_some(()))
+            })?;
         }
         self.end(Trouble::Reload);
         Ok(())
+    }
+
+    /// Returns how many reloads the running daemon has ended.
+    fn reloads(&self) -> Result<usize> {
+        Ok(self.server.log()?.matches(RELOADED).count())
     }
 
     fn headless(&mut self, fleet: &Fleet) -> Result<()> {
