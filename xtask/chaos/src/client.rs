@@ -1,34 +1,35 @@
-//! A client: the state machine of RFC 2131 §4.4 with shorter times, and users who act at random.
+//! A client: the state machine of [`dhcp_client`] with shorter times, and users who act at random.
 
-use std::{
-    net::Ipv4Addr,
-    time::{Duration, Instant},
-};
+use std::{net::Ipv4Addr, ops::RangeInclusive};
 
 use anyhow::Result;
-use dhcproto::v4::{DhcpOption, MessageType, OptionCode};
+use dhcp_client::{Answer, Event, Lease, Message, Policy, Renewals, SEC_NS, Sending, State, Step};
+use dhcproto::v4::{DhcpOption, OptionCode};
 use rand::{Rng as _, rngs::StdRng};
 use xtask_lab::raw::Reply;
 
 use super::machine::Machine;
 
 /// Factor by which the retransmission times of RFC 2131 §4.1 are shortened: leases last seconds.
-const HURRY: u32 = 8;
-const FIRST_PAUSE: Duration = Duration::from_secs(4);
-const MAX_DOUBLINGS: u32 = 3;
-const JITTER: Duration = Duration::from_secs(1);
+const HURRY: u64 = 8;
+/// §4.4.5 waits half of the remaining time and at least a minute. These leases are shorter.
+const POLICY: Policy = Policy {
+    renewals: Renewals::HalfOfRest { least_ns: SEC_NS },
+    ..Policy {
+        longest_ns: 32 * SEC_NS,
+        requests: 4,
+        reboots: 4,
+        ..Policy::RFC_2131
+    }
+    .scaled(1.0 / HURRY as f64)
+};
 /// RFC 2131 §3.1(5): pause before the client starts again after a DECLINE.
-const AFTER_DECLINE: Duration = Duration::from_secs(10);
-/// Transmissions of a REQUEST until the client starts again, and in INIT-REBOOT until it continues
-/// with the lease that it has.
-const TRIES: u32 = 4;
-/// RFC 2131 §4.4.5 waits half of the remaining time and at least a minute. These leases are
-/// shorter.
-const LEAST_RENEWAL_PAUSE: Duration = Duration::from_secs(1);
-/// Pause after a RELEASE.
-const RESTART: Duration = Duration::from_millis(100);
+const AFTER_DECLINE_NS: u64 = 10 * SEC_NS / HURRY;
+/// Pause before the client starts again otherwise.
+const RESTART_NS: u64 = SEC_NS / 10;
 /// Longest time for which a client is off that has released its lease or ignored an offer.
-const SHORT_ABSENCE: Duration = Duration::from_secs(3);
+const SHORT_ABSENCE_NS: u64 = 3 * SEC_NS;
+const NEVER_NS: u64 = u64::MAX;
 
 /// Whether clients act at random or only as required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +41,8 @@ pub enum Mood {
 /// The context of a client's next step.
 #[derive(Debug)]
 pub struct Turn<'a> {
-    pub now: Instant,
+    /// Time since the fleet was started.
+    pub now_ns: u64,
     pub mood: Mood,
     pub dice: &'a mut StdRng,
 }
@@ -50,45 +52,17 @@ impl Turn<'_> {
         self.mood == Mood::Wild && self.dice.random_bool(probability)
     }
 
-    fn within(&mut self, first: Duration, last: Duration) -> Instant {
-        self.now + self.dice.random_range(first..=last.max(first))
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Switched off.
-    Off,
-    /// Switched off for good.
-    Gone,
-    Init,
-    Selecting,
-    Requesting(Ipv4Addr),
-    Rebooting,
-    Bound,
-    /// RENEWING, or REBINDING after T2.
-    Renewing,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Held {
-    address: Ipv4Addr,
-    /// When the client sent the REQUEST that was acknowledged.
-    since: Instant,
-    lease: Duration,
-}
-
-impl Held {
-    fn until(&self) -> Instant {
-        self.since + self.lease
+    /// Draws a time from a range of delays.
+    fn within(&mut self, delays_ns: RangeInclusive<u64>) -> u64 {
+        self.now_ns + self.dice.random_range(delays_ns)
     }
 
-    fn renewal(&self) -> Instant {
-        self.since + self.lease / 2
-    }
-
-    fn rebinding(&self) -> Instant {
-        self.since + self.lease * 7 / 8
+    fn step(&mut self) -> dhcp_client::Turn {
+        dhcp_client::Turn {
+            now_ns: self.now_ns,
+            xid: self.dice.random(),
+            random: self.dice.random(),
+        }
     }
 }
 
@@ -98,26 +72,20 @@ type Frame = Result<Option<Vec<u8>>>;
 #[derive(Debug)]
 pub struct Client {
     machine: Machine,
-    state: State,
-    tries: u32,
-    xid: u32,
-    /// When the client first sent the request whose answer it waits for.
-    sent: Instant,
-    held: Option<Held>,
+    protocol: dhcp_client::Client,
+    /// Switched off for good.
+    is_gone: bool,
     /// When the client acts next. Wake-ups for another time are outdated.
-    pub wakes_at: Instant,
+    pub wakes_at_ns: u64,
 }
 
 impl Client {
-    pub const fn new(machine: Machine, wakes_at: Instant) -> Self {
+    pub const fn new(machine: Machine, wakes_at_ns: u64) -> Self {
         Self {
             machine,
-            state: State::Init,
-            tries: 0,
-            xid: 0,
-            sent: wakes_at,
-            held: None,
-            wakes_at,
+            protocol: dhcp_client::Client::new(0),
+            is_gone: false,
+            wakes_at_ns,
         }
     }
 
@@ -125,35 +93,21 @@ impl Client {
         self.machine.mac
     }
 
-    /// Acts when its time has come.
+    /// Acts when its time has come. A client that was switched off is switched on: some return with
+    /// an address that is no longer theirs.
     ///
     /// # Errors
     /// A frame cannot be encoded.
     pub fn wake(&mut self, turn: &mut Turn<'_>) -> Frame {
-        let valid = self.held.filter(|held| held.until() > turn.now);
-        match (self.state, valid) {
-            (State::Gone, _) => {
-                self.wakes_at = turn.now + Duration::from_secs(3600);
-                Ok(None)
+        if self.is_gone {
+            self.wakes_at_ns = NEVER_NS;
+            return Ok(None);
+        }
+        match self.protocol.valid_lease(turn.now_ns) {
+            Some(lease) if turn.mood == Mood::Wild && self.protocol.state() == State::Bound => {
+                self.live(lease, turn)
             }
-            (State::Off, _) => self.switch_on(turn),
-            (State::Selecting, _) => self.discover(turn),
-            (State::Requesting(address), _) if self.tries < TRIES => self.select(address, turn),
-            (State::Rebooting, _) if self.tries < TRIES => self.reboot(turn),
-            (State::Rebooting, Some(held)) => {
-                // RFC 2131 §3.2: without an answer the client may continue to use its address.
-                self.state = State::Bound;
-                self.wakes_at = held.renewal().max(turn.now + RESTART);
-                Ok(None)
-            }
-            (State::Bound, Some(held)) if turn.mood == Mood::Wild => self.live(held, turn),
-            (State::Bound | State::Renewing, Some(held)) => self.extend(held, turn),
-            (State::Init | State::Requesting(_), _)
-            | (State::Rebooting | State::Bound | State::Renewing, None) => {
-                self.held = None;
-                self.enter(State::Selecting, turn);
-                self.discover(turn)
-            }
+            _ => self.go_on(turn),
         }
     }
 
@@ -162,32 +116,52 @@ impl Client {
     /// # Errors
     /// As [`Client::wake`].
     pub fn receive(&mut self, reply: &Reply, turn: &mut Turn<'_>) -> Frame {
-        if reply.message.xid() != self.xid {
-            return Ok(None);
-        }
-        match (self.state, reply.kind()) {
-            (State::Selecting, Some(MessageType::Offer)) if turn.is_whim(0.02) => {
-                // The client accepts another server's offer, or none.
-                self.switch_off(SHORT_ABSENCE, turn);
+        let lease_secs = match reply.message.opts().get(OptionCode::AddressLeaseTime) {
+            Some(DhcpOption::AddressLeaseTime(secs)) => *secs,
+            _ => 0,
+        };
+        let answer = Answer {
+            kind: reply.kind().map_or(0, u8::from),
+            xid: reply.message.xid(),
+            address: reply.address(),
+            server: reply.server().unwrap_or(Ipv4Addr::UNSPECIFIED),
+            lease_secs,
+        };
+        match self.protocol.hear(&answer) {
+            // The client accepts another server's offer, or none.
+            Event::Offered { .. } if turn.is_whim(0.02) => {
+                self.switch_off(SHORT_ABSENCE_NS, turn);
                 Ok(None)
             }
-            (State::Selecting, Some(MessageType::Offer)) => {
-                let address = reply.address();
-                // The transaction continues, and the lease counts from here.
-                (self.state, self.tries) = (State::Requesting(address), 0);
-                self.sent = turn.now;
-                self.select(address, turn)
+            Event::Offered { address, server } => {
+                let accepted = self
+                    .protocol
+                    .accept((address, server), &POLICY, turn.step());
+                accepted.map_or(Ok(None), |sending| self.send(sending))
             }
-            (State::Requesting(_) | State::Rebooting | State::Renewing, Some(MessageType::Ack)) => {
-                self.acknowledged(reply, turn)
+            // ARP finds another host with this address (RFC 2131 §3.1(5)).
+            Event::Acknowledged {
+                state: State::Requesting,
+                ..
+            } if turn.is_whim(0.01) => {
+                self.wakes_at_ns = turn.now_ns + AFTER_DECLINE_NS;
+                let decline = self.protocol.decline();
+                self.say(decline, turn)
             }
-            (State::Requesting(_) | State::Rebooting | State::Renewing, Some(MessageType::Nak)) => {
-                self.held = None;
-                self.state = State::Init;
-                self.wakes_at = turn.now + RESTART;
+            Event::Acknowledged { lease, .. } => {
+                let renewal_ns = lease.renewal_ns().saturating_sub(turn.now_ns);
+                let last_ns = renewal_ns + POLICY.jitter_ns;
+                // Some clients renew before T1.
+                let is_early = turn.is_whim(0.1);
+                let first_ns = if is_early { RESTART_NS } else { renewal_ns };
+                self.wakes_at_ns = turn.within(first_ns..=last_ns.max(first_ns));
                 Ok(None)
             }
-            _ => Ok(None),
+            Event::Refused => {
+                self.wakes_at_ns = turn.now_ns + RESTART_NS;
+                Ok(None)
+            }
+            Event::Ignored(_) => Ok(None),
         }
     }
 
@@ -196,14 +170,13 @@ impl Client {
     /// # Errors
     /// As [`Client::wake`].
     pub fn restart(&mut self, turn: &mut Turn<'_>) -> Frame {
-        self.state = State::Init;
-        self.wakes_at = turn.now + RESTART;
+        self.wakes_at_ns = turn.now_ns + RESTART_NS;
         self.release(turn)
     }
 
     /// Asks for the client's lease, or for a new one, within a time.
-    pub fn ask_within(&mut self, time: Duration, turn: &mut Turn<'_>) {
-        self.wakes_at = turn.within(Duration::ZERO, time);
+    pub fn ask_within(&mut self, time_ns: u64, turn: &mut Turn<'_>) {
+        self.wakes_at_ns = turn.within(0..=time_ns);
     }
 
     /// Switches the client off for good, in half of the cases without a RELEASE.
@@ -211,135 +184,74 @@ impl Client {
     /// # Errors
     /// As [`Client::wake`].
     pub fn leave(&mut self, turn: &mut Turn<'_>) -> Frame {
-        self.state = State::Gone;
-        self.wakes_at = turn.now;
+        self.is_gone = true;
+        self.wakes_at_ns = NEVER_NS;
         if turn.dice.random_bool(0.5) {
-            self.held = None;
+            self.protocol.start_again();
+            return Ok(None);
         }
         self.release(turn)
     }
 
     /// Acts at random, when a renewal is due or earlier.
-    fn live(&mut self, held: Held, turn: &mut Turn<'_>) -> Frame {
+    fn live(&mut self, lease: Lease, turn: &mut Turn<'_>) -> Frame {
         match turn.dice.random_range(0..1000) {
             0..40 => {
-                self.switch_off(SHORT_ABSENCE, turn);
-                self.release(turn)
+                let release = self.release(turn);
+                self.switch_off(SHORT_ABSENCE_NS, turn);
+                release
             }
             // Some of them for longer than their lease.
             40..100 => {
-                self.switch_off(held.lease * 2, turn);
+                let lease_ns = lease.until_ns().saturating_sub(lease.since_ns);
+                self.switch_off(lease_ns.saturating_mul(2), turn);
                 Ok(None)
             }
             100..130 => {
-                self.enter(State::Rebooting, turn);
-                self.reboot(turn)
+                self.protocol.restart();
+                self.go_on(turn)
             }
             // The client sleeps until T2.
-            130..200 if turn.now < held.rebinding() => {
-                self.wakes_at = held.rebinding();
+            130..200 if turn.now_ns < lease.rebinding_ns() => {
+                self.wakes_at_ns = lease.rebinding_ns();
                 Ok(None)
             }
-            _ => self.extend(held, turn),
+            _ => self.go_on(turn),
         }
     }
 
-    fn switch_off(&mut self, longest: Duration, turn: &mut Turn<'_>) {
-        self.state = State::Off;
-        self.wakes_at = turn.within(RESTART, longest);
+    /// Switches the client off, and on again within a time.
+    fn switch_off(&mut self, longest_ns: u64, turn: &mut Turn<'_>) {
+        self.protocol.restart();
+        self.wakes_at_ns = turn.within(RESTART_NS..=longest_ns.max(RESTART_NS));
     }
 
-    /// Switches the client on. Some clients return with an address that is no longer theirs.
-    fn switch_on(&mut self, turn: &mut Turn<'_>) -> Frame {
-        if self.held.is_some() {
-            self.enter(State::Rebooting, turn);
-            return self.reboot(turn);
+    /// Does what the client's state requires.
+    fn go_on(&mut self, turn: &mut Turn<'_>) -> Frame {
+        match self.protocol.wake(&POLICY, turn.step()) {
+            Step::Send(sending) => self.send(sending),
+            Step::Continue(lease) => {
+                self.wakes_at_ns = lease.renewal_ns().max(turn.now_ns + RESTART_NS);
+                Ok(None)
+            }
+            Step::StartAgain(_) => self.go_on(turn),
         }
-        self.enter(State::Selecting, turn);
-        self.discover(turn)
     }
 
-    /// Begins a transaction.
-    fn enter(&mut self, state: State, turn: &mut Turn<'_>) {
-        self.state = state;
-        self.tries = 0;
-        self.xid = turn.dice.random();
-        self.sent = turn.now;
-    }
-
-    /// Doubles the pause, with a random part (RFC 2131 §4.1).
-    fn back_off(&mut self, turn: &mut Turn<'_>) {
-        let pause = FIRST_PAUSE * (1 << self.tries.min(MAX_DOUBLINGS));
-        self.tries += 1;
-        self.wakes_at = turn.within((pause - JITTER) / HURRY, (pause + JITTER) / HURRY);
-    }
-
-    fn discover(&mut self, turn: &mut Turn<'_>) -> Frame {
-        self.back_off(turn);
-        self.machine.discover(self.xid).map(Some)
-    }
-
-    fn select(&mut self, address: Ipv4Addr, turn: &mut Turn<'_>) -> Frame {
-        self.back_off(turn);
-        self.machine.select(self.xid, address).map(Some)
-    }
-
-    fn reboot(&mut self, turn: &mut Turn<'_>) -> Frame {
-        self.back_off(turn);
-        let reboot = |held: Held| self.machine.reboot(self.xid, held.address);
-        self.held.map(reboot).transpose()
-    }
-
-    /// Renews, or after T2 rebinds. Each REQUEST is a separate transaction, because the lease
-    /// counts from it.
-    fn extend(&mut self, held: Held, turn: &mut Turn<'_>) -> Frame {
-        self.enter(State::Renewing, turn);
-        let is_renewing = turn.now < held.rebinding();
-        let next = if is_renewing {
-            held.rebinding()
-        } else {
-            held.until()
-        };
-        let left = next.saturating_duration_since(turn.now);
-        self.wakes_at = turn.now + (left / 2).max(LEAST_RENEWAL_PAUSE).min(left.max(RESTART));
-        if is_renewing {
-            self.machine.renew(self.xid, held.address).map(Some)
-        } else {
-            self.machine.rebind(self.xid, held.address).map(Some)
-        }
+    fn send(&mut self, sending: Sending) -> Frame {
+        self.wakes_at_ns = sending.wakes_at_ns;
+        self.machine.frame(sending.message, sending.xid).map(Some)
     }
 
     fn release(&mut self, turn: &mut Turn<'_>) -> Frame {
-        let held = self.held.take().filter(|held| held.until() > turn.now);
-        self.xid = turn.dice.random();
-        let release = |held: Held| self.machine.release(self.xid, held.address);
-        held.map(release).transpose()
+        let release = self.protocol.release(turn.now_ns);
+        self.say(release, turn)
     }
 
-    fn acknowledged(&mut self, reply: &Reply, turn: &mut Turn<'_>) -> Frame {
-        let lease = match reply.message.opts().get(OptionCode::AddressLeaseTime) {
-            Some(DhcpOption::AddressLeaseTime(secs)) => Duration::from_secs(u64::from(*secs)),
-            _ => return Ok(None),
-        };
-        if matches!(self.state, State::Requesting(_)) && turn.is_whim(0.01) {
-            // ARP finds another host with this address (RFC 2131 §3.1(5)).
-            self.held = None;
-            self.state = State::Init;
-            self.wakes_at = turn.now + AFTER_DECLINE / HURRY;
-            self.xid = turn.dice.random();
-            return self.machine.decline(self.xid, reply.address()).map(Some);
-        }
-        let held = Held {
-            address: reply.address(),
-            since: self.sent,
-            lease,
-        };
-        self.held = Some(held);
-        self.state = State::Bound;
-        let renewal = held.renewal().saturating_duration_since(turn.now);
-        // Some clients renew before T1.
-        let first = if turn.is_whim(0.1) { RESTART } else { renewal };
-        self.wakes_at = turn.within(first, renewal + JITTER / HURRY);
-        Ok(None)
+    /// Sends a message that nobody answers.
+    fn say(&self, message: Option<Message>, turn: &mut Turn<'_>) -> Frame {
+        let xid = turn.dice.random();
+        let frame = message.map(|message| self.machine.frame(message, xid));
+        frame.transpose()
     }
 }

@@ -25,7 +25,7 @@ const TURN: Duration = Duration::from_millis(1);
 /// Answers received before frames are sent again.
 const ANSWERS: usize = 64;
 /// Time within which all clients act on an order.
-const SPREAD: Duration = Duration::from_millis(1500);
+const SPREAD_NS: u64 = 1_500_000_000;
 
 /// An order to all clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,12 +107,14 @@ impl Fleet {
 /// The state of the thread.
 struct Crew {
     wire: Wire,
+    /// From when the clients' times count.
+    began: Instant,
     clients: Vec<Client>,
     by_mac: HashMap<[u8; 6], usize>,
     /// When each client wakes.
-    wakes: BinaryHeap<Reverse<(Instant, usize)>>,
+    wakes: BinaryHeap<Reverse<(u64, usize)>>,
     /// When each client carries out the last order.
-    told: BinaryHeap<Reverse<(Instant, usize)>>,
+    told: BinaryHeap<Reverse<(u64, usize)>>,
     order: Order,
     mood: Mood,
     dice: StdRng,
@@ -122,22 +124,23 @@ struct Crew {
 impl Crew {
     fn new(wire: Wire, link: Link, scene: Scene, number: u8, within: Duration, seed: u64) -> Self {
         let mut dice = StdRng::seed_from_u64(seed);
-        let now = Instant::now();
+        let within_ns = within.as_nanos() as u64;
         let clients: Vec<_> = (0..scene.clients())
             .map(|n| {
-                let at = now + dice.random_range(Duration::ZERO..=within);
+                let at_ns = dice.random_range(0..=within_ns);
                 let is_relayed = n >= scene.direct;
                 let machine = Machine::new(scene::mac(number, n), is_relayed, link, &mut dice);
-                Client::new(machine, at)
+                Client::new(machine, at_ns)
             })
             .collect();
         let macs = clients.iter().enumerate();
         let by_mac = macs.map(|(index, client)| (client.mac(), index)).collect();
         let wakes = clients.iter().enumerate();
-        let wakes = wakes.map(|(index, client)| Reverse((client.wakes_at, index)));
+        let wakes = wakes.map(|(index, client)| Reverse((client.wakes_at_ns, index)));
         Self {
             wakes: wakes.collect(),
             wire,
+            began: Instant::now(),
             clients,
             by_mac,
             told: BinaryHeap::new(),
@@ -146,6 +149,10 @@ impl Crew {
             dice,
             sent: Sent::default(),
         }
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.began.elapsed().as_nanos() as u64
     }
 
     /// Runs until no more orders can come.
@@ -158,7 +165,7 @@ impl Crew {
             }
             let turn = Instant::now() + TURN;
             for _ in 0..ROW {
-                if !self.obey(Instant::now())? && !self.wake(Instant::now())? {
+                if !self.obey()? && !self.wake()? {
                     break;
                 }
             }
@@ -179,39 +186,40 @@ impl Crew {
         };
         self.order = order;
         self.told.clear();
-        let now = Instant::now();
+        let now_ns = self.now_ns();
         match order {
             Order::Wild | Order::Steady => {}
             Order::Restart | Order::Leave => {
                 for index in 0..self.clients.len() {
-                    let at = now + self.dice.random_range(Duration::ZERO..=SPREAD);
-                    self.told.push(Reverse((at, index)));
+                    let at_ns = now_ns + self.dice.random_range(0..=SPREAD_NS);
+                    self.told.push(Reverse((at_ns, index)));
                 }
             }
             Order::Ask => {
                 let mut turn = Turn {
-                    now,
+                    now_ns,
                     mood: self.mood,
                     dice: &mut self.dice,
                 };
                 for (index, client) in self.clients.iter_mut().enumerate() {
-                    client.ask_within(SPREAD, &mut turn);
-                    self.wakes.push(Reverse((client.wakes_at, index)));
+                    client.ask_within(SPREAD_NS, &mut turn);
+                    self.wakes.push(Reverse((client.wakes_at_ns, index)));
                 }
             }
         }
     }
 
     /// Makes the next client carry out its order. Returns `false` if none is due.
-    fn obey(&mut self, now: Instant) -> Result<bool> {
-        let Some(index) = due(&mut self.told, now) else {
+    fn obey(&mut self) -> Result<bool> {
+        let now_ns = self.now_ns();
+        let Some(index) = due(&mut self.told, now_ns) else {
             return Ok(false);
         };
         let Some(client) = self.clients.get_mut(index) else {
             return Ok(false);
         };
         let mut turn = Turn {
-            now,
+            now_ns,
             mood: self.mood,
             dice: &mut self.dice,
         };
@@ -219,34 +227,36 @@ impl Crew {
             Order::Leave => client.leave(&mut turn)?,
             _ => client.restart(&mut turn)?,
         };
-        self.wakes.push(Reverse((client.wakes_at, index)));
+        self.wakes.push(Reverse((client.wakes_at_ns, index)));
         self.transmit(frame)?;
         Ok(true)
     }
 
     /// Wakes the next client. Returns `false` if none is due.
-    fn wake(&mut self, now: Instant) -> Result<bool> {
+    fn wake(&mut self) -> Result<bool> {
+        let now_ns = self.now_ns();
         loop {
-            let due_at = self.wakes.peek().map(|Reverse((at, _))| *at);
-            let (Some(at), Some(index)) = (due_at, due(&mut self.wakes, now)) else {
+            let due_at = self.wakes.peek().map(|Reverse((at_ns, _))| *at_ns);
+            let (Some(at_ns), Some(index)) = (due_at, due(&mut self.wakes, now_ns)) else {
                 return Ok(false);
             };
             let client = self.clients.get_mut(index);
-            let Some(client) = client.filter(|client| client.wakes_at == at) else {
+            let Some(client) = client.filter(|client| client.wakes_at_ns == at_ns) else {
                 continue;
             };
             let frame = client.wake(&mut Turn {
-                now,
+                now_ns,
                 mood: self.mood,
                 dice: &mut self.dice,
             })?;
-            self.wakes.push(Reverse((client.wakes_at, index)));
+            self.wakes.push(Reverse((client.wakes_at_ns, index)));
             self.transmit(frame)?;
             return Ok(true);
         }
     }
 
     fn receive(&mut self, frame: &[u8]) -> Result<()> {
+        let now_ns = self.now_ns();
         let Some(reply) = raw::parse(frame)? else {
             return Ok(());
         };
@@ -258,12 +268,12 @@ impl Crew {
             return Ok(());
         };
         let mut turn = Turn {
-            now: Instant::now(),
+            now_ns,
             mood: self.mood,
             dice: &mut self.dice,
         };
         let frame = client.receive(&reply, &mut turn)?;
-        self.wakes.push(Reverse((client.wakes_at, index)));
+        self.wakes.push(Reverse((client.wakes_at_ns, index)));
         self.transmit(frame)
     }
 
@@ -280,9 +290,9 @@ impl Crew {
 }
 
 /// Removes and returns the first client, if it is due.
-fn due(times: &mut BinaryHeap<Reverse<(Instant, usize)>>, now: Instant) -> Option<usize> {
-    let Reverse((at, _)) = times.peek()?;
-    if *at > now {
+fn due(times: &mut BinaryHeap<Reverse<(u64, usize)>>, now_ns: u64) -> Option<usize> {
+    let Reverse((at_ns, _)) = times.peek()?;
+    if *at_ns > now_ns {
         return None;
     }
     times.pop().map(|Reverse((_, index))| index)

@@ -3,9 +3,10 @@
 use std::net::Ipv4Addr;
 
 use anyhow::Result;
+use dhcp_client::Message;
 use dhcp_common::wire::SERVER_PORT;
 use dhcproto::v4::{
-    DhcpOption, Flags, Message, MessageType, OptionCode,
+    self, DhcpOption, Flags, MessageType, OptionCode,
     relay::{RelayAgentInformation, RelayInfo},
 };
 use rand::{Rng as _, rngs::StdRng};
@@ -57,49 +58,42 @@ impl Machine {
         }
     }
 
-    pub fn discover(&self, xid: u32) -> Frame {
-        let message = self.message(MessageType::Discover, xid, &[]);
-        self.broadcast(message, Ipv4Addr::UNSPECIFIED)
+    /// Encodes a message of the client.
+    pub fn frame(&self, message: Message, xid: u32) -> Frame {
+        let build = |kind, options: &[DhcpOption]| self.message(kind, xid, options);
+        let request = |options: &[DhcpOption]| build(MessageType::Request, options);
+        match message {
+            Message::Discover { hint } => {
+                let hint = hint.map(requested);
+                let discover = build(MessageType::Discover, hint.as_slice());
+                self.broadcast(discover, Ipv4Addr::UNSPECIFIED)
+            }
+            Message::Select { address, server } => {
+                let select = request(&[requested(address), named(server)]);
+                self.broadcast(select, Ipv4Addr::UNSPECIFIED)
+            }
+            Message::Reboot { address } => {
+                self.broadcast(request(&[requested(address)]), Ipv4Addr::UNSPECIFIED)
+            }
+            Message::Renew { address, server } => self.unicast(request(&[]), address, server),
+            Message::Rebind { address } => {
+                let mut rebind = request(&[]);
+                rebind.set_ciaddr(address);
+                self.broadcast(rebind, address)
+            }
+            Message::Release { address, server } => {
+                let release = build(MessageType::Release, &[named(server)]);
+                self.unicast(release, address, server)
+            }
+            Message::Decline { address, server } => {
+                let options = [requested(address), named(server)];
+                let decline = build(MessageType::Decline, &options);
+                self.broadcast(decline, Ipv4Addr::UNSPECIFIED)
+            }
+        }
     }
 
-    /// Returns a REQUEST in SELECTING.
-    pub fn select(&self, xid: u32, address: Ipv4Addr) -> Frame {
-        let options = [requested(address), server()];
-        let message = self.message(MessageType::Request, xid, &options);
-        self.broadcast(message, Ipv4Addr::UNSPECIFIED)
-    }
-
-    /// Returns a REQUEST in INIT-REBOOT.
-    pub fn reboot(&self, xid: u32, address: Ipv4Addr) -> Frame {
-        let message = self.message(MessageType::Request, xid, &[requested(address)]);
-        self.broadcast(message, Ipv4Addr::UNSPECIFIED)
-    }
-
-    /// Returns a REQUEST in RENEWING.
-    pub fn renew(&self, xid: u32, address: Ipv4Addr) -> Frame {
-        let message = self.message(MessageType::Request, xid, &[]);
-        self.unicast(message, address)
-    }
-
-    /// Returns a REQUEST in REBINDING.
-    pub fn rebind(&self, xid: u32, address: Ipv4Addr) -> Frame {
-        let mut message = self.message(MessageType::Request, xid, &[]);
-        message.set_ciaddr(address);
-        self.broadcast(message, address)
-    }
-
-    pub fn release(&self, xid: u32, address: Ipv4Addr) -> Frame {
-        let message = self.message(MessageType::Release, xid, &[server()]);
-        self.unicast(message, address)
-    }
-
-    pub fn decline(&self, xid: u32, address: Ipv4Addr) -> Frame {
-        let options = [requested(address), server()];
-        let message = self.message(MessageType::Decline, xid, &options);
-        self.broadcast(message, Ipv4Addr::UNSPECIFIED)
-    }
-
-    fn message(&self, kind: MessageType, xid: u32, own: &[DhcpOption]) -> Message {
+    fn message(&self, kind: MessageType, xid: u32, own: &[DhcpOption]) -> v4::Message {
         let mut message = raw::message(self.mac, kind);
         message.set_xid(xid);
         if self.broadcasts {
@@ -117,7 +111,7 @@ impl Machine {
     }
 
     /// Encodes a message to all servers, through the relay agent where there is one.
-    fn broadcast(&self, mut message: Message, source: Ipv4Addr) -> Frame {
+    fn broadcast(&self, mut message: v4::Message, source: Ipv4Addr) -> Frame {
         let Some(port) = &self.port else {
             return raw::frame(self.mac, None, &message, Path::broadcast_from(source));
         };
@@ -135,14 +129,14 @@ impl Machine {
     }
 
     /// Encodes a message from the client's address to the server of its lease.
-    fn unicast(&self, mut message: Message, address: Ipv4Addr) -> Frame {
+    fn unicast(&self, mut message: v4::Message, address: Ipv4Addr, server: Ipv4Addr) -> Frame {
         message.set_ciaddr(address);
         let source_mac = if self.port.is_some() {
             self.link.agent_mac
         } else {
             self.mac
         };
-        let path = Path::unicast(address, SERVER, self.link.server_mac);
+        let path = Path::unicast(address, server, self.link.server_mac);
         raw::frame(source_mac, None, &message, path)
     }
 }
@@ -151,6 +145,6 @@ const fn requested(address: Ipv4Addr) -> DhcpOption {
     DhcpOption::RequestedIpAddress(address)
 }
 
-const fn server() -> DhcpOption {
-    DhcpOption::ServerIdentifier(SERVER)
+const fn named(server: Ipv4Addr) -> DhcpOption {
+    DhcpOption::ServerIdentifier(server)
 }

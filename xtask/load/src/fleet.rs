@@ -1,17 +1,18 @@
 //! The clients: their leases, the answers that they wait for, and their next actions. There is no
 //! I/O and no clock here: the time is an argument.
 //!
-//! States and retransmission are those of RFC 2131 §4.4 and §4.1.
+//! States and retransmission are those of [`dhcp_client`].
 
 use std::{mem, net::Ipv4Addr};
 
+use dhcp_client::{Event, Lease, Message, Policy, Renewals, Sending, State, Step, Turn};
 use dhcp_common::wire::message_type;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use xtask_lab::topology::mac_text;
 use xtask_load_abi::{Ask, Stage};
 
 use super::{
-    Exchange, Workload,
+    Exchange, Timing, Workload,
     answer::{Answer, Fault},
     holders::Holders,
     population::Population,
@@ -19,65 +20,23 @@ use super::{
     wheel::{LAP_NS, Wheel},
 };
 
-/// RFC 2131 §4.1: the first delay, the longest, and the random variation of each.
-const FIRST_DELAY_SECS: f64 = 4.0;
-const LONGEST_DELAY_SECS: f64 = 64.0;
-const JITTER_SECS: f64 = 1.0;
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
-    #[default]
-    Init,
-    Selecting,
-    Requesting,
-    Bound,
-    Renewing,
-}
-
+/// A client, in one line of the cache.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 struct Client {
-    state: State,
-    /// Transmissions of the current request.
-    attempts: u8,
-    /// Number of the client's exchanges, part of their transaction ids.
-    exchange: u32,
-    address: Ipv4Addr,
+    protocol: dhcp_client::Client,
+    /// When the present exchange began.
     began_ns: u64,
-    asked_ns: u64,
     /// When the client retransmits. Deadlines at other times are outdated.
     due_ns: u64,
 }
 
-impl Default for Client {
-    fn default() -> Self {
-        Self {
-            state: State::Init,
-            attempts: 0,
-            exchange: 0,
-            address: Ipv4Addr::UNSPECIFIED,
-            began_ns: 0,
-            asked_ns: 0,
-            due_ns: 0,
-        }
-    }
-}
+/// There are millions of them.
+const _: () = assert!(size_of::<Client>() <= 64);
 
 impl Client {
     const fn is_busy(&self) -> bool {
-        matches!(
-            self.state,
-            State::Selecting | State::Requesting | State::Renewing
-        )
-    }
-
-    /// Returns the message that the client sends while it waits.
-    const fn asks(&self) -> Option<Ask> {
-        match self.state {
-            State::Selecting => Some(Ask::Discover),
-            State::Requesting => Some(Ask::Select),
-            State::Renewing => Some(Ask::Renew),
-            State::Init | State::Bound => None,
-        }
+        !matches!(self.protocol.state(), State::Init | State::Bound)
     }
 }
 
@@ -85,9 +44,31 @@ impl Client {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outgoing {
     pub index: u32,
-    pub exchange: u32,
+    pub xid: u32,
     pub ask: Ask,
     pub address: Ipv4Addr,
+}
+
+impl Outgoing {
+    const fn new(index: u32, xid: u32, message: Message) -> Self {
+        let (ask, address) = match message {
+            // Its template has no address.
+            Message::Discover { .. } => (Ask::Discover, Ipv4Addr::UNSPECIFIED),
+            Message::Select { address, .. } => (Ask::Select, address),
+            // These clients never restart, and extend on the one path that the workload gives.
+            Message::Reboot { address }
+            | Message::Renew { address, .. }
+            | Message::Rebind { address } => (Ask::Renew, address),
+            Message::Decline { address, .. } => (Ask::Decline, address),
+            Message::Release { address, .. } => (Ask::Release, address),
+        };
+        Self {
+            index,
+            xid,
+            ask,
+            address,
+        }
+    }
 }
 
 /// All clients and the answers that they were given.
@@ -106,8 +87,7 @@ pub struct Fleet {
     dice: StdRng,
     /// Identifier of the server under load.
     server: Ipv4Addr,
-    scale: f64,
-    attempts: u8,
+    policy: Policy,
     releases: f64,
     declines: f64,
     outgoing: Vec<Outgoing>,
@@ -116,21 +96,33 @@ pub struct Fleet {
 impl Fleet {
     /// Returns clients in INIT that talk to the server with this identifier.
     pub fn new(workload: &Workload, server: Ipv4Addr, now_ns: u64) -> Self {
-        let scale = workload.timing.scale;
+        let Timing { scale, attempts } = workload.timing;
+        let population = Population::new(workload.clients, workload.seed);
+        let client = |index| Client {
+            protocol: dhcp_client::Client::new(population.xid(index, 0)),
+            began_ns: 0,
+            due_ns: 0,
+        };
         Self {
-            population: Population::new(workload.clients, workload.seed),
+            population,
             counts: Counts::default(),
             histograms: Histograms::new(),
             duplicates: Vec::new(),
             busy: 0,
-            clients: vec![Client::default(); workload.clients as usize],
+            clients: (0..workload.clients).map(client).collect(),
             holders: Holders::new(workload.range),
             timers: Wheel::new((LAP_NS as f64 * scale) as u64, now_ns),
             due: Vec::new(),
             dice: StdRng::seed_from_u64(workload.seed),
             server,
-            scale,
-            attempts: workload.timing.attempts,
+            policy: Policy {
+                discovers: Some(attempts),
+                requests: attempts,
+                // Clients renew when the workload says so, not at T1.
+                renewals: Renewals::LikeOthers { attempts },
+                ..Policy::RFC_2131
+            }
+            .scaled(scale),
             releases: workload.releases,
             declines: workload.declines,
             outgoing: Vec::new(),
@@ -171,7 +163,8 @@ impl Fleet {
     /// Returns the address of a client.
     pub fn address(&self, index: u32) -> Option<Ipv4Addr> {
         let client = self.clients.get(index as usize)?;
-        (client.state == State::Bound).then_some(client.address)
+        let is_bound = client.protocol.state() == State::Bound;
+        is_bound.then_some(client.protocol.address())
     }
 
     /// Begins an exchange of an idle client. A renewal requires a lease, which a client without one
@@ -180,46 +173,48 @@ impl Fleet {
         let Some(client) = self.clients.get_mut(index as usize) else {
             return;
         };
-        client.state = match (exchange, client.state) {
-            (Exchange::Renewals, State::Bound) => State::Renewing,
-            _ => State::Selecting,
-        };
-        client.exchange = client.exchange.wrapping_add(1);
+        if exchange == Exchange::Leases {
+            client.protocol.start_again();
+        }
         client.began_ns = now_ns;
+        let xid = self.population.next_xid(index, client.protocol.last_xid());
         self.counts.begun += 1;
         self.busy += 1;
-        self.ask_first(index, now_ns);
-    }
-
-    /// Sends the message of the client's state for the first time.
-    fn ask_first(&mut self, index: u32, now_ns: u64) {
-        if let Some(client) = self.clients.get_mut(index as usize) {
-            client.attempts = 0;
-            client.asked_ns = now_ns;
-            self.ask(index, now_ns);
+        let step = self.step(index, xid, now_ns);
+        // The lease of a client that should renew has ended.
+        if let Some(Step::StartAgain(_)) = step {
+            self.step(index, xid, now_ns);
         }
     }
 
-    fn ask(&mut self, index: u32, now_ns: u64) {
+    /// Does what a client's state requires. `xid` is for the first message of an exchange.
+    fn step(&mut self, index: u32, xid: u32, now_ns: u64) -> Option<Step> {
+        let turn = self.turn(xid, now_ns);
+        let client = self.clients.get_mut(index as usize)?;
+        let step = client.protocol.wake(&self.policy, turn);
+        if let Step::Send(sending) = step {
+            self.ask(index, sending);
+        }
+        Some(step)
+    }
+
+    fn turn(&mut self, xid: u32, now_ns: u64) -> Turn {
+        Turn {
+            now_ns,
+            xid,
+            random: self.dice.random(),
+        }
+    }
+
+    /// Sends a message that is answered.
+    fn ask(&mut self, index: u32, sending: Sending) {
         let Some(client) = self.clients.get_mut(index as usize) else {
             return;
         };
-        let Some(ask) = client.asks() else {
-            return;
-        };
-        let delay = FIRST_DELAY_SECS * f64::from(1u32 << client.attempts.min(16));
-        let jitter = self.dice.random_range(-JITTER_SECS..=JITTER_SECS);
-        let delay_secs = (delay.min(LONGEST_DELAY_SECS) + jitter) * self.scale;
-        client.due_ns = now_ns.saturating_add((delay_secs * 1e9) as u64);
-        client.attempts = client.attempts.saturating_add(1);
+        client.due_ns = sending.wakes_at_ns;
         self.timers.set(index, client.due_ns);
-        let outgoing = Outgoing {
-            index,
-            exchange: client.exchange,
-            ask,
-            address: client.address,
-        };
-        match ask {
+        let outgoing = Outgoing::new(index, sending.xid, sending.message);
+        match outgoing.ask {
             Ask::Discover => self.counts.discovers += 1,
             Ask::Select => self.counts.selections += 1,
             Ask::Renew => self.counts.renewals += 1,
@@ -246,17 +241,14 @@ impl Fleet {
         if client.due_ns != due_ns || !client.is_busy() {
             return;
         }
-        if client.attempts < self.attempts {
-            self.counts.retransmissions += 1;
-            self.ask(index, now_ns);
-            return;
+        let xid = client.protocol.last_xid();
+        match self.step(index, xid, now_ns) {
+            Some(Step::Send(_)) => self.counts.retransmissions += 1,
+            _ => {
+                self.busy -= 1;
+                self.counts.given_up += 1;
+            }
         }
-        client.state = match client.state {
-            State::Renewing => State::Bound,
-            _ => State::Init,
-        };
-        self.busy -= 1;
-        self.counts.given_up += 1;
     }
 
     /// Counts a frame that is not an answer.
@@ -282,76 +274,92 @@ impl Fleet {
             self.counts.other_server += 1;
             return;
         }
-        if answer.xid != self.population.xid(index, client.exchange) {
+        let said = dhcp_client::Answer {
+            kind: answer.kind,
+            xid: answer.xid,
+            address: answer.address,
+            server: self.server,
+            lease_secs: answer.lease_secs.unwrap_or(u32::MAX),
+        };
+        if client.protocol.expects(&said).is_err() {
+            let present = client.protocol.last_xid();
             // The answer is late if it belongs to the previous exchange.
-            let before = self.population.xid(index, client.exchange.wrapping_sub(1));
-            if answer.xid == before {
+            if answer.xid == present || answer.xid == self.population.previous_xid(index, present) {
                 self.counts.unexpected += 1;
             } else {
                 self.counts.wrong_xid += 1;
             }
             return;
         }
-        match (client.state, answer.kind) {
-            (State::Selecting, message_type::OFFER) => self.offered(index, &client, answer, now_ns),
-            (State::Requesting | State::Renewing, message_type::ACK) => {
-                self.acknowledged(index, &client, answer, now_ns);
+        match answer.kind {
+            message_type::OFFER if !self.holders.has(answer.address) => self.counts.outside += 1,
+            message_type::ACK if answer.address != client.protocol.address() => {
+                self.counts.wrong_address += 1;
             }
-            (State::Requesting | State::Renewing, message_type::NAK) => {
+            _ => self.answered(index, &client, &said, now_ns),
+        }
+    }
+
+    /// Handles an answer that the client waits for.
+    fn answered(&mut self, index: u32, before: &Client, said: &dhcp_client::Answer, now_ns: u64) {
+        let Some(client) = self.clients.get_mut(index as usize) else {
+            return;
+        };
+        let latency = now_ns.saturating_sub(before.protocol.asked_ns());
+        match client.protocol.hear(said) {
+            Event::Offered { address, .. } => {
+                self.counts.offers += 1;
+                self.histograms.record(Stage::Offer, latency, 1);
+                if let Some(lease) = before.protocol.lease().filter(|old| old.address != address) {
+                    self.holders.free(lease.address, index);
+                }
+                self.select(index, address, now_ns);
+            }
+            Event::Acknowledged { lease, state } => {
+                let is_new = state == State::Requesting;
+                if is_new {
+                    self.histograms.record(Stage::Ack, latency, 1);
+                    let whole = now_ns.saturating_sub(before.began_ns);
+                    self.histograms.record(Stage::Lease, whole, 1);
+                } else {
+                    self.histograms.record(Stage::Renewal, latency, 1);
+                }
+                self.acknowledged(index, &lease, is_new, now_ns);
+            }
+            Event::Refused => {
                 self.counts.naks += 1;
-                self.holders.free(client.address, index);
-                self.end(index, State::Init);
+                self.holders.free(before.protocol.address(), index);
+                self.busy -= 1;
             }
-            _ => self.counts.unexpected += 1,
+            // What is ignored is counted before.
+            Event::Ignored(_) => {}
         }
     }
 
-    fn offered(&mut self, index: u32, client: &Client, answer: &Answer, now_ns: u64) {
-        if !self.holders.has(answer.address) {
-            self.counts.outside += 1;
-            return;
+    fn select(&mut self, index: u32, address: Ipv4Addr, now_ns: u64) {
+        let turn = self.turn(0, now_ns);
+        let server = self.server;
+        let accepted = self.clients.get_mut(index as usize).and_then(|client| {
+            let offer = (address, server);
+            client.protocol.accept(offer, &self.policy, turn)
+        });
+        if let Some(sending) = accepted {
+            self.ask(index, sending);
         }
-        self.counts.offers += 1;
-        let latency = now_ns.saturating_sub(client.asked_ns);
-        self.histograms.record(Stage::Offer, latency, 1);
-        if let Some(client) = self.clients.get_mut(index as usize) {
-            if client.address != answer.address {
-                self.holders.free(client.address, index);
-            }
-            client.state = State::Requesting;
-            client.address = answer.address;
-        }
-        self.ask_first(index, now_ns);
     }
 
-    fn acknowledged(&mut self, index: u32, client: &Client, answer: &Answer, now_ns: u64) {
-        if answer.address != client.address {
-            self.counts.wrong_address += 1;
-            return;
-        }
+    fn acknowledged(&mut self, index: u32, lease: &Lease, is_new: bool, now_ns: u64) {
         self.counts.acks += 1;
         self.counts.completed += 1;
-        let is_new = client.state == State::Requesting;
-        self.check_holder(index, answer.address, now_ns);
-        let lease_ns = u64::from(answer.lease_secs.unwrap_or(u32::MAX)) * 1_000_000_000;
-        // RFC 2131 §4.4.1: the lease counts from the request.
-        let until_ns = client.asked_ns.saturating_add(lease_ns);
-        self.holders.take(answer.address, index, until_ns);
-        let latency = now_ns.saturating_sub(client.asked_ns);
-        if is_new {
-            self.histograms.record(Stage::Ack, latency, 1);
-            let lease = now_ns.saturating_sub(client.began_ns);
-            self.histograms.record(Stage::Lease, lease, 1);
-        } else {
-            self.histograms.record(Stage::Renewal, latency, 1);
-        }
-        self.end(index, State::Bound);
+        self.busy -= 1;
+        self.check_holder(index, lease.address, now_ns);
+        self.holders.take(lease.address, index, lease.until_ns());
         if is_new && self.declines > 0.0 && self.dice.random_bool(self.declines) {
             self.counts.declines += 1;
-            self.leave(index, Ask::Decline);
+            self.leave(index, lease, |protocol| protocol.decline());
         } else if self.releases > 0.0 && self.dice.random_bool(self.releases) {
             self.counts.releases += 1;
-            self.leave(index, Ask::Release);
+            self.leave(index, lease, |protocol| protocol.release(now_ns));
         }
     }
 
@@ -367,25 +375,20 @@ impl Fleet {
         }
     }
 
-    fn end(&mut self, index: u32, state: State) {
-        if let Some(client) = self.clients.get_mut(index as usize) {
-            client.state = state;
-            self.busy -= 1;
-        }
-    }
-
-    /// Sends a RELEASE or DECLINE, which is not answered.
-    fn leave(&mut self, index: u32, ask: Ask) {
+    /// Sends a RELEASE or DECLINE, which is not answered, in the transaction of its exchange.
+    fn leave(
+        &mut self,
+        index: u32,
+        lease: &Lease,
+        message: impl FnOnce(&mut dhcp_client::Client) -> Option<Message>,
+    ) {
         let Some(client) = self.clients.get_mut(index as usize) else {
             return;
         };
-        client.state = State::Init;
-        self.holders.free(client.address, index);
-        self.outgoing.push(Outgoing {
-            index,
-            exchange: client.exchange,
-            ask,
-            address: client.address,
-        });
+        self.holders.free(lease.address, index);
+        if let Some(message) = message(&mut client.protocol) {
+            let xid = client.protocol.last_xid();
+            self.outgoing.push(Outgoing::new(index, xid, message));
+        }
     }
 }

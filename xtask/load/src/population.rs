@@ -63,6 +63,24 @@ impl Population {
         (exchange | index) ^ self.xid_mask
     }
 
+    /// Returns the transaction id of a client's next exchange.
+    pub const fn next_xid(&self, index: u32, xid: u32) -> u32 {
+        self.xid(index, self.exchange(xid).wrapping_add(1))
+    }
+
+    /// Returns the transaction id of a client's previous exchange.
+    pub const fn previous_xid(&self, index: u32, xid: u32) -> u32 {
+        self.xid(index, self.exchange(xid).wrapping_sub(1))
+    }
+
+    /// Returns the number of an exchange, as far as its transaction id has room for it.
+    const fn exchange(&self, xid: u32) -> u32 {
+        match (xid ^ self.xid_mask).checked_shr(self.index_bits) {
+            Some(exchange) => exchange,
+            None => 0,
+        }
+    }
+
     /// Returns the shape of a client.
     pub const fn shape(&self, index: u32, shapes: usize) -> usize {
         match (self.number(index) as usize).checked_rem(shapes) {
@@ -72,10 +90,10 @@ impl Population {
     }
 
     /// Returns what fills the gaps of a client's frames.
-    pub const fn own(&self, index: u32, exchange: u32, address: u32) -> Own {
+    pub const fn own(&self, index: u32, xid: u32, address: u32) -> Own {
         Own {
             number: self.number(index).to_be(),
-            xid: self.xid(index, exchange).to_be(),
+            xid: xid.to_be(),
             address: address.to_be(),
         }
     }
@@ -121,5 +139,20 @@ mod tests {
             .flat_map(|index| (0..10).map(move |exchange| population.xid(index, exchange)))
             .collect();
         assert_eq!(xids.len(), 10_000);
+    }
+
+    #[test]
+    fn transaction_ids_follow_each_other_also_where_their_numbers_wrap() {
+        for clients in [1, 1000, MAX_CLIENTS] {
+            let population = Population::new(clients, 7);
+            for index in [0, clients - 1] {
+                for exchange in [0, 1, 254, 255, 256, u32::MAX] {
+                    let xid = population.xid(index, exchange);
+                    let next = population.next_xid(index, xid);
+                    assert_eq!(next, population.xid(index, exchange.wrapping_add(1)));
+                    assert_eq!(population.previous_xid(index, next), xid);
+                }
+            }
+        }
     }
 }

@@ -99,8 +99,9 @@ impl Acquaintance {
         let [discover, ..] = template::templates(first, &route, population.tag)?;
         let mut found = None;
         for _ in 0..INTRODUCTIONS {
-            transport
-                .send(&mut |frame| template::fill(&discover, population.own(0, 0, 0), frame))?;
+            transport.send(&mut |frame| {
+                template::fill(&discover, population.own(0, population.xid(0, 0), 0), frame)
+            })?;
             transport.flush()?;
             let until = transport.now_ns() + INTRODUCTION.as_nanos() as u64;
             while found.is_none() && transport.now_ns() < until {
@@ -439,7 +440,7 @@ impl<'a, P: Transport> Run<'a, P> {
             };
             let own = self.acquaintance.population.own(
                 message.index,
-                message.exchange,
+                message.xid,
                 message.address.into(),
             );
             let is_sent = self

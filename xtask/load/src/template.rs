@@ -322,14 +322,15 @@ mod tests {
             for (ask, template) in Ask::ALL.into_iter().zip(&made) {
                 for index in [0, 1, 77_777, 99_999] {
                     let mut frame = [0xaa; FRAME_LEN];
-                    let own = population.own(index, index, testing::address(index).into());
+                    let xid = population.xid(index, index);
+                    let own = population.own(index, xid, testing::address(index).into());
                     let len = fill(template, own, &mut frame).unwrap();
                     let datagram = Datagram::parse(&frame[..len]).unwrap();
                     datagram.verify().unwrap();
                     let mut decoder = Decoder::new(&datagram.payload);
                     let message = Message::decode(&mut decoder).unwrap();
                     assert_eq!(message.chaddr(), population.mac(index));
-                    assert_eq!(message.xid(), population.xid(index, index));
+                    assert_eq!(message.xid(), xid);
                     check(ask, index, &frame[..len], datagram, message);
                 }
             }

@@ -1,7 +1,8 @@
-//! An honest client: the state machine of RFC 2131 §4.4, and the actions of its user.
+//! An honest client: the state machine of [`dhcp_client`], its frames, and the actions of its user.
 
-use std::net::Ipv4Addr;
+use std::{mem, net::Ipv4Addr};
 
+use dhcp_client::{Answer, Event, Lease, Message, Policy, Reason, Renewals, State, Step, Turn};
 use dhcp_common::wire::{message_type, option};
 
 use super::{
@@ -11,8 +12,17 @@ use super::{
 };
 use crate::fixtures::{request::RequestFrame, world::SERVER_MAC};
 
-/// Transactions that may still be answered.
+/// Each message has its own transaction id; the last three may still be answered.
 const MAX_XIDS: usize = 3;
+/// Servers are away for minutes here, and leases last no longer, so clients give up sooner than RFC
+/// 2131 suggests.
+const POLICY: Policy = Policy {
+    discovers: Some(6),
+    requests: 4,
+    reboots: 3,
+    renewals: Renewals::HalfOfRest { least_ns: 5 * SEC },
+    ..Policy::RFC_2131
+};
 /// Values of option 55 of different clients.
 const LISTS: [&[u8]; 3] = [&[1, 3, 6, 15], &[1, 3, 15], &[1, 3, 15, 51, 58, 59]];
 
@@ -26,35 +36,6 @@ pub struct Reply {
     pub lease_secs: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Switched off.
-    Off,
-    Init,
-    Selecting,
-    Requesting(Ipv4Addr, Ipv4Addr),
-    Rebooting,
-    Bound,
-    Renewing,
-    Rebinding,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub struct Held {
-    pub address: Ipv4Addr,
-    pub server: Ipv4Addr,
-    /// When it sent the REQUEST that was acknowledged: its lease counts from then (RFC 2131
-    /// §4.4.1).
-    since: u64,
-    lease_ns: u64,
-}
-
-impl Held {
-    pub const fn until(&self) -> u64 {
-        self.since + self.lease_ns
-    }
-}
-
 #[derive(Debug)]
 pub struct Client {
     pub n: u8,
@@ -66,12 +47,11 @@ pub struct Client {
     /// Option 51.
     wish: Option<u32>,
     broadcasts: bool,
-    state: State,
-    tries: u32,
+    machine: dhcp_client::Client<MAX_XIDS>,
+    is_off: bool,
+    /// Offers of which it will choose one.
     offers: Vec<(Ipv4Addr, Ipv4Addr)>,
-    xids: Vec<(u32, u64)>,
     sent: u32,
-    pub held: Option<Held>,
     /// When it acts next; a wake-up for another time is outdated.
     pub wakes_at: u64,
 }
@@ -88,12 +68,10 @@ impl Client {
             list: dice.index(LISTS.len()),
             wish: None,
             broadcasts: dice.chance(300),
-            state: State::Init,
-            tries: 0,
+            machine: dhcp_client::Client::new(0),
+            is_off: false,
             offers: Vec::new(),
-            xids: Vec::new(),
             sent: 0,
-            held: None,
             wakes_at: dice.below(60 * SEC),
         }
     }
@@ -106,20 +84,34 @@ impl Client {
         }
     }
 
+    /// Returns the lease that it has, or remembers after its end.
+    pub const fn lease(&self) -> Option<Lease> {
+        self.machine.lease()
+    }
+
     /// Returns whether it answers ARP for an address, because it has leased it from either server.
     pub fn uses(&self, address: Ipv4Addr, now: u64) -> bool {
-        let held = self.held.filter(|held| held.until() > now);
-        self.state != State::Off && held.is_some_and(|held| held.address == address)
+        let lease = self.machine.valid_lease(now);
+        !self.is_off && lease.is_some_and(|lease| lease.address == address)
+    }
+
+    /// Returns the transaction id of the next message.
+    const fn xid(&self) -> u32 {
+        (self.n as u32) << 24 | (self.sent + 1)
+    }
+
+    fn turn(&self, now: u64, dice: &mut Dice) -> Turn {
+        Turn {
+            now_ns: now,
+            xid: self.xid(),
+            random: dice.word(),
+        }
     }
 
     /// Starts a message of a new transaction.
-    fn message(&mut self, kind: u8, now: u64) -> RequestFrame {
+    fn message(&mut self, kind: u8) -> RequestFrame {
+        let xid = self.xid();
         self.sent += 1;
-        let xid = u32::from(self.n) << 24 | self.sent;
-        if self.xids.len() == MAX_XIDS {
-            self.xids.remove(0);
-        }
-        self.xids.push((xid, now));
         let mut message = RequestFrame::new(self.mac(), kind).with(|m| {
             m.xid = xid;
             m.options[1].1 = LISTS[self.list].to_vec();
@@ -148,188 +140,140 @@ impl Client {
     }
 
     /// Addresses the server of its lease.
-    fn unicast(&self, message: RequestFrame, held: &Held) -> RequestFrame {
+    fn unicast(&self, message: RequestFrame, address: Ipv4Addr, server: Ipv4Addr) -> RequestFrame {
         message.with(|m| {
-            m.ciaddr = held.address;
-            m.source = held.address;
+            m.ciaddr = address;
+            m.source = address;
             if self.is_relayed {
                 m.source_mac = RELAY_MAC;
             }
-            (m.destination_mac, m.destination) = (SERVER_MAC, held.server);
+            (m.destination_mac, m.destination) = (SERVER_MAC, server);
         })
     }
 
-    /// Handles its deadline; returns what it sends.
-    pub fn wake(&mut self, now: u64, dice: &mut Dice) -> Vec<RequestFrame> {
-        if self.held.is_some_and(|held| held.until() <= now) {
-            self.held = None;
-            if matches!(
-                self.state,
-                State::Bound | State::Renewing | State::Rebinding
-            ) {
-                self.enter(State::Init);
+    /// Builds the frame of a message.
+    fn frame(&mut self, message: Message) -> RequestFrame {
+        let kind = match message {
+            Message::Discover { .. } => message_type::DISCOVER,
+            Message::Decline { .. } => message_type::DECLINE,
+            Message::Release { .. } => message_type::RELEASE,
+            _ => message_type::REQUEST,
+        };
+        let frame = self.message(kind);
+        let requested = |frame: RequestFrame, a| frame.address_option(option::REQUESTED_ADDRESS, a);
+        let named = |frame: RequestFrame, a| frame.address_option(option::SERVER_ID, a);
+        match message {
+            Message::Discover { hint: None } => self.broadcast(frame),
+            Message::Discover {
+                hint: Some(address),
+            }
+            | Message::Reboot { address } => self.broadcast(requested(frame, address)),
+            Message::Select { address, server } | Message::Decline { address, server } => {
+                self.broadcast(named(requested(frame, address), server))
+            }
+            Message::Renew { address, server } => self.unicast(frame, address, server),
+            Message::Rebind { address } => {
+                let frame = frame.with(|r| {
+                    r.ciaddr = address;
+                    r.source = address;
+                });
+                self.broadcast(frame)
+            }
+            Message::Release { address, server } => {
+                self.unicast(named(frame, server), address, server)
             }
         }
-        match (self.state, self.held) {
-            (State::Off, Some(_)) if dice.chance(700) => {
-                self.enter(State::Rebooting);
-                self.reboot(now, dice)
+    }
+
+    /// Handles its deadline; returns what it sends.
+    pub fn wake(&mut self, now: u64, dice: &mut Dice) -> Option<RequestFrame> {
+        let lease = self.machine.valid_lease(now);
+        // Some forget what they had while they were off.
+        if mem::take(&mut self.is_off) && !(lease.is_some() && dice.chance(700)) {
+            self.machine.start_again();
+        }
+        match (self.machine.state(), lease) {
+            (State::Selecting, _) if !self.offers.is_empty() => {
+                let offer = *dice.pick(&self.offers);
+                let turn = self.turn(now, dice);
+                let sending = self.machine.accept(offer, &POLICY, turn)?;
+                self.wakes_at = sending.wakes_at_ns;
+                return Some(self.frame(sending.message));
             }
-            (State::Off | State::Init, _) => {
-                self.enter(State::Selecting);
-                self.offers.clear();
-                self.discover(now, dice)
+            (State::Bound, Some(lease)) if now < lease.renewal_ns() => {
+                return self.whim(&lease, now, dice);
             }
-            (State::Selecting, _) => self.select(now, dice),
-            (State::Requesting(..), _) if self.tries > 3 => self.start_again(now, dice),
-            (State::Requesting(address, server), _) => self.request(address, server, now, dice),
-            (State::Rebooting, Some(held)) if self.tries > 2 => {
-                // RFC 2131 §3.2: without an answer it may continue to use its address.
-                self.enter(State::Bound);
-                self.wait_bound(&held, now, dice);
-                Vec::new()
+            _ => {}
+        }
+        self.go_on(now, dice)
+    }
+
+    /// Does what its state requires.
+    fn go_on(&mut self, now: u64, dice: &mut Dice) -> Option<RequestFrame> {
+        if self.machine.state() == State::Init {
+            self.offers.clear();
+        }
+        let turn = self.turn(now, dice);
+        match self.machine.wake(&POLICY, turn) {
+            Step::Send(sending) => {
+                self.wakes_at = sending.wakes_at_ns;
+                if matches!(self.machine.state(), State::Renewing | State::Rebinding) {
+                    self.wakes_at += dice.below(SEC);
+                }
+                Some(self.frame(sending.message))
             }
-            (State::Rebooting, Some(_)) => self.reboot(now, dice),
-            (State::Bound, Some(held)) if now < renewal(&held) => self.whim(&held, now, dice),
-            (State::Bound | State::Renewing | State::Rebinding, Some(held)) => {
-                self.extend(&held, now, dice)
+            Step::Continue(lease) => {
+                self.wait_bound(&lease, now, dice);
+                None
             }
-            (State::Rebooting | State::Bound | State::Renewing | State::Rebinding, None) => {
-                self.start_again(now, dice)
+            Step::StartAgain(Reason::LeaseEnded) => self.go_on(now, dice),
+            Step::StartAgain(Reason::NoAnswer) => {
+                self.pause(now, dice);
+                None
             }
         }
     }
 
     /// Handles a power failure: it starts again.
     pub fn power_cycle(&mut self, on_at: u64) {
-        self.enter(State::Off);
+        self.machine.restart();
+        self.is_off = true;
         self.wakes_at = on_at;
     }
 
-    fn enter(&mut self, state: State) {
-        self.state = state;
-        self.tries = 0;
-    }
-
-    fn start_again(&mut self, now: u64, dice: &mut Dice) -> Vec<RequestFrame> {
-        self.enter(State::Init);
+    /// Waits in INIT.
+    fn pause(&mut self, now: u64, dice: &mut Dice) {
         self.wakes_at = now + dice.between(SEC, 20 * SEC);
-        Vec::new()
     }
 
-    /// Returns the delay before a retransmission (RFC 2131 §4.1): exponential, randomized.
-    fn back_off(&mut self, now: u64, dice: &mut Dice) {
-        let secs = 4u64 << self.tries.min(4);
-        self.tries += 1;
-        self.wakes_at = now + secs * SEC - SEC + dice.below(2 * SEC);
+    /// Asks for the address that it has.
+    fn reboot(&mut self, now: u64, dice: &mut Dice) -> Option<RequestFrame> {
+        self.machine.restart();
+        self.go_on(now, dice)
     }
 
-    fn discover(&mut self, now: u64, dice: &mut Dice) -> Vec<RequestFrame> {
-        let mut discover = self.message(message_type::DISCOVER, now);
-        if let Some(held) = self.held {
-            discover = discover.address_option(option::REQUESTED_ADDRESS, held.address);
-        }
-        self.back_off(now, dice);
-        vec![self.broadcast(discover)]
-    }
-
-    fn select(&mut self, now: u64, dice: &mut Dice) -> Vec<RequestFrame> {
-        if self.offers.is_empty() {
-            if self.tries > 5 {
-                return self.start_again(now, dice);
-            }
-            return self.discover(now, dice);
-        }
-        let (address, server) = *dice.pick(&self.offers);
-        self.enter(State::Requesting(address, server));
-        self.request(address, server, now, dice)
-    }
-
-    fn request(
-        &mut self,
-        address: Ipv4Addr,
-        server: Ipv4Addr,
-        now: u64,
-        dice: &mut Dice,
-    ) -> Vec<RequestFrame> {
-        let request = self
-            .message(message_type::REQUEST, now)
-            .address_option(option::REQUESTED_ADDRESS, address)
-            .address_option(option::SERVER_ID, server);
-        self.back_off(now, dice);
-        vec![self.broadcast(request)]
-    }
-
-    fn reboot(&mut self, now: u64, dice: &mut Dice) -> Vec<RequestFrame> {
-        let Some(held) = self.held else {
-            return self.start_again(now, dice);
-        };
-        let request = self
-            .message(message_type::REQUEST, now)
-            .address_option(option::REQUESTED_ADDRESS, held.address);
-        self.back_off(now, dice);
-        vec![self.broadcast(request)]
-    }
-
-    /// Continues in RENEWING and, when that time is over, in REBINDING.
-    fn extend(&mut self, held: &Held, now: u64, dice: &mut Dice) -> Vec<RequestFrame> {
-        let rebinding = held.since + held.lease_ns / 8 * 7;
-        let (state, next) = if now < rebinding {
-            (State::Renewing, rebinding)
-        } else {
-            (State::Rebinding, held.until())
-        };
-        self.state = state;
-        let request = self.message(message_type::REQUEST, now);
-        let half = (next - now) / 2;
-        self.wakes_at = now
-            + half
-                .max(5 * SEC + dice.below(SEC))
-                .min(next - now + dice.below(SEC));
-        if state == State::Renewing {
-            vec![self.unicast(request, held)]
-        } else {
-            let request = request.with(|r| {
-                r.ciaddr = held.address;
-                r.source = held.address;
-            });
-            vec![self.broadcast(request)]
-        }
-    }
-
-    fn wait_bound(&mut self, held: &Held, now: u64, dice: &mut Dice) {
-        let renewal = renewal(held).max(now + SEC);
+    fn wait_bound(&mut self, lease: &Lease, now: u64, dice: &mut Dice) {
+        let renewal = lease.renewal_ns().max(now + SEC);
         self.wakes_at = match dice.below(10) {
             0..=3 => dice.between(now + SEC, renewal),
             // A machine that was asleep wakes up when its lease is nearly over.
-            4 => (held.until() - dice.below(20 * MS)).max(now),
+            4 => (lease.until_ns() - dice.below(20 * MS)).max(now),
             _ => renewal + dice.below(SEC),
         };
     }
 
     /// Decides what happens to the client between two renewals.
-    fn whim(&mut self, held: &Held, now: u64, dice: &mut Dice) -> Vec<RequestFrame> {
-        self.wait_bound(held, now, dice);
+    fn whim(&mut self, lease: &Lease, now: u64, dice: &mut Dice) -> Option<RequestFrame> {
+        self.wait_bound(lease, now, dice);
         match dice.below(10) {
             0 => {
-                let release = self
-                    .message(message_type::RELEASE, now)
-                    .address_option(option::SERVER_ID, held.server);
-                let release = self.unicast(release, held);
-                self.held = None;
-                self.enter(State::Off);
-                self.wakes_at = now + dice.below(600 * SEC);
-                return vec![release];
+                let release = self.machine.release(now)?;
+                self.power_cycle(now + dice.below(600 * SEC));
+                return Some(self.frame(release));
             }
-            1 => {
-                // It is switched off without a RELEASE, and on again some time later.
-                self.enter(State::Off);
-                self.wakes_at = now + dice.below(1500 * SEC);
-            }
-            2 | 3 => {
-                self.enter(State::Rebooting);
-                return self.reboot(now, dice);
-            }
+            // It is switched off without a RELEASE, and on again some time later.
+            1 => self.power_cycle(now + dice.below(1500 * SEC)),
+            2 | 3 => return self.reboot(now, dice),
             4 => self.list = dice.index(LISTS.len()),
             5 => self.wish = *dice.pick(&[None, Some(30), Some(3000)]),
             6 => self.has_spare_hardware ^= self.client_id.is_some(),
@@ -337,86 +281,55 @@ impl Client {
             8 if self.n != scene::RESERVED_CLIENT => {
                 // It moves to another network.
                 self.is_relayed ^= true;
-                self.enter(State::Rebooting);
                 return self.reboot(now, dice);
             }
             _ => {
-                let inform = self.message(message_type::INFORM, now);
-                return vec![self.unicast(inform, held)];
+                let inform = self.message(message_type::INFORM);
+                return Some(self.unicast(inform, lease.address, lease.server));
             }
         }
-        Vec::new()
+        None
     }
 
     /// Handles a reply; returns what it sends.
-    pub fn receive(&mut self, reply: &Reply, now: u64, dice: &mut Dice) -> Vec<RequestFrame> {
-        let Some((_, sent)) = self.xids.iter().find(|(xid, _)| *xid == reply.xid).copied() else {
-            return Vec::new();
+    pub fn receive(&mut self, reply: &Reply, now: u64, dice: &mut Dice) -> Option<RequestFrame> {
+        let answer = Answer {
+            kind: reply.kind,
+            xid: reply.xid,
+            address: reply.address,
+            server: reply.server,
+            lease_secs: reply.lease_secs,
         };
-        match (self.state, reply.kind) {
-            (State::Selecting, message_type::OFFER) => {
+        match self.machine.hear(&answer) {
+            Event::Offered { address, server } => {
                 if self.offers.is_empty() {
                     // More offers may come.
                     self.wakes_at = now + dice.below(3 * SEC);
                 }
-                self.offers.push((reply.address, reply.server));
+                self.offers.push((address, server));
             }
-            (
-                State::Requesting(..) | State::Rebooting | State::Renewing | State::Rebinding,
-                message_type::ACK,
-            ) if reply.lease_secs > 0 => return self.acknowledged(reply, sent, now, dice),
-            (
-                State::Requesting(..) | State::Rebooting | State::Renewing | State::Rebinding,
-                message_type::NAK,
-            ) => {
-                self.held = None;
-                self.start_again(now, dice);
-            }
-            _ => {}
-        }
-        Vec::new()
-    }
-
-    fn acknowledged(
-        &mut self,
-        reply: &Reply,
-        sent: u64,
-        now: u64,
-        dice: &mut Dice,
-    ) -> Vec<RequestFrame> {
-        self.xids.clear();
-        let held = Held {
-            address: reply.address,
-            server: reply.server,
-            since: sent,
-            lease_ns: u64::from(reply.lease_secs) * SEC,
-        };
-        if matches!(self.state, State::Requesting(..)) && dice.chance(30) {
             // ARP finds another host that has the address (RFC 2131 §3.1(5)).
-            let decline = self
-                .message(message_type::DECLINE, now)
-                .address_option(option::REQUESTED_ADDRESS, reply.address)
-                .address_option(option::SERVER_ID, reply.server);
-            self.held = None;
-            self.start_again(now, dice);
-            return vec![self.broadcast(decline)];
+            Event::Acknowledged {
+                state: State::Requesting,
+                ..
+            } if dice.chance(30) => {
+                let decline = self.machine.decline()?;
+                self.pause(now, dice);
+                return Some(self.frame(decline));
+            }
+            Event::Acknowledged { lease, .. } => self.wait_bound(&lease, now, dice),
+            Event::Refused => self.pause(now, dice),
+            Event::Ignored(_) => {}
         }
-        self.held = Some(held);
-        self.enter(State::Bound);
-        self.wait_bound(&held, now, dice);
-        Vec::new()
+        None
     }
 
     /// Returns a renewal that only this server may answer.
     pub fn renew(&mut self, now: u64) -> Option<RequestFrame> {
-        let held = self
-            .held
-            .filter(|held| held.server == SERVER && held.until() > now)?;
-        let request = self.message(message_type::REQUEST, now);
-        Some(self.unicast(request, &held))
+        let lease = self.machine.valid_lease(now);
+        let Lease {
+            address, server, ..
+        } = lease.filter(|lease| lease.server == SERVER)?;
+        Some(self.frame(Message::Renew { address, server }))
     }
-}
-
-const fn renewal(held: &Held) -> u64 {
-    held.since + held.lease_ns / 2
 }

@@ -309,7 +309,7 @@ impl World {
                     format!(
                         "client {} receives {reply:?}: {:?}",
                         index + 1,
-                        world.clients[index].held
+                        world.clients[index].lease()
                     )
                 });
                 self.client_did(index, sent);
@@ -373,8 +373,8 @@ impl World {
         }
     }
 
-    fn client_did(&mut self, index: usize, sent: Vec<RequestFrame>) {
-        for message in sent {
+    fn client_did(&mut self, index: usize, sent: Option<RequestFrame>) {
+        if let Some(message) = sent {
             self.transmit(message);
         }
         self.at(self.clients[index].wakes_at, Event::Wake(index));

@@ -79,6 +79,7 @@ mod tests {
         let metadata = workspace::metadata().expect("cargo knows this workspace");
         let quick = packages(&metadata);
         for name in [
+            "dhcp-client",
             "dhcp-common",
             "dhcp-config",
             "dhcp-control",

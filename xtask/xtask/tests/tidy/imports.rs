@@ -10,14 +10,21 @@ use serde::Deserialize;
 
 use super::tree;
 
-/// The crates of the product that tools may import: the shared formats, but not the code that
+/// The crates that tools may import: the shared formats and the client, but not the code that
 /// decides.
-const SPOKEN: [&str; 4] = ["dhcp-common", "dhcp-model", "dhcp-config", "dhcp-control"];
+const SPOKEN: [&str; 5] = [
+    "dhcp-common",
+    "dhcp-client",
+    "dhcp-model",
+    "dhcp-config",
+    "dhcp-control",
+];
 
 /// Each crate, and the crates of the workspace that it may import outside of its tests. The tools,
 /// whose names begin with `xtask`, may import each other and [`SPOKEN`].
-const MAY_IMPORT: [(&str, &[&str]); 15] = [
+const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("dhcp-common", &[]),
+    ("dhcp-client", &["dhcp-common"]),
     ("dhcp-ebpf", &["dhcp-common"]),
     ("dhcp-model", &["dhcp-common"]),
     ("dhcp-config", &["dhcp-common", "dhcp-model"]),
@@ -53,6 +60,7 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
         "dhcp-testkit",
         &[
             "dhcp-common",
+            "dhcp-client",
             "dhcp-ebpf",
             "dhcp-model",
             "dhcp-config",
@@ -105,8 +113,9 @@ const NEVER_IN_TESTS_OF_TOOLS: [&str; 6] = [
 const SERVER: [&str; 3] = ["xdhcpd", "dhcp-fuzz", "dhcp-benches"];
 
 /// Crates that are built and tested without bpf-linker and without the sources of `core`.
-const WITHOUT_BPF: [&str; 9] = [
+const WITHOUT_BPF: [&str; 10] = [
     "dhcp-common",
+    "dhcp-client",
     "dhcp-ebpf",
     "dhcp-model",
     "dhcp-config",
