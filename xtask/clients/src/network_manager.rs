@@ -33,7 +33,7 @@ mount --bind "$dir/etc" /etc/NetworkManager
 mount --bind "$dir/run" /run/NetworkManager
 mount --bind "$dir/var" /var/lib/NetworkManager
 mount -t sysfs -o ro sysfs /sys
-exec env "$@" "$program" --no-daemon --config=/etc/NetworkManager/NetworkManager.conf
+exec env "$@" "$program" --debug --config=/etc/NetworkManager/NetworkManager.conf
 "#;
 
 const SETTINGS: &str = "[main]\nplugins=keyfile\ndhcp=internal\nauth-polkit=false\n\
