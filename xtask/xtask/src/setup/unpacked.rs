@@ -12,7 +12,7 @@ use super::{
 };
 
 const WHAT: &str = "clients and firmware that are unpacked, not installed";
-/// The list of what is in the folder.
+/// The list of the packages that were unpacked into the folder.
 const DONE: &str = "packages.txt";
 
 /// Returns a description of the packages that [`ensure`] will unpack.
@@ -55,8 +55,13 @@ pub(super) fn ensure() -> Result<()> {
         update_lists()?;
         unpack(&absent, &folder)?;
     }
-    fs::write(folder.join(DONE), UNPACKED.map(|(name, _)| name).join("\n"))
-        .with_context(|| format!("cannot write into {}", folder.display()))
+    let list = folder.join(DONE);
+    let mut done = fs::read_to_string(&list).unwrap_or_default();
+    for package in absent {
+        done += package;
+        done.push('\n');
+    }
+    fs::write(&list, done).with_context(|| format!("cannot write {}", list.display()))
 }
 
 /// Returns the packages that are neither installed nor unpacked.
