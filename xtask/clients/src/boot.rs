@@ -93,7 +93,12 @@ impl Protocol {
             // 10.77.0.100:1027: response:200
             Self::Http => log.lines().find_map(|line| {
                 let client = line.strip_suffix(": response:200")?;
-                client.rsplit_once(':')?.0.trim_matches(['[', ']']).parse().ok()
+                client
+                    .rsplit_once(':')?
+                    .0
+                    .trim_matches(['[', ']'])
+                    .parse()
+                    .ok()
             }),
         }
     }
@@ -164,7 +169,9 @@ impl Machine {
                 emulator.arg("-L").arg(found);
             }
         }
-        emulator.arg("-L").arg(installed::require("/usr/lib/ipxe/qemu")?);
+        emulator
+            .arg("-L")
+            .arg(installed::require("/usr/lib/ipxe/qemu")?);
         emulator.arg("-netdev");
         emulator.arg(format!("tap,id=net,ifname={TAP},script=no,downscript=no"));
         emulator.arg("-device");

@@ -6,8 +6,8 @@ use anyhow::{Context as _, Result};
 use xtask_lab::Lab;
 
 use crate::{
-    connman, dhclient, dhcpcd, installed, ipxe, network_manager, networkd, ovmf, smoltcp, u_boot,
-    udhcpc, vpcs,
+    connman, dhclient, dhcpcd, installed, ipxe, lwip, network_manager, networkd, ovmf, smoltcp,
+    u_boot, udhcpc, vpcs,
 };
 
 /// A client or firmware that people own.
@@ -15,7 +15,7 @@ use crate::{
 pub struct Kind {
     /// Its name on the command line.
     pub name: &'static str,
-    /// The Debian package that it comes from; empty for one that is built with this crate.
+    /// The Debian package or the crate that it comes from; empty for one that is built with this crate.
     pub package: &'static str,
     /// The files that it requires, as Debian places them.
     pub needs: &'static [&'static str],
@@ -24,13 +24,14 @@ pub struct Kind {
 }
 
 /// All kinds, those that take a moment first.
-pub const KINDS: [Kind; 12] = [
+pub const KINDS: [Kind; 13] = [
     udhcpc::KIND,
     dhclient::KIND,
     dhcpcd::KIND,
     networkd::KIND,
     vpcs::KIND,
     smoltcp::KIND,
+    lwip::KIND,
     network_manager::KIND,
     connman::KIND,
     ipxe::KIND,

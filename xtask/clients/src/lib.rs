@@ -12,6 +12,7 @@ mod dhcpcd;
 mod installed;
 mod ipxe;
 pub mod kind;
+pub mod lwip;
 mod network_manager;
 mod networkd;
 mod ovmf;

@@ -76,7 +76,8 @@ impl Scene {
     /// The kernel refused.
     pub(crate) fn set_reachable(&self, reachable: bool) -> Result<()> {
         let state = if reachable { "up" } else { "down" };
-        self.server_side.ip(["link", "set", SERVER_INTERFACE, state])
+        self.server_side
+            .ip(["link", "set", SERVER_INTERFACE, state])
     }
 
     /// Returns the address that the kernel has on the client's interface.
@@ -111,15 +112,23 @@ impl Scene {
         wait::until("the client to set its address", LONGEST, || self.address())
     }
 
+    /// Waits until the daemon has acknowledged one more REQUEST than at an earlier time.
+    ///
+    /// # Errors
+    /// It has not within [`LONGEST`].
+    pub(crate) fn wait_acknowledged(&self, earlier: &Stats) -> Result<()> {
+        wait::until("the client to renew its lease", LONGEST, || {
+            Ok((acknowledged(&self.server.stats()?) > acknowledged(earlier)).then_some(()))
+        })
+    }
+
     /// Waits until the daemon has acknowledged one more REQUEST than at an earlier time, to a
     /// client that keeps its address.
     ///
     /// # Errors
     /// It has not within [`LONGEST`], or the client has lost its address.
     pub(crate) fn wait_renewed(&self, address: Ipv4Addr, earlier: &Stats) -> Result<()> {
-        wait::until("the client to renew its lease", LONGEST, || {
-            Ok((acknowledged(&self.server.stats()?) > acknowledged(earlier)).then_some(()))
-        })?;
+        self.wait_acknowledged(earlier)?;
         let kept = self.address()?;
         ensure!(
             kept == Some(address),

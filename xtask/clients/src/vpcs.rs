@@ -86,6 +86,9 @@ mod tests {
         let address = Ipv4Addr::new(10, 77, 0, 100);
         let output = "\r\nDDORA IP 10.77.0.100/24 GW 10.77.0.1\r\n\r\nDORA IP 10.77.0.100/24\r\n";
         assert_eq!(addresses(output), [address, address]);
-        assert_eq!(addresses("DDD\r\nCan't find dhcp server\r\n"), [Ipv4Addr::LOCALHOST; 0]);
+        assert_eq!(
+            addresses("DDD\r\nCan't find dhcp server\r\n"),
+            [Ipv4Addr::LOCALHOST; 0]
+        );
     }
 }

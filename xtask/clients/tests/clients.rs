@@ -80,6 +80,12 @@ fn smoltcp_gets_an_address_and_renews_it() -> Result<()> {
 
 #[test]
 #[ignore = "needs root: cargo xtask test"]
+fn lwip_gets_an_address_and_renews_it() -> Result<()> {
+    play("lwip", has_renewed)
+}
+
+#[test]
+#[ignore = "needs root: cargo xtask test"]
 fn network_manager_gets_an_address_again_after_an_outage() -> Result<()> {
     play("network-manager", |report| {
         has_renewed(report) && report.outlived_outage

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 mod bpf_linker;
 pub mod cargo_fuzz;
+mod lwip;
 mod packages;
 mod progress;
 mod rust_src;
@@ -38,7 +39,8 @@ pub fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     packages::ensure()?;
-    unpacked::ensure()
+    unpacked::ensure()?;
+    lwip::ensure()
 }
 
 /// Prints what will be installed, and its size, before anything is.
@@ -51,6 +53,7 @@ fn announce(options: &Options) -> Result<()> {
     if !options.build_only {
         steps.push(packages::to_install());
         steps.push(unpacked::to_install()?);
+        steps.push(lwip::to_install()?);
     }
     let steps: Vec<String> = steps.into_iter().flatten().collect();
     if !steps.is_empty() {

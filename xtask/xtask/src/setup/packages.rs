@@ -29,6 +29,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ),
     ("isc-dhcp-server", "in the comparison"),
     ("busybox", "HTTP server of firmware"),
+    ("gcc", "compiles lwIP"),
+    ("libc6-dev", "compiles lwIP"),
     ("iproute2", "network namespaces and links"),
     (
         "bpftool",
