@@ -15,7 +15,8 @@ use crate::{
 pub struct Kind {
     /// Its name on the command line.
     pub name: &'static str,
-    /// The Debian package or the crate that it comes from; empty for one that is built with this crate.
+    /// The Debian package or the crate that it comes from; empty for one that is built into this
+    /// program.
     pub package: &'static str,
     /// The files that it requires, as Debian places them.
     pub needs: &'static [&'static str],

@@ -26,7 +26,7 @@ pub(crate) const PXE: Kind = Kind {
     play: |lab| play(lab, Protocol::Tftp),
 };
 
-/// Boots over HTTP after PXE over IPv4 and IPv6 has failed, in the order of the firmware.
+/// Boots over HTTP; PXE, which the firmware tries first, is switched off.
 pub(crate) const HTTP: Kind = Kind {
     name: "ovmf-http",
     package: "ovmf",
@@ -46,6 +46,14 @@ fn play(lab: &Lab, protocol: Protocol) -> Result<Report> {
         arguments.push("-drive".to_owned());
         let file = flash.display();
         arguments.push(format!("if=pflash,format=raw,file={file}{options}"));
+    }
+    if matches!(protocol, Protocol::Http) {
+        for version in ["IPv4", "IPv6"] {
+            arguments.push("-fw_cfg".to_owned());
+            arguments.push(format!(
+                "name=opt/org.tianocore/{version}PXESupport,string=no"
+            ));
+        }
     }
     let machine = Machine {
         emulator: EMULATOR,

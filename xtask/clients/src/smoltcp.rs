@@ -53,7 +53,7 @@ impl Stack {
         })
     }
 
-    /// Sends and receives what is due, waits a moment for more, and returns what the client reports.
+    /// Sends and receives what is due, waits for more, and returns what the client reports.
     fn step(&mut self) -> Result<Option<Option<Ipv4Addr>>> {
         let now = Instant::now();
         self.interface
