@@ -91,15 +91,15 @@ impl Protocol {
             }),
             // 10.77.0.100:1027: url:/boot.img
             // 10.77.0.100:1027: response:200
-            Self::Http => log.lines().find_map(|line| {
-                let client = line.strip_suffix(": response:200")?;
-                client
-                    .rsplit_once(':')?
-                    .0
-                    .trim_matches(['[', ']'])
-                    .parse()
-                    .ok()
-            }),
+            // The firmware asks for the size by HEAD first, and the log does not tell them apart.
+            Self::Http => {
+                let mut answered = log.lines().filter_map(|line| {
+                    let client = line.strip_suffix(": response:200")?;
+                    let address = client.rsplit_once(':')?.0;
+                    address.trim_matches(['[', ']']).parse().ok()
+                });
+                answered.nth(1)
+            }
         }
     }
 }
@@ -195,9 +195,14 @@ mod tests {
         assert_eq!(Protocol::Tftp.fetched_by(tftp), address);
         let other = "dnsmasq-tftp: file /tmp/lab/files/boot.img not found for 10.77.0.100\n";
         assert_eq!(Protocol::Tftp.fetched_by(other), None);
-        let http = "10.77.0.100:1027: url:/boot.img\n10.77.0.100:1027: response:200\n";
-        assert_eq!(Protocol::Http.fetched_by(http), address);
-        let other = "10.77.0.100:1027: url:/boot.img\n10.77.0.100:1027: response:404\n";
-        assert_eq!(Protocol::Http.fetched_by(other), None);
+        let head = "10.77.0.100:1027: url:/boot.img\n10.77.0.100:1027: response:200\n";
+        assert_eq!(Protocol::Http.fetched_by(head), None);
+        let get = "10.77.0.100:1028: url:/boot.img\n10.77.0.100:1028: response:200\n";
+        assert_eq!(Protocol::Http.fetched_by(&(head.to_owned() + get)), address);
+        let missing = "10.77.0.100:1028: url:/boot.img\n10.77.0.100:1028: response:404\n";
+        assert_eq!(
+            Protocol::Http.fetched_by(&(head.to_owned() + missing)),
+            None
+        );
     }
 }

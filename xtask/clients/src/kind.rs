@@ -87,8 +87,10 @@ impl fmt::Display for Report {
             Some(address) => write!(f, "got {address}")?,
             None => f.write_str("got no address")?,
         }
-        if self.renewed != 0 {
-            write!(f, ", renewed it {} times", self.renewed)?;
+        match self.renewed {
+            0 => {}
+            1 => f.write_str(", renewed it once")?,
+            times => write!(f, ", renewed it {times} times")?,
         }
         if self.outlived_outage {
             f.write_str(", got one again after an outage")?;
