@@ -148,6 +148,8 @@ pub mod option {
     pub const SUBNET_MASK: u8 = 1;
     pub const ROUTER: u8 = 3;
     pub const HOST_NAME: u8 = 12;
+    /// RFC 2132 §8.4.
+    pub const VENDOR_OPTIONS: u8 = 43;
     pub const REQUESTED_ADDRESS: u8 = 50;
     pub const LEASE_TIME: u8 = 51;
     pub const OVERLOAD: u8 = 52;

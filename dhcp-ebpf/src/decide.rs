@@ -77,7 +77,7 @@ pub fn decide<'a, T: Tables>(
         return discover(scratch, &binding, state, tables);
     }
 
-    let (claim, address) = claim(scratch)?;
+    let (claim, address) = claim(scratch, &binding)?;
     if claim == Claim::Selecting && !names_us(ingress, scratch, tables) {
         // The client took another server's offer. Only the controller can free a pending offer
         // here.
@@ -166,24 +166,32 @@ fn discover<'a, T: Tables>(
     })
 }
 
-/// Returns the client state that a REQUEST implies, and the address that it requests.
+/// Returns the client state that a REQUEST implies, and the address that it requests. Clients send
+/// options 54 and 50 and `ciaddr` in every combination; `docs/REQUESTS.md` has them all.
 #[inline(always)]
-fn claim(scratch: &Scratch) -> Result<(Claim, Be32), Silence> {
+fn claim(scratch: &Scratch, binding: &Binding) -> Result<(Claim, Be32), Silence> {
     let walk = &scratch.walk;
     let bootp = &scratch.packet.head.bootp;
-    let has_ciaddr = !bootp.ciaddr.is_zero();
-    match (walk.server_id, walk.requested) {
-        (Some(_), Some(requested)) if !has_ciaddr => Ok((Claim::Selecting, requested)),
-        (Some(_), _) => Err(Silence::OddRequest),
-        (None, Some(requested)) if !has_ciaddr => Ok((Claim::InitReboot, requested)),
-        (None, Some(_)) => Err(Silence::OddRequest),
-        (None, None) if !has_ciaddr => Err(Silence::OddRequest),
-        // A request that a relay agent forwards was broadcast by the client.
-        (None, None) if scratch.packet.head.ip.is_broadcast() || !bootp.giaddr.is_zero() => {
-            Ok((Claim::Rebinding, bootp.ciaddr))
-        }
-        (None, None) => Ok((Claim::Renewing, bootp.ciaddr)),
+    let ciaddr = bootp.ciaddr;
+    if walk.server_id.is_some() {
+        return Ok((Claim::Selecting, walk.requested.unwrap_or(ciaddr)));
     }
+    if let Some(requested) = walk.requested
+        && ciaddr != binding.address
+    {
+        return Ok((Claim::InitReboot, requested));
+    }
+    if ciaddr.is_zero() {
+        return Err(Silence::OddRequest);
+    }
+    // A request that a relay agent forwards was broadcast by the client.
+    let is_broadcast = scratch.packet.head.ip.is_broadcast() || !bootp.giaddr.is_zero();
+    let claim = if is_broadcast {
+        Claim::Rebinding
+    } else {
+        Claim::Renewing
+    };
+    Ok((claim, ciaddr))
 }
 
 /// Returns whether option 54 names an address of this server.
@@ -314,15 +322,16 @@ pub fn close<T: Tables>(
 ) {
     let walk = &scratch.walk;
     let address = match message {
-        message_type::RELEASE if walk.server_id.is_none() || names_us(ingress, scratch, tables) => {
-            scratch.packet.head.bootp.ciaddr
-        }
-        message_type::DECLINE if names_us(ingress, scratch, tables) => match walk.requested {
+        message_type::RELEASE => scratch.packet.head.bootp.ciaddr,
+        message_type::DECLINE => match walk.requested {
             Some(requested) => requested,
             None => return,
         },
         _ => return,
     };
+    if walk.server_id.is_some() && !names_us(ingress, scratch, tables) {
+        return;
+    }
     let Ok(binding) = binding(&scratch.client, meta, tables) else {
         return;
     };

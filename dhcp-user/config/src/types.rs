@@ -238,7 +238,7 @@ impl Pool {
 pub struct OptionValue {
     /// 1 to 254 (RFC 2132).
     pub code: u8,
-    /// 1 to 1024 octets, without code and length.
+    /// 1 to 1024 octets, without code and length. Empty in option 60 that is not to be sent.
     pub data: Vec<u8>,
 }
 

@@ -179,6 +179,9 @@ fn c071_c076_release_and_decline_close_the_entry_before_the_controller_hears_of_
         release.clone(),
         release.clone().address_option(option::SERVER_ID, SERVER),
         decline.clone(),
+        // lwIP names no server.
+        RequestFrame::new(mac(1), message_type::DECLINE)
+            .address_option(option::REQUESTED_ADDRESS, address(1)),
     ] {
         let tables = leased();
         assert_eq!(outcome_of(&tables, &renewal(1)), Outcome::AckedRenewing);
@@ -203,7 +206,7 @@ fn c071_c076_release_and_decline_close_the_entry_before_the_controller_hears_of_
             .address_option(option::SERVER_ID, other)
             .address_option(option::REQUESTED_ADDRESS, address(1)),
         RequestFrame::new(mac(1), message_type::DECLINE)
-            .address_option(option::REQUESTED_ADDRESS, address(1)),
+            .address_option(option::REQUESTED_ADDRESS, address(9)),
     ];
     for ending in foreign {
         let tables = leased();

@@ -37,6 +37,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Runs the simulation of the whole server: `--seeds N`, or `--seed S` to replay one world.
     Sim(sim::Options),
+    /// Runs real clients and network boot firmware against the server, and prints what each did.
+    Clients(tools::Clients),
     /// Runs thousands of clients on a real link while the daemon is killed, its disk fills and its
     /// link goes down.
     Chaos(chaos::Options),
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Task::Load(options) => tools::load(&options).map(|()| true),
         Task::Fuzz(options) => return fuzz::run(&options),
         Task::Sim(options) => return sim::run(&options),
+        Task::Clients(options) => tools::clients(&options),
         Task::Chaos(options) => tools::chaos(&options),
         Task::Tune(options) => tune::run(&options).map(|()| true),
         Task::Conformance(options) => conformance::run(&options).map(|()| true),

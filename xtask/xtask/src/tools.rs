@@ -5,9 +5,10 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use xtask_chaos as chaos;
+use xtask_clients as clients;
 use xtask_compare::{answers, throughput};
 use xtask_lab::{
-    command::{self, Line, command, privileged},
+    command::{self, Line, command, is_root, privileged},
     workspace::{self, cargo},
 };
 use xtask_load::{cli as load, kernel};
@@ -20,6 +21,37 @@ pub struct Compare {
     /// Skips setup and build.
     #[arg(long)]
     no_build: bool,
+}
+
+/// Options of `cargo xtask clients`.
+#[derive(Debug, clap::Args)]
+pub struct Clients {
+    /// The clients to run, by name; all of them without a name.
+    names: Vec<String>,
+
+    /// Skips setup and build. Clients that are not installed are listed as skipped.
+    #[arg(long)]
+    no_build: bool,
+}
+
+/// Runs `cargo xtask clients`. Returns whether each client did what it should.
+///
+/// # Errors
+/// Something could not be built, or as [`clients::run`].
+pub fn clients(options: &Clients) -> Result<bool> {
+    // A wrong name is reported before anything is built.
+    for name in &options.names {
+        clients::Kind::named(name)?;
+    }
+    if !options.no_build {
+        build_for_tests()?;
+    }
+    if !is_root() {
+        let names = options.names.iter().map(String::as_str);
+        let arguments = ["clients", "--no-build"].into_iter().chain(names);
+        return command::run_again_as_root(arguments).map(|()| true);
+    }
+    clients::run(&options.names)
 }
 
 /// Runs `cargo xtask chaos`. Returns whether there were no violations.

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use dhcp_common::wire::option;
+
 use super::{
     raw::{Node, nearest},
     types::OptionValue,
@@ -66,6 +68,10 @@ fn read_one(name: &str, node: &Node<'_>) -> Option<OptionValue> {
         node.refuse(format_args!("unknown option; {hint}"));
         return None;
     };
+    // The server sends no class of its own either.
+    if named.code == option::VENDOR_CLASS && node.as_string() == Some("") {
+        return limited(node, named.code, Vec::new());
+    }
     limited(node, named.code, named.kind.read(node)?)
 }
 

@@ -134,6 +134,11 @@ fn m25_a_uri_has_no_zero_octet() {
 }
 
 #[test]
+fn c101_an_empty_vendor_class_is_one_that_is_not_sent() {
+    assert_eq!(options("vendor-class = ''"), [(60, Vec::new())]);
+}
+
+#[test]
 fn wrong_values_are_refused_with_what_their_rfc_wants() {
     let cases: &[(&str, &str)] = &[
         (

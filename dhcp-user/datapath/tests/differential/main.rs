@@ -11,6 +11,7 @@ mod generated;
 mod malformed;
 mod options;
 mod pitfalls;
+mod requests;
 mod shapes;
 
 /// Loads the program with room for some leases. It needs root.

@@ -46,7 +46,7 @@ impl Engine {
             request.recorded_relay_info = protocol::recorded_relay_info(view, &client);
         }
         let requester = Requester::new(view, client, subnet, &request);
-        let intent = protocol::intent(view, &request)?;
+        let intent = protocol::intent(view, &client, &request)?;
         if intent.ends_probe() {
             self.end_probe(&requester, cx);
         }

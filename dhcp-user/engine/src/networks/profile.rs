@@ -15,7 +15,7 @@ use super::{
 /// Part of every profile's id. It is raised whenever [`crate::reply`] would encode other octets
 /// from the same profile and request: templates of an earlier program may still be in the kernel's
 /// map.
-const RENDERING: u32 = 5;
+const RENDERING: u32 = 6;
 
 /// The terms of a set of clients before the classes of a request are known. There is one for each
 /// kind of pool of a subnet, and one for each reservation that says more than an address.

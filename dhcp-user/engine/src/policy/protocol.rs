@@ -18,7 +18,7 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub enum Intent {
     Discover,
-    /// REQUEST that takes up our offer.
+    /// REQUEST that names us: it takes up our offer, or extends a lease of ours.
     Selecting(Ipv4Addr),
     /// REQUEST that takes up another server's offer.
     SelectingOther,
@@ -87,11 +87,11 @@ pub enum Decision {
     Bootp,
 }
 
-/// Returns the intent of a message.
+/// Returns the intent of a message of a client. `docs/REQUESTS.md` has the REQUESTs.
 ///
 /// # Errors
 /// The message fits no state of RFC 2131 §4.3.2.
-pub fn intent(view: View<'_>, request: &Request) -> Result<Intent, Silence> {
+pub fn intent(view: View<'_>, client: &ClientKey, request: &Request) -> Result<Intent, Silence> {
     let ciaddr = Some(request.ciaddr).filter(|ciaddr| !ciaddr.is_unspecified());
     let is_ours = request.server_id.map(|id| {
         // The relay agent acts on behalf of this server (RFC 5107 §4).
@@ -99,23 +99,34 @@ pub fn intent(view: View<'_>, request: &Request) -> Result<Intent, Silence> {
     });
     match (request.message_type, is_ours, request.requested, ciaddr) {
         (MessageType::Discover, ..) => Ok(Intent::Discover),
-        (MessageType::Request, Some(true), Some(requested), None) => {
-            Ok(Intent::Selecting(requested))
-        }
+        // Whatever else the request has: it answers an offer, or it is a renewal that names its
+        // server.
+        (MessageType::Request, Some(true), requested, ciaddr) => requested
+            .or(ciaddr)
+            .map(Intent::Selecting)
+            .ok_or(Silence::OddRequest),
         // It need not satisfy the rules for a REQUEST to this server: the offer is not taken in any
         // case.
         (MessageType::Request, Some(false), ..) => Ok(Intent::SelectingOther),
         (MessageType::Request, None, Some(requested), None) => Ok(Intent::InitReboot(requested)),
-        (MessageType::Request, None, None, Some(ciaddr)) if request.is_unicast() => {
+        // A renewal that repeats the address, or that asks for another one although the client has
+        // this one. Otherwise option 50 counts, as with an address that is not the client's.
+        (MessageType::Request, None, Some(requested), Some(ciaddr))
+            if requested != ciaddr && !is_its(view, client, ciaddr) =>
+        {
+            Ok(Intent::InitReboot(requested))
+        }
+        (MessageType::Request, None, _, Some(ciaddr)) if request.is_unicast() => {
             Ok(Intent::Renewing(ciaddr))
         }
-        (MessageType::Request, None, None, Some(ciaddr)) => Ok(Intent::Rebinding(ciaddr)),
-        (MessageType::Request, ..) => Err(Silence::OddRequest),
+        (MessageType::Request, None, _, Some(ciaddr)) => Ok(Intent::Rebinding(ciaddr)),
+        (MessageType::Request, None, None, None) => Err(Silence::OddRequest),
         // No client has this address: the mismatch is handled where the lease is known.
-        (MessageType::Decline, Some(true), requested, _) => {
+        (MessageType::Decline, Some(false), ..) => Ok(Intent::Decline(Ipv4Addr::UNSPECIFIED)),
+        // lwIP names no server. Only the address that is its own is out of service then.
+        (MessageType::Decline, _, requested, _) => {
             Ok(Intent::Decline(requested.unwrap_or(Ipv4Addr::UNSPECIFIED)))
         }
-        (MessageType::Decline, ..) => Ok(Intent::Decline(Ipv4Addr::UNSPECIFIED)),
         (MessageType::Release, Some(false), ..) => Ok(Intent::Release(Ipv4Addr::UNSPECIFIED)),
         (MessageType::Release, ..) => Ok(Intent::Release(request.ciaddr)),
         (MessageType::Inform, ..) => Ok(Intent::Inform),
@@ -275,6 +286,12 @@ fn knows(view: View<'_>, client: &ClientKey) -> bool {
             .table
             .address_of(client)
             .is_some_and(|address| view.table.is_former(client, address))
+}
+
+/// Returns whether a client has an address: the one that the kernel knows it by.
+fn is_its(view: View<'_>, client: &ClientKey, address: Ipv4Addr) -> bool {
+    let current = view.table.current(client);
+    current.is_some_and(|(its, _)| its == address)
 }
 
 /// Returns whether the client has an address that is more than offered to it.

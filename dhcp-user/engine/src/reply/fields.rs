@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::{
     answer::Answer,
-    options::{Encoded, List, Routes, fits_field, lists, options},
+    options::{Choice, Encoded, List, fits_field, options},
 };
 use crate::{networks::Terms, request::Shape};
 
@@ -35,20 +35,18 @@ impl Fields {
 /// Renders an answer without addresses and echoes. Options at the end that do not fit into `room`
 /// are left out. Returns `None` if not even the required ones fit.
 pub fn render(answer: Answer, terms: &Terms, shape: &Shape, room: usize) -> Option<Fields> {
-    let place = |routes| {
-        let options = options(answer, terms, shape, routes);
-        // BOOTP knows no overload (RFC 951 §3).
-        let may_overload = !matches!(answer, Answer::Bootp(_));
-        fit(boot_fields(answer, terms), options, room, may_overload)
-    };
-    let (fields, sent) = place(Routes::Classless)?;
-    let mut sent = sent.iter();
-    let has_routes = sent.any(|option| option.code == option::CLASSLESS_ROUTES);
-    if has_routes || !lists(shape, option::CLASSLESS_ROUTES) {
-        return Some(fields);
+    // BOOTP knows no overload (RFC 951 §3).
+    let may_overload = !matches!(answer, Answer::Bootp(_));
+    let mut choice = Choice::of(terms, shape);
+    loop {
+        let options = options(answer, terms, shape, choice);
+        let (fields, sent) = fit(boot_fields(answer, terms), options, room, may_overload)?;
+        let next = choice.after(terms, shape, &sent);
+        if next == choice {
+            return Some(fields);
+        }
+        choice = next;
     }
-    // The options that RFC 3442 replaces are left out only if the replacement is sent.
-    Some(place(Routes::Classful)?.0)
 }
 
 /// Returns the two fields as the configuration fills them; a NAK has nothing in them (RFC 2131

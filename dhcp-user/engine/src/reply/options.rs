@@ -46,11 +46,37 @@ const DHCP_ONLY: [u8; 4] = [
 ];
 const STATIC_ROUTES: u8 = 33;
 
-/// The kind of routes in the answer to a client that asks for both kinds.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Routes {
-    Classless,
-    Classful,
+/// Options that an answer has only together with others, or only without them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// Whether classless routes replace the router and static routes of a client that asks for both
+    /// (RFC 3442 §5).
+    pub classless: bool,
+    /// Whether PXE firmware gets its class back although the configuration does not set option 60.
+    pub pxe_class: bool,
+}
+
+impl Choice {
+    /// Returns the choice for an answer in which everything has room.
+    pub fn of(terms: &Terms, shape: &Shape) -> Self {
+        Self {
+            classless: true,
+            pxe_class: BootClass::of(shape) == Some(BootClass::Pxe)
+                && is_wanted(terms, shape, option::VENDOR_OPTIONS),
+        }
+    }
+
+    /// Returns the choice after an attempt that sends these options: what was left out replaces
+    /// nothing, and firmware takes an offer with its class and without option 43 for one that sends
+    /// it to a boot server (PXE 2.1 §2.2.3).
+    pub fn after(self, terms: &Terms, shape: &Shape, sent: &[Encoded]) -> Self {
+        let has = |code| sent.iter().any(|option| option.code == code);
+        Self {
+            classless: self.classless
+                && (has(option::CLASSLESS_ROUTES) || !has_routes(terms, shape)),
+            pxe_class: self.pxe_class && has(option::VENDOR_OPTIONS),
+        }
+    }
 }
 
 /// The options of an answer; most lists need no memory of their own.
@@ -67,7 +93,7 @@ pub(super) struct Encoded {
 /// Returns the options of an answer: 53, 54, 51, 58, 59, except in BOOTP; option 108, and what
 /// firmware looks for; the mask, which every client needs; then what the client lists, in its
 /// order, or everything that is configured if it sends no list.
-pub(super) fn options(answer: Answer, terms: &Terms, shape: &Shape, routes: Routes) -> List {
+pub(super) fn options(answer: Answer, terms: &Terms, shape: &Shape, choice: Choice) -> List {
     let mut options = List::new();
     let mut seen = [false; 256];
     match answer.message_type() {
@@ -94,17 +120,17 @@ pub(super) fn options(answer: Answer, terms: &Terms, shape: &Shape, routes: Rout
         ]);
     }
     let ipv6_only = is_ipv6_only(terms, shape).then(|| v6_only_preferred(terms));
-    for option in ipv6_only.into_iter().chain(firmware(terms, shape)) {
+    for option in ipv6_only.into_iter().chain(firmware(terms, shape, choice)) {
         if !std::mem::replace(&mut seen[usize::from(option.code)], true) {
             options.push(option);
         }
     }
-    let has_routes =
-        lists(shape, option::CLASSLESS_ROUTES) && terms.option(option::CLASSLESS_ROUTES).is_some();
+    let has_routes = has_routes(terms, shape);
     for code in order(terms, shape, seen) {
-        let is_replaced = match routes {
-            Routes::Classless => has_routes && matches!(code, option::ROUTER | STATIC_ROUTES),
-            Routes::Classful => code == option::CLASSLESS_ROUTES,
+        let is_replaced = if choice.classless {
+            has_routes && matches!(code, option::ROUTER | STATIC_ROUTES)
+        } else {
+            code == option::CLASSLESS_ROUTES
         };
         if !is_replaced {
             options.extend(configured(terms, shape, code));
@@ -115,18 +141,31 @@ pub(super) fn options(answer: Answer, terms: &Terms, shape: &Shape, routes: Rout
 
 /// Returns the options that a network boot client needs even if it does not list them: its class,
 /// if boot parameters are configured (UEFI §24.7), and the machine's id (RFC 4578 §2.3).
-fn firmware(terms: &Terms, shape: &Shape) -> List {
+fn firmware(terms: &Terms, shape: &Shape, choice: Choice) -> List {
     let mut options = List::new();
     if let Some(class) = BootClass::of(shape)
         && terms.option(option::BOOTFILE_NAME).is_some()
     {
-        let class = terms.option(option::VENDOR_CLASS).unwrap_or(class.name());
-        options.push(optional(option::VENDOR_CLASS, class));
+        let own = Some(class.name()).filter(|_| class == BootClass::Http || choice.pxe_class);
+        let class = terms.option(option::VENDOR_CLASS).or(own);
+        let class = class.filter(|class| !class.is_empty());
+        options.extend(class.map(|class| optional(option::VENDOR_CLASS, class)));
     }
     if let Some(id) = &shape.machine_id {
         options.push(optional(option::CLIENT_MACHINE_ID, id));
     }
     options
+}
+
+/// Returns whether classless routes are configured, and listed by the client.
+fn has_routes(terms: &Terms, shape: &Shape) -> bool {
+    lists(shape, option::CLASSLESS_ROUTES) && terms.option(option::CLASSLESS_ROUTES).is_some()
+}
+
+/// Returns whether a client gets a configured option: it lists it, or sends no list.
+fn is_wanted(terms: &Terms, shape: &Shape, code: u8) -> bool {
+    let is_listed = shape.parameters.is_none() || lists(shape, code);
+    is_listed && terms.option(code).is_some()
 }
 
 /// Returns whether an answer has option 108, with which its client does without IPv4 (RFC 8925
@@ -197,6 +236,8 @@ pub(super) fn configured(terms: &Terms, shape: &Shape, code: u8) -> Option<Encod
     if code == option::MS_CLASSLESS_ROUTES && !lists(shape, option::CLASSLESS_ROUTES) {
         data = data.or_else(|| terms.option(option::CLASSLESS_ROUTES));
     }
+    // Option 60 without octets is not sent at all.
+    let data = data.filter(|data| !data.is_empty());
     Some(optional(code, data?))
 }
 

@@ -177,32 +177,65 @@ fn c101_the_boot_file_is_chosen_by_architecture_but_a_reservations_stays() {
 }
 
 #[test]
-fn c101_firmware_gets_its_class_back_where_there_is_something_to_boot_from() {
-    let list = |message: Message| message.option(option::PARAMETER_LIST, &[1, 3]);
-    let class = |subnet, class: &[u8]| {
-        World::with(subnet)
-            .ask(&list(discover(1).option(CLASS, class)))
-            .option(CLASS)
+fn c101_pxe_firmware_gets_its_class_back_with_option_43_only_and_http_firmware_in_any_case() {
+    const HTTP: &[u8] = b"HTTPClient:Arch:00016:UNDI:003001";
+    let with = |code: u8, data: &[u8]| {
+        let mut subnet = booting();
+        let data = data.to_vec();
+        subnet.options.push(OptionValue { code, data });
+        subnet
     };
-    assert_eq!(class(booting(), FIRMWARE), Some(b"PXEClient".to_vec()));
-    assert_eq!(
-        class(booting(), b"HTTPClient:Arch:00016:UNDI:003001"),
-        Some(b"HTTPClient".to_vec())
-    );
-    assert_eq!(class(booting(), b"MSFT 5.0"), None);
-    assert_eq!(class(booting(), b"aPXEClient"), None);
-    assert_eq!(class(subnet(), FIRMWARE), None, "nothing to boot from");
-    let mut told = booting();
-    told.options.push(OptionValue {
-        code: CLASS,
-        data: b"PXEClient:x".to_vec(),
-    });
-    assert_eq!(class(told, FIRMWARE), Some(b"PXEClient:x".to_vec()));
+    let class = |subnet: &Subnet, class: &[u8], list: &[u8]| {
+        let message = discover(1)
+            .option(CLASS, class)
+            .option(option::PARAMETER_LIST, list);
+        World::with(subnet.clone()).ask(&message).option(CLASS)
+    };
+    let (pxe, http) = (Some(b"PXEClient".to_vec()), Some(b"HTTPClient".to_vec()));
+    let menu = with(option::VENDOR_OPTIONS, &[6, 1, 8]);
+    let cases: [(&Subnet, &[u8], &[u8], &Option<Vec<u8>>); 10] = [
+        (&booting(), FIRMWARE, &[1, 43, CLASS], &None),
+        (&menu, FIRMWARE, &[1, 43, CLASS], &pxe),
+        (&menu, FIRMWARE, &[1, 43], &pxe),
+        (&menu, FIRMWARE, &[1, CLASS], &None),
+        (&booting(), HTTP, &[1, 3], &http),
+        (&booting(), b"MSFT 5.0", &[1, CLASS], &None),
+        (&menu, b"aPXEClient", &[43, CLASS], &None),
+        (&subnet(), HTTP, &[1, CLASS], &None),
+        // The configuration says what is sent, or that nothing is.
+        (
+            &with(CLASS, b"PXEClient:x"),
+            FIRMWARE,
+            &[1, 3],
+            &Some(b"PXEClient:x".to_vec()),
+        ),
+        (&with(CLASS, b""), HTTP, &[1, CLASS], &None),
+    ];
+    for (case, (subnet, sent, list, expected)) in cases.into_iter().enumerate() {
+        assert_eq!(class(subnet, sent, list), *expected, "case {case}");
+    }
 
-    let mut world = World::with(booting());
+    let mut world = World::with(menu);
     let reply = world.ask(&discover(1).option(CLASS, FIRMWARE));
     let codes = reply.codes();
-    assert_eq!(codes, [53, 54, 51, 58, 59, CLASS, 1, 3, 6], "once");
+    assert_eq!(codes, [53, 54, 51, 58, 59, CLASS, 1, 3, 6, 43], "once");
+}
+
+#[test]
+fn c101_pxe_firmware_gets_no_class_where_option_43_has_no_room() {
+    let mut subnet = booting();
+    let data = vec![1; 268];
+    subnet.options = vec![OptionValue {
+        code: option::VENDOR_OPTIONS,
+        data,
+    }];
+    let message = discover(1).option(CLASS, FIRMWARE);
+    // Without the class there is room for it.
+    let codes = World::with(subnet.clone()).ask(&message).codes();
+    assert_eq!(codes, [53, 54, 51, 58, 59, 1, 43, 43]);
+    subnet.options[0].data = vec![1; 600];
+    let codes = World::with(subnet).ask(&message).codes();
+    assert_eq!(codes, [53, 54, 51, 58, 59, 1]);
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn c071_nobody_declines_the_address_of_another_nor_for_another_server() {
     let wrong = [
         decline(2, ip(10)),
         decline(2, ip(12)),
-        Message::new(1, message_type::DECLINE).requested(ip(10)),
+        Message::new(2, message_type::DECLINE).requested(ip(10)),
         Message::new(1, message_type::DECLINE)
             .requested(ip(10))
             .server_id(OTHER_SERVER),
@@ -66,6 +66,17 @@ fn c071_nobody_declines_the_address_of_another_nor_for_another_server() {
         world.expect_silence(&message, Counter::DeclineMismatch);
         assert_eq!(world.state(ip(10)), Some(LeaseState::Bound));
     }
+}
+
+#[test]
+fn c071_a_client_that_names_no_server_declines_its_own_address() {
+    let mut world = World::new();
+    world.lease(1);
+    world.kernel.close(&key(1));
+    let message = Message::new(1, message_type::DECLINE).requested(ip(10));
+    assert_eq!(world.ask_all(&message), []);
+    assert_eq!(world.state(ip(10)), Some(LeaseState::Quarantined));
+    world.expect_offer(&discover(1), ip(11));
 }
 
 #[test]

@@ -148,16 +148,48 @@ fn c010_parts_of_an_option_are_joined_in_order() {
 }
 
 #[test]
-fn c034_m11_a_server_identifier_makes_it_selecting() {
+fn c034_c080_c086_a_server_identifier_of_ours_makes_it_an_answer_to_us() {
     let mut world = World::new();
     world.lease(1);
-    let odd = [
+    for message in [
         selecting(1, ip(10)).ciaddr(ip(10)),
-        Message::new(1, message_type::REQUEST).server_id(SERVER),
-    ];
-    for message in odd {
-        world.expect_silence(&message, Counter::OddRequest);
+        renewing(1, ip(10)).server_id(SERVER),
+        renewing(1, ip(10)).server_id(SERVER).requested(ip(10)),
+        rebinding(1, ip(10)).server_id(SERVER),
+    ] {
+        let reply = world.ask(&message);
+        assert_eq!(reply.message_type(), message_type::ACK);
+        assert_eq!((reply.yiaddr(), reply.ciaddr()), (ip(10), ip(10)));
+        assert_eq!(reply.egress.destination, ip(10));
     }
+    world.ask(&discover(2));
+    world.expect_ack(&selecting(2, ip(11)).ciaddr(ip(40)), ip(11));
+}
+
+#[test]
+fn m11_a_server_identifier_without_any_address_is_silence() {
+    let mut world = World::new();
+    world.lease(1);
+    let odd = Message::new(1, message_type::REQUEST).server_id(SERVER);
+    world.expect_silence(&odd, Counter::OddRequest);
+}
+
+#[test]
+fn c035_the_address_that_a_client_has_counts_beside_option_50() {
+    let mut world = World::new();
+    world.lease(1);
+    world.lease(2);
+    for message in [
+        rebinding(1, ip(10)).requested(ip(10)),
+        renewing(1, ip(10)).requested(ip(11)),
+        rebinding(1, ip(11)).requested(ip(10)),
+    ] {
+        world.expect_ack(&message, ip(10));
+    }
+    world.expect_nak(&renewing(1, ip(40)).requested(ip(11)));
+    world.expect_ack(&renewing(3, ip(12)).requested(ip(12)), ip(12));
+    let unknown = rebinding(4, ip(41)).requested(ip(42));
+    world.expect_silence(&unknown, Counter::UnknownClient);
 }
 
 #[test]
@@ -165,7 +197,6 @@ fn c038_a_request_of_no_state_is_silence() {
     let mut world = World::new();
     world.lease(1);
     world.expect_silence(&Message::new(1, message_type::REQUEST), Counter::OddRequest);
-    world.expect_silence(&init_reboot(1, ip(10)).ciaddr(ip(10)), Counter::OddRequest);
 }
 
 #[test]

@@ -23,6 +23,7 @@ use crate::fixtures::{
 
 pub mod cast;
 pub mod networks;
+pub mod requests;
 pub mod sides;
 
 /// Returns the same shape of request from another client: all options that the fingerprint covers.

@@ -6,10 +6,12 @@ use anyhow::Result;
 
 mod bpf_linker;
 pub mod cargo_fuzz;
+mod lwip;
 mod packages;
 mod progress;
 mod rust_src;
 mod toolchain;
+mod unpacked;
 
 #[derive(Debug, Default, clap::Args)]
 pub struct Options {
@@ -36,7 +38,9 @@ pub fn run(options: &Options) -> Result<()> {
     if options.build_only {
         return Ok(());
     }
-    packages::ensure()
+    packages::ensure()?;
+    unpacked::ensure()?;
+    lwip::ensure()
 }
 
 /// Prints what will be installed, and its size, before anything is.
@@ -48,6 +52,8 @@ fn announce(options: &Options) -> Result<()> {
     ];
     if !options.build_only {
         steps.push(packages::to_install());
+        steps.push(unpacked::to_install()?);
+        steps.push(lwip::to_install()?);
     }
     let steps: Vec<String> = steps.into_iter().flatten().collect();
     if !steps.is_empty() {

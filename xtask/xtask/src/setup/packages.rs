@@ -16,10 +16,11 @@ const PACKAGES: &[(&str, &str)] = &[
     ("isc-dhcp-client", "client"),
     ("dhcpcd-base", "client"),
     ("systemd", "client: systemd-networkd"),
+    ("dbus-daemon", "private bus of clients that need one"),
     ("isc-dhcp-relay", "relay agent"),
     (
         "dnsmasq-base",
-        "other server on a link, relay agent, and in the comparison",
+        "other server on a link, relay agent, TFTP server, and in the comparison",
     ),
     ("kea-dhcp4-server", "in the comparison"),
     (
@@ -27,6 +28,9 @@ const PACKAGES: &[(&str, &str)] = &[
         "perfdhcp, which simulates thousands of clients",
     ),
     ("isc-dhcp-server", "in the comparison"),
+    ("busybox", "HTTP server of firmware"),
+    ("gcc", "compiles lwIP"),
+    ("libc6-dev", "compiles lwIP"),
     ("iproute2", "network namespaces and links"),
     (
         "bpftool",
@@ -34,6 +38,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ),
     ("ethtool", "makes a veth end receive on its own thread"),
     ("util-linux", "nsenter, unshare, chrt and taskset"),
+    ("bsdutils", "script, a terminal for VPCS"),
     ("tcpdump", "shows the frames in a lab that was kept"),
 ];
 
@@ -103,10 +108,15 @@ pub(super) fn ensure() -> Result<()> {
     let _no_service_starts = forbid_services()?;
     if command::run(&mut privileged(install(&absent, "--yes"))).is_err() {
         // The package lists are missing or outdated.
-        command::run(&mut privileged(command("apt-get", ["update"])))?;
+        update_lists()?;
         command::run(&mut privileged(install(&absent, "--yes")))?;
     }
     disable_services(&absent)
+}
+
+/// Fetches the package lists.
+pub(super) fn update_lists() -> Result<()> {
+    command::run(&mut privileged(command("apt-get", ["update"])))
 }
 
 /// Disables the services of packages installed here, and leaves those of others unchanged.
@@ -127,7 +137,7 @@ fn install(packages: &[&str], answer: &str) -> Command {
     apt
 }
 
-fn is_debian() -> bool {
+pub(super) fn is_debian() -> bool {
     fs::read_to_string("/etc/os-release").is_ok_and(|text| names_debian(&text))
 }
 
@@ -143,7 +153,7 @@ fn names_debian(os_release: &str) -> bool {
         .any(|id| id == "debian")
 }
 
-fn is_package_installed(package: &str) -> bool {
+pub(super) fn is_package_installed(package: &str) -> bool {
     let query = ["--show", "--showformat=${db:Status-Status}", package];
     command::read(&mut command("dpkg-query", query)).is_ok_and(|status| status == "installed")
 }
