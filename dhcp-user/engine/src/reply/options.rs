@@ -69,8 +69,8 @@ impl Choice {
     /// Returns the choice after an attempt that sends these options: what was left out replaces
     /// nothing, and firmware takes an offer with its class and without option 43 for one that sends
     /// it to a boot server (PXE 2.1 §2.2.3).
-    pub fn after(self, terms: &Terms, shape: &Shape, sent: &[Encoded]) -> Self {
-        let has = |code| sent.iter().any(|option| option.code == code);
+    pub fn after(self, terms: &Terms, shape: &Shape, sent: &[u8]) -> Self {
+        let has = |code| sent.contains(&code);
         Self {
             classless: self.classless
                 && (has(option::CLASSLESS_ROUTES) || !has_routes(terms, shape)),
@@ -85,9 +85,39 @@ pub(super) type List = SmallVec<[Encoded; 16]>;
 /// An encoded option.
 pub(super) struct Encoded {
     pub code: u8,
-    /// Never left out.
+    /// Never left out, and in the options field.
     pub is_required: bool,
+    /// Consecutive instances of the code, each with its length.
     pub octets: Octets,
+}
+
+/// An option that a reply has no room for, and the length of its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    pub code: u8,
+    pub len: usize,
+}
+
+impl Encoded {
+    /// Returns the value, without codes and lengths.
+    pub fn value(&self) -> Octets {
+        let mut value = Octets::new();
+        let mut rest = &*self.octets;
+        while let [_, len, tail @ ..] = rest
+            && let Some((part, tail)) = tail.split_at_checked(usize::from(*len))
+        {
+            value.extend_from_slice(part);
+            rest = tail;
+        }
+        value
+    }
+
+    pub fn left_out(&self) -> LeftOut {
+        LeftOut {
+            code: self.code,
+            len: self.value().len(),
+        }
+    }
 }
 
 /// Returns the options of an answer: 53, 54, 51, 58, 59, except in BOOTP; option 108, and what
