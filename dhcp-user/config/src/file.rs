@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::{
     class,
     host::Host,
-    interface, ipv6,
+    interface, ipv6, options,
     problem::{Problem, Problems},
     raw::Document,
     server, subnet,
@@ -75,6 +75,7 @@ pub fn parse(file: &Path, text: &str, host: Option<&Host>) -> Result<Config, Pro
         let ours = interface::own_addresses(&interfaces, host);
         let named = class::ClassNames::read(&root);
         ipv6::refuse_unsent(&root);
+        options::refuse_unset(&root);
         Config {
             server: server::read(root.get("server")),
             networks: subnet::networks(&root, &ours, &named),

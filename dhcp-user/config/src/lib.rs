@@ -35,6 +35,6 @@ pub use self::{
     reservation::is_host_name,
     types::{
         Class, Classes, Condition, Config, Field, Interface, Link, Network, OptionValue, Overrides,
-        Owner, Pattern, Pool, RelayPort, Reservation, Server, Subnet,
+        Owner, Pattern, Pool, Presence, RelayPort, Reservation, Server, Subnet,
     },
 };

@@ -142,6 +142,13 @@ impl<'a> Node<'a> {
         self.value.as_bool()
     }
 
+    /// Returns the integer, if it is one that the type holds, and notes nothing otherwise.
+    pub fn as_integer<T: TryFrom<i64>>(&self) -> Option<T> {
+        let integer = self.value.as_integer()?;
+        let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok()?;
+        T::try_from(number).ok()
+    }
+
     /// Returns whether the value is a list.
     pub fn is_list(&self) -> bool {
         self.value.is_array()

@@ -9,14 +9,14 @@ use super::{
     boot::Boot,
     options,
     raw::{Node, Section},
-    types::{OptionValue, Overrides},
+    types::{OptionValue, Overrides, Presence},
 };
 
 /// Applies to a whole network: the subnets of a shared network cannot set it.
 pub(super) const MATCH_CLIENT_ID: &str = "match-client-id";
 
 /// The keys of `[defaults]`, networks and subnets.
-pub(super) const KNOWN: [&str; 18] = [
+pub(super) const KNOWN: [&str; 20] = [
     "lease-time",
     "min-lease-time",
     "max-lease-time",
@@ -32,13 +32,15 @@ pub(super) const KNOWN: [&str; 18] = [
     "ipv6-mostly",
     MATCH_CLIENT_ID,
     "options",
+    "always",
+    "never",
     "next-server",
     "boot-file",
     "server-name",
 ];
 
 /// The keys of pools, classes and reservations.
-pub(super) const OVERRIDES: [&str; 10] = [
+pub(super) const OVERRIDES: [&str; 12] = [
     "lease-time",
     "min-lease-time",
     "max-lease-time",
@@ -46,6 +48,8 @@ pub(super) const OVERRIDES: [&str; 10] = [
     "rebinding-time",
     "ipv6-mostly",
     "options",
+    "always",
+    "never",
     "next-server",
     "boot-file",
     "server-name",
@@ -87,6 +91,7 @@ pub(super) struct Settings<'a> {
     ipv6_mostly: Option<bool>,
     match_client_id: Option<bool>,
     options: Vec<OptionValue>,
+    presence: Presence,
     boot: Boot,
 }
 
@@ -127,6 +132,7 @@ impl<'a> Settings<'a> {
                 .get("options")
                 .map(|node| options::read(&node))
                 .unwrap_or_default(),
+            presence: Presence::read(section),
             boot: Boot::read(section),
         }
     }
@@ -151,6 +157,7 @@ impl<'a> Settings<'a> {
             bootp: self.bootp.or(parent.bootp),
             ipv6_mostly: self.ipv6_mostly.or(parent.ipv6_mostly),
             match_client_id: self.match_client_id.or(parent.match_client_id),
+            presence: self.presence.over(&parent.presence),
             boot: self.boot.over(&parent.boot),
         }
     }
@@ -269,6 +276,11 @@ impl<'a> Settings<'a> {
         self.boot.over(&defaults.boot)
     }
 
+    /// Returns which options are sent whatever a client lists.
+    pub fn presence(&self, defaults: &Settings<'_>) -> Presence {
+        self.presence.over(&defaults.presence)
+    }
+
     /// Returns these options, followed by those of `defaults` that are not among them.
     pub fn options(&self, defaults: &Settings<'_>) -> Vec<OptionValue> {
         let own: HashSet<u8> = self.options.iter().map(|option| option.code).collect();
@@ -299,6 +311,7 @@ impl Overrides {
             lease: has_lease.then(|| settings.lease_times(&nothing)),
             ipv6_mostly: settings.ipv6_mostly,
             options: settings.options(&nothing),
+            presence: settings.presence(&nothing),
             boot: settings.boot(&nothing),
         }
     }

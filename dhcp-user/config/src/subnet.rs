@@ -206,6 +206,7 @@ fn subnet<'a>(
         ipv6_mostly: settings.ipv6_mostly(inherited),
         server_id,
         options: settings.options(inherited),
+        presence: settings.presence(inherited),
         boot: settings.boot(inherited),
         reservations,
     });

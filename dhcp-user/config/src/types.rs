@@ -1,6 +1,6 @@
 //! The checked types of a configuration, which cannot hold invalid values.
 
-use std::{net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
 
 use dhcp_common::abi::{ClientKey, Limit};
 use dhcp_model::LeaseTimes;
@@ -47,7 +47,17 @@ pub struct Overrides {
     pub lease: Option<LeaseTimes>,
     pub ipv6_mostly: Option<bool>,
     pub options: Vec<OptionValue>,
+    pub presence: Presence,
     pub boot: Boot,
+}
+
+/// Options that are sent, or not sent, whatever a client lists. No code is in both sets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Presence {
+    /// Sent to every client for which they are set.
+    pub always: BTreeSet<u8>,
+    /// Sent to no client.
+    pub never: BTreeSet<u8>,
 }
 
 /// The condition under which a client is a member of a class.
@@ -204,6 +214,7 @@ pub struct Subnet {
     pub server_id: Option<Ipv4Addr>,
     /// In the order of the file, own options first and then inherited ones. Each code occurs once.
     pub options: Vec<OptionValue>,
+    pub presence: Presence,
     pub boot: Boot,
     pub reservations: Vec<Arc<Reservation>>,
 }

@@ -83,6 +83,9 @@ counters! {
         BrokenRelayInfo = "broken_relay_info";
         /// A reply without option 82, which did not fit (RFC 3046 §2.2).
         RelayInfoLeftOut = "relay_info_left_out";
+        /// An option left out of a reply that has no room for it, also in parts (RFC 3396). Not
+        /// counted again when the kernel repeats the reply.
+        OptionLeftOut = "option_left_out";
         /// A commit that failed; its client got no answer.
         StoreFailed = "store_failed";
         /// The store holds the address for another client.

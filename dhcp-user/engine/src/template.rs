@@ -57,7 +57,7 @@ pub fn template(
     if shape.machine_id.is_some() {
         return None;
     }
-    let fields = reply::render(answer, terms, shape, room)?;
+    let fields = reply::render(answer, terms, shape, room)?.fields;
     let len = OPTIONS + fields.options.len();
     let padded_len = (len + 1).max(wire::BOOTP_MIN_LEN - wire::BOOTP_HEAD_LEN);
     let mut image = [0; IMAGE_LEN];

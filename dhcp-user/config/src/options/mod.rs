@@ -14,17 +14,19 @@ mod elements;
 mod kind;
 mod names;
 mod numbered;
+mod presence;
 mod written;
 
-pub(super) use self::numbered::key;
 use self::{
     elements::MAX_OCTETS,
     names::{NAMED, NamedOption, refusal},
 };
 pub use self::{
     kind::Kind,
-    written::{code, kind, string, written},
+    presence::presence_refusal,
+    written::{code, kind, label, string, written},
 };
+pub(super) use self::{numbered::key, presence::refuse_unset};
 
 /// Reads the options of a table, in the order of the file.
 pub(crate) fn read(node: &Node<'_>) -> Vec<OptionValue> {

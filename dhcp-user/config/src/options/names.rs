@@ -203,8 +203,8 @@ pub(super) fn refusal(code: u8) -> Option<&'static str> {
         option::RAPID_COMMIT => "set `rapid-commit`",
         option::FQDN => "the server derives it from what the client sent (RFC 4702)",
         90 => "authentication is not supported (RFC 3118)",
-        option::CLIENT_LAST_TRANSACTION_TIME | option::ASSOCIATED_IP | 151..=157 => {
-            "it belongs to LEASEQUERY (RFC 4388, RFC 6926)"
+        option::CLIENT_LAST_TRANSACTION_TIME | option::ASSOCIATED_IP => {
+            "it belongs to LEASEQUERY (RFC 4388)"
         }
         116 => "the server answers address auto-configuration itself (RFC 2563)",
         option::SUBNET_SELECTION => "only relay agents and clients send it (RFC 3011)",

@@ -53,6 +53,14 @@ pub fn code(name: &str) -> Option<u8> {
     Some(named.code)
 }
 
+/// Returns an option as an item of `always` and `never`: its name, or else its number.
+pub fn label(code: u8) -> String {
+    match NAMED.iter().find(|named| named.code == code) {
+        Some(named) => string(named.name),
+        None => code.to_string(),
+    }
+}
+
 fn by_number(code: u8, data: &[u8]) -> String {
     let digits: String = data.iter().map(|octet| format!("{octet:02x}")).collect();
     format!("\"{code}\" = \"hex:{digits}\"")

@@ -10,6 +10,7 @@ use super::{Config, OptionValue, Overrides, Owner, Pool, Problems, RelayPort, Su
 
 mod boot;
 mod options;
+mod presence;
 mod problems;
 
 const GOOD: &str = "\

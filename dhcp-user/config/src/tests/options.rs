@@ -139,6 +139,15 @@ fn c101_an_empty_vendor_class_is_one_that_is_not_sent() {
 }
 
 #[test]
+fn options_that_bulk_leasequery_has_over_tcp_are_those_of_phones_here() {
+    let lines: String = (151..=157)
+        .map(|code| format!("'{code}' = {{ text = 'ftpservers=10.0.0.5' }}\n"))
+        .collect();
+    let expected = (151..=157).map(|code| (code, b"ftpservers=10.0.0.5".to_vec()));
+    assert_eq!(options(&lines), expected.collect::<Vec<_>>());
+}
+
+#[test]
 fn wrong_values_are_refused_with_what_their_rfc_wants() {
     let cases: &[(&str, &str)] = &[
         (

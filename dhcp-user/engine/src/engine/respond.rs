@@ -1,8 +1,9 @@
 //! Replies, and the templates from which the kernel repeats them.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use dhcp_common::abi::{Template, TemplateKey};
+use dhcp_model::Nanos;
 
 use super::{Context, Engine};
 use crate::{
@@ -11,10 +12,13 @@ use crate::{
     networks::Profile,
     policy::{Requester, leasequery},
     publisher::TemplateRoom,
-    reply::{self, Answer, Reply, leasequery::Finding},
+    reply::{self, Answer, LeftOut, Reply, leasequery::Finding},
     request::Request,
     template,
 };
+
+/// The pause between two log lines about an option that was left out.
+const LEFT_OUT_PAUSE: Duration = Duration::from_secs(60);
 
 const fn counter(answer: Answer) -> Counter {
     match answer {
@@ -87,12 +91,30 @@ impl Engine {
         Ok(())
     }
 
-    fn send(&self, reply: Reply, counter: Counter, cx: &mut Context<'_>) {
+    fn send(&mut self, reply: Reply, counter: Counter, cx: &mut Context<'_>) {
+        for out in &reply.left_out {
+            self.count(Counter::OptionLeftOut);
+            self.log_left_out(*out, reply.egress.destination, cx.now);
+        }
         cx.out.push(Effect::Send {
             egress: reply.egress,
             payload: reply.payload,
         });
         self.count(counter);
+    }
+
+    /// Logs at most a line a minute about each code. The counter has them all.
+    fn log_left_out(&mut self, out: LeftOut, destination: Ipv4Addr, now: Nanos) {
+        let quiet_until = self.left_out_quiet.entry(out.code).or_default();
+        if now >= *quiet_until {
+            tracing::warn!(
+                option = out.code,
+                octets = out.len,
+                %destination,
+                "option left out: the reply has no room for it"
+            );
+            *quiet_until = now.plus(LEFT_OUT_PAUSE);
+        }
     }
 
     /// Answers a request, and publishes the answer as a template for requests of the same shape.

@@ -1,6 +1,6 @@
 //! The parts of the engine, and the context of every step.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
 use dhcp_common::{abi::TemplateKey, fingerprint};
 use dhcp_config::Config;
@@ -48,6 +48,8 @@ pub struct Engine {
     pub(super) requests: HashMap<Ipv4Addr, (Box<Request>, Nanos)>,
     /// Until when nothing more is logged about empty pools.
     pub(super) quiet_until: Nanos,
+    /// Until when nothing more is logged about an option that was left out of a reply, by code.
+    pub(super) left_out_quiet: BTreeMap<u8, Nanos>,
     /// Records of addresses that are in no subnet.
     pub(super) foreign: Vec<Record>,
     /// Memory of replies that have been sent.
@@ -75,6 +77,7 @@ impl Engine {
             probes: Probes::new(setup.config.has_probes()),
             requests: HashMap::new(),
             quiet_until: Nanos::default(),
+            left_out_quiet: BTreeMap::new(),
             foreign: Vec::new(),
             spare: Vec::new(),
             counters: Arc::default(),

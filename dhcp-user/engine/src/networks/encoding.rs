@@ -5,9 +5,9 @@
 //! all of its fields: a new field does not compile until it is encoded here. Lengths and variant
 //! numbers precede their data, so that no encoding is a prefix of another one.
 
-use std::net::Ipv4Addr;
+use std::{collections::BTreeSet, net::Ipv4Addr};
 
-use dhcp_config::{Boot, Class, Condition, Field, OptionValue, Overrides, Pattern};
+use dhcp_config::{Boot, Class, Condition, Field, OptionValue, Overrides, Pattern, Presence};
 use dhcp_model::LeaseTimes;
 use sha2::{Digest as _, Sha256};
 
@@ -105,6 +105,15 @@ impl<T: Encode> Encode for Vec<T> {
     }
 }
 
+impl<T: Encode> Encode for BTreeSet<T> {
+    fn encode(&self, to: &mut Encoder) {
+        to.len(self.len());
+        for value in self {
+            value.encode(to);
+        }
+    }
+}
+
 impl<T: Encode> Encode for Option<T> {
     fn encode(&self, to: &mut Encoder) {
         self.is_some().encode(to);
@@ -164,17 +173,27 @@ impl Encode for Boot {
     }
 }
 
+impl Encode for Presence {
+    fn encode(&self, to: &mut Encoder) {
+        let Self { always, never } = self;
+        always.encode(to);
+        never.encode(to);
+    }
+}
+
 impl Encode for Overrides {
     fn encode(&self, to: &mut Encoder) {
         let Self {
             lease,
             ipv6_mostly,
             options,
+            presence,
             boot,
         } = self;
         lease.encode(to);
         ipv6_mostly.encode(to);
         options.encode(to);
+        presence.encode(to);
         boot.encode(to);
     }
 }
@@ -187,6 +206,7 @@ impl Encode for Terms {
             lease,
             ipv6_mostly,
             options,
+            presence,
             boot,
             host_name,
         } = self;
@@ -195,6 +215,7 @@ impl Encode for Terms {
         lease.encode(to);
         ipv6_mostly.encode(to);
         options.encode(to);
+        presence.encode(to);
         boot.encode(to);
         host_name.encode(to);
     }

@@ -208,9 +208,16 @@ impl Networks {
     pub fn certain_terms(&self, profile: &Profile) -> Arc<Terms> {
         let mut terms = profile.terms(std::iter::empty());
         for class in self.classes.members(Classes::MAX) {
-            let Overrides { options, boot, .. } = &class.overrides;
-            let is_certain =
-                |option: &&OptionValue| options.iter().all(|other| other.code != option.code);
+            let Overrides {
+                options,
+                presence,
+                boot,
+                ..
+            } = &class.overrides;
+            let is_certain = |option: &&OptionValue| {
+                options.iter().all(|other| other.code != option.code)
+                    && !presence.never.contains(&option.code)
+            };
             let terms = Arc::make_mut(&mut terms);
             terms.options = terms.options.iter().filter(is_certain).cloned().collect();
             let certain = Arc::make_mut(&mut terms.boot);

@@ -52,6 +52,7 @@ impl Profile {
             lease: subnet.lease,
             ipv6_mostly: subnet.ipv6_mostly,
             options: subnet.options.as_slice().into(),
+            presence: subnet.presence.clone(),
             boot: Arc::new(subnet.boot.clone()),
             host_name: None,
         });

@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use dhcp_common::wire::option;
-use dhcp_config::{Boot, OptionValue, Overrides};
+use dhcp_config::{Boot, OptionValue, Overrides, Presence};
 use dhcp_model::LeaseTimes;
 
 /// The options that a client gets, and how long it may have its address.
@@ -15,6 +15,7 @@ pub struct Terms {
     /// Whether clients that request option 108 do without IPv4 (RFC 8925).
     pub ipv6_mostly: bool,
     pub options: Arc<[OptionValue]>,
+    pub presence: Presence,
     pub boot: Arc<Boot>,
     /// Option 12 of a reservation.
     pub host_name: Option<Arc<str>>,
@@ -41,6 +42,7 @@ impl Terms {
             lease,
             ipv6_mostly,
             options,
+            presence,
             boot,
         } = overrides;
         if *overrides == Overrides::default() {
@@ -56,6 +58,7 @@ impl Terms {
             },
             ipv6_mostly: ipv6_mostly.unwrap_or(self.ipv6_mostly),
             options: options.iter().chain(inherited).cloned().collect(),
+            presence: presence.over(&self.presence),
             boot: Arc::new(boot.over(&self.boot)),
             host_name: self.host_name.clone(),
             ..*self

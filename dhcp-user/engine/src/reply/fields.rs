@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::{
     answer::Answer,
-    options::{Choice, Encoded, List, fits_field, options},
+    options::{Choice, Encoded, LeftOut, List, fits_field, options, split},
 };
 use crate::{networks::Terms, request::Shape};
 
@@ -32,18 +32,28 @@ impl Fields {
     }
 }
 
-/// Renders an answer without addresses and echoes. Options at the end that do not fit into `room`
-/// are left out. Returns `None` if not even the required ones fit.
-pub fn render(answer: Answer, terms: &Terms, shape: &Shape, room: usize) -> Option<Fields> {
+/// The fields of a reply, and what became of each option.
+#[derive(Debug)]
+pub struct Placed {
+    pub fields: Fields,
+    /// The codes of the options that are sent.
+    pub sent: SmallVec<[u8; 24]>,
+    /// The others.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Renders an answer without addresses and echoes. Options that do not fit into `room` are left
+/// out. Returns `None` if not even the required ones fit.
+pub fn render(answer: Answer, terms: &Terms, shape: &Shape, room: usize) -> Option<Placed> {
     // BOOTP knows no overload (RFC 951 §3).
     let may_overload = !matches!(answer, Answer::Bootp(_));
     let mut choice = Choice::of(terms, shape);
     loop {
         let options = options(answer, terms, shape, choice);
-        let (fields, sent) = fit(boot_fields(answer, terms), options, room, may_overload)?;
-        let next = choice.after(terms, shape, &sent);
+        let placed = fit(boot_fields(answer, terms), &options, room, may_overload)?;
+        let next = choice.after(terms, shape, &placed.sent);
         if next == choice {
-            return Some(fields);
+            return Some(placed);
         }
         choice = next;
     }
@@ -72,95 +82,156 @@ fn fill(field: &mut [u8], text: Option<&str>) {
     }
 }
 
-/// Puts options into the fields, and returns both. If the options field has no room for all of
-/// them, unused fields take options too, if more of them are sent that way (RFC 2131 §4.1).
+/// Puts options into the fields. If the options field has no room for all of them, unused fields
+/// take options too, if more of them are sent that way (RFC 2131 §4.1).
 pub(super) fn fit(
-    fields: Fields,
-    mut options: List,
+    mut fields: Fields,
+    options: &List,
     room: usize,
     may_overload: bool,
-) -> Option<(Fields, List)> {
-    let mut len = 0;
-    let alone = options.iter().take_while(|option| {
-        len += option.octets.len();
-        len <= room
-    });
-    let alone = alone.count();
-    let longest = if may_overload { options.len() } else { alone };
-    let longer = (alone + 1..=longest).rev();
-    let overloaded = longer
-        .filter_map(|count| Some((overload(&fields, options.get(..count)?, room)?, count)))
-        .next();
-    let (fields, count) = match overloaded {
-        Some(overloaded) => overloaded,
-        None => {
-            let mut fields = fields;
-            for option in options.iter().take(alone) {
-                fields.options.extend_from_slice(&option.octets);
-            }
-            (fields, alone)
+) -> Option<Placed> {
+    let (mut sent, mut left_out) = (SmallVec::new(), Vec::new());
+    for option in options {
+        if fields.options.len() + option.octets.len() <= room {
+            fields.options.extend_from_slice(&option.octets);
+            sent.push(option.code);
+        } else {
+            left_out.push(option.left_out());
         }
-    };
-    if options.iter().skip(count).any(|option| option.is_required) {
-        return None;
     }
-    options.truncate(count);
-    Some((fields, options))
+    if left_out.is_empty() {
+        return Some(Placed {
+            fields,
+            sent,
+            left_out,
+        });
+    }
+    if may_overload
+        && let Some(overloaded) = overload(&fields, options, room)
+        && overloaded.sent.len() > sent.len()
+    {
+        return Some(overloaded);
+    }
+    let is_out = |option: &Encoded| left_out.iter().any(|out| out.code == option.code);
+    let all_required = !options
+        .iter()
+        .any(|option| option.is_required && is_out(option));
+    all_required.then_some(Placed {
+        fields,
+        sent,
+        left_out,
+    })
 }
 
-/// Puts each of these options whole into the first of the options field, `file` and `sname` that
-/// has room for it, which is the order in which a client reads them.
+/// Puts each of these options into the options field, `file` or `sname`, which is the order in
+/// which a client reads them: whole into the first that has room for it, or else in parts, whose
+/// values the client joins (RFC 3396 §5, §7).
 ///
-/// An echo that leaves less room must not move any option, or the answer without echoes could not
-/// be a template of the one with them. An option that did not fit into more room does not fit into
-/// less.
-fn overload(fields: &Fields, options: &[Encoded], room: usize) -> Option<Fields> {
+/// The parts are as large as possible in `sname` and `file`, so that the options field keeps room
+/// for echoes, without which the kernel could not repeat the answer.
+fn overload(fields: &Fields, options: &List, room: usize) -> Option<Placed> {
     const FILE: u8 = 1;
     const SNAME: u8 = 2;
     const OPTION_LEN: usize = 3;
-    let room = room.checked_sub(OPTION_LEN)?;
     // END needs an octet; a field in use has no room.
     let free = |field: &[u8]| {
         let is_unused = field.iter().all(|octet| *octet == 0);
         if is_unused { field.len() - 1 } else { 0 }
     };
-    let (file_room, sname_room) = (free(&fields.file), free(&fields.sname));
-    let (mut required, mut rest) = (Vec::new(), Vec::new());
-    let (mut file, mut sname) = (Vec::new(), Vec::new());
+    let mut required = Vec::new();
+    let mut areas = [
+        Area::new(room.checked_sub(OPTION_LEN)?),
+        Area::new(free(&fields.file)),
+        Area::new(free(&fields.sname)),
+    ];
+    let (mut sent, mut left_out) = (SmallVec::new(), Vec::new());
     for option in options {
-        let octets = &option.octets;
-        if required.len() + rest.len() + octets.len() <= room {
-            let part = if option.is_required {
-                &mut required
-            } else {
-                &mut rest
-            };
-            part.extend_from_slice(octets);
-        } else if option.is_required {
-            return None;
-        } else if file.len() + octets.len() <= file_room {
-            file.extend_from_slice(octets);
-        } else if sname.len() + octets.len() <= sname_room {
-            sname.extend_from_slice(octets);
-        } else {
-            return None;
+        if option.is_required {
+            let [area, ..] = &mut areas;
+            area.room = area.room.checked_sub(option.octets.len())?;
+            required.extend_from_slice(&option.octets);
+        } else if !place(option, &mut areas) {
+            left_out.push(option.left_out());
+            continue;
         }
+        sent.push(option.code);
     }
-    let mut overloaded = fields.clone();
+    let [rest, file, sname] = areas;
+    let mut overloaded = Fields {
+        options: SmallVec::new(),
+        ..fields.clone()
+    };
     let mut value = 0;
-    for (field, octets, bit) in [
+    for (field, area, bit) in [
         (&mut overloaded.file[..], file, FILE),
         (&mut overloaded.sname[..], sname, SNAME),
     ] {
-        if let Some((start, after)) = field.split_at_mut_checked(octets.len())
-            && !octets.is_empty()
+        if let Some((start, after)) = field.split_at_mut_checked(area.octets.len())
+            && !area.octets.is_empty()
         {
-            start.copy_from_slice(&octets);
+            start.copy_from_slice(&area.octets);
             *after.first_mut()? = option::END;
             value |= bit;
         }
     }
-    let options = [required, vec![option::OVERLOAD, 1, value], rest];
+    let options = [required, vec![option::OVERLOAD, 1, value], rest.octets];
     overloaded.options = options.concat().into();
-    Some(overloaded)
+    Some(Placed {
+        fields: overloaded,
+        sent,
+        left_out,
+    })
+}
+
+/// Options in one field, and the room that is left there.
+struct Area {
+    octets: Vec<u8>,
+    room: usize,
+}
+
+impl Area {
+    const fn new(room: usize) -> Self {
+        Self {
+            octets: Vec::new(),
+            room,
+        }
+    }
+
+    /// Returns the length of the longest value for which there is room.
+    const fn longest(&self) -> usize {
+        const HEAD_LEN: usize = 2;
+        const MAX_LEN: usize = u8::MAX as usize;
+        let whole = self.room / (HEAD_LEN + MAX_LEN);
+        let rest = self.room % (HEAD_LEN + MAX_LEN);
+        whole * MAX_LEN + rest.saturating_sub(HEAD_LEN)
+    }
+
+    /// Adds an option that has room.
+    fn add(&mut self, octets: &[u8]) {
+        self.octets.extend_from_slice(octets);
+        self.room = self.room.saturating_sub(octets.len());
+    }
+}
+
+/// Puts an option whole into the first area with room for it, or else in parts into several.
+/// Returns whether there was room.
+fn place(option: &Encoded, areas: &mut [Area; 3]) -> bool {
+    let octets = &option.octets;
+    if let Some(area) = areas.iter_mut().find(|area| octets.len() <= area.room) {
+        area.add(octets);
+        return true;
+    }
+    let mut rest = &*option.value();
+    if rest.len() > areas.iter().map(Area::longest).sum() {
+        return false;
+    }
+    for area in areas.iter_mut().rev() {
+        let before = rest.len().saturating_sub(area.longest());
+        let (first, part) = rest.split_at(before);
+        if !part.is_empty() {
+            area.add(&split(option.code, part));
+        }
+        rest = first;
+    }
+    true
 }

@@ -65,7 +65,7 @@ pub fn encode(finding: &Finding, source: Ipv4Addr, request: &Request) -> Result<
         Finding::Unassigned => smallvec![kind(message_type::LEASE_UNASSIGNED)],
         Finding::Unknown => smallvec![kind(message_type::LEASE_UNKNOWN)],
     };
-    let (fields, _) = fit(Fields::empty(), options, room, true).ok_or(Silence::ReplyTooLarge)?;
+    let placed = fit(Fields::empty(), &options, room, true).ok_or(Silence::ReplyTooLarge)?;
     Ok(Reply {
         egress: Egress {
             ifindex: request.ingress.ifindex,
@@ -75,7 +75,8 @@ pub fn encode(finding: &Finding, source: Ipv4Addr, request: &Request) -> Result<
             destination: request.giaddr,
             destination_port: relay_port(request),
         },
-        payload: message(&head(finding, request), &fields, Vec::new()),
+        payload: message(&head(finding, request), &placed.fields, Vec::new()),
+        left_out: placed.left_out,
         relay_info_left_out: false,
     })
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use dhcp_common::wire::{self, option};
 
-use super::fields::Fields;
+use super::{fields::Fields, options::LeftOut};
 use crate::{effect::Egress, request::Request};
 
 pub const HOPS: usize = 3;
@@ -19,6 +19,8 @@ pub const SIADDR: Range<usize> = 20..24;
 pub struct Reply {
     pub egress: Egress,
     pub payload: Vec<u8>,
+    /// Options that did not fit, without option 82.
+    pub left_out: Vec<LeftOut>,
     /// Option 82 did not fit (RFC 3046 §2.2).
     pub relay_info_left_out: bool,
 }

@@ -11,7 +11,7 @@ pub use self::{
     answer::{Answer, NakReason},
     fields::render,
     message::Reply,
-    options::is_ipv6_only,
+    options::{LeftOut, is_ipv6_only},
 };
 use self::{
     message::{CIADDR, FLAGS, HOPS, SECS, SIADDR, YIADDR, message, relay_port},
@@ -56,22 +56,39 @@ pub fn encode(
         .shape
         .max_len
         .saturating_sub(wire::BOOTP_FIXED_LEN + 1);
-    // Options that do not fit are left out, the client's name first, because the client knows it.
-    let kept = [[&*fqdn, &*relay_info], [&[], &*relay_info], [&[], &[]]];
-    let ([fqdn, kept_relay_info], mut fields) = kept
-        .into_iter()
-        .find_map(|kept| {
-            let kept_len: usize = kept.iter().map(|echo| echo.len()).sum();
-            let rest = room.checked_sub(kept_len + echoes.len())?;
-            Some((kept, render(answer, terms, &request.shape, rest)?))
-        })
-        .ok_or(Silence::ReplyTooLarge)?;
-    fields.options.extend_from_slice(fqdn);
+    // An echo moves no option: where all echoes fit beside the options of the answer without them,
+    // which is the kernel's template, the answer is that of the kernel.
+    let placed = render(answer, terms, &request.shape, room).ok_or(Silence::ReplyTooLarge)?;
+    let echoes_len = fqdn.len() + echoes.len() + relay_info.len();
+    let (kept, mut placed) = if placed.fields.options.len() + echoes_len <= room {
+        ([&*fqdn, &*relay_info], placed)
+    } else {
+        // Echoes that do not fit are left out too, the client's name first, because the client
+        // knows it.
+        let kept = [[&*fqdn, &*relay_info], [&[], &*relay_info], [&[], &[]]];
+        kept.into_iter()
+            .find_map(|kept| {
+                let kept_len: usize = kept.iter().map(|echo| echo.len()).sum();
+                let rest = room.checked_sub(kept_len + echoes.len())?;
+                Some((kept, render(answer, terms, &request.shape, rest)?))
+            })
+            .ok_or(Silence::ReplyTooLarge)?
+    };
+    let [kept_fqdn, kept_relay_info] = kept;
+    if kept_fqdn.len() != fqdn.len() {
+        placed.left_out.push(LeftOut {
+            code: option::FQDN,
+            len: fqdn.len(),
+        });
+    }
+    let mut fields = placed.fields;
+    fields.options.extend_from_slice(kept_fqdn);
     fields.options.extend_from_slice(&echoes);
     fields.options.extend_from_slice(kept_relay_info);
     Ok(Reply {
         egress,
         payload: message(&head(answer, terms, request), &fields, buffer),
+        left_out: placed.left_out,
         relay_info_left_out: kept_relay_info.len() != relay_info.len(),
     })
 }

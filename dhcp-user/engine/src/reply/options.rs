@@ -1,7 +1,7 @@
 //! The options of an answer, in the order in which they are sent.
 
 use dhcp_common::wire::{FILE_LEN, SNAME_LEN, option};
-use dhcp_config::Boot;
+use dhcp_config::{Boot, Presence};
 use dhcproto::{
     Encoder,
     v4::{OptionCode, encode_long_opt_bytes},
@@ -69,8 +69,8 @@ impl Choice {
     /// Returns the choice after an attempt that sends these options: what was left out replaces
     /// nothing, and firmware takes an offer with its class and without option 43 for one that sends
     /// it to a boot server (PXE 2.1 §2.2.3).
-    pub fn after(self, terms: &Terms, shape: &Shape, sent: &[Encoded]) -> Self {
-        let has = |code| sent.iter().any(|option| option.code == code);
+    pub fn after(self, terms: &Terms, shape: &Shape, sent: &[u8]) -> Self {
+        let has = |code| sent.contains(&code);
         Self {
             classless: self.classless
                 && (has(option::CLASSLESS_ROUTES) || !has_routes(terms, shape)),
@@ -85,9 +85,39 @@ pub(super) type List = SmallVec<[Encoded; 16]>;
 /// An encoded option.
 pub(super) struct Encoded {
     pub code: u8,
-    /// Never left out.
+    /// Never left out, and in the options field.
     pub is_required: bool,
+    /// Consecutive instances of the code, each with its length.
     pub octets: Octets,
+}
+
+/// An option that a reply has no room for, and the length of its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    pub code: u8,
+    pub len: usize,
+}
+
+impl Encoded {
+    /// Returns the value, without codes and lengths.
+    pub fn value(&self) -> Octets {
+        let mut value = Octets::new();
+        let mut rest = &*self.octets;
+        while let [_, len, tail @ ..] = rest
+            && let Some((part, tail)) = tail.split_at_checked(usize::from(*len))
+        {
+            value.extend_from_slice(part);
+            rest = tail;
+        }
+        value
+    }
+
+    pub fn left_out(&self) -> LeftOut {
+        LeftOut {
+            code: self.code,
+            len: self.value().len(),
+        }
+    }
 }
 
 /// Returns the options of an answer: 53, 54, 51, 58, 59, except in BOOTP; option 108, and what
@@ -148,7 +178,8 @@ fn firmware(terms: &Terms, shape: &Shape, choice: Choice) -> List {
     {
         let own = Some(class.name()).filter(|_| class == BootClass::Http || choice.pxe_class);
         let class = terms.option(option::VENDOR_CLASS).or(own);
-        let class = class.filter(|class| !class.is_empty());
+        let is_never_sent = terms.presence.never.contains(&option::VENDOR_CLASS);
+        let class = class.filter(|class| !class.is_empty() && !is_never_sent);
         options.extend(class.map(|class| optional(option::VENDOR_CLASS, class)));
     }
     if let Some(id) = &shape.machine_id {
@@ -159,13 +190,16 @@ fn firmware(terms: &Terms, shape: &Shape, choice: Choice) -> List {
 
 /// Returns whether classless routes are configured, and listed by the client.
 fn has_routes(terms: &Terms, shape: &Shape) -> bool {
-    lists(shape, option::CLASSLESS_ROUTES) && terms.option(option::CLASSLESS_ROUTES).is_some()
+    let code = option::CLASSLESS_ROUTES;
+    lists(shape, code) && is_wanted(terms, shape, code)
 }
 
-/// Returns whether a client gets a configured option: it lists it, or sends no list.
+/// Returns whether a client gets a configured option: it lists it, or sends no list, unless the
+/// configuration decides otherwise.
 fn is_wanted(terms: &Terms, shape: &Shape, code: u8) -> bool {
-    let is_listed = shape.parameters.is_none() || lists(shape, code);
-    is_listed && terms.option(code).is_some()
+    let Presence { always, never } = &terms.presence;
+    let is_listed = shape.parameters.is_none() || lists(shape, code) || always.contains(&code);
+    is_listed && !never.contains(&code) && terms.option(code).is_some()
 }
 
 /// Returns whether an answer has option 108, with which its client does without IPv4 (RFC 8925
@@ -193,7 +227,8 @@ pub(super) fn lists(shape: &Shape, code: u8) -> bool {
 
 /// Returns the codes in the order in which they are sent, each once, except for those seen before.
 /// The mask goes before the router (RFC 2132 §3.3), and first if the client does not list it. The
-/// boot file is sent in any case, in an option if its field is too short.
+/// boot file is sent in any case, in an option if its field is too short; options that the
+/// configuration always sends come last.
 fn order(terms: &Terms, shape: &Shape, mut seen: [bool; 256]) -> Octets {
     let mut wanted: Octets = match &shape.parameters {
         Some(list) => Octets::from_slice(list),
@@ -203,6 +238,7 @@ fn order(terms: &Terms, shape: &Shape, mut seen: [bool; 256]) -> Octets {
         }
     };
     wanted.extend(without_room(&terms.boot));
+    wanted.extend(terms.presence.always.iter().copied());
     let mut codes = Octets::new();
     if !wanted.contains(&option::SUBNET_MASK) {
         codes.push(option::SUBNET_MASK);
@@ -225,7 +261,7 @@ pub(super) fn configured(terms: &Terms, shape: &Shape, code: u8) -> Option<Encod
     if code == option::SUBNET_MASK {
         return Some(optional(code, &terms.mask.octets()));
     }
-    if NOT_CONFIGURED.contains(&code) {
+    if NOT_CONFIGURED.contains(&code) || terms.presence.never.contains(&code) {
         return None;
     }
     if let (option::HOST_NAME, Some(name)) = (code, &terms.host_name) {

@@ -191,28 +191,33 @@ fn c101_pxe_firmware_gets_its_class_back_with_option_43_only_and_http_firmware_i
             .option(option::PARAMETER_LIST, list);
         World::with(subnet.clone()).ask(&message).option(CLASS)
     };
-    let (pxe, http) = (Some(b"PXEClient".to_vec()), Some(b"HTTPClient".to_vec()));
+    let (pxe, http): (Option<&[u8]>, Option<&[u8]>) = (Some(b"PXEClient"), Some(b"HTTPClient"));
     let menu = with(option::VENDOR_OPTIONS, &[6, 1, 8]);
-    let cases: [(&Subnet, &[u8], &[u8], &Option<Vec<u8>>); 10] = [
-        (&booting(), FIRMWARE, &[1, 43, CLASS], &None),
-        (&menu, FIRMWARE, &[1, 43, CLASS], &pxe),
-        (&menu, FIRMWARE, &[1, 43], &pxe),
-        (&menu, FIRMWARE, &[1, CLASS], &None),
-        (&booting(), HTTP, &[1, 3], &http),
-        (&booting(), b"MSFT 5.0", &[1, CLASS], &None),
-        (&menu, b"aPXEClient", &[43, CLASS], &None),
-        (&subnet(), HTTP, &[1, CLASS], &None),
+    type Case<'a> = (&'a Subnet, &'a [u8], &'a [u8], Option<&'a [u8]>);
+    let cases: [Case<'_>; 10] = [
+        (&booting(), FIRMWARE, &[1, 43, CLASS], None),
+        (&menu, FIRMWARE, &[1, 43, CLASS], pxe),
+        (&menu, FIRMWARE, &[1, 43], pxe),
+        (&menu, FIRMWARE, &[1, CLASS], None),
+        (&booting(), HTTP, &[1, 3], http),
+        (&booting(), b"MSFT 5.0", &[1, CLASS], None),
+        (&menu, b"aPXEClient", &[43, CLASS], None),
+        (&subnet(), HTTP, &[1, CLASS], None),
         // The configuration says what is sent, or that nothing is.
         (
             &with(CLASS, b"PXEClient:x"),
             FIRMWARE,
             &[1, 3],
-            &Some(b"PXEClient:x".to_vec()),
+            Some(b"PXEClient:x"),
         ),
-        (&with(CLASS, b""), HTTP, &[1, CLASS], &None),
+        (&with(CLASS, b""), HTTP, &[1, CLASS], None),
     ];
     for (case, (subnet, sent, list, expected)) in cases.into_iter().enumerate() {
-        assert_eq!(class(subnet, sent, list), *expected, "case {case}");
+        assert_eq!(
+            class(subnet, sent, list).as_deref(),
+            expected,
+            "case {case}"
+        );
     }
 
     let mut world = World::with(menu);

@@ -19,6 +19,7 @@ mod offers;
 mod origins;
 mod outage;
 mod overrides;
+mod presence;
 mod probing;
 mod rapid;
 mod relays;

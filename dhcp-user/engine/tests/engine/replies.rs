@@ -299,7 +299,7 @@ fn c100_classless_routes_replace_router_and_static_routes_where_asked_for_and_se
         codes_after_required(&[1, 3, 33, ROUTES])
     );
     assert_eq!(
-        codes(400, list(&[1, 3, 33, ROUTES])),
+        codes(460, list(&[1, 3, 33, ROUTES])),
         codes_after_required(&[1, 3, 33]),
         "does not fit"
     );
@@ -321,7 +321,7 @@ fn m22_the_older_code_of_routes_is_sent_to_who_lists_it() {
 }
 
 #[test]
-fn c092_options_at_the_end_are_left_out_of_what_is_too_large() {
+fn c092_options_that_do_not_fit_are_left_out_and_counted_and_others_are_not() {
     let with_options = |options: Vec<(u8, Vec<u8>)>| {
         let options = options.into_iter();
         // `sname` and `file` are in use, so neither holds options.
@@ -398,12 +398,89 @@ fn c099_what_the_options_field_has_no_room_for_stands_in_file_and_sname() {
     let reply = with_options(options[..2].to_vec()).ask(&discover(1));
     assert_eq!(reply.option(option::OVERLOAD), Some(vec![1]));
     assert_eq!(reply.payload[SNAME], [0; 64]);
-    let reply = with_options(vec![(43, vec![43; 240]), (66, vec![66; 126])]).ask(&discover(1));
+    let reply = with_options(vec![(43, vec![43; 240]), (66, vec![66; 223])]).ask(&discover(1));
     assert_eq!(reply.option(option::OVERLOAD), None, "66 fits nowhere");
     assert_eq!(reply.payload[SNAME.start..FILE.end], [0; 192]);
     let large = discover(1).option(option::MAX_MESSAGE_SIZE, &1500u16.to_be_bytes());
     let reply = with_options(options).ask(&large);
     assert_eq!(reply.option(option::OVERLOAD), None, "all fits");
+}
+
+/// Returns the value of an option that a client joins from the options field, `file` and `sname`
+/// (RFC 3396 §5), and the lengths of its parts.
+fn joined(reply: &Received, code: u8) -> (Vec<u8>, Vec<usize>) {
+    let overload = reply.option(option::OVERLOAD).map_or(0, |value| value[0]);
+    let fields = [
+        Some(&reply.payload[240..]),
+        (overload & 1 != 0).then(|| &reply.payload[108..236]),
+        (overload & 2 != 0).then(|| &reply.payload[44..108]),
+    ];
+    let (mut value, mut lens) = (Vec::new(), Vec::new());
+    for mut rest in fields.into_iter().flatten() {
+        while let [found @ 1..=254, len, tail @ ..] = rest {
+            let (part, tail) = tail.split_at(usize::from(*len));
+            if *found == code {
+                value.extend_from_slice(part);
+                lens.push(part.len());
+            }
+            rest = tail;
+        }
+        assert_eq!(rest.first(), Some(&option::END), "the field ends");
+    }
+    (value, lens)
+}
+
+#[test]
+fn c092_c098_c099_what_fits_no_field_is_split_over_all_three() {
+    let value = |len: usize| -> Vec<u8> { (0..len).map(|octet| octet as u8).collect() };
+    // There is room for 307 octets; required options, mask and option 52 take 36.
+    for (len, parts) in [
+        (265, &[255, 10][..]),
+        (269, &[83, 125, 61]),
+        (271, &[85, 125, 61]),
+        (320, &[134, 125, 61]),
+        (441, &[255, 125, 61]),
+        (450, &[255, 9, 125, 61]),
+        (453, &[255, 12, 125, 61]),
+    ] {
+        let mut options = vec![(224, value(len))];
+        if len <= 450 {
+            options.push((15, b"x".to_vec()));
+        }
+        let mut world = with_options(options);
+        let list = [224, 15];
+        let reply = world.ask(&discover(1).option(option::PARAMETER_LIST, &list));
+        assert_eq!(joined(&reply, 224), (value(len), parts.to_vec()), "{len}");
+        assert_eq!(reply.option(15).is_some(), len <= 450, "{len}");
+        assert_eq!(world.count(Counter::OptionLeftOut), 0, "{len}");
+        assert!(reply.payload.len() <= 548);
+    }
+    let mut world = with_options(vec![(224, value(454)), (15, b"x".to_vec())]);
+    let reply = world.ask(&discover(1));
+    assert_eq!(reply.codes(), codes_after_required(&[1, 15]));
+    assert_eq!(world.count(Counter::OptionLeftOut), 1);
+}
+
+#[test]
+fn c092_c117_echoes_do_not_move_the_parts_of_an_option() {
+    let value = vec![7; 320];
+    let world = || with_options(vec![(224, value.clone())]);
+    let mut first = world();
+    let plain = first.ask(&discover(1));
+    let mut templates = first.kernel.templates.iter();
+    let offer = templates.find(|((_, _, kind), _)| *kind == message_type::OFFER);
+    let template = offer.expect("the kernel has it").1;
+    let image = &template.image[..usize::from(template.len)];
+    assert_eq!(plain.payload[44..44 + image.len()], *image);
+    // 36 octets, 136 of option 224, and room for 135 of echoes.
+    for (id, is_the_kernels) in [(100, true), (133, true), (134, false)] {
+        let echoed = discover(2).option(option::CLIENT_ID, &vec![9; id]);
+        let reply = world().ask(&echoed);
+        let is_same = reply.payload.get(44..44 + image.len()) == Some(image);
+        assert_eq!(is_same, is_the_kernels, "{id} octets");
+        let expected = if is_the_kernels { &value[..] } else { &[] };
+        assert_eq!(joined(&reply, 224).0, expected, "{id} octets");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
-use dhcp_config::{Field, Pattern};
+use dhcp_config::{Field, Pattern, Presence};
 use ipnet::Ipv4Net;
 
 /// A configuration, in the order in which it is written.
@@ -55,6 +55,7 @@ pub struct Settings {
     pub server_name: Option<String>,
     /// Values in octets, by code.
     pub options: BTreeMap<u8, Vec<u8>>,
+    pub presence: Presence,
 }
 
 impl Settings {
@@ -81,6 +82,7 @@ impl Settings {
                 .clone()
                 .or_else(|| parent.server_name.clone()),
             options,
+            presence: self.presence.over(&parent.presence),
         }
     }
 

@@ -3,7 +3,10 @@
 use std::net::Ipv4Addr;
 
 use dhcp_common::wire::option;
-use dhcp_config::options::{Kind, code as own_code, kind, written};
+use dhcp_config::{
+    Presence,
+    options::{Kind, code as own_code, kind, presence_refusal, written},
+};
 use ipnet::Ipv4Net;
 
 use super::draft::Settings;
@@ -223,6 +226,16 @@ pub fn put(settings: &mut Settings, code: u8, data: Vec<u8>) -> Result<(), Strin
         }
     }
     Ok(())
+}
+
+/// Sends an option whatever a client lists, or to no client. Returns whether this can be chosen.
+pub fn choose(settings: &mut Settings, code: u8, is_sent: bool) -> bool {
+    if presence_refusal(code).is_some() {
+        return false;
+    }
+    let Presence { always, never } = &mut settings.presence;
+    if is_sent { always } else { never }.insert(code);
+    true
 }
 
 fn one(items: &[String]) -> Result<String, String> {

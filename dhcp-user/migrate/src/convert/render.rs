@@ -4,8 +4,8 @@ use std::{fmt::Write as _, time::Duration};
 
 use dhcp_common::wire::{INFINITE_SECS, option};
 use dhcp_config::{
-    Field, Pattern,
-    options::{string, written},
+    Field, Pattern, Presence,
+    options::{label, string, written},
 };
 
 use super::draft::{Class, Condition, Draft, Owner, Pool, Reservation, Settings, Subnet};
@@ -100,7 +100,14 @@ fn fields(settings: &Settings) -> Vec<String> {
     let texts = texts
         .into_iter()
         .filter_map(|(key, text)| Some(format!("{key} = {}", string(text.as_ref()?))));
-    times.chain(switches).chain(texts).collect()
+    let Presence { always, never } = &settings.presence;
+    let lists = [("always", always), ("never", never)];
+    let lists = lists.into_iter().filter(|(_, codes)| !codes.is_empty());
+    let lists = lists.map(|(key, codes)| {
+        let labels: Vec<_> = codes.iter().map(|code| label(*code)).collect();
+        format!("{key} = [{}]", labels.join(", "))
+    });
+    times.chain(switches).chain(texts).chain(lists).collect()
 }
 
 fn options(settings: &Settings) -> Vec<String> {

@@ -8,7 +8,7 @@ use dhcp_common::{
 };
 use dhcp_config::{
     self, Boot, Class, Condition, Config, Field, OptionValue, Overrides, Owner, Pattern, Pool,
-    Reservation, Server, Subnet,
+    Presence, Reservation, Server, Subnet,
 };
 use dhcp_engine::{Link, LinkTable, network_ref, relays};
 use dhcp_model::LeaseTimes;
@@ -70,6 +70,7 @@ fn subnet(prefix: &str, [first, last]: [Ipv4Addr; 2], lease_secs: u32) -> Subnet
             value(119, &[7; 61]),
             value(121, &[0, 10, 0, 0, 1]),
         ],
+        presence: Presence::default(),
         boot: Boot::default(),
         reservations: Vec::new(),
     }

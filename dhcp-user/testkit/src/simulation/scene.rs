@@ -9,7 +9,7 @@ use dhcp_common::{
 };
 use dhcp_config::{
     self, Boot, Class, Condition, Config, Field, OptionValue, Overrides, Owner, Pattern, Pool,
-    Reservation, Server, Subnet,
+    Presence, Reservation, Server, Subnet,
 };
 
 use crate::fixtures::world::{self, IFINDEX, SERVER_MAC};
@@ -132,6 +132,7 @@ impl Plan {
                 value(option::ROUTER, &SERVER.octets()),
                 value(15, &[b'a' + self.domain]),
             ],
+            presence: Presence::default(),
             boot: Boot::default(),
             reservations: Vec::new(),
         }

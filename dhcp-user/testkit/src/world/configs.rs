@@ -7,7 +7,8 @@ use dhcp_common::{
     wire::option,
 };
 use dhcp_config::{
-    Boot, Config, Network, OptionValue, Overrides, Owner, Pool, Reservation, Server, Subnet,
+    Boot, Config, Network, OptionValue, Overrides, Owner, Pool, Presence, Reservation, Server,
+    Subnet,
 };
 use dhcp_model::LeaseTimes;
 
@@ -43,6 +44,7 @@ pub fn subnet() -> Subnet {
                 data: ip(53).octets().to_vec(),
             },
         ],
+        presence: Presence::default(),
         boot: Boot::default(),
         reservations: Vec::new(),
     }

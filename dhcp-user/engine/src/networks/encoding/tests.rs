@@ -26,6 +26,7 @@ fn terms() -> Terms {
         lease: TIMES,
         ipv6_mostly: false,
         options: Arc::new([option(3, &[10, 0, 0, 1])]),
+        presence: Presence::default(),
         boot: Arc::default(),
         host_name: None,
     }
@@ -71,6 +72,7 @@ fn each_field_of_what_a_client_is_told_changes_the_id() {
         lease = LeaseTimes { lease_secs: 601, ..TIMES },
         ipv6_mostly = true,
         options = Arc::new([option(3, &[10, 0, 0, 2])]),
+        presence = Presence { always: [210].into(), ..Presence::default() },
         boot = Arc::new(Boot { file: Some("pxe".into()), ..Boot::default() }),
         host_name = Some("printer".into()),
     } of terms());
@@ -87,10 +89,12 @@ fn each_field_of_what_a_client_is_told_changes_the_id() {
         file = Some("pxe".into()),
         server_name = Some("pxe".into()),
     } of Boot::default());
+    each_field!(Presence { always = [6].into(), never = [6].into() } of Presence::default());
     each_field!(Overrides {
         lease = Some(TIMES),
         ipv6_mostly = Some(false),
         options = vec![option(3, &[])],
+        presence = Presence { never: [6].into(), ..Presence::default() },
         boot = Boot { file: Some(String::new()), ..Boot::default() },
     } of Overrides::default());
 }

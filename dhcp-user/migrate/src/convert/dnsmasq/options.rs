@@ -46,13 +46,6 @@ impl Reader<'_> {
             self.notes.left(line, what, "it names no option");
             return;
         };
-        if key == "dhcp-option-force" {
-            self.notes.changed(
-                line,
-                &what,
-                "options are sent only to clients that request them",
-            );
-        }
         items.retain(|item| !item.is_empty());
         if items.is_empty() {
             if tags.is_empty() {
@@ -65,12 +58,17 @@ impl Reader<'_> {
         let mut settings = Settings::default();
         let octets = self.octets(code, &items);
         match octets.and_then(|octets| options::put(&mut settings, code, octets)) {
-            Ok(()) => self.values.push(Value {
-                line,
-                what,
-                tags,
-                settings,
-            }),
+            Ok(()) => {
+                if key == "dhcp-option-force" {
+                    options::choose(&mut settings, code, true);
+                }
+                self.values.push(Value {
+                    line,
+                    what,
+                    tags,
+                    settings,
+                });
+            }
             Err(why) => self.notes.left(line, what, why),
         }
     }

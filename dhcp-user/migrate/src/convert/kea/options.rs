@@ -29,21 +29,6 @@ impl Reader<'_> {
             self.notes.left(node.line(), what, why);
             return;
         };
-        for (key, why) in [
-            (
-                "always-send",
-                "options are sent only to clients that request them",
-            ),
-            (
-                "never-send",
-                "an option that is set is sent to clients that request it",
-            ),
-        ] {
-            if node.get(key).and_then(Node::boolean) == Some(true) {
-                self.notes
-                    .changed(node.line(), format_args!("{key} of {what}"), why);
-            }
-        }
         if node
             .get("client-classes")
             .is_some_and(|classes| !classes.is_empty())
@@ -63,6 +48,21 @@ impl Reader<'_> {
         if let Err(why) = done {
             self.notes
                 .left(node.line(), format_args!("{what} = {data:?}"), why);
+            return;
+        }
+        // What is never sent need not always be sent (Kea: "never-send" takes precedence).
+        let is_on = |key| node.get(key).and_then(Node::boolean) == Some(true);
+        let choice = match (is_on("always-send"), is_on("never-send")) {
+            (_, true) => false,
+            (true, false) => true,
+            (false, false) => return,
+        };
+        if !options::choose(settings, code, choice) {
+            self.notes.changed(
+                node.line(),
+                format_args!("always-send or never-send of {what}"),
+                "the server decides where this option is sent",
+            );
         }
     }
 
