@@ -114,15 +114,15 @@ pub fn of_hardware(htype: u8, hlen: u8, chaddr: [u64; 2], key: &[u64; KEY_WORDS]
 }
 
 /// Returns the fingerprint of a whole options field, or `None` if it is longer than [`MAX_WORDS`]
-/// or malformed. It equals the fingerprint that the fast path's walk computes.
+/// or its last option extends beyond its end. END may be missing. It equals the fingerprint that
+/// the fast path's walk computes.
 pub fn of_options(mut options: &[u8], key: &[u64; KEY_WORDS]) -> Option<[u64; 2]> {
     let mut fingerprint = Fingerprint::default();
     let mut position = 0;
     loop {
         match *options {
-            [] => return None,
             [option::PAD, ref rest @ ..] => options = rest,
-            [option::END, ..] => return Some(fingerprint.finish()),
+            [] | [option::END, ..] => return Some(fingerprint.finish()),
             [code, len, ..] => {
                 let (whole, rest) = options.split_at_checked(usize::from(len) + 2)?;
                 if is_covered(code) {
@@ -203,9 +203,14 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_whole() {
-        assert_eq!(of_options(&[53, 1, 1], &key()), None);
         assert_eq!(of_options(&[53, 9, 1, 255], &key()), None);
         assert_eq!(of_options(&[53], &key()), None);
+    }
+
+    #[test]
+    fn end_may_be_missing() {
+        let ended = of_options(&[55, 1, 1, option::END], &key());
+        assert_eq!(of_options(&[55, 1, 1], &key()), ended);
     }
 
     #[test]

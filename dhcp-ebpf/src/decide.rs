@@ -72,7 +72,7 @@ pub fn decide<'a, T: Tables>(
     }
     let binding = binding(&scratch.client, meta, tables)?;
     let state = BindingState::from_raw(binding.state).ok_or(Silence::Torn)?;
-    origin::check(&binding, meta, scratch)?;
+    origin::check(ingress, &binding, meta, scratch)?;
     if message == message_type::DISCOVER {
         return discover(scratch, &binding, state, tables);
     }

@@ -11,7 +11,9 @@ use dhcp_common::{
 };
 
 use crate::{
+    ingress::Ingress,
     packet::{Options, Packet},
+    parse,
     scratch::{OptionDigest, Scratch, Span},
     verifier::{Rounds, opaque, repeat},
 };
@@ -26,7 +28,12 @@ const MAX_ROUNDS: u32 = (fingerprint::words_of(u8::MAX as usize)).div_ceil(STEPS
 /// # Errors
 /// The request has another origin.
 #[inline(always)]
-pub fn check(binding: &Binding, meta: &Meta, scratch: &mut Scratch) -> Result<(), Silence> {
+pub fn check(
+    ingress: &Ingress<'_>,
+    binding: &Binding,
+    meta: &Meta,
+    scratch: &mut Scratch,
+) -> Result<(), Silence> {
     let key = &meta.fingerprint_key;
     if binding.flags & BINDING_CHECKS_HARDWARE != 0 {
         let bootp = &scratch.packet.head.bootp;
@@ -38,7 +45,9 @@ pub fn check(binding: &Binding, meta: &Meta, scratch: &mut Scratch) -> Result<()
     }
     if binding.flags & BINDING_CHECKS_RELAY_INFO != 0 {
         let relay_info = scratch.walk.relay_info;
-        let found = if relay_info.is_present() {
+        let counts =
+            relay_info.is_present() && parse::is_relay_info_trusted(ingress.link, &scratch.packet);
+        let found = if counts {
             digest(relay_info, key, scratch)
         } else if has_gone_past_the_relay(&scratch.packet) {
             return Ok(());

@@ -67,8 +67,11 @@ pub fn load(
 
     let udp_len = ip_len - IPV4_LEN;
     let head = &scratch.packet.head;
-    if usize::from(head.udp.len.get()) != udp_len {
+    if usize::from(head.udp.len.get()) > udp_len {
         return Err(Silence::LengthMismatch);
+    }
+    if usize::from(head.udp.len.get()) < udp_len {
+        return Err(Silence::ShortDatagram);
     }
     if checksum::fold(ip_sum(&scratch.packet)) != 0xffff {
         return Err(Silence::BadIpChecksum);
@@ -244,14 +247,22 @@ fn client_key(network: NetworkRef, scratch: &Scratch) -> Result<ClientKey, Silen
     Ok(key)
 }
 
+/// Returns whether option 82 counts: a relay agent has added it, or a device on a link that is
+/// trusted to.
+#[inline(always)]
+pub fn is_relay_info_trusted(link: &Link, packet: &Packet) -> bool {
+    !packet.head.bootp.giaddr.is_zero() || link.flags & LINK_TRUSTS_RELAY_INFO != 0
+}
+
 #[inline(always)]
 fn check_relay_info(link: &Link, scratch: &mut Scratch) -> Result<(), Silence> {
     let span = scratch.walk.relay_info;
     if !span.is_present() {
         return Ok(());
     }
-    if scratch.packet.head.bootp.giaddr.is_zero() && link.flags & LINK_TRUSTS_RELAY_INFO == 0 {
-        return Err(Silence::UntrustedRelayInfo);
+    // It is echoed, and nothing in it counts (RFC 3046 §2.1.1).
+    if !is_relay_info_trusted(link, &scratch.packet) {
+        return Ok(());
     }
     scratch.walk.offset = span.offset + 2;
     scratch.walk.end = span.offset + span.len;
@@ -292,7 +303,8 @@ impl Rounds for OptionWalk<'_> {
 }
 
 impl OptionWalk<'_> {
-    /// Reads the option at an offset. Returns the offset of the next one, or `None` at END.
+    /// Reads the option at an offset. Returns the offset of the next one, or `None` at END or where
+    /// the message ends without it.
     #[inline(always)]
     fn step(&mut self, offset: usize) -> Result<Option<usize>, Silence> {
         let walk = &mut *self.walk;
@@ -300,10 +312,11 @@ impl OptionWalk<'_> {
             self.mix(offset);
             return Ok(Some(offset));
         }
-        if offset >= walk.end {
-            return Err(Silence::NoEnd);
-        }
-        let [code, value_len] = self.options.pair(offset);
+        let [code, value_len] = if offset < walk.end {
+            self.options.pair(offset)
+        } else {
+            [option::END, 0]
+        };
         if code == option::PAD {
             return Ok(Some(offset + 1));
         }
@@ -348,16 +361,16 @@ impl OptionWalk<'_> {
                 once(&mut walk.message_type, value)
             }
             option::REQUESTED_ADDRESS => {
-                walk.demand(span.len == 2 + 4, Silence::BadOptionLength);
+                walk.demand_address(span);
                 once(&mut walk.requested, self.options.address(span.offset))
             }
             option::SERVER_ID => {
-                walk.demand(span.len == 2 + 4, Silence::BadOptionLength);
+                walk.demand_address(span);
                 once(&mut walk.server_id, self.options.address(span.offset))
             }
             option::CLIENT_ID => {
                 // RFC 2132 §9.14.
-                walk.demand(span.len >= 2 + 2, Silence::BadOptionLength);
+                walk.demand(span.len >= 2 + 2, Silence::ShortClientId);
                 once_span(&mut walk.client_id, span)
             }
             option::FQDN => once_span(&mut walk.fqdn, span),

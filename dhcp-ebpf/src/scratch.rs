@@ -71,6 +71,13 @@ impl Walk {
             self.flaw = Some(flaw);
         }
     }
+
+    /// Demands that an option holds an address.
+    #[inline(always)]
+    pub(crate) fn demand_address(&mut self, span: Span) {
+        self.demand(span.len == 2 + 4, Silence::BadOptionLength);
+        self.demand(span.len != 2, Silence::EmptyOption);
+    }
 }
 
 /// A digest of one option that is being computed.

@@ -33,7 +33,8 @@ impl BindingState {
 /// In [`Binding::flags`]: the answers are only for requests with the same `htype` and `chaddr`.
 pub const BINDING_CHECKS_HARDWARE: u8 = 1;
 /// In [`Binding::flags`]: the answers are only for requests with the same option 82. A unicast
-/// request without the option passes, because it has bypassed the relay agent (RFC 2131 §4.3.2).
+/// request without the option, or with one that does not count, passes, because it has bypassed the
+/// relay agent (RFC 2131 §4.3.2).
 pub const BINDING_CHECKS_RELAY_INFO: u8 = 2;
 
 /// Value of `LEASES`: the controller's durable decision about a client.

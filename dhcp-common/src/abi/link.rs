@@ -56,8 +56,8 @@ impl Link {
     }
 }
 
-/// In [`Link::flags`]: option 82 is accepted without a relay agent (`giaddr` zero), because a
-/// switch on the link adds it.
+/// In [`Link::flags`]: option 82 counts without a relay agent (`giaddr` zero), because a switch on
+/// the link adds it. Elsewhere it is echoed only.
 pub const LINK_TRUSTS_RELAY_INFO: u32 = 1;
 
 /// Key data of `RELAYS`, a trie over prefixes in network order; its value is [`NetworkRef`]. It

@@ -4,7 +4,7 @@ use super::time::NS_PER_SEC;
 use crate::fingerprint;
 
 /// Version of everything in the maps: layouts, and the meaning of each field.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;
 
 /// Index of the only entry of `META`.
 pub const META_INDEX: u32 = 0;

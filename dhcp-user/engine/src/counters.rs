@@ -81,6 +81,20 @@ counters! {
         LeaseExpired = "lease_expired";
         /// Option 82 with a malformed sub-option, which is ignored.
         BrokenRelayInfo = "broken_relay_info";
+        /// Option 82 directly from a link that is not trusted to add it. It is echoed and decides
+        /// nothing.
+        UntrustedRelayInfo = "untrusted_relay_info";
+        /// A message whose options do not end with END, all of them whole.
+        NoEnd = "no_end";
+        /// A message whose last option extends beyond its end, and is ignored.
+        OverrunIgnored = "overrun_ignored";
+        /// Option 50, 53 or 54 more than once, with the same value each time.
+        OptionRepeated = "option_repeated";
+        /// A DISCOVER with an option 50 or 54 without a value.
+        OptionEmpty = "option_empty";
+        /// Option 61 of less than two octets, which is echoed and identifies nobody (RFC 2132
+        /// §9.14).
+        ShortClientId = "short_client_id";
         /// A reply without option 82, which did not fit (RFC 3046 §2.2).
         RelayInfoLeftOut = "relay_info_left_out";
         /// An option left out of a reply that has no room for it, also in parts (RFC 3396). Not
@@ -114,14 +128,14 @@ counters! {
         BadHlen = "bad_hlen";
         /// The magic cookie is missing.
         BadCookie = "bad_cookie";
-        /// An option runs past the end of its field.
+        /// An option that the decision depends on runs past the end of its field.
         OptionOverrun = "option_overrun";
-        /// The options have no END.
-        NoEnd = "no_end";
         /// More options than any client sends.
         TooManyOptions = "too_many_options";
         /// An option has a length that its definition does not allow.
         BadOptionLength = "bad_option_length";
+        /// Option 50, 53 or 54 more than once, with different values.
+        ConflictingOption = "conflicting_option";
         /// Option 53 is of wrong length, unassigned, or a type that only servers send.
         BadMessageType = "bad_message_type";
         /// A type of message that is not served.
@@ -137,8 +151,6 @@ counters! {
         UnknownLink = "unknown_link";
         /// The link serves no network for clients that send from it directly.
         UnknownNetwork = "unknown_network";
-        /// Option 82 directly from a link that is not trusted to add it.
-        UntrustedRelayInfo = "untrusted_relay_info";
         /// A REQUEST that fits no state of RFC 2131 §4.3.2.
         OddRequest = "odd_request";
         /// A REQUEST for another server.

@@ -50,6 +50,13 @@ impl Tally {
             [_] => "802.1Q",
             _ => "QinQ",
         });
+        if request.after_options.is_empty() {
+            self.count("no END");
+        }
+        let is_trusted = *tags == [100] || !request.giaddr.is_unspecified();
+        if has(option::RELAY_INFO) && !is_trusted {
+            self.count("direct, and option 82 is not trusted");
+        }
         self.count(
             match (request.giaddr.is_unspecified(), has(option::RELAY_INFO)) {
                 (true, false) => "direct",
@@ -97,7 +104,7 @@ fn check(
 }
 
 /// Minimum counts of each kind, well below those of any run.
-const LEAST: [(&str, u32); 33] = [
+const LEAST: [(&str, u32); 38] = [
     ("offered", 60),
     ("acked_selecting", 30),
     ("acked_rebooting", 30),
@@ -114,7 +121,12 @@ const LEAST: [(&str, u32); 33] = [
     ("revoked_client", 10),
     ("split_option", 10),
     ("bad_message_type", 5),
-    ("untrusted_relay_info", 20),
+    ("short_datagram", 10),
+    ("option_overrun", 10),
+    ("empty_option", 2),
+    ("short_client_id", 1),
+    ("no END", 20),
+    ("direct, and option 82 is not trusted", 20),
     ("untagged", 100),
     ("priority tag", 1),
     ("802.1Q", 80),

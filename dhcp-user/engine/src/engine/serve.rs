@@ -27,6 +27,13 @@ impl Engine {
         cx: &mut Context<'_>,
     ) -> Result<(), Silence> {
         let mut request = Request::decode(ingress, payload, &self.fingerprint_key)?;
+        for oddity in request.oddities.counters() {
+            self.count(oddity);
+        }
+        if request.relay_info.is_some() && !self.networks.trusts_relay_info(&request) {
+            request.distrust_relay_info();
+            self.count(Counter::UntrustedRelayInfo);
+        }
         if request.relay.is_broken {
             self.count(Counter::BrokenRelayInfo);
         }

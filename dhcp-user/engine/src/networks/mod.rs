@@ -249,6 +249,13 @@ impl Networks {
             .unwrap_or(Ipv4Addr::UNSPECIFIED)
     }
 
+    /// Returns whether option 82 of a request counts: a relay agent has added it, or a device on a
+    /// link that is trusted to (RFC 3046 §2.1.1).
+    pub fn trusts_relay_info(&self, request: &Request) -> bool {
+        let link = self.links.get(&request.ingress);
+        !request.giaddr.is_unspecified() || link.is_some_and(|link| link.trusts_relay_info)
+    }
+
     /// Returns whether option 118 of a request counts: its link has to permit it, and no relay
     /// agent may have selected a link (RFC 3527 §3).
     pub fn honours_subnet_selection(&self, request: &Request) -> bool {
@@ -265,12 +272,8 @@ impl Networks {
     pub fn of(&self, request: &Request) -> Result<(&Network, usize), Silence> {
         let is_relayed = !request.giaddr.is_unspecified();
         let link = self.links.get(&request.ingress);
-        let is_trusted = is_relayed || link.is_some_and(|link| link.trusts_relay_info);
-        if request.relay_info.is_some() && link.is_some() && !is_trusted {
-            return Err(Silence::UntrustedRelayInfo);
-        }
         // It overrides `giaddr`, which is then only the destination of the answer (RFC 3527 §3).
-        if let Some(selected) = request.relay.link_selection.filter(|_| is_trusted) {
+        if let Some(selected) = request.relay.link_selection {
             return self.containing(selected).ok_or(Silence::UnknownLink);
         }
         if let Some(selected) = &request.subnet_selection {

@@ -51,7 +51,8 @@ pub fn encode(
     let terms = named.as_ref().unwrap_or(terms);
     let fqdn = fqdn(answer, request);
     let echoes = echoes(answer, request);
-    let relay_info = echo(option::RELAY_INFO, request.relay_info.as_deref());
+    let [_, relay_info] = request.echoed();
+    let relay_info = echo(option::RELAY_INFO, relay_info);
     let room = request
         .shape
         .max_len
@@ -112,7 +113,8 @@ fn echoes(answer: Answer, request: &Request) -> Octets {
     if request.message_type == RequestType::Discover && matches!(answer, Answer::Ack(_)) {
         echoes.extend([option::RAPID_COMMIT, 0]);
     }
-    echoes.extend(echo(option::CLIENT_ID, request.client_id.as_deref()));
+    let [client_id, _] = request.echoed();
+    echoes.extend(echo(option::CLIENT_ID, client_id));
     echoes
 }
 

@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 
 use dhcp_model::{ClientOriginRef, Hardware, client_key};
 
+pub use self::options::Oddities;
 use self::options::Options;
 use crate::{counters::Silence, effect::Ingress, fqdn::Fqdn, relay_info::RelayInfo};
 
@@ -57,8 +58,10 @@ pub struct Request {
     pub server_id: Option<Ipv4Addr>,
     /// Option 61.
     pub client_id: Option<Octets>,
-    /// Option 82, as it is echoed.
+    /// Option 82.
     pub relay_info: Option<Octets>,
+    /// Options 61 and 82 that are echoed and otherwise do not count.
+    pub uncounted: Uncounted,
     /// Option 82 that the client's lease was given with, for a message that the relay agent did not
     /// forward.
     pub recorded_relay_info: Option<Octets>,
@@ -71,8 +74,18 @@ pub struct Request {
     /// The name in option 81 or else in option 12 (RFC 4702 §3.1), for display.
     pub host_name: Option<Box<str>>,
     pub shape: Shape,
+    pub oddities: Oddities,
     /// The fingerprint of `shape`, as the program forms it; `None` if the program forms none.
     pub fingerprint: Option<[u64; 2]>,
+}
+
+/// Options that are echoed, but identify nobody and decide nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Uncounted {
+    /// Option 61 of less than two octets.
+    pub client_id: Option<Octets>,
+    /// Option 82 from a link that is not trusted to add it.
+    pub relay_info: Option<Octets>,
 }
 
 /// The parts of a request that the options of its answer depend on. Every part comes from an option
@@ -147,7 +160,7 @@ impl Request {
         if !fixed.ends_with(&wire::MAGIC_COOKIE.get().to_be_bytes()) {
             return Err(Silence::BadCookie);
         }
-        let options = Options::walk(fixed, field)?;
+        let mut options = Options::walk(fixed, field)?;
         let message_type = options.message_type()?;
         let mut head = [0; wire::BOOTP_HEAD_LEN];
         head.copy_from_slice(&fixed[..wire::BOOTP_HEAD_LEN]);
@@ -156,9 +169,16 @@ impl Request {
         let is_bootp = message_type == MessageType::Bootp;
         // A BOOTP client is known by its hardware address (RFC 951 §3).
         let client_id = options.kept(option::CLIENT_ID).filter(|_| !is_bootp);
-        if client_id.as_ref().is_some_and(|id| id.len() < 2) {
-            return Err(Silence::BadOptionLength);
-        }
+        // RFC 2132 §9.14. Clients that send such a one would all be the same client.
+        let is_short = client_id.as_ref().is_some_and(|id| id.len() < 2);
+        options.oddities.has_short_client_id = is_short;
+        let (client_id, short_client_id) = if is_short {
+            (None, client_id)
+        } else {
+            (client_id, None)
+        };
+        let requested = options.address(option::REQUESTED_ADDRESS, message_type)?;
+        let server_id = options.address(option::SERVER_ID, message_type)?;
         let relay_info = options.kept(option::RELAY_INFO);
         let subnet_selection = options.kept(option::SUBNET_SELECTION);
         let fqdn = options.joined(option::FQDN);
@@ -180,8 +200,8 @@ impl Request {
                 len: message.hlen(),
                 chaddr,
             },
-            requested: options.address(option::REQUESTED_ADDRESS)?,
-            server_id: options.address(option::SERVER_ID)?,
+            requested,
+            server_id,
             client_id,
             relay: relay_info
                 .as_deref()
@@ -189,6 +209,10 @@ impl Request {
                 .unwrap_or_default(),
             recorded_relay_info: None,
             relay_info,
+            uncounted: Uncounted {
+                client_id: short_client_id,
+                relay_info: None,
+            },
             subnet_selection,
             host_name: match &fqdn {
                 Some(fqdn) => fqdn.text(),
@@ -212,6 +236,7 @@ impl Request {
                 architectures: options.architectures(),
                 machine_id: options.kept(option::CLIENT_MACHINE_ID),
             },
+            oddities: options.oddities,
             fingerprint: if is_slow {
                 None
             } else {
@@ -226,6 +251,22 @@ impl Request {
     pub fn client(&self, network: u32, match_client_id: bool) -> ClientKey {
         let id = self.client_id.as_deref().filter(|_| match_client_id);
         client_key(network, id, &self.hardware)
+    }
+
+    /// Leaves nothing of option 82 but its echo.
+    pub fn distrust_relay_info(&mut self) {
+        self.uncounted.relay_info = self.relay_info.take();
+        self.relay = RelayInfo::default();
+    }
+
+    /// Returns options 61 and 82, as they are echoed.
+    pub fn echoed(&self) -> [Option<&[u8]>; 2] {
+        let uncounted = &self.uncounted;
+        [
+            self.client_id.as_ref().or(uncounted.client_id.as_ref()),
+            self.relay_info.as_ref().or(uncounted.relay_info.as_ref()),
+        ]
+        .map(|value| value.map(|value| &**value))
     }
 
     /// Returns the part of the request that is kept with a lease.

@@ -6,7 +6,7 @@ use dhcp_common::wire::{self, message_type, option};
 use smallvec::SmallVec;
 
 use super::{MAX_REPLY_LEN, MessageType, Octets};
-use crate::counters::Silence;
+use crate::counters::{Counter, Silence};
 
 /// The most options in a message: more than any client sends and than the program accepts, so that
 /// every request that the program answers is answered here too. A message with more is dropped.
@@ -19,6 +19,47 @@ const USUAL_OPTIONS: usize = 24;
 pub(super) struct Options<'a> {
     options: SmallVec<[(u8, &'a [u8]); USUAL_OPTIONS]>,
     pub overloaded: bool,
+    pub oddities: Oddities,
+}
+
+/// What is wrong with a message that is understood all the same, as other servers understand it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Oddities {
+    pub has_no_end: bool,
+    pub has_overrun: bool,
+    pub has_repeated: bool,
+    pub has_empty: bool,
+    pub has_short_client_id: bool,
+}
+
+impl Oddities {
+    /// Returns what to count.
+    pub fn counters(self) -> impl Iterator<Item = Counter> {
+        [
+            (self.has_no_end, Counter::NoEnd),
+            (self.has_overrun, Counter::OverrunIgnored),
+            (self.has_repeated, Counter::OptionRepeated),
+            (self.has_empty, Counter::OptionEmpty),
+            (self.has_short_client_id, Counter::ShortClientId),
+        ]
+        .into_iter()
+        .filter_map(|(is_there, counter)| is_there.then_some(counter))
+    }
+}
+
+/// Returns whether an option that is cut off may be ignored: nothing depends on it but the options
+/// of the answer.
+const fn is_dispensable(code: u8) -> bool {
+    !matches!(
+        code,
+        option::MESSAGE_TYPE
+            | option::REQUESTED_ADDRESS
+            | option::SERVER_ID
+            | option::CLIENT_ID
+            | option::RELAY_INFO
+            | option::OVERLOAD
+            | option::SUBNET_SELECTION
+    )
 }
 
 impl<'a> Options<'a> {
@@ -28,6 +69,7 @@ impl<'a> Options<'a> {
         let mut options = Self {
             options: SmallVec::new(),
             overloaded: false,
+            oddities: Oddities::default(),
         };
         options.walk_field(field)?;
         let Some(overload) = options.joined(option::OVERLOAD) else {
@@ -50,14 +92,17 @@ impl<'a> Options<'a> {
     pub fn walk_field(&mut self, mut field: &'a [u8]) -> Result<(), Silence> {
         loop {
             match *field {
-                [] => return Err(Silence::NoEnd),
+                [] => {
+                    self.oddities.has_no_end = true;
+                    return Ok(());
+                }
                 [option::END, ..] => return Ok(()),
                 [option::PAD, ref rest @ ..] => field = rest,
-                [_] => return Err(Silence::OptionOverrun),
+                [code] => return self.overrun(code),
                 [code, len, ref rest @ ..] => {
-                    let (value, rest) = rest
-                        .split_at_checked(usize::from(len))
-                        .ok_or(Silence::OptionOverrun)?;
+                    let Some((value, rest)) = rest.split_at_checked(usize::from(len)) else {
+                        return self.overrun(code);
+                    };
                     if self.options.len() == MAX_OPTIONS {
                         return Err(Silence::TooManyOptions);
                     }
@@ -66,6 +111,31 @@ impl<'a> Options<'a> {
                 }
             }
         }
+    }
+
+    /// Ends the walk at an option that extends beyond the field.
+    fn overrun(&mut self, code: u8) -> Result<(), Silence> {
+        if !is_dispensable(code) {
+            return Err(Silence::OptionOverrun);
+        }
+        self.oddities.has_overrun = true;
+        Ok(())
+    }
+
+    /// Returns the value of an option of a fixed length: its instances joined, or one of them if it
+    /// has this length already and the others are the same.
+    fn fixed(&mut self, code: u8, len: usize) -> Result<Option<Cow<'a, [u8]>>, Silence> {
+        let mut instances = self.options.iter().filter(|(other, _)| *other == code);
+        let Some((_, first)) = instances.next().filter(|(_, first)| first.len() == len) else {
+            return Ok(self.joined(code));
+        };
+        for (_, value) in instances.filter(|(_, value)| !value.is_empty()) {
+            if value != first {
+                return Err(Silence::ConflictingOption);
+            }
+            self.oddities.has_repeated = true;
+        }
+        Ok(Some(Cow::Borrowed(first)))
     }
 
     /// Returns the value of an option, its instances joined (RFC 3396 §7).
@@ -83,8 +153,8 @@ impl<'a> Options<'a> {
         self.joined(code).map(|value| Octets::from_slice(&value))
     }
 
-    pub fn message_type(&self) -> Result<MessageType, Silence> {
-        let Some(value) = self.joined(option::MESSAGE_TYPE) else {
+    pub fn message_type(&mut self) -> Result<MessageType, Silence> {
+        let Some(value) = self.fixed(option::MESSAGE_TYPE, 1)? else {
             return Ok(MessageType::Bootp);
         };
         let &[value] = &*value else {
@@ -105,10 +175,20 @@ impl<'a> Options<'a> {
         }
     }
 
-    pub fn address(&self, code: u8) -> Result<Option<Ipv4Addr>, Silence> {
-        let Some(value) = self.joined(code) else {
+    /// Returns the address in an option. In a DISCOVER, which needs none, an option without a value
+    /// is ignored.
+    pub fn address(
+        &mut self,
+        code: u8,
+        message_type: MessageType,
+    ) -> Result<Option<Ipv4Addr>, Silence> {
+        let Some(value) = self.fixed(code, 4)? else {
             return Ok(None);
         };
+        if value.is_empty() && message_type == MessageType::Discover {
+            self.oddities.has_empty = true;
+            return Ok(None);
+        }
         let octets: [u8; 4] = (*value).try_into().map_err(|_| Silence::BadOptionLength)?;
         Ok(Some(octets.into()))
     }

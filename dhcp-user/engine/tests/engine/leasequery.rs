@@ -642,7 +642,7 @@ fn c114_a_client_is_found_by_what_it_said_last() {
 #[test]
 fn c114_a_question_that_cannot_be_read_is_none() {
     let mut world = world();
-    world.expect_silence(&by_id(&[1]), Counter::BadOptionLength);
+    world.expect_silence(&by_id(&[1]), Counter::OddLeasequery);
     let mut long = by_mac(1);
     long.payload[2] = 17;
     world.expect_silence(&long, Counter::BadHlen);

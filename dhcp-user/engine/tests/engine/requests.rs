@@ -39,8 +39,7 @@ fn c002_c003_c005_c006_c007_c008_m05_malformed_messages_get_no_answer_and_leave_
         (changed(2, 17), Counter::BadHlen),
         (changed(2, 255), Counter::BadHlen),
         (changed(236, 0), Counter::BadCookie),
-        (good[..240].to_vec(), Counter::NoEnd),
-        (discover(1).payload, Counter::NoEnd),
+        (good[..240].to_vec(), Counter::Bootp),
         (without_type(&[53]), Counter::OptionOverrun),
         (without_type(&[53, 1]), Counter::OptionOverrun),
         (without_type(&[53, 9, 1, 255]), Counter::OptionOverrun),
@@ -63,20 +62,37 @@ fn c002_c003_c005_c006_c007_c008_m05_malformed_messages_get_no_answer_and_leave_
             with(option::SERVER_ID, &[1, 2, 3, 4, 5]),
             Counter::BadOptionLength,
         ),
-        (with(option::CLIENT_ID, &[1]), Counter::BadOptionLength),
-        (with(option::CLIENT_ID, &[]), Counter::BadOptionLength),
         (with(option::OVERLOAD, &[4]), Counter::BadOptionLength),
         (with(option::OVERLOAD, &[]), Counter::BadOptionLength),
-        (with(option::OVERLOAD, &[1]), Counter::NoEnd),
+        (with(option::MESSAGE_TYPE, &[3]), Counter::ConflictingOption),
+        (
+            discover(1)
+                .requested(ip(10))
+                .requested(ip(11))
+                .end()
+                .payload,
+            Counter::ConflictingOption,
+        ),
+        (
+            selecting(1, ip(10)).server_id(OTHER_SERVER).end().payload,
+            Counter::ConflictingOption,
+        ),
+        (
+            init_reboot(1, ip(10))
+                .option(option::SERVER_ID, &[])
+                .end()
+                .payload,
+            Counter::BadOptionLength,
+        ),
+        (
+            [&discover(1).payload, &[option::CLIENT_ID, 9, 1][..]].concat(),
+            Counter::OptionOverrun,
+        ),
         (
             [&good[..243], &many, &[255]].concat(),
             Counter::TooManyOptions,
         ),
         (changed(2, 0), Counter::NoIdentity),
-        (
-            with(option::RELAY_INFO, &[1, 1, 7]),
-            Counter::UntrustedRelayInfo,
-        ),
     ];
     for (payload, counter) in cases {
         expect_refusal(&payload, counter);
@@ -116,6 +132,64 @@ fn m01_what_follows_end_is_ignored() {
     let mut message = discover(1).end();
     message.payload.extend([53, 0, 9]);
     world.expect_offer(&message, ip(10));
+}
+
+#[test]
+fn c005_c010_m01_m05_what_is_meant_is_answered_and_counted() {
+    let extended = |tail: &[u8]| {
+        let mut message = discover(1);
+        message.payload.extend(tail);
+        message
+    };
+    let cases = [
+        (discover(1), Counter::NoEnd),
+        (extended(&[43, 64, 1, 2]), Counter::OverrunIgnored),
+        (extended(&[43]), Counter::OverrunIgnored),
+        (
+            discover(1).option(option::MESSAGE_TYPE, &[1]).end(),
+            Counter::OptionRepeated,
+        ),
+        (
+            discover(1).requested(ip(11)).requested(ip(11)).end(),
+            Counter::OptionRepeated,
+        ),
+        (
+            discover(1).option(option::REQUESTED_ADDRESS, &[]).end(),
+            Counter::OptionEmpty,
+        ),
+        (
+            discover(1).option(option::SERVER_ID, &[]).end(),
+            Counter::OptionEmpty,
+        ),
+        (
+            discover(1).option(option::CLIENT_ID, &[1]).end(),
+            Counter::ShortClientId,
+        ),
+    ];
+    for (message, counter) in cases {
+        let mut world = World::new();
+        // Octet for octet, without END.
+        world.input(Input::Message {
+            ingress: &message.ingress,
+            payload: &message.payload,
+        });
+        world.settle();
+        let types: Vec<_> = world.sent.iter().map(Received::message_type).collect();
+        assert_eq!(types, [message_type::OFFER], "{counter:?}");
+        assert_eq!(world.count(counter), 1, "{counter:?}");
+    }
+}
+
+#[test]
+fn c018_m05_a_client_identifier_of_one_octet_comes_back_and_identifies_nobody() {
+    let mut world = World::new();
+    let short = |client| discover(client).option(option::CLIENT_ID, &[7]).end();
+    let offer = world.ask(&short(1));
+    assert_eq!(offer.option(option::CLIENT_ID), Some(vec![7]));
+    let lease = world.leases.get(&offer.yiaddr()).expect("it is offered");
+    assert_eq!(lease.holder.client(), key(1));
+    drop(lease);
+    assert_ne!(world.ask(&short(2)).yiaddr(), offer.yiaddr());
 }
 
 #[test]

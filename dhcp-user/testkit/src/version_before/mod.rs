@@ -6,9 +6,10 @@ use std::{collections::HashMap, fs, net::Ipv4Addr, path::Path};
 use aya::Pod;
 use dhcp_common::{
     abi::{
-        Bucket, ClientDigest, ClientKey, Grant, Link, LinkKey, Meta, NetworkRef, Template,
-        TemplateCell, TemplateKey, WAYS, map,
+        ABI_VERSION, Bucket, ClientDigest, ClientKey, Grant, Link, LinkKey, Meta, NetworkRef,
+        Template, TemplateCell, TemplateKey, WAYS, map,
     },
+    outcome::Outcome,
     wire::Be32,
 };
 use dhcp_model::{Nanos, RecordState};
@@ -107,6 +108,19 @@ impl Recording {
             }
         }
         recording
+    }
+
+    /// Returns what the recorded run would have left if its version had had the present contract.
+    /// Only the number of outcomes has changed.
+    pub fn in_the_present_contract(mut self) -> Self {
+        for map in &mut self.maps {
+            match map.name {
+                map::META => map.entries[0].1[..4].copy_from_slice(&ABI_VERSION.to_ne_bytes()),
+                map::OUTCOMES => map.max_entries = Outcome::COUNT as u32,
+                _ => {}
+            }
+        }
+        self
     }
 
     /// Returns the elements of a map, as this version's contract reads them.

@@ -253,7 +253,7 @@ offered        60
     let value: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!(value["kernel_share"], 0.875);
     assert_eq!(value["kernel"]["acked_renewing"], 600);
-    assert_eq!(value["kernel"]["no_end"], 0, "all are there");
+    assert_eq!(value["kernel"]["bad_hlen"], 0, "all are there");
     assert_eq!(value["engine"]["acked"], 0);
 }
 

@@ -136,7 +136,7 @@ pub fn stats() -> Stats {
             ("closed", 0),
             ("limited", 3),
             ("bad_op", 4),
-            ("no_end", 0),
+            ("bad_hlen", 0),
             ("not_dhcp", 5000),
         ]
         .map(|(label, count)| (label.to_owned(), count))
