@@ -12,6 +12,7 @@ mod elements;
 mod kind;
 mod names;
 mod numbered;
+mod pxe;
 mod written;
 
 pub(super) use self::numbered::key;

@@ -3,15 +3,16 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use dhcp_common::abi::{Template, TemplateKey};
+use dhcp_config::Overrides;
 
 use super::{Context, Engine};
 use crate::{
     counters::{Counter, Silence},
     effect::{CommandId, CommandOutcome, Effect, Probe},
     networks::Profile,
-    policy::{Requester, leasequery},
+    policy::{Requester, leasequery, proxy},
     publisher::TemplateRoom,
-    reply::{self, Answer, Reply, leasequery::Finding},
+    reply::{self, Answer, Reply, boot::BootReply, leasequery::Finding},
     request::Request,
     template,
 };
@@ -82,6 +83,29 @@ impl Engine {
             Finding::Active(_) => Counter::LeaseActive,
             Finding::Unassigned => Counter::LeaseUnassigned,
             Finding::Unknown => Counter::LeaseUnknown,
+        };
+        self.send(reply, counter, cx);
+        Ok(())
+    }
+
+    /// Tells firmware what to boot, on a link where another server gives the addresses. Nothing
+    /// is kept about it.
+    pub(super) fn respond_to_firmware(
+        &self,
+        settings: &Overrides,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Silence> {
+        let (kind, reply) = {
+            let (answer, terms) = proxy::answer(self.view(cx), settings, request)?;
+            (answer.kind, reply::boot::encode(answer, &terms, request)?)
+        };
+        if reply.relay_info_left_out {
+            self.count(Counter::RelayInfoLeftOut);
+        }
+        let counter = match kind {
+            BootReply::Offer => Counter::BootOffered,
+            BootReply::Ack => Counter::BootAcked,
         };
         self.send(reply, counter, cx);
         Ok(())

@@ -20,6 +20,7 @@ mod origins;
 mod outage;
 mod overrides;
 mod probing;
+mod proxy;
 mod rapid;
 mod relays;
 mod reload;
