@@ -6,7 +6,7 @@ use dhcp_common::wire::pxe_suboption;
 
 use super::{
     elements::{addresses, all},
-    numbered::{encapsulated_in, key},
+    numbered::{encapsulated, encapsulated_in, key},
 };
 use crate::raw::{Node, Section};
 
@@ -36,10 +36,8 @@ pub(super) fn vendor_options(node: &Node<'_>) -> Option<Vec<u8>> {
     let section = node.free_section()?;
     let fields = section.fields();
     if fields.is_empty() {
-        section.refuse(
-            "empty table; give a value for each sub-option, such as `{ 1 = { u32 = 0 } }` or `{ pxe = { discovery-control = \"boot-file\" } }`, or remove the option",
-        );
-        return None;
+        // This notes the empty table.
+        return encapsulated(node);
     }
     let (named, numbered): (Vec<_>, Vec<_>) =
         fields.into_iter().partition(|(name, _)| *name == PXE);

@@ -11,6 +11,7 @@ use super::{Config, OptionValue, Overrides, Owner, Pool, Problems, RelayPort, Su
 mod boot;
 mod options;
 mod problems;
+mod proxy;
 
 const GOOD: &str = "\
 [[interface]]

@@ -11,7 +11,7 @@ use crate::{
     counters::Silence,
     networks::BootTerms,
     reply::boot::{BootAnswer, BootReply},
-    request::{BootClass, MessageType, Request, pxe_suboption as suboption},
+    request::{BootClass, MessageType, Request, pxe_entries, pxe_suboption as suboption},
 };
 
 /// Returns the answer to a request on such a link, with the terms from these settings of the link.
@@ -75,7 +75,7 @@ fn is_ours(view: View<'_>, terms: &BootTerms<'_>, request: &Request) -> bool {
     let data = terms.option(option::VENDOR_OPTIONS).unwrap_or_default();
     let menu = suboption(data, pxe_suboption::BOOT_MENU).unwrap_or_default();
     let servers = suboption(data, pxe_suboption::BOOT_SERVERS).unwrap_or_default();
-    let mut servers = entries(servers, 4).filter(|(kind, _)| *kind == item.kind);
+    let mut servers = pxe_entries(servers, 4).filter(|(kind, _)| *kind == item.kind);
     let is_listed = |addresses: &[u8]| {
         let (addresses, _) = addresses.as_chunks::<4>();
         let mut addresses = addresses.iter();
@@ -83,17 +83,6 @@ fn is_ours(view: View<'_>, terms: &BootTerms<'_>, request: &Request) -> bool {
     };
     match servers.next() {
         Some((_, addresses)) => is_listed(addresses),
-        None => entries(menu, 1).any(|(kind, _)| kind == item.kind),
+        None => pxe_entries(menu, 1).any(|(kind, _)| kind == item.kind),
     }
-}
-
-/// Returns the entries of sub-option 8 or 9: a type, a number of elements of this length, and these
-/// elements. An entry cut off at the end is ignored.
-fn entries(mut data: &[u8], element_len: usize) -> impl Iterator<Item = (u16, &[u8])> {
-    std::iter::from_fn(move || {
-        let ([high, low, count], rest) = data.split_first_chunk()?;
-        let (elements, rest) = rest.split_at_checked(usize::from(*count) * element_len)?;
-        data = rest;
-        Some((u16::from_be_bytes([*high, *low]), elements))
-    })
 }

@@ -1,7 +1,7 @@
 //! Answers that only say what to boot, to firmware whose address another server gives (PXE 2.1
 //! §2.2).
 
-use std::net::Ipv4Addr;
+use std::{borrow::Cow, net::Ipv4Addr};
 
 use dhcp_common::wire::{self, FILE_LEN, SNAME_LEN, message_type, option, pxe_suboption};
 
@@ -15,7 +15,7 @@ use crate::{
     counters::Silence,
     effect::Egress,
     networks::BootTerms,
-    request::{BootClass, BootItem, Request, Shape},
+    request::{BootClass, BootItem, Request, Shape, pxe_entries, pxe_suboption as suboption},
 };
 
 /// Options that firmware may list and that have nothing to do with its address: root path, boot
@@ -42,6 +42,9 @@ const OF_BOOT: [u8; 17] = [
 /// Sub-options of 43 that let firmware boot the file at once: without sub-option 6 it would look
 /// for boot servers (PXE 2.1 §2.2, table 2-1).
 const BOOT_AT_ONCE: [u8; 4] = [pxe_suboption::DISCOVERY_CONTROL, 1, 8, pxe_suboption::END];
+
+/// Value of sub-option 6: neither broadcast nor multicast, only servers that are listed.
+const LISTED_ONLY: u8 = 7;
 
 /// The kinds of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +116,7 @@ fn options(answer: BootAnswer, terms: &BootTerms<'_>, shape: &Shape) -> List {
     if answer.class == BootClass::Pxe {
         options.extend(match shape.boot_item {
             Some(item) => Some(octets(option::VENDOR_OPTIONS, &found(item))),
-            None => vendor_options(terms).map(|data| optional(option::VENDOR_OPTIONS, data)),
+            None => vendor_options(terms).map(|data| optional(option::VENDOR_OPTIONS, &data)),
         });
     }
     let mut codes: Vec<u8> = match &shape.parameters {
@@ -137,12 +140,51 @@ fn options(answer: BootAnswer, terms: &BootTerms<'_>, shape: &Shape) -> List {
     options
 }
 
-/// Returns option 43 of an answer that is for no item of a menu.
-fn vendor_options<'a>(terms: &BootTerms<'a>) -> Option<&'a [u8]> {
-    let has_file = terms.option(option::BOOTFILE_NAME).is_some();
-    terms
-        .option(option::VENDOR_OPTIONS)
-        .or_else(|| has_file.then_some(&BOOT_AT_ONCE))
+/// Returns option 43 of an answer that is for no item of a menu. Where the configuration has a menu
+/// and does not say who serves its items, this server does: UEFI's firmware does not look for boot
+/// servers by broadcast.
+fn vendor_options<'a>(terms: &BootTerms<'a>) -> Option<Cow<'a, [u8]>> {
+    let Some(configured) = terms.option(option::VENDOR_OPTIONS) else {
+        let has_file = terms.option(option::BOOTFILE_NAME).is_some();
+        return has_file.then_some(Cow::Borrowed(&BOOT_AT_ONCE));
+    };
+    let servers = match suboption(configured, pxe_suboption::BOOT_MENU) {
+        Some(menu) if !says_who_serves(configured) => servers(menu, terms.server_id),
+        _ => None,
+    };
+    Some(match servers {
+        Some(servers) => [&servers, configured].concat().into(),
+        None => configured.into(),
+    })
+}
+
+fn says_who_serves(configured: &[u8]) -> bool {
+    let codes = [
+        pxe_suboption::DISCOVERY_CONTROL,
+        pxe_suboption::BOOT_SERVERS,
+    ];
+    let mut codes = codes.into_iter();
+    codes.any(|code| suboption(configured, code).is_some())
+}
+
+/// Returns sub-options 6 and 8, which say that only this server has the items of a menu. `None` if
+/// there are too many for one sub-option, or none but the local disk.
+fn servers(menu: &[u8], server: Ipv4Addr) -> Option<Vec<u8>> {
+    const LOCAL: u16 = 0;
+    let kinds = pxe_entries(menu, 1).map(|(kind, _)| kind);
+    let servers: Vec<u8> = kinds
+        .filter(|kind| *kind != LOCAL)
+        .flat_map(|kind| [&kind.to_be_bytes()[..], &[1], &server.octets()].concat())
+        .collect();
+    let len = u8::try_from(servers.len()).ok().filter(|len| *len > 0)?;
+    let head = [
+        pxe_suboption::DISCOVERY_CONTROL,
+        1,
+        LISTED_ONLY,
+        pxe_suboption::BOOT_SERVERS,
+        len,
+    ];
+    Some([&head[..], &servers].concat())
 }
 
 /// Returns option 43 of the answer for an item of a menu.

@@ -19,7 +19,7 @@ use smallvec::SmallVec;
 use dhcp_model::{ClientOriginRef, Hardware, client_key};
 
 use self::options::Options;
-pub use self::options::pxe_suboption;
+pub use self::options::{pxe_entries, pxe_suboption};
 use crate::{counters::Silence, effect::Ingress, fqdn::Fqdn, relay_info::RelayInfo};
 
 /// The longest reply: it must fit into one Ethernet frame, even if the client announces more.

@@ -170,3 +170,14 @@ pub fn pxe_suboption(mut data: &[u8], wanted: u8) -> Option<&[u8]> {
         }
     }
 }
+
+/// Returns the entries of sub-option 8 or 9: a type, a number of elements of this length, and these
+/// elements. An entry cut off at the end is ignored.
+pub fn pxe_entries(mut data: &[u8], element_len: usize) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let ([high, low, count], rest) = data.split_first_chunk()?;
+        let (elements, rest) = rest.split_at_checked(usize::from(*count) * element_len)?;
+        data = rest;
+        Some((u16::from_be_bytes([*high, *low]), elements))
+    })
+}

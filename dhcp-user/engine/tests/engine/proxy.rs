@@ -250,10 +250,26 @@ fn c101_of_those_that_hear_a_broadcast_the_ones_answer_that_have_the_item() {
 
 #[test]
 fn c101_a_menu_is_offered_instead_of_booting_at_once() {
-    let menu = [9, 5, 0x80, 1, 2, b'O', b'S', 10, 3, 5, b'F', b'8', 255];
+    let menu = [
+        9, 9, 0x80, 1, 2, b'O', b'S', 0, 0, 1, b'D', 10, 3, 5, b'F', b'8', 255,
+    ];
+    let servers = [6, 1, 7, 8, 7, 0x80, 1, 1, 198, 51, 100, 1];
     let mut world = for_all(&[(VENDOR, &menu), (6, &[192, 0, 2, 53]), (210, b"/boot/")]);
     let offer = world.ask(&firmware(discover(1), PXE));
-    assert_eq!(offer.option(VENDOR), Some(menu.to_vec()));
+    let expected = [&servers[..], &menu].concat();
+    assert_eq!(
+        offer.option(VENDOR),
+        Some(expected),
+        "this server has its items"
+    );
+    for said in [&[6, 1, 0][..], &[8, 7, 0x80, 1, 1, 192, 0, 2, 7]] {
+        let configured = [said, &menu].concat();
+        let offer = for_all(&[(VENDOR, &configured)]).ask(&firmware(discover(1), PXE));
+        assert_eq!(offer.option(VENDOR), Some(configured), "as configured");
+    }
+    let only_disk = [9, 4, 0, 0, 1, b'D', 255];
+    let disk = for_all(&[(VENDOR, &only_disk)]).ask(&firmware(discover(1), PXE));
+    assert_eq!(disk.option(VENDOR), Some(only_disk.to_vec()));
     assert_eq!(offer.option(6), None, "belongs to the address");
     assert_eq!(offer.option(210), Some(b"/boot/".to_vec()));
     let listing = firmware(discover(1), PXE).option(option::PARAMETER_LIST, &[1, 210, 210]);
