@@ -6,7 +6,7 @@ use std::{hint::black_box, net::Ipv4Addr};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use dhcp_benches::calibration::calibration;
-use dhcp_common::wire::{CLIENT_PORT, MAC_BROADCAST, message_type, option};
+use dhcp_common::wire::{CLIENT_PORT, MAC_BROADCAST, SERVER_PORT, message_type, option};
 use dhcp_engine::{Effect, Engine, Ingress, Input, pool::Pool};
 use dhcp_model::{Applied, Nanos};
 use dhcp_testkit::alone::{self, IFINDEX, NoGrants, SERVER};
@@ -57,6 +57,7 @@ impl Bench {
             source: request.source,
             source_port: CLIENT_PORT,
             destination: request.destination,
+            destination_port: SERVER_PORT,
         };
         let payload = request.payload();
         let mut effects = std::mem::take(&mut self.effects);

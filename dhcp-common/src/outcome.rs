@@ -117,7 +117,7 @@ macro_rules! outcomes {
 
 outcomes! {
     Pass {
-        /// Not IPv4/UDP to port 67.
+        /// Not IPv4/UDP to port 67, nor to port 4011 on a link that is a proxy.
         NotDhcp = "not_dhcp";
         /// DHCP, but not for an address of this server on one of its links.
         NotOurs = "not_ours";
@@ -145,7 +145,8 @@ outcomes! {
         UnknownClient = "unknown_client";
         /// `giaddr` is in no configured subnet.
         UnknownRelay = "unknown_relay";
-        /// The link has no network for clients that send from it directly.
+        /// The link has no network for clients that send from it directly, as where another server
+        /// gives the addresses; or a message for a boot server.
         UnknownNetwork = "unknown_network";
         /// No answer has been rendered yet for this shape of request.
         NoTemplate = "no_template";

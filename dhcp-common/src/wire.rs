@@ -97,6 +97,8 @@ pub const UDP_LEN: usize = 8;
 pub const SERVER_PORT: u16 = 67;
 /// RFC 2131 §4.1.
 pub const CLIENT_PORT: u16 = 68;
+/// Boot servers of PXE 2.1 §2.2.1, beside the server's port.
+pub const BOOT_SERVER_PORT: u16 = 4011;
 
 /// `op` of a request, RFC 2131 §2.
 pub const BOOTREQUEST: u8 = 1;
@@ -207,6 +209,16 @@ pub mod relay_suboption {
     pub const SERVER_ID_OVERRIDE: u8 = 11;
     /// RFC 8357.
     pub const SOURCE_PORT: u8 = 19;
+}
+
+/// Sub-options of option 43 for PXE clients (PXE 2.1 §2.2, table 2-1).
+pub mod pxe_suboption {
+    pub const DISCOVERY_CONTROL: u8 = 6;
+    pub const BOOT_SERVERS: u8 = 8;
+    pub const BOOT_MENU: u8 = 9;
+    pub const MENU_PROMPT: u8 = 10;
+    pub const BOOT_ITEM: u8 = 71;
+    pub const END: u8 = 255;
 }
 
 /// Lease time of an infinite lease, RFC 2131 §3.3.

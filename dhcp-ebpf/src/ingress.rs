@@ -2,12 +2,12 @@
 //! here.
 
 use dhcp_common::{
-    abi::{Link, LinkKey},
+    abi::{LINK_IS_PROXY, Link, LinkKey},
     outcome::Silence,
     wire::{
-        Be32, ETHERNET_LEN, ETHERTYPE_IPV4, ETHERTYPE_QINQ, ETHERTYPE_VLAN, IPV4_BROADCAST,
-        IPV4_FRAGMENT_MASK, IPV4_PROTOCOL_UDP, IPV4_VERSION_IHL, MAX_VLAN_TAGS, SERVER_PORT,
-        VLAN_ID_MASK, VLAN_TAG_LEN,
+        BOOT_SERVER_PORT, Be32, ETHERNET_LEN, ETHERTYPE_IPV4, ETHERTYPE_QINQ, ETHERTYPE_VLAN,
+        IPV4_BROADCAST, IPV4_FRAGMENT_MASK, IPV4_PROTOCOL_UDP, IPV4_VERSION_IHL, MAX_VLAN_TAGS,
+        SERVER_PORT, VLAN_ID_MASK, VLAN_TAG_LEN,
     },
 };
 
@@ -54,7 +54,8 @@ pub fn ingress<'a, T: Tables>(
         return Err(Silence::NotDhcp);
     }
     let header_len = usize::from(version_ihl & 0x0f) * 4;
-    if frame.be16_at(network_offset + header_len + 2) != Some(SERVER_PORT) {
+    let port = frame.be16_at(network_offset + header_len + 2);
+    if port != Some(SERVER_PORT) && port != Some(BOOT_SERVER_PORT) {
         return Err(Silence::NotDhcp);
     }
     // Only the first fragment has ports; the others look like any other traffic.
@@ -69,6 +70,9 @@ pub fn ingress<'a, T: Tables>(
         inner: vlans[1],
     };
     let link = tables.link(&key).ok_or(Silence::NotOurs)?;
+    if port == Some(BOOT_SERVER_PORT) && link.flags & LINK_IS_PROXY == 0 {
+        return Err(Silence::NotDhcp);
+    }
     let destination = frame
         .raw32_at(network_offset + ipv4::DESTINATION)
         .map(Be32::from_raw)

@@ -9,8 +9,8 @@ use dhcp_common::{
     fingerprint::{self, MAX_WORDS},
     outcome::Silence,
     wire::{
-        BOOTREPLY, BOOTREQUEST, ETHERNET_MTU, IPV4_LEN, MAGIC_COOKIE, MAX_HLEN, message_type,
-        option, relay_suboption,
+        BOOTREPLY, BOOTREQUEST, Be16, ETHERNET_MTU, IPV4_LEN, MAGIC_COOKIE, MAX_HLEN, SERVER_PORT,
+        message_type, option, relay_suboption,
     },
 };
 
@@ -192,6 +192,10 @@ fn network<T: Tables>(
     packet: &Packet,
 ) -> Result<NetworkRef, Silence> {
     let bootp = &packet.head.bootp;
+    // A boot server gives no addresses (PXE 2.1 §2.2.4).
+    if packet.head.udp.destination != Be16::new(SERVER_PORT) {
+        return Err(Silence::UnknownNetwork);
+    }
     if !bootp.giaddr.is_zero() {
         return tables.network_of(bootp.giaddr).ok_or(Silence::UnknownRelay);
     }

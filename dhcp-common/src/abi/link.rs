@@ -60,6 +60,10 @@ impl Link {
 /// the link adds it. Elsewhere it is echoed only.
 pub const LINK_TRUSTS_RELAY_INFO: u32 = 1;
 
+/// In [`Link::flags`]: another server gives the addresses on this link, and the controller only
+/// tells firmware what to boot, also as a boot server at port 4011 (PXE 2.1 §2.2).
+pub const LINK_IS_PROXY: u32 = 2;
+
 /// Key data of `RELAYS`, a trie over prefixes in network order; its value is [`NetworkRef`]. It
 /// holds the subnets, and the server's addresses on all links with [`NETWORK_IS_OURS`].
 pub type RelayKey = Be32;

@@ -91,6 +91,7 @@ impl ClassNames {
             "vi-vendor-class",
             "user-class",
             "architecture",
+            "boot-item",
             "hardware-address",
             "circuit-id",
             "remote-id",
@@ -119,6 +120,7 @@ impl ClassNames {
             "vi-vendor-class" => Condition::All(enterprises(node)?),
             "user-class" => Condition::Is(Field::UserClass, patterns(node)?),
             "architecture" => Condition::Architecture(architectures(node)?),
+            "boot-item" => Condition::BootItem(boot_items(node)?),
             "hardware-address" => self.of_origin(Field::HardwareAddress, node)?,
             "circuit-id" => self.of_origin(Field::CircuitId, node)?,
             "remote-id" => self.of_origin(Field::RemoteId, node)?,
@@ -234,5 +236,11 @@ fn enterprises(node: &Node<'_>) -> Option<Vec<Condition>> {
 /// Reads numbers from IANA's registry of processor architectures (RFC 5970, RFC 4578 §2.1).
 fn architectures(node: &Node<'_>) -> Option<Vec<u16>> {
     let nodes = node.one_or_list("numbers of architectures, such as 7 for x64 UEFI");
+    each(&nodes, |node| node.integer(0..=i64::from(u16::MAX)))
+}
+
+/// Reads types of items of a boot menu (PXE 2.1 §2.2.4).
+fn boot_items(node: &Node<'_>) -> Option<Vec<u16>> {
+    let nodes = node.one_or_list("types of boot items, such as 32768");
     each(&nodes, |node| node.integer(0..=i64::from(u16::MAX)))
 }

@@ -7,8 +7,11 @@ use super::{
     host::Host,
     interface, ipv6, options,
     problem::{Problem, Problems},
+    proxy,
     raw::Document,
-    server, subnet,
+    server,
+    settings::Settings,
+    subnet,
     types::{Config, Server},
 };
 
@@ -71,14 +74,16 @@ pub fn parse(file: &Path, text: &str, host: Option<&Host>) -> Result<Config, Pro
             "network",
             "subnet",
         ]);
-        let interfaces = interface::read(&root, host);
-        let ours = interface::own_addresses(&interfaces, host);
+        let defaults = Settings::defaults(&root);
+        let interfaces = interface::read(&root, &defaults, host);
+        let ours = interface::own_addresses(&interfaces, host, |_| true);
         let named = class::ClassNames::read(&root);
         ipv6::refuse_unsent(&root);
         options::refuse_unset(&root);
+        let has_proxies = proxy::check(&root, &interfaces, &named.classes, host);
         Config {
             server: server::read(root.get("server")),
-            networks: subnet::networks(&root, &ours, &named),
+            networks: subnet::networks(&root, &defaults, &ours, &named, has_proxies),
             classes: named.classes,
             interfaces,
         }

@@ -10,6 +10,7 @@ use dhcp_common::{abi, wire};
 use super::{
     host::Host,
     raw::{Node, Section},
+    settings::Settings,
     types::{Interface, Link},
     value::{host_address, replace},
 };
@@ -18,7 +19,11 @@ use super::{
 const MAX_INTERFACE_NAME: usize = 15;
 
 /// Reads all interfaces, and checks that the host has them if one is given.
-pub(super) fn read(root: &Section<'_>, host: Option<&Host>) -> Vec<Interface> {
+pub(super) fn read(
+    root: &Section<'_>,
+    defaults: &Settings<'_>,
+    host: Option<&Host>,
+) -> Vec<Interface> {
     let mut lines = HashMap::new();
     let mut interfaces = Vec::new();
     let mut links = 0;
@@ -32,6 +37,7 @@ pub(super) fn read(root: &Section<'_>, host: Option<&Host>) -> Vec<Interface> {
             "addresses",
             "trust-relay-info",
             "subnet-selection",
+            "proxy",
             "vlan",
         ]) else {
             continue;
@@ -53,7 +59,7 @@ pub(super) fn read(root: &Section<'_>, host: Option<&Host>) -> Vec<Interface> {
         }
         let interface = Interface {
             name: name.to_owned(),
-            links: interface_links(&section),
+            links: interface_links(&section, defaults),
         };
         if let Some(host) = host {
             check_on_host(&node, &interface, host);
@@ -101,13 +107,15 @@ fn check_on_host(node: &Node<'_>, interface: &Interface, host: &Host) {
     }
 }
 
-fn interface_links(section: &Section<'_>) -> Vec<Link> {
+fn interface_links(section: &Section<'_>, defaults: &Settings<'_>) -> Vec<Link> {
+    let proxy = |section: &Section<'_>| is_on(section, "proxy").then(|| defaults.of_proxy());
     let mut lines = HashMap::new();
     let mut links = vec![Link {
         vlans: [0, 0],
         addresses: link_addresses(section),
         trust_relay_info: is_on(section, "trust-relay-info"),
         subnet_selection: is_on(section, "subnet-selection"),
+        proxy: proxy(section),
     }];
     for node in section.tables("vlan") {
         let Some(vlan) = node.section(&[
@@ -116,6 +124,7 @@ fn interface_links(section: &Section<'_>) -> Vec<Link> {
             "addresses",
             "trust-relay-info",
             "subnet-selection",
+            "proxy",
         ]) else {
             continue;
         };
@@ -133,6 +142,7 @@ fn interface_links(section: &Section<'_>) -> Vec<Link> {
             addresses: link_addresses(&vlan),
             trust_relay_info: is_on(&vlan, "trust-relay-info"),
             subnet_selection: is_on(&vlan, "subnet-selection"),
+            proxy: proxy(&vlan),
         };
         if let Some(vlans) = vlans
             && let Some(line) = lines.insert(vlans, node.line())
@@ -200,15 +210,16 @@ fn link_addresses(section: &Section<'_>) -> Vec<Ipv4Addr> {
     addresses
 }
 
-/// Returns the server's own addresses, each with the interface that has it. Without a host, those
-/// that the file names.
+/// Returns the server's own addresses on the links that `is_meant` selects, each with the interface
+/// that has it. Without a host, those that the file names.
 pub(super) fn own_addresses(
     interfaces: &[Interface],
     host: Option<&Host>,
+    is_meant: impl Fn(&Link) -> bool,
 ) -> BTreeMap<Ipv4Addr, String> {
     let mut ours = BTreeMap::new();
     for interface in interfaces {
-        for link in &interface.links {
+        for link in interface.links.iter().filter(|link| is_meant(link)) {
             let of_host = host
                 .filter(|_| link.vlans == [0, 0] && link.addresses.is_empty())
                 .and_then(|host| host.interfaces.get(&interface.name));

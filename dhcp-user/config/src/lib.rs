@@ -16,6 +16,7 @@ mod ipv6;
 pub mod options;
 mod pool;
 mod problem;
+mod proxy;
 mod raw;
 mod requesters;
 mod reservation;

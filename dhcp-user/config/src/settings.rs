@@ -137,6 +137,24 @@ impl<'a> Settings<'a> {
         }
     }
 
+    /// Reads the table `[defaults]`.
+    pub fn defaults(root: &Section<'a>) -> Self {
+        root.get("defaults")
+            .and_then(|node| node.section(&KNOWN))
+            .map(|section| Self::read(&section))
+            .unwrap_or_default()
+            .over(&Settings::default())
+    }
+
+    /// Returns the settings that clients get on links where another server gives the addresses.
+    pub fn of_proxy(&self) -> Overrides {
+        Overrides {
+            options: self.options.clone(),
+            boot: self.boot.clone(),
+            ..Overrides::default()
+        }
+    }
+
     /// Returns these settings, with those of `parent` where these are unset. Checks the times,
     /// because subnets that set no times rely on it.
     pub fn over(self, parent: &Self) -> Self {

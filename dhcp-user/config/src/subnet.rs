@@ -33,15 +33,15 @@ struct Draft<'a> {
 }
 
 /// Returns the networks of the file, each with its subnets.
-pub(super) fn networks(root: &Section<'_>, ours: &Ours, classes: &ClassNames) -> Vec<Network> {
-    let defaults = root
-        .get("defaults")
-        .and_then(|node| node.section(&settings::KNOWN))
-        .map(|section| Settings::read(&section))
-        .unwrap_or_default()
-        .over(&Settings::default());
+pub(super) fn networks<'a>(
+    root: &Section<'a>,
+    defaults: &Settings<'a>,
+    ours: &Ours,
+    classes: &ClassNames,
+    has_proxies: bool,
+) -> Vec<Network> {
     let nodes = root.tables("subnet");
-    if nodes.is_empty() {
+    if nodes.is_empty() && !has_proxies {
         root.refuse("no subnet configured; add `[[subnet]]` with `prefix = \"10.0.0.0/24\"`");
     }
     if nodes.len() > MAX_SUBNETS as usize {
@@ -52,11 +52,11 @@ pub(super) fn networks(root: &Section<'_>, ours: &Ours, classes: &ClassNames) ->
     }
     let mut drafts = Drafts::default();
     for node in root.tables("network") {
-        shared_network(node, &defaults, &mut drafts);
+        shared_network(node, defaults, &mut drafts);
     }
     let mut prefixes = Vec::new();
     for node in nodes {
-        subnet(node, &defaults, ours, classes, &mut drafts, &mut prefixes);
+        subnet(node, defaults, ours, classes, &mut drafts, &mut prefixes);
     }
     refuse_overlaps(prefixes, |prefix| (prefix.network(), prefix.broadcast()));
     drafts.finish()

@@ -18,7 +18,7 @@ pub struct Config {
     /// In the order of the file. If several classes of a client set the same value, the last one
     /// applies.
     pub classes: Vec<Class>,
-    /// In the order of the file; at least one.
+    /// In the order of the file; at least one, unless a link is a proxy.
     pub networks: Vec<Network>,
 }
 
@@ -75,6 +75,8 @@ pub enum Condition {
     Enterprise(u32, Vec<Pattern>),
     /// Option 93 contains one of these architectures (RFC 4578 §2.1).
     Architecture(Vec<u16>),
+    /// The client asks a boot server for one of these items (PXE 2.1 §2.2.4).
+    BootItem(Vec<u16>),
     /// The client is a member of one of these classes, all of which precede this one.
     In(Classes),
 }
@@ -166,6 +168,9 @@ pub struct Link {
     pub trust_relay_info: bool,
     /// Whether requests may select the subnet by option 118 (RFC 3011).
     pub subnet_selection: bool,
+    /// The boot settings of firmware on a link where another server gives the addresses. `None`:
+    /// this server gives them.
+    pub proxy: Option<Overrides>,
 }
 
 /// The subnets that share a link. Client identities are unique within a network.

@@ -63,6 +63,11 @@ counters! {
         LeaseUnknown = "lease_unknown";
         /// A reply to a BOOTP request.
         BootpAnswered = "bootp_answered";
+        /// An OFFER of boot parameters without an address, on a link that is a proxy (PXE 2.1
+        /// §2.2.3).
+        BootOffered = "boot_offered";
+        /// An ACK with boot parameters, as a boot server (PXE 2.1 §2.2.4).
+        BootAcked = "boot_acked";
         /// A RELEASE that ends a lease.
         Released = "released";
         /// A DECLINE that takes an address out of service.
@@ -151,6 +156,15 @@ counters! {
         UnknownLink = "unknown_link";
         /// The link serves no network for clients that send from it directly.
         UnknownNetwork = "unknown_network";
+        /// On a link that is a proxy, a message from a client that is not firmware booting from the
+        /// network.
+        NotFirmware = "not_firmware";
+        /// On a link that is a proxy, a message from firmware for which no boot parameters are
+        /// configured.
+        NothingToBoot = "nothing_to_boot";
+        /// On a link that is a proxy, a message from firmware for the server that gives the
+        /// addresses, or for another boot server.
+        NotForBootServer = "not_for_boot_server";
         /// A REQUEST that fits no state of RFC 2131 §4.3.2.
         OddRequest = "odd_request";
         /// A REQUEST for another server.

@@ -17,6 +17,8 @@ pub struct Ingress {
     pub source_port: u16,
     /// Tells RENEWING from REBINDING (RFC 2131 §4.3.2).
     pub destination: Ipv4Addr,
+    /// Tells a question to a boot server from one to a DHCP server (PXE 2.1 §2.2.1).
+    pub destination_port: u16,
 }
 
 impl Ingress {
@@ -34,8 +36,7 @@ fn vlan_ids(tags: &[Option<[u8; 4]>; 2]) -> [u16; 2] {
     })
 }
 
-/// Where a reply goes. The source MAC address is the interface's; the source port follows from
-/// `destination_port`.
+/// Where a reply goes. The source MAC address is the interface's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Egress {
     pub ifindex: u32,
@@ -43,6 +44,8 @@ pub struct Egress {
     pub tags: [Option<[u8; 4]>; 2],
     pub destination_mac: [u8; 6],
     pub source: Ipv4Addr,
+    /// The port that was asked: firmware discards other answers of boot servers.
+    pub source_port: u16,
     pub destination: Ipv4Addr,
     pub destination_port: u16,
 }

@@ -28,6 +28,7 @@ fn nak_shape() -> Shape {
         user_class: None,
         architectures: SmallVec::new(),
         machine_id: None,
+        boot_item: None,
     }
 }
 

@@ -32,7 +32,7 @@ pub fn parse(frame: &[u8], ifindex: u32) -> Result<(Ingress, Range<usize>), Outc
     if usize::from(ip.total_len()) > wire::ETHERNET_MTU {
         return Err(Outcome::Oversized);
     }
-    let (source_port, datagram_len) = udp(&ip, datagram)?;
+    let (source_port, destination_port, datagram_len) = udp(&ip, datagram)?;
     let ingress = Ingress {
         ifindex,
         tags,
@@ -40,6 +40,7 @@ pub fn parse(frame: &[u8], ifindex: u32) -> Result<(Ingress, Range<usize>), Outc
         source: ip.source_addr(),
         source_port,
         destination: ip.destination_addr(),
+        destination_port,
     };
     let message_at = packet_at + wire::IPV4_LEN + wire::UDP_LEN;
     let message_len = datagram_len - wire::UDP_LEN;
@@ -97,14 +98,19 @@ fn ipv4(packet: &[u8]) -> Result<Ipv4HeaderSlice<'_>, Outcome> {
     Ok(ip)
 }
 
-/// Returns the source port and the length of a complete datagram to a server. Octets behind it,
-/// inside the length of IP, are ignored.
-fn udp(ip: &Ipv4HeaderSlice<'_>, datagram: &[u8]) -> Result<(u16, usize), Outcome> {
+/// Returns source and destination port and the length of a complete datagram to a server. Octets
+/// behind it, inside the length of IP, are ignored. The program hands over datagrams to the port of
+/// boot servers only from links where they are answered.
+fn udp(ip: &Ipv4HeaderSlice<'_>, datagram: &[u8]) -> Result<(u16, u16, usize), Outcome> {
     let udp = UdpHeaderSlice::from_slice(datagram).map_err(|_| Outcome::Truncated)?;
-    if udp.destination_port() != wire::SERVER_PORT {
+    if !matches!(
+        udp.destination_port(),
+        wire::SERVER_PORT | wire::BOOT_SERVER_PORT
+    ) {
         return Err(Outcome::NotDhcp);
     }
     let len = usize::from(udp.length());
+    let complete = (udp.source_port(), udp.destination_port(), len);
     let datagram = datagram.get(..len).ok_or(Outcome::LengthMismatch)?;
     if len < wire::UDP_LEN + wire::BOOTP_FIXED_LEN {
         return Err(Outcome::Truncated);
@@ -114,14 +120,14 @@ fn udp(ip: &Ipv4HeaderSlice<'_>, datagram: &[u8]) -> Result<(u16, usize), Outcom
     }
     // Zero means "not computed" (RFC 768, CONFORMANCE m02).
     if udp.checksum() == 0 {
-        return Ok((udp.source_port(), len));
+        return Ok(complete);
     }
     let pseudo_header = pseudo_header(ip.source_addr(), ip.destination_addr(), udp.length());
     // A peer that leaves the checksum to its hardware, which veth, tap and virtio do not have,
     // sends just this sum (CONFORMANCE c013).
     let offloaded = udp.checksum().to_be() == checksum::fold(pseudo_header);
     if offloaded || checksum::finish(pseudo_header + checksum::sum(datagram)) == 0 {
-        return Ok((udp.source_port(), len));
+        return Ok(complete);
     }
     Err(Outcome::BadUdpChecksum)
 }
@@ -158,7 +164,7 @@ pub fn build(
     );
     let ip = ip.ok_or_else(too_large)?;
     let udp =
-        UdpHeader::with_ipv4_checksum(wire::SERVER_PORT, egress.destination_port, &ip, message)
+        UdpHeader::with_ipv4_checksum(egress.source_port, egress.destination_port, &ip, message)
             .map_err(|_| too_large())?;
 
     let mut writer = Writer::new(frame);
@@ -263,6 +269,7 @@ mod tests {
             tags,
             destination_mac: [2, 0, 0, 0, 0, 9],
             source: Ipv4Addr::new(10, 0, 0, 1),
+            source_port: wire::SERVER_PORT,
             destination: Ipv4Addr::new(10, 0, 0, 99),
             destination_port: wire::SERVER_PORT,
         }
@@ -313,6 +320,7 @@ mod tests {
                     source: Ipv4Addr::new(10, 0, 0, 1),
                     source_port: wire::SERVER_PORT,
                     destination: Ipv4Addr::new(10, 0, 0, 99),
+                    destination_port: wire::SERVER_PORT,
                 }
             );
             assert_eq!(frame[range], message);
@@ -335,6 +343,23 @@ mod tests {
             let (ingress, _) = parse(&frame, 1).unwrap();
             assert_eq!(ingress.source_port, 30_067);
         }
+    }
+
+    #[test]
+    fn c101_the_port_of_boot_servers_is_handed_on_and_answered_from() {
+        let egress = Egress {
+            source_port: wire::BOOT_SERVER_PORT,
+            destination_port: wire::BOOT_SERVER_PORT,
+            ..egress(UNTAGGED)
+        };
+        let mut frame = vec![0; 2048];
+        let len = build(&egress, OUR_MAC, &[0; 300], &mut frame).unwrap();
+        frame.truncate(len);
+        let (ingress, _) = parse(&frame, 1).unwrap();
+        assert_eq!(
+            (ingress.source_port, ingress.destination_port),
+            (4011, 4011)
+        );
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub fn engine(max_slots: u32) -> Engine {
         addresses: vec![SERVER],
         trusts_relay_info: false,
         honours_subnet_selection: false,
+        proxy: None,
     };
     Engine::new(Setup {
         config: Arc::new(config),

@@ -85,6 +85,7 @@ pub fn links() -> LinkTable {
         addresses: vec![Ipv4Addr::new(192, 0, 2, 1)],
         trusts_relay_info: false,
         honours_subnet_selection: false,
+        proxy: None,
     }])
 }
 

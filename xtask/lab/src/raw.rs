@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use dhcp_common::wire::{BOOTP_MIN_LEN, MAC_BROADCAST, SERVER_PORT};
+use dhcp_common::wire::{BOOT_SERVER_PORT, BOOTP_MIN_LEN, MAC_BROADCAST, SERVER_PORT};
 use dhcproto::{
     Decodable as _, Decoder, Encodable as _, Encoder,
     v4::{DhcpOption, Message, MessageType, Opcode, OptionCode},
@@ -310,11 +310,11 @@ pub fn parse(frame: &[u8]) -> Result<Option<Reply>> {
     let Some(datagram) = Datagram::parse(frame) else {
         return Ok(None);
     };
-    if datagram.path.source_port != SERVER_PORT {
+    if !matches!(datagram.path.source_port, SERVER_PORT | BOOT_SERVER_PORT) {
         return Ok(None);
     }
     let message = Message::decode(&mut Decoder::new(&datagram.payload))
-        .context("the payload from port 67 is not a DHCP message")?;
+        .context("the payload from a server's port is not a DHCP message")?;
     if message.opcode() != Opcode::BootReply {
         return Ok(None);
     }

@@ -13,10 +13,10 @@ use crate::{
 pub(super) const MAX_OCTETS: usize = 1024;
 
 /// Reads the items of a non-empty list.
-pub(super) fn all<T>(
-    node: &Node<'_>,
+pub(super) fn all<'a, T>(
+    node: &Node<'a>,
     of: &str,
-    read: impl Fn(&Node<'_>) -> Option<T>,
+    read: impl Fn(&Node<'a>) -> Option<T>,
 ) -> Option<Vec<T>> {
     if !node.is_list() {
         // This notes the wrong type.

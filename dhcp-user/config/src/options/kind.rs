@@ -8,6 +8,7 @@ use ipnet::Ipv4Net;
 use super::{
     elements::{addresses, all, domain, domains, encoded, name_octets, text},
     numbered::{by_enterprise, class_data, encapsulated, value},
+    pxe::vendor_options,
 };
 use crate::{
     raw::Node,
@@ -45,7 +46,7 @@ pub enum Kind {
     Routes,
     /// RFC 2132 §8.7.
     NodeType,
-    /// Sub-options by number (RFC 2132 §8.4).
+    /// Sub-options by number (RFC 2132 §8.4), or those of PXE by name.
     Encapsulated,
     /// Octets by enterprise number (RFC 3925 §3).
     EnterpriseData,
@@ -94,7 +95,7 @@ impl Kind {
                 DhcpOption::ClasslessStaticRoute(all(node, "routes", route)?),
             ),
             Self::NodeType => node_type(node),
-            Self::Encapsulated if node.is_table() => encapsulated(node),
+            Self::Encapsulated if node.is_table() => vendor_options(node),
             // Vendors may use another encoding than sub-options (RFC 2132 §8.4).
             Self::Encapsulated => value(node),
             Self::EnterpriseData => by_enterprise(node, class_data, "{ 4491 = { text = \"x\" } }"),

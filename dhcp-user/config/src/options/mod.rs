@@ -15,6 +15,7 @@ mod kind;
 mod names;
 mod numbered;
 mod presence;
+mod pxe;
 mod written;
 
 use self::{

@@ -75,7 +75,11 @@ fn numbers<const LEN: usize>(node: &Node<'_>, max: i64) -> Option<Vec<u8>> {
 /// (RFC 2132 §8.4).
 pub(super) fn encapsulated(node: &Node<'_>) -> Option<Vec<u8>> {
     let section = numbered_section(node, "{ 1 = { u32 = 0 }, 2 = { text = \"x\" } }")?;
-    let fields = section.fields();
+    encapsulated_in(&section.fields())
+}
+
+/// Reads encapsulated options from these fields, each of which has a number.
+pub(super) fn encapsulated_in(fields: &[(&str, Node<'_>)]) -> Option<Vec<u8>> {
     let options: Vec<_> = fields
         .iter()
         .map(|(name, node)| {

@@ -12,6 +12,7 @@ mod boot;
 mod options;
 mod presence;
 mod problems;
+mod proxy;
 
 const GOOD: &str = "\
 [[interface]]

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::{OptionValue, good, problems::problems, subnet};
 use crate::options::written;
 
-fn options(lines: &str) -> Vec<(u8, Vec<u8>)> {
+pub(super) fn options(lines: &str) -> Vec<(u8, Vec<u8>)> {
     let config = good(&subnet(&format!(
         "ipv6-mostly = true\n[subnet.options]\n{lines}"
     )));

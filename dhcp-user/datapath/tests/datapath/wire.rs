@@ -36,6 +36,7 @@ fn discover(xid: u32) -> Vec<u8> {
         tags: [None, None],
         destination_mac: wire::MAC_BROADCAST,
         source: Ipv4Addr::UNSPECIFIED,
+        source_port: wire::SERVER_PORT,
         destination: Ipv4Addr::BROADCAST,
         destination_port: wire::SERVER_PORT,
     };
@@ -124,6 +125,7 @@ fn frames_go_both_ways_untouched() {
             tags: [None, None],
             destination_mac: CLIENT_MAC,
             source: Ipv4Addr::new(10, 0, 0, 1),
+            source_port: wire::SERVER_PORT,
             destination: Ipv4Addr::new(10, 0, 0, 9),
             destination_port: wire::CLIENT_PORT,
         };

@@ -3,6 +3,7 @@
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use dhcp_common::abi::{Template, TemplateKey};
+use dhcp_config::Overrides;
 use dhcp_model::Nanos;
 
 use super::{Context, Engine};
@@ -10,9 +11,9 @@ use crate::{
     counters::{Counter, Silence},
     effect::{CommandId, CommandOutcome, Effect, Probe},
     networks::Profile,
-    policy::{Requester, leasequery},
+    policy::{Requester, leasequery, proxy},
     publisher::TemplateRoom,
-    reply::{self, Answer, LeftOut, Reply, leasequery::Finding},
+    reply::{self, Answer, LeftOut, Reply, boot::BootReply, leasequery::Finding},
     request::Request,
     template,
 };
@@ -86,6 +87,29 @@ impl Engine {
             Finding::Active(_) => Counter::LeaseActive,
             Finding::Unassigned => Counter::LeaseUnassigned,
             Finding::Unknown => Counter::LeaseUnknown,
+        };
+        self.send(reply, counter, cx);
+        Ok(())
+    }
+
+    /// Tells firmware what to boot, on a link where another server gives the addresses. Nothing
+    /// is kept about it.
+    pub(super) fn respond_to_firmware(
+        &mut self,
+        settings: &Overrides,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Silence> {
+        let (kind, reply) = {
+            let (answer, terms) = proxy::answer(self.view(cx), settings, request)?;
+            (answer.kind, reply::boot::encode(answer, &terms, request)?)
+        };
+        if reply.relay_info_left_out {
+            self.count(Counter::RelayInfoLeftOut);
+        }
+        let counter = match kind {
+            BootReply::Offer => Counter::BootOffered,
+            BootReply::Ack => Counter::BootAcked,
         };
         self.send(reply, counter, cx);
         Ok(())

@@ -43,6 +43,9 @@ impl Engine {
         if !self.networks.honours_subnet_selection(&request) {
             request.subnet_selection = None;
         }
+        if let Some(settings) = self.networks.proxy(&request)? {
+            return self.respond_to_firmware(settings, &request, cx);
+        }
         let (network, subnet) = self.networks.of(&request)?;
         if !network.match_client_id && request.hardware.len == 0 {
             return Err(Silence::NoIdentity);

@@ -101,6 +101,7 @@ fn collect(condition: &Condition, of_origin: &mut Vec<(Field, Vec<Pattern>)>) {
         }
         Condition::Is(..)
         | Condition::Architecture(_)
+        | Condition::BootItem(_)
         | Condition::Enterprise(..)
         | Condition::In(_) => {}
     }
@@ -130,6 +131,9 @@ fn holds(condition: &Condition, shape: &Shape, origin: OriginFields<'_>, found: 
             .architectures
             .iter()
             .any(|architecture| wanted.contains(architecture)),
+        Condition::BootItem(wanted) => shape
+            .boot_item
+            .is_some_and(|item| wanted.contains(&item.kind)),
         Condition::Enterprise(number, patterns) => {
             let value = shape.vi_vendor_class.as_deref().unwrap_or_default();
             enterprises(value).any(|(of, data)| of == *number && fits(patterns, Some(data)))

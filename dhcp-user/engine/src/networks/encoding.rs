@@ -269,6 +269,10 @@ impl Encode for Condition {
                 to.variant(6);
                 classes.encode(to);
             }
+            Self::BootItem(items) => {
+                to.variant(7);
+                items.encode(to);
+            }
         }
     }
 }

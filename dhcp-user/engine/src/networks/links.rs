@@ -1,8 +1,9 @@
 //! Where requests come from: the links that are served.
 
-use std::{collections::HashMap, net::Ipv4Addr};
+use std::{collections::HashMap, net::Ipv4Addr, sync::Arc};
 
 use dhcp_common::abi::LinkKey;
+use dhcp_config::Overrides;
 
 use crate::effect::Ingress;
 
@@ -18,6 +19,8 @@ pub struct Link {
     pub trusts_relay_info: bool,
     /// Whether option 118 is honoured here (RFC 3011).
     pub honours_subnet_selection: bool,
+    /// The boot settings of firmware where another server gives the addresses.
+    pub proxy: Option<Arc<Overrides>>,
 }
 
 /// All links, in the order of the configuration.

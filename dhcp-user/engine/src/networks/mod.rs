@@ -1,5 +1,6 @@
 //! All networks that are served, and the choice of the one that a request belongs to.
 
+mod boot_terms;
 mod changes;
 mod classes;
 mod encoding;
@@ -22,6 +23,7 @@ use ipnet::Ipv4Net;
 
 use self::encoding::Encoder;
 pub use self::{
+    boot_terms::BootTerms,
     changes::Changes,
     classes::{ClassTable, OriginMatches},
     links::{Link, LinkTable},
@@ -254,6 +256,22 @@ impl Networks {
     pub fn trusts_relay_info(&self, request: &Request) -> bool {
         let link = self.links.get(&request.ingress);
         !request.giaddr.is_unspecified() || link.is_some_and(|link| link.trusts_relay_info)
+    }
+
+    /// Returns the boot settings of the link of a request, if this server gives it no address: the
+    /// link is a proxy, and the request comes from no subnet that is served.
+    ///
+    /// # Errors
+    /// The request is for a boot server, which the link does not have.
+    pub fn proxy(&self, request: &Request) -> Result<Option<&Overrides>, Silence> {
+        let link = self.links.get(&request.ingress);
+        match link.and_then(|link| link.proxy.as_deref()) {
+            None if request.is_for_boot_server() => Err(Silence::UnknownNetwork),
+            Some(settings) if request.is_for_boot_server() || self.of(request).is_err() => {
+                Ok(Some(settings))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Returns whether option 118 of a request counts: its link has to permit it, and no relay

@@ -10,6 +10,7 @@ pub mod leases;
 pub mod offers;
 pub mod probes;
 pub mod protocol;
+pub mod proxy;
 pub mod publication;
 mod requester;
 mod view;

@@ -73,7 +73,7 @@ fn boot_fields(answer: Answer, terms: &Terms) -> Fields {
     fields
 }
 
-fn fill(field: &mut [u8], text: Option<&str>) {
+pub(super) fn fill(field: &mut [u8], text: Option<&str>) {
     if let Some(text) = text
         && fits_field(text, field.len())
         && let Some(start) = field.get_mut(..text.len())

@@ -72,6 +72,7 @@ pub fn encode(finding: &Finding, source: Ipv4Addr, request: &Request) -> Result<
             tags: request.ingress.tags,
             destination_mac: request.ingress.source_mac,
             source,
+            source_port: wire::SERVER_PORT,
             destination: request.giaddr,
             destination_port: relay_port(request),
         },

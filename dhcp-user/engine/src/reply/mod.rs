@@ -26,6 +26,7 @@ use crate::{
 };
 
 mod answer;
+pub mod boot;
 mod fields;
 pub mod leasequery;
 mod message;
@@ -153,6 +154,7 @@ fn egress(answer: Answer, terms: &Terms, request: &Request) -> Egress {
         tags: ingress.tags,
         destination_mac,
         source: terms.server_id,
+        source_port: wire::SERVER_PORT,
         destination,
         destination_port,
     };

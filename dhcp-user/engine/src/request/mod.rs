@@ -20,6 +20,7 @@ use dhcp_model::{ClientOriginRef, Hardware, client_key};
 
 pub use self::options::Oddities;
 use self::options::Options;
+pub use self::options::{pxe_entries, pxe_suboption};
 use crate::{counters::Silence, effect::Ingress, fqdn::Fqdn, relay_info::RelayInfo};
 
 /// The longest reply: it must fit into one Ethernet frame, even if the client announces more.
@@ -110,6 +111,17 @@ pub struct Shape {
     pub architectures: SmallVec<[u16; 4]>,
     /// Option 97.
     pub machine_id: Option<Octets>,
+    /// The item of a boot menu that PXE firmware asks for, from option 43.
+    pub boot_item: Option<BootItem>,
+}
+
+/// An item of a boot menu, and one of its files (PXE 2.1 §2.2, sub-option 71).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BootItem {
+    /// The type under which the menu and the list of servers have it.
+    pub kind: u16,
+    /// As sent, to be returned.
+    pub layer: [u8; 2],
 }
 
 /// Firmware that boots only from an answer with its own class in option 60 (RFC 4578 §2, UEFI
@@ -130,7 +142,11 @@ impl BootClass {
     }
 
     pub fn of(shape: &Shape) -> Option<Self> {
-        let vendor_class = shape.vendor_class.as_deref()?;
+        Self::named(shape.vendor_class.as_deref()?)
+    }
+
+    /// Returns the class that a value of option 60 begins with.
+    fn named(vendor_class: &[u8]) -> Option<Self> {
         [Self::Pxe, Self::Http]
             .into_iter()
             .find(|class| vendor_class.starts_with(class.name()))
@@ -235,6 +251,7 @@ impl Request {
                 user_class: options.kept(option::USER_CLASS),
                 architectures: options.architectures(),
                 machine_id: options.kept(option::CLIENT_MACHINE_ID),
+                boot_item: options.boot_item(),
             },
             oddities: options.oddities,
             fingerprint: if is_slow {
@@ -286,6 +303,11 @@ impl Request {
     /// would add option 82 (RFC 2131 §4.3.2).
     pub fn has_gone_past_the_relay(&self) -> bool {
         self.relay_info.is_none() && self.is_unicast()
+    }
+
+    /// Returns whether the request was sent to the port of boot servers (PXE 2.1 §2.2.1).
+    pub const fn is_for_boot_server(&self) -> bool {
+        self.ingress.destination_port == wire::BOOT_SERVER_PORT
     }
 
     /// Returns whether the client sent the request to the server's own address, as in RENEWING. A

@@ -2,10 +2,10 @@
 
 use std::{borrow::Cow, net::Ipv4Addr};
 
-use dhcp_common::wire::{self, message_type, option};
+use dhcp_common::wire::{self, message_type, option, pxe_suboption};
 use smallvec::SmallVec;
 
-use super::{MAX_REPLY_LEN, MessageType, Octets};
+use super::{BootClass, BootItem, MAX_REPLY_LEN, MessageType, Octets};
 use crate::counters::{Counter, Silence};
 
 /// The most options in a message: more than any client sends and than the program accepts, so that
@@ -206,6 +206,22 @@ impl<'a> Options<'a> {
         pairs.iter().map(|pair| u16::from_be_bytes(*pair)).collect()
     }
 
+    /// Returns the item that PXE firmware asks a boot server for (PXE 2.1 §2.2, sub-option 71).
+    pub fn boot_item(&self) -> Option<BootItem> {
+        let class = self.joined(option::VENDOR_CLASS)?;
+        if BootClass::named(&class) != Some(BootClass::Pxe) {
+            return None;
+        }
+        let data = self.joined(option::VENDOR_OPTIONS)?;
+        match *pxe_suboption(&data, pxe_suboption::BOOT_ITEM)? {
+            [high, low, ref layer @ ..] => Some(BootItem {
+                kind: u16::from_be_bytes([high, low]),
+                layer: layer.first_chunk().copied().unwrap_or_default(),
+            }),
+            _ => None,
+        }
+    }
+
     /// Returns the longest message from option 57, which counts the whole datagram. Values under
     /// the minimum are ignored (RFC 2132 §9.10), and values that are not of two octets too: the
     /// program sends a NAK without looking at the option.
@@ -216,4 +232,32 @@ impl<'a> Options<'a> {
             usize::from(u16::from_be_bytes(octets)).saturating_sub(wire::IPV4_LEN + wire::UDP_LEN);
         len.clamp(wire::BOOTP_DEFAULT_MAX_LEN, MAX_REPLY_LEN)
     }
+}
+
+/// Returns the value of a sub-option in option 43 (RFC 2132 §8.4).
+pub fn pxe_suboption(mut data: &[u8], wanted: u8) -> Option<&[u8]> {
+    loop {
+        match *data {
+            [option::PAD, ref rest @ ..] => data = rest,
+            [code, len, ref rest @ ..] if code != pxe_suboption::END => {
+                let (value, rest) = rest.split_at_checked(usize::from(len))?;
+                if code == wanted {
+                    return Some(value);
+                }
+                data = rest;
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// Returns the entries of sub-option 8 or 9: a type, a number of elements of this length, and these
+/// elements. An entry cut off at the end is ignored.
+pub fn pxe_entries(mut data: &[u8], element_len: usize) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let ([high, low, count], rest) = data.split_first_chunk()?;
+        let (elements, rest) = rest.split_at_checked(usize::from(*count) * element_len)?;
+        data = rest;
+        Some((u16::from_be_bytes([*high, *low]), elements))
+    })
 }

@@ -21,6 +21,7 @@ mod outage;
 mod overrides;
 mod presence;
 mod probing;
+mod proxy;
 mod rapid;
 mod relays;
 mod reload;

@@ -248,6 +248,7 @@ pub fn links() -> Vec<Link> {
         addresses: addresses.to_vec(),
         trusts_relay_info: outer == 100 && inner == 0,
         honours_subnet_selection: outer == 100 && inner == 0,
+        proxy: None,
     };
     let ours = [SERVER, SECOND];
     vec![

@@ -240,6 +240,7 @@ pub fn links() -> LinkTable {
         addresses: vec![SERVER],
         trusts_relay_info: false,
         honours_subnet_selection: false,
+        proxy: None,
     }])
 }
 

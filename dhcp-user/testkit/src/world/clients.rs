@@ -92,6 +92,7 @@ impl Message {
                 source: Ipv4Addr::UNSPECIFIED,
                 source_port: wire::CLIENT_PORT,
                 destination: Ipv4Addr::BROADCAST,
+                destination_port: wire::SERVER_PORT,
             },
         }
     }

@@ -19,7 +19,7 @@ use dhcp_common::{
     fingerprint::KEY_WORDS,
     wire::message_type,
 };
-use dhcp_config::{Config, Subnet};
+use dhcp_config::{Boot, Config, Overrides, Subnet};
 use dhcp_engine::{
     Command, CommandId, CommandOutcome, Counter, Effect, Engine, FenceId, Ingress, Input, Link,
     LinkTable, Networks, Preview, Probe, ProbeAnswer, ProbeWay, Setup,
@@ -40,6 +40,12 @@ pub const DECLINE_SECS: u64 = 3600;
 pub const IFINDEX: u32 = 3;
 /// A VLAN from whose clients both options 82 and 118 are accepted.
 pub const TRUSTED_VLAN: u16 = 118;
+/// A VLAN where another server gives the addresses.
+pub const PROXY_VLAN: u16 = 400;
+/// The server's address there.
+pub const PROXY_SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+/// The boot file there.
+pub const PROXY_FILE: &str = "grubx64.efi";
 pub const RELAY_MAC: [u8; 6] = [2, 0, 0, 0, 0xff, 1];
 /// The hardware address of a host that is not a DHCP client.
 pub const HOST_MAC: [u8; 6] = [2, 0, 0, 0, 0xff, 2];
@@ -438,7 +444,23 @@ fn engine(config: &Config, max_slots: u32) -> Engine {
 }
 
 fn links() -> LinkTable {
-    LinkTable::new([0, TRUSTED_VLAN].map(link).into())
+    LinkTable::new([link(0), link(TRUSTED_VLAN), proxy_link()].into())
+}
+
+fn proxy_link() -> Link {
+    let overrides = Overrides {
+        boot: Boot {
+            file: Some(PROXY_FILE.to_owned()),
+            ..Boot::default()
+        },
+        ..Overrides::default()
+    };
+    Link {
+        network: None,
+        addresses: vec![PROXY_SERVER],
+        proxy: Some(Arc::new(overrides)),
+        ..link(PROXY_VLAN)
+    }
 }
 
 fn link(vlan: u16) -> Link {
@@ -452,6 +474,7 @@ fn link(vlan: u16) -> Link {
         addresses: vec![SERVER, Ipv4Addr::new(192, 0, 2, 1)],
         trusts_relay_info: vlan == TRUSTED_VLAN,
         honours_subnet_selection: vlan == TRUSTED_VLAN,
+        proxy: None,
     }
 }
 

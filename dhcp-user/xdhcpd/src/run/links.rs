@@ -3,17 +3,18 @@
 use std::{
     collections::{HashMap, HashSet},
     net::Ipv4Addr,
+    sync::Arc,
 };
 
 use anyhow::Context as _;
 use dhcp_common::{
     abi::{
-        self, LINK_TRUSTS_RELAY_INFO, LinkKey, MAX_INTERFACES, MAX_LINK_ADDRESSES, MAX_QUEUES,
-        NetworkRef,
+        self, LINK_IS_PROXY, LINK_TRUSTS_RELAY_INFO, LinkKey, MAX_INTERFACES, MAX_LINK_ADDRESSES,
+        MAX_QUEUES, NetworkRef,
     },
     wire::Be32,
 };
-use dhcp_config::{self, Config};
+use dhcp_config::{self, Config, Overrides};
 use dhcp_datapath::host::Interface;
 use dhcp_engine::{Link, LinkTable, NO_NETWORK, network_ref};
 
@@ -33,6 +34,7 @@ struct ServedLink {
     network: Option<NetworkRef>,
     trusts_relay_info: bool,
     honours_subnet_selection: bool,
+    proxy: Option<Arc<Overrides>>,
 }
 
 impl ServedInterface {
@@ -130,9 +132,10 @@ fn served_link(
             "the link has no IPv4 address; its clients are not served"
         );
     }
-    let network = config
-        .networks
-        .iter()
+    // Where another server gives the addresses, this one must not, whatever the interface's
+    // addresses have become since the configuration was checked.
+    let mut networks = config.networks.iter().filter(|_| link.proxy.is_none());
+    let network = networks
         .find(|network| {
             let mut prefixes = network.subnets.iter().map(|subnet| subnet.prefix);
             prefixes.any(|prefix| addresses.iter().any(|address| prefix.contains(address)))
@@ -148,6 +151,7 @@ fn served_link(
         network,
         trusts_relay_info: link.trust_relay_info,
         honours_subnet_selection: link.subnet_selection,
+        proxy: link.proxy.clone().map(Arc::new),
     })
 }
 
@@ -162,6 +166,7 @@ pub fn table(interfaces: &[ServedInterface]) -> LinkTable {
                 addresses: link.addresses.clone(),
                 trusts_relay_info: link.trusts_relay_info,
                 honours_subnet_selection: link.honours_subnet_selection,
+                proxy: link.proxy.clone(),
             })
             .collect(),
     )
@@ -182,11 +187,12 @@ fn kernel_link(served: &ServedInterface, link: &ServedLink) -> abi::Link {
     for (slot, address) in addresses.iter_mut().zip(&link.addresses) {
         *slot = (*address).into();
     }
-    let flags = if link.trusts_relay_info {
-        LINK_TRUSTS_RELAY_INFO
-    } else {
-        0
-    };
+    let flags = [
+        (LINK_TRUSTS_RELAY_INFO, link.trusts_relay_info),
+        (LINK_IS_PROXY, link.proxy.is_some()),
+    ];
+    let flags = flags.into_iter().filter(|(_, is_set)| *is_set);
+    let flags = flags.fold(0, |flags, (flag, _)| flags | flag);
     abi::Link {
         network: link.network.unwrap_or(NO_NETWORK),
         flags,

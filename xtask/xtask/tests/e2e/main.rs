@@ -19,6 +19,7 @@ mod moving_in;
 mod offers;
 mod ports;
 mod probing;
+mod proxy;
 mod reboot;
 mod refused;
 mod relay;

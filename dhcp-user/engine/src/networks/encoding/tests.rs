@@ -134,6 +134,8 @@ fn each_condition_and_each_field_is_another_one() {
         Condition::Enterprise(9, Vec::new()),
         Condition::Architecture(vec![7]),
         Condition::Architecture(vec![7, 9]),
+        Condition::BootItem(vec![7]),
+        Condition::BootItem(vec![7, 9]),
         Condition::In(1),
         Condition::In(2),
     ];
