@@ -1,6 +1,6 @@
 //! Messages: carries out what policy decides about each.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, sync::Arc};
 
 use super::{Context, Engine};
 use crate::{
@@ -43,8 +43,8 @@ impl Engine {
         if !self.networks.honours_subnet_selection(&request) {
             request.subnet_selection = None;
         }
-        if let Some(settings) = self.networks.proxy(&request)? {
-            return self.respond_to_firmware(settings, &request, cx);
+        if let Some(settings) = self.networks.proxy(&request)?.map(Arc::clone) {
+            return self.respond_to_firmware(&settings, &request, cx);
         }
         let (network, subnet) = self.networks.of(&request)?;
         if !network.match_client_id && request.hardware.len == 0 {

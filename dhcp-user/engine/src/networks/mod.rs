@@ -263,9 +263,9 @@ impl Networks {
     ///
     /// # Errors
     /// The request is for a boot server, which the link does not have.
-    pub fn proxy(&self, request: &Request) -> Result<Option<&Overrides>, Silence> {
+    pub fn proxy(&self, request: &Request) -> Result<Option<&Arc<Overrides>>, Silence> {
         let link = self.links.get(&request.ingress);
-        match link.and_then(|link| link.proxy.as_deref()) {
+        match link.and_then(|link| link.proxy.as_ref()) {
             None if request.is_for_boot_server() => Err(Silence::UnknownNetwork),
             Some(settings) if request.is_for_boot_server() || self.of(request).is_err() => {
                 Ok(Some(settings))

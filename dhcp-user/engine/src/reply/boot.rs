@@ -79,19 +79,20 @@ pub fn encode(
     fill(&mut fields.file, terms.file());
     let room = shape.max_len.saturating_sub(wire::BOOTP_FIXED_LEN + 1);
     let kept = [&*relay_info, &[]];
-    let (kept, mut fields) = kept
+    let (kept, mut placed) = kept
         .into_iter()
         .find_map(|kept| {
             let rest = room.checked_sub(client_id.len() + kept.len())?;
-            let (fields, _) = fit(fields.clone(), options(answer, terms, shape), rest, true)?;
-            Some((kept, fields))
+            let options = options(answer, terms, shape);
+            Some((kept, fit(fields.clone(), &options, rest, true)?))
         })
         .ok_or(Silence::ReplyTooLarge)?;
-    fields.options.extend_from_slice(&client_id);
-    fields.options.extend_from_slice(kept);
+    placed.fields.options.extend_from_slice(&client_id);
+    placed.fields.options.extend_from_slice(kept);
     Ok(Reply {
         egress: egress(answer, terms, request),
-        payload: message(&head(answer, terms, request), &fields, Vec::new()),
+        payload: message(&head(answer, terms, request), &placed.fields, Vec::new()),
+        left_out: placed.left_out,
         relay_info_left_out: kept.len() != relay_info.len(),
     })
 }
