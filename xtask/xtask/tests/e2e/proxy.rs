@@ -18,6 +18,8 @@ use xtask_lab::{
 
 use crate::wait_engine;
 
+/// The boot file, with the zero octet that ends it in its field.
+const FIELD: &[u8] = b"grubx64.efi\0";
 const FILE: &str = "grubx64.efi";
 /// An address that another server gave to the client.
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 50);
@@ -45,7 +47,7 @@ fn c101_firmware_is_answered_at_both_ports_and_nothing_is_leased() -> Result<()>
         let offer = client.ask(&firmware(client.discover()), Path::BROADCAST)?;
         expect(&offer, MessageType::Offer)?;
         assert_eq!(offer.address(), Ipv4Addr::UNSPECIFIED);
-        assert_eq!(offer.message.fname(), Some(FILE.as_bytes()));
+        assert_eq!(offer.message.fname(), Some(FIELD));
         assert_eq!(offer.message.siaddr(), SERVER);
         assert_eq!(class(&offer.message), pxe);
         assert_eq!(
@@ -73,7 +75,7 @@ fn c101_firmware_is_answered_at_both_ports_and_nothing_is_leased() -> Result<()>
             request.set_ciaddr(CLIENT);
             let ack = client.ask(&request, path)?;
             expect(&ack, MessageType::Ack)?;
-            assert_eq!(ack.message.fname(), Some(FILE.as_bytes()));
+            assert_eq!(ack.message.fname(), Some(FIELD));
             assert_eq!(class(&ack.message), pxe);
             assert_eq!(
                 (ack.path.source, ack.path.source_port),
