@@ -61,8 +61,8 @@ impl Link {
 pub const LINK_TRUSTS_RELAY_INFO: u32 = 1;
 
 /// Key data of `RELAYS`, a trie over prefixes in network order; its value is [`NetworkRef`]. It
-/// holds the subnets, the server's addresses on all links with [`NETWORK_IS_OURS`], and the addresses
-/// with [`NETWORK_IS_BROADCAST`].
+/// holds the subnets, the server's addresses on all links with [`NETWORK_IS_OURS`], and the
+/// addresses with [`NETWORK_IS_BROADCAST`].
 pub type RelayKey = Be32;
 
 /// In [`NetworkRef::flags`]: the prefix is one address of the server. The id is that of the network
