@@ -31,6 +31,8 @@ pub struct Ingress<'a> {
     pub network_offset: usize,
     pub link: &'a Link,
     pub source_mac: Mac,
+    /// Whether the datagram was sent to all hosts of a subnet.
+    pub is_directed_broadcast: bool,
 }
 
 /// Tells DHCP for this server from other traffic.
@@ -79,7 +81,9 @@ pub fn ingress<'a, T: Tables>(
         .ok_or(Silence::NotDhcp)?;
     let mac = mac_at(frame, 0).ok_or(Silence::NotDhcp)?;
     let is_our_mac = mac == Mac::BROADCAST || mac == Mac::new(link.mac);
-    if !is_our_mac || !(destination == IPV4_BROADCAST || tables.is_ours(link, destination)) {
+    let is_to_us = destination == IPV4_BROADCAST || tables.is_ours(link, destination);
+    let is_directed_broadcast = !is_to_us && tables.is_directed_broadcast(destination);
+    if !is_our_mac || !(is_to_us || is_directed_broadcast) {
         return Err(Silence::NotOurs);
     }
 
@@ -93,6 +97,7 @@ pub fn ingress<'a, T: Tables>(
         network_offset,
         link,
         source_mac: mac_at(frame, 6).ok_or(Silence::NotDhcp)?,
+        is_directed_broadcast,
     })
 }
 

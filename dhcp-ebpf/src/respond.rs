@@ -5,6 +5,7 @@
 use dhcp_common::{
     abi::{ABI_VERSION, META_SLOW_ONLY, Meta},
     outcome::{Action, Answer, Outcome, Silence},
+    wire::IPV4_BROADCAST,
 };
 
 use crate::{
@@ -101,6 +102,10 @@ fn answer<F: Frame, T: Tables>(
     parsed: &mut Option<u8>,
 ) -> Result<Answer, Silence> {
     parse::load(frame, ingress, scratch)?;
+    if ingress.is_directed_broadcast {
+        // From here on it is a broadcast like any other.
+        scratch.packet.head.ip.destination = IPV4_BROADCAST;
+    }
     let message = parse::parse(ingress, meta, tables, scratch)?;
     *parsed = Some(message);
     if meta.flags & META_SLOW_ONLY != 0 {

@@ -9,8 +9,8 @@ use core::hint::black_box;
 use dhcp_common::abi::CLOCK_LEAD_NS;
 use dhcp_common::{
     abi::{
-        Binding, ClientDigest, ClientKey, Event, Grant, Link, LinkKey, Meta, NETWORK_IS_OURS,
-        NetworkRef, Template, TemplateKey,
+        Binding, ClientDigest, ClientKey, Event, Grant, Link, LinkKey, Meta, NETWORK_IS_BROADCAST,
+        NETWORK_IS_OURS, NetworkRef, Template, TemplateKey,
     },
     wire::Be32,
 };
@@ -41,6 +41,14 @@ pub trait Tables {
         // Without this the compiler tests flags that it has not read, which the verifier refuses.
         let flags = black_box(self.relay(address).map_or(0, |network| network.flags));
         flags & NETWORK_IS_OURS != 0
+    }
+
+    /// Returns whether an address is the directed broadcast of a subnet in which the server has an
+    /// address.
+    #[inline(always)]
+    fn is_directed_broadcast(&self, address: Be32) -> bool {
+        let flags = black_box(self.relay(address).map_or(0, |network| network.flags));
+        flags & NETWORK_IS_BROADCAST != 0
     }
 
     /// Returns a copy of the entry published for a client, whose digest uses the key of `meta`.

@@ -15,7 +15,7 @@ pub const MAX_LINK_ADDRESSES: usize = 8;
 /// Subnets that one controller serves.
 pub const MAX_SUBNETS: u32 = 1 << 14;
 /// Prefixes of subnets, and addresses of the server.
-pub const MAX_RELAYS: u32 = 1 << 16;
+pub const MAX_RELAYS: u32 = 1 << 17;
 pub const MAX_LIMITS: u32 = 65536;
 /// Octets of the ring that carries events.
 pub const EVENTS_BYTES: u32 = 1 << 20;

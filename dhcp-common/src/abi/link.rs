@@ -65,20 +65,25 @@ pub const LINK_TRUSTS_RELAY_INFO: u32 = 1;
 pub const LINK_IS_PROXY: u32 = 2;
 
 /// Key data of `RELAYS`, a trie over prefixes in network order; its value is [`NetworkRef`]. It
-/// holds the subnets, and the server's addresses on all links with [`NETWORK_IS_OURS`].
+/// holds the subnets, the server's addresses on all links with [`NETWORK_IS_OURS`], and the
+/// addresses with [`NETWORK_IS_BROADCAST`].
 pub type RelayKey = Be32;
 
 /// In [`NetworkRef::flags`]: the prefix is one address of the server. The id is that of the network
 /// that contains it, or zero.
 pub const NETWORK_IS_OURS: u32 = 1;
 
+/// In [`NetworkRef::flags`]: the prefix is the directed broadcast address of a subnet in which the
+/// server has an address (RFC 1122 §3.3.6). The id is that of the network that contains it.
+pub const NETWORK_IS_BROADCAST: u32 = 4;
+
 /// In [`NetworkRef::flags`]: clients are identified by hardware address only, and option 61 is
 /// ignored.
 pub const NETWORK_IGNORES_CLIENT_ID: u32 = 2;
 
 const _: () = assert!(
-    2 * MAX_SUBNETS as usize + MAX_LINKS as usize * MAX_LINK_ADDRESSES <= MAX_RELAYS as usize,
-    "each subnet has a prefix and a server identifier"
+    3 * MAX_SUBNETS as usize + MAX_LINKS as usize * MAX_LINK_ADDRESSES <= MAX_RELAYS as usize,
+    "each subnet has a prefix, a server identifier and a broadcast address"
 );
 
 const _: () = assert!(

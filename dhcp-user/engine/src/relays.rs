@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use dhcp_common::abi::{NETWORK_IGNORES_CLIENT_ID, NETWORK_IS_OURS, NetworkRef};
+use dhcp_common::abi::{
+    NETWORK_IGNORES_CLIENT_ID, NETWORK_IS_BROADCAST, NETWORK_IS_OURS, NetworkRef,
+};
 use dhcp_config::Config;
 use ipnet::Ipv4Net;
 
@@ -23,7 +25,7 @@ pub fn network_ref(network: &dhcp_config::Network) -> NetworkRef {
     }
 }
 
-/// The contents of `RELAYS`: the subnets, and the server's own addresses.
+/// The contents of `RELAYS`: the subnets, the server's own addresses, and broadcast addresses.
 pub fn relays(config: &Config, links: &LinkTable) -> Vec<(Ipv4Net, NetworkRef)> {
     let prefixes = config
         .subnets()
@@ -40,6 +42,11 @@ pub fn relays(config: &Config, links: &LinkTable) -> Vec<(Ipv4Net, NetworkRef)> 
         let mut ours = containing.map_or(NO_NETWORK, |(network, _)| network_ref(network));
         ours.flags |= NETWORK_IS_OURS;
         relays.insert(Ipv4Net::from(address), ours);
+    }
+    for (address, network) in links.directed_broadcasts(config) {
+        let entry = relays.entry(Ipv4Net::from(address));
+        let entry = entry.or_insert_with(|| network_ref(network));
+        entry.flags |= NETWORK_IS_BROADCAST;
     }
     relays.into_iter().collect()
 }

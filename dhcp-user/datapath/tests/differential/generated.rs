@@ -50,6 +50,9 @@ impl Tally {
             [_] => "802.1Q",
             _ => "QinQ",
         });
+        if request.destination == std::net::Ipv4Addr::new(10, 0, 0, 255) {
+            self.count("directed broadcast");
+        }
         if request.after_options.is_empty() {
             self.count("no END");
         }
@@ -104,7 +107,7 @@ fn check(
 }
 
 /// Minimum counts of each kind, well below those of any run.
-const LEAST: [(&str, u32); 38] = [
+const LEAST: [(&str, u32); 39] = [
     ("offered", 60),
     ("acked_selecting", 30),
     ("acked_rebooting", 30),
@@ -126,6 +129,7 @@ const LEAST: [(&str, u32); 38] = [
     ("empty_option", 2),
     ("short_client_id", 1),
     ("no END", 20),
+    ("directed broadcast", 10),
     ("direct, and option 82 is not trusted", 20),
     ("untagged", 100),
     ("priority tag", 1),

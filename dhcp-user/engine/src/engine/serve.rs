@@ -27,6 +27,9 @@ impl Engine {
         cx: &mut Context<'_>,
     ) -> Result<(), Silence> {
         let mut request = Request::decode(ingress, payload, &self.fingerprint_key)?;
+        if self.networks.is_directed_broadcast(ingress.destination) {
+            request.ingress.destination = Ipv4Addr::BROADCAST;
+        }
         for oddity in request.oddities.counters() {
             self.count(oddity);
         }
@@ -99,7 +102,8 @@ impl Engine {
                 Err(silence)
             }
             Decision::Inform => {
-                if request.ciaddr.is_unspecified() && request.ingress.source.is_unspecified() {
+                let mut ways = [request.ciaddr, request.giaddr, request.ingress.source].into_iter();
+                if ways.all(|address| address.is_unspecified()) {
                     return Err(Silence::InformNowhere);
                 }
                 self.respond(Answer::Inform, requester, &request, cx)

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, net::Ipv4Addr, sync::Arc};
 
 use dhcp_common::abi::LinkKey;
-use dhcp_config::Overrides;
+use dhcp_config::{Config, Overrides};
 
 use crate::effect::Ingress;
 
@@ -55,5 +55,18 @@ impl LinkTable {
         self.links
             .iter()
             .flat_map(|link| link.addresses.iter().copied())
+    }
+
+    /// Returns the directed broadcast address of each subnet in which the server has an address, to
+    /// which some relay agents send. A prefix of one or two addresses has none (RFC 3021).
+    pub fn directed_broadcasts<'a>(
+        &self,
+        config: &'a Config,
+    ) -> impl Iterator<Item = (Ipv4Addr, &'a dhcp_config::Network)> {
+        config.subnets().filter_map(|(network, subnet)| {
+            let prefix = subnet.prefix;
+            let is_ours = self.addresses().any(|address| prefix.contains(&address));
+            (is_ours && prefix.prefix_len() < 31).then(|| (prefix.broadcast(), network))
+        })
     }
 }

@@ -49,6 +49,7 @@ pub struct Networks {
     prefix_lens: BTreeSet<u8>,
     links: LinkTable,
     ours: HashSet<Ipv4Addr>,
+    directed_broadcasts: HashSet<Ipv4Addr>,
     /// Ids of all profiles that templates may belong to.
     profiles: HashSet<u64>,
 }
@@ -61,6 +62,10 @@ impl Networks {
             by_prefix: HashMap::new(),
             prefix_lens: BTreeSet::new(),
             ours: links.addresses().collect(),
+            directed_broadcasts: links
+                .directed_broadcasts(config)
+                .map(|(address, _)| address)
+                .collect(),
             links,
             profiles: HashSet::new(),
         };
@@ -194,6 +199,11 @@ impl Networks {
     /// §4.1).
     pub fn is_ours(&self, address: Ipv4Addr) -> bool {
         self.ours.contains(&address)
+    }
+
+    /// Returns whether an address stands for all hosts of a subnet, this server among them.
+    pub fn is_directed_broadcast(&self, address: Ipv4Addr) -> bool {
+        !self.is_ours(address) && self.directed_broadcasts.contains(&address)
     }
 
     /// Returns the server's address that an answer to a relay agent's own query comes from: the one

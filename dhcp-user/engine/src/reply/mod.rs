@@ -161,12 +161,12 @@ fn egress(answer: Answer, terms: &Terms, request: &Request) -> Egress {
     let broadcast = || to(Ipv4Addr::BROADCAST, wire::MAC_BROADCAST, wire::CLIENT_PORT);
     let back = |destination| to(destination, ingress.source_mac, wire::CLIENT_PORT);
     match answer {
-        Answer::Inform if request.ciaddr.is_unspecified() => back(ingress.source),
-        Answer::Inform => back(request.ciaddr),
+        Answer::Inform if !request.ciaddr.is_unspecified() => back(request.ciaddr),
         Answer::Bootp(_) if !request.ciaddr.is_unspecified() => back(request.ciaddr),
         _ if !request.giaddr.is_unspecified() => {
             to(request.giaddr, ingress.source_mac, relay_port(request))
         }
+        Answer::Inform => back(ingress.source),
         Answer::Nak(_) => broadcast(),
         _ if !request.ciaddr.is_unspecified() => back(request.ciaddr),
         _ if request.flags & wire::FLAG_BROADCAST != 0 => broadcast(),

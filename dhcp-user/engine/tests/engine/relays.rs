@@ -89,6 +89,28 @@ fn c020_c105_clients_select_no_link() {
     assert_eq!(world.count(Counter::UntrustedRelayInfo), 1);
 }
 
+#[test]
+fn c085_an_inform_without_ciaddr_goes_back_to_the_relay_agent() {
+    let mut world = world();
+    let inform = Message::new(1, message_type::INFORM).relayed(AGENT);
+    let ack = world.ask(&inform);
+    assert_eq!(ack.message_type(), message_type::ACK);
+    assert_eq!(ack.egress.destination, AGENT);
+    assert_eq!(ack.egress.destination_port, 67);
+}
+
+#[test]
+fn a_directed_broadcast_is_a_broadcast() {
+    let mut world = World::new();
+    world.lease(1);
+    let mut message = rebinding(2, ip(11));
+    message.ingress.destination = Ipv4Addr::new(10, 0, 0, 255);
+    world.expect_silence(&message, Counter::UnknownClient);
+    let mut own = rebinding(1, ip(10));
+    own.ingress.destination = Ipv4Addr::new(10, 0, 0, 255);
+    world.expect_ack(&own, ip(10));
+}
+
 /// Adds option 118 to a message from a link where it is honoured.
 fn selecting_subnet(message: Message, subnet: Ipv4Addr) -> Message {
     message

@@ -6,8 +6,8 @@ use std::{collections::HashMap, fs, net::Ipv4Addr, path::Path};
 use aya::Pod;
 use dhcp_common::{
     abi::{
-        ABI_VERSION, Bucket, ClientDigest, ClientKey, Grant, Link, LinkKey, Meta, NetworkRef,
-        Template, TemplateCell, TemplateKey, WAYS, map,
+        ABI_VERSION, Bucket, ClientDigest, ClientKey, Grant, Link, LinkKey, MAX_RELAYS, Meta,
+        NetworkRef, Template, TemplateCell, TemplateKey, WAYS, map,
     },
     outcome::Outcome,
     wire::Be32,
@@ -111,12 +111,13 @@ impl Recording {
     }
 
     /// Returns what the recorded run would have left if its version had had the present contract.
-    /// Only the number of outcomes has changed.
+    /// Only the number of outcomes and that of relay agents have changed.
     pub fn in_the_present_contract(mut self) -> Self {
         for map in &mut self.maps {
             match map.name {
                 map::META => map.entries[0].1[..4].copy_from_slice(&ABI_VERSION.to_ne_bytes()),
                 map::OUTCOMES => map.max_entries = Outcome::COUNT as u32,
+                map::RELAYS => map.max_entries = MAX_RELAYS,
                 _ => {}
             }
         }
