@@ -8,7 +8,7 @@ use super::{
     interface, ipv6,
     problem::{Problem, Problems},
     raw::Document,
-    server, subnet,
+    reservation, server, subnet,
     types::{Config, Server},
 };
 
@@ -70,16 +70,22 @@ pub fn parse(file: &Path, text: &str, host: Option<&Host>) -> Result<Config, Pro
             "class",
             "network",
             "subnet",
+            "reservation",
         ]);
         let interfaces = interface::read(&root, host);
         let ours = interface::own_addresses(&interfaces, host);
         let named = class::ClassNames::read(&root);
         ipv6::refuse_unsent(&root);
+        let mut lines = reservation::Lines::default();
+        let networks = subnet::networks(&root, &ours, &named, &mut lines);
+        let reservations =
+            reservation::of_all_networks(&root, &networks, &ours, &named, &mut lines);
         Config {
             server: server::read(root.get("server")),
-            networks: subnet::networks(&root, &ours, &named),
-            classes: named.classes,
+            networks,
+            classes: named.finish(lines.are_any()),
             interfaces,
+            reservations,
         }
     })
 }

@@ -14,7 +14,6 @@ mod names;
 mod numbered;
 mod written;
 
-pub(super) use self::numbered::key;
 use self::{
     elements::MAX_OCTETS,
     names::{NAMED, NamedOption, refusal},
@@ -23,6 +22,7 @@ pub use self::{
     kind::Kind,
     written::{code, kind, string, written},
 };
+pub(super) use self::{numbered::key, written::names_of_all};
 
 /// Reads the options of a table, in the order of the file.
 pub(crate) fn read(node: &Node<'_>) -> Vec<OptionValue> {
