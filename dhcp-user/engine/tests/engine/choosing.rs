@@ -233,7 +233,7 @@ fn with(reservations: Vec<Arc<Reservation>>, general: Vec<Arc<Reservation>>) -> 
 }
 
 fn hardware(network: u32, htype: u8, octets: &[u8]) -> Owner {
-    Owner::Client(ClientKey::hardware(network, htype, octets).unwrap())
+    Owner::Client(ClientKey::hardware(network, htype, octets).expect("it fits"))
 }
 
 #[test]

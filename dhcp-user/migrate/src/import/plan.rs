@@ -323,14 +323,14 @@ impl<'a> Destination<'a> {
             .into_iter()
             .flat_map(|network| keys.map(|key| (network, Owner::Client(key.on(network)))));
         let own = owners.find_map(|(of, owner)| {
-            let own = self.owners.get(&(of, &owner))?;
+            let own = *self.owners.get(&(of, &owner))?;
             let is_here = self
-                .subnet_of(*own)
+                .subnet_of(own)
                 .is_some_and(|(its, _)| its.id == network.id);
             is_here.then_some(own)
         });
         match (own, self.reserved.get(&record.address)) {
-            (Some(own), _) if *own == record.address => None,
+            (Some(own), _) if own == record.address => None,
             (Some(own), _) => Some(format!("{own} is reserved for its client")),
             (None, Some(Owner::Client(_))) => Some("it is reserved for another client".to_owned()),
             // The port of the client is only known from its next request, and its DUID may be.
