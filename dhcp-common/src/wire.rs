@@ -105,6 +105,12 @@ pub const BOOTREQUEST: u8 = 1;
 /// `op` of a reply, RFC 2131 §2.
 pub const BOOTREPLY: u8 = 2;
 pub const HTYPE_ETHERNET: u8 = 1;
+/// IEEE 802 networks, whose addresses are those of Ethernet.
+pub const HTYPE_IEEE802: u8 = 6;
+/// InfiniBand. `chaddr` is empty, and option 61 identifies the client (RFC 4390 §2).
+pub const HTYPE_INFINIBAND: u8 = 32;
+/// The length of the GUID of an InfiniBand port.
+pub const GUID_LEN: usize = 8;
 pub const MAX_HLEN: u8 = 16;
 /// The BROADCAST bit of `flags`, RFC 2131 §2 figure 2.
 pub const FLAG_BROADCAST: u16 = 0x8000;

@@ -91,6 +91,14 @@ impl ClientKey {
         Some(Self { scope, id })
     }
 
+    /// Returns the same identity on another network.
+    pub const fn on(self, network: u32) -> Self {
+        Self {
+            scope: self.scope & !(u32::MAX as u64) | network as u64,
+            id: self.id,
+        }
+    }
+
     /// Returns the network.
     pub const fn network(&self) -> u32 {
         self.scope as u32

@@ -9,7 +9,7 @@ use super::{
     problem::{Problem, Problems},
     proxy,
     raw::Document,
-    server,
+    reservation, server,
     settings::Settings,
     subnet,
     types::{Config, Server},
@@ -73,6 +73,7 @@ pub fn parse(file: &Path, text: &str, host: Option<&Host>) -> Result<Config, Pro
             "class",
             "network",
             "subnet",
+            "reservation",
         ]);
         let defaults = Settings::defaults(&root);
         let interfaces = interface::read(&root, &defaults, host);
@@ -81,11 +82,16 @@ pub fn parse(file: &Path, text: &str, host: Option<&Host>) -> Result<Config, Pro
         ipv6::refuse_unsent(&root);
         options::refuse_unset(&root);
         let has_proxies = proxy::check(&root, &interfaces, &named.classes, host);
+        let mut lines = reservation::Lines::default();
+        let networks = subnet::networks(&root, &defaults, &ours, &named, &mut lines, has_proxies);
+        let reservations =
+            reservation::of_all_networks(&root, &networks, &ours, &named, &mut lines);
         Config {
             server: server::read(root.get("server")),
-            networks: subnet::networks(&root, &defaults, &ours, &named, has_proxies),
-            classes: named.classes,
+            networks,
+            classes: named.finish(lines.are_any()),
             interfaces,
+            reservations,
         }
     })
 }

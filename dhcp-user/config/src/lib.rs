@@ -9,10 +9,12 @@
 
 mod boot;
 mod class;
+mod condition;
 pub mod file;
 mod host;
 mod interface;
 mod ipv6;
+mod option_test;
 pub mod options;
 mod pool;
 mod problem;
@@ -35,7 +37,8 @@ pub use self::{
     problem::{Problem, Problems},
     reservation::is_host_name,
     types::{
-        Class, Classes, Condition, Config, Field, Interface, Link, Network, OptionValue, Overrides,
-        Owner, Pattern, Pool, Presence, RelayPort, Reservation, Server, Subnet,
+        ALL_NETWORKS, Class, Classes, Condition, Config, Field, Interface, Link, Network,
+        OptionTest, OptionValue, Overrides, Owner, Pattern, Pool, Presence, RelayPort, Reservation,
+        Server, Subnet,
     },
 };

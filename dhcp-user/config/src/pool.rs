@@ -53,7 +53,7 @@ pub(super) fn read(
     node: &Node<'_>,
     prefix: Ipv4Net,
     taken: Taken<'_>,
-    classes: &ClassNames,
+    classes: &ClassNames<'_>,
 ) -> Vec<Pool> {
     let mut pools = Vec::new();
     for node in node.list("pools such as \"10.0.0.100-10.0.0.200\"") {
@@ -70,7 +70,7 @@ pub(super) fn read(
 }
 
 /// Reads a range, or a table with a range, classes and settings.
-fn read_pool(node: &Node<'_>, classes: &ClassNames) -> Option<Pool> {
+fn read_pool(node: &Node<'_>, classes: &ClassNames<'_>) -> Option<Pool> {
     if !node.is_table() {
         return read_range(node);
     }

@@ -1,128 +1,258 @@
-//! Reservations: addresses that are always given to the same client.
+//! Reservations: addresses that are always given to the same client, and what else it gets.
 
 use std::{collections::HashMap, net::Ipv4Addr, sync::Arc};
 
 use dhcp_common::{
     abi::{ClientKey, Identity, MAX_CLIENT_ID},
-    wire::HTYPE_ETHERNET,
+    wire::{GUID_LEN, HTYPE_ETHERNET, HTYPE_INFINIBAND, MAX_HLEN},
 };
 use dhcp_model::hex;
 use ipnet::Ipv4Net;
 use sha2::{Digest, Sha256};
 
 use super::{
-    pool::{Taken, usable},
-    raw::{Node, Section},
+    class::ClassNames,
+    pool::{Ours, Taken, usable},
+    raw::{Node, Section, each},
     settings,
-    types::{Network, Overrides, Owner, RelayPort, Reservation},
+    types::{ALL_NETWORKS, Network, Overrides, Owner, RelayPort, Reservation},
     value::{address, replace},
 };
 
 /// The longest domain name in text form (RFC 1035 §2.3.4: 255 octets, less the first length octet
 /// and the root label).
 const MAX_HOST_NAME: usize = 253;
+/// The length of an IPoIB hardware address (RFC 4391 §9.1.1).
+const IPOIB_LEN: usize = 20;
+/// The longest DUID: two octets of type and 128 of value (RFC 8415 §11.1).
+const MAX_DUID: usize = 130;
 
-/// Returns the reservations of one subnet. `owners` maps each owner that already has a reservation
-/// on the same network to the line of that reservation.
-pub(super) fn read(
-    section: &Section<'_>,
-    network: &Network,
-    prefix: Ipv4Net,
-    taken: Taken<'_>,
-    owners: &mut HashMap<Owner, usize>,
-) -> Vec<Arc<Reservation>> {
-    let mut addresses = HashMap::new();
-    let mut reservations = Vec::new();
-    let own = [
-        "hardware-address",
-        "client-id",
-        "circuit-id",
-        "remote-id",
-        "address",
-        "host-name",
-    ];
-    let known: Vec<_> = own.into_iter().chain(settings::OVERRIDES).collect();
-    for node in section.tables("reservation") {
-        let Some(section) = node.section(&known) else {
-            continue;
-        };
-        let owner = owner(&section, network.id);
-        let address = section
-            .require("address", "\"10.0.0.5\"")
-            .and_then(|node| Some((reserved_address(&node, prefix, taken)?, node)));
-        let mut host_name = None;
-        replace(&mut host_name, section.get("host-name"), |node| {
-            Some(read_host_name(node))
-        });
-        if let Some((address, node)) = &address
-            && let Some(line) = addresses.insert(*address, node.line())
-        {
+/// The owner and the address of every reservation that has been read, each with its line.
+#[derive(Default)]
+pub(super) struct Lines {
+    owners: HashMap<(u32, Owner), usize>,
+    addresses: HashMap<Ipv4Addr, usize>,
+}
+
+impl Lines {
+    /// Returns whether there is any reservation.
+    pub fn are_any(&self) -> bool {
+        !self.owners.is_empty()
+    }
+
+    fn note_address(&mut self, address: Ipv4Addr, node: &Node<'_>) {
+        if let Some(line) = self.addresses.insert(address, node.line()) {
             node.refuse(format_args!(
                 "already reserved in line {line}; reserve each address for one client"
             ));
         }
-        if let Some((Owner::Client(client), node)) = &owner
-            && client.identity() != Identity::Hardware
-            && !network.match_client_id
-        {
-            node.refuse(
-                "client identifiers are ignored with `match-client-id = false`; give a `hardware-address`",
-            );
+    }
+
+    fn note_owner(&mut self, network: u32, owner: &Owner, node: &Node<'_>) {
+        let Some(line) = self.owners.insert((network, owner.clone()), node.line()) else {
+            return;
+        };
+        let place = match network {
+            ALL_NETWORKS => "for all networks",
+            _ => "on this network",
+        };
+        let owner = match owner {
+            Owner::Client(_) => "client",
+            Owner::Duid(_) => "DUID",
+            Owner::RelayPort(_) => "relay agent port",
+        };
+        node.refuse(format_args!(
+            "this {owner} already has a reservation {place} in line {line}; reserve one address for each {owner}"
+        ));
+    }
+}
+
+/// Returns the reservations of one subnet.
+pub(super) fn of_subnet(
+    section: &Section<'_>,
+    network: &Network,
+    prefix: Ipv4Net,
+    taken: Taken<'_>,
+    classes: &ClassNames<'_>,
+    lines: &mut Lines,
+) -> Vec<Arc<Reservation>> {
+    let mut reservations = Vec::new();
+    for node in section.tables("reservation") {
+        let reserved = |node: &Node<'_>| reserved_address(node, prefix, taken);
+        let Some(read) = read(&node, network.id, classes, lines, reserved) else {
+            continue;
+        };
+        if !network.match_client_id {
+            refuse_client_ids(&read);
         }
-        if let Some((owner, node)) = &owner
-            && let Some(line) = owners.insert(owner.clone(), node.line())
-        {
-            let owner = match owner {
-                Owner::Client(_) => "client",
-                Owner::RelayPort(_) => "relay agent port",
-            };
-            node.refuse(format_args!(
-                "this {owner} already has a reservation on this network in line {line}; reserve one address for each {owner}"
-            ));
-        }
-        if let (Some((owner, _)), Some((address, _))) = (owner, address) {
-            reservations.push(Arc::new(Reservation {
-                owner,
-                address,
-                host_name,
-                overrides: Overrides::read(&section),
-            }));
-        }
+        reservations.extend(read.reservation.map(Arc::new));
     }
     reservations
 }
 
-/// Returns the owner of a reservation, and the field that names it.
-fn owner<'a>(section: &Section<'a>, network: u32) -> Option<(Owner, Node<'a>)> {
-    let [hardware, client_id, circuit_id, remote_id] =
-        ["hardware-address", "client-id", "circuit-id", "remote-id"].map(|key| section.get(key));
-    match (hardware, client_id, circuit_id, remote_id) {
-        (Some(node), None, None, None) => {
-            let key = hardware_key(&node, network)?;
-            Some((Owner::Client(key), node))
+/// Returns the reservations of the file that belong to no subnet.
+pub(super) fn of_all_networks(
+    root: &Section<'_>,
+    networks: &[Network],
+    ours: &Ours,
+    classes: &ClassNames<'_>,
+    lines: &mut Lines,
+) -> Vec<Arc<Reservation>> {
+    let mut reservations = Vec::new();
+    for node in root.tables("reservation") {
+        let reserved = |node: &Node<'_>| {
+            let address = address(node)?;
+            let subnets = networks.iter().flat_map(|network| &network.subnets);
+            let mut subnets = subnets.filter(|subnet| subnet.prefix.contains(&address));
+            let Some(subnet) = subnets.next() else {
+                node.refuse("in no subnet; give an address of one, or remove it");
+                return None;
+            };
+            let server_id = subnet.server_id;
+            reserved_address(node, subnet.prefix, Taken { ours, server_id })
+        };
+        let read = read(&node, ALL_NETWORKS, classes, lines, reserved);
+        reservations.extend(read.and_then(|read| read.reservation).map(Arc::new));
+    }
+    reservations
+}
+
+/// A table that has been read.
+struct Read<'a> {
+    owners: Vec<(Owner, Node<'a>)>,
+    /// `None` if a problem was noted.
+    reservation: Option<Reservation>,
+}
+
+fn read<'a>(
+    node: &Node<'a>,
+    network: u32,
+    classes: &ClassNames<'_>,
+    lines: &mut Lines,
+    read_address: impl FnOnce(&Node<'_>) -> Option<Ipv4Addr>,
+) -> Option<Read<'a>> {
+    let own = [
+        "hardware-address",
+        "hardware-type",
+        "client-id",
+        "duid",
+        "circuit-id",
+        "remote-id",
+        "address",
+        "host-name",
+        "classes",
+    ];
+    let known: Vec<_> = own.into_iter().chain(settings::OVERRIDES).collect();
+    let section = node.section(&known)?;
+    let owners = owners(&section, network);
+    for (owner, node) in owners.iter().flatten() {
+        lines.note_owner(network, owner, node);
+    }
+    let mut is_good = true;
+    let address = section.get("address").and_then(|node| {
+        let address = read_address(&node);
+        is_good &= address.is_some();
+        lines.note_address(address?, &node);
+        address
+    });
+    let mut host_name = None;
+    replace(&mut host_name, section.get("host-name"), |node| {
+        Some(read_host_name(node))
+    });
+    let given = section.get("classes").map(|node| classes.given(&node));
+    let overrides = Overrides::read(&section);
+    let says_nothing = ["address", "host-name", "classes"]
+        .into_iter()
+        .chain(settings::OVERRIDES)
+        .all(|key| section.get(key).is_none());
+    if says_nothing {
+        section.refuse(
+            "reserves nothing; add `address = \"10.0.0.5\"`, with your own value, or what its client gets: `host-name`, `classes`, `options` or another setting",
+        );
+    }
+    let of_owners = owners.iter().flatten();
+    let reservation = Reservation {
+        owners: of_owners.map(|(owner, _)| owner.clone()).collect(),
+        address,
+        host_name,
+        classes: given.unwrap_or(Some(0)).unwrap_or_default(),
+        overrides,
+    };
+    Some(Read {
+        reservation: Some(reservation).filter(|_| owners.is_some() && is_good),
+        owners: owners.unwrap_or_default(),
+    })
+}
+
+fn refuse_client_ids(read: &Read<'_>) {
+    for (owner, node) in &read.owners {
+        let is_client_id = match owner {
+            Owner::Client(client) => client.identity() != Identity::Hardware,
+            Owner::Duid(_) => true,
+            Owner::RelayPort(_) => false,
+        };
+        if is_client_id {
+            node.refuse(
+                "client identifiers are ignored with `match-client-id = false`; give a `hardware-address`",
+            );
         }
-        (None, Some(node), None, None) => {
+    }
+}
+
+/// Returns the owners of a reservation, each with the value that names it.
+fn owners<'a>(section: &Section<'a>, network: u32) -> Option<Vec<(Owner, Node<'a>)>> {
+    let [hardware, client_id, duid, circuit_id, remote_id] = [
+        "hardware-address",
+        "client-id",
+        "duid",
+        "circuit-id",
+        "remote-id",
+    ]
+    .map(|key| section.get(key));
+    let htype = section.get("hardware-type");
+    if let Some(node) = htype.as_ref().filter(|_| hardware.is_none()) {
+        node.refuse("only `hardware-address` has a type; remove it");
+    }
+    match (hardware, client_id, duid, circuit_id, remote_id) {
+        (Some(node), None, None, None, None) => {
+            let htype = htype.map(|node| node.integer(1..=i64::from(u8::MAX)));
+            let htype = htype.unwrap_or(Some(HTYPE_ETHERNET))?;
+            let nodes = node.one_or_list("hardware addresses such as \"02:00:00:00:00:01\"");
+            if nodes.is_empty() {
+                node.refuse("empty list; give at least one hardware address");
+                return None;
+            }
+            each(nodes, |node| {
+                let key = hardware_key(&node, network, htype)?;
+                Some((Owner::Client(key), node))
+            })
+        }
+        (None, Some(node), None, None, None) => {
             let key = client_id_key(&node, network)?;
-            Some((Owner::Client(key), node))
+            Some(vec![(Owner::Client(key), node)])
         }
-        (None, None, Some(circuit), remote) => {
+        (None, None, Some(node), None, None) => {
+            let duid = read_duid(&node)?;
+            Some(vec![(Owner::Duid(duid), node)])
+        }
+        (None, None, None, Some(circuit), remote) => {
             let (circuit_id, remote_id) = (agent_id(&circuit), remote.as_ref().map(agent_id));
             let port = RelayPort {
                 circuit_id: Some(circuit_id?),
                 remote_id: remote_id.map_or(Some(None), |id| id.map(Some))?,
             };
-            Some((Owner::RelayPort(port), circuit))
+            Some(vec![(Owner::RelayPort(port), circuit)])
         }
-        (None, None, None, Some(remote)) => {
+        (None, None, None, None, Some(remote)) => {
             let port = RelayPort {
                 circuit_id: None,
                 remote_id: Some(agent_id(&remote)?),
             };
-            Some((Owner::RelayPort(port), remote))
+            Some(vec![(Owner::RelayPort(port), remote)])
         }
         _ => {
             section.refuse(
-                "identify the client by `hardware-address = \"02:00:00:00:00:01\"`, by `client-id = \"01:02:00:00:00:00:01\"`, or by its relay agent port with one or both of `circuit-id = \"eth 0/1/7\"` and `remote-id = \"hex:0200000000aa\"`",
+                "identify the client by `hardware-address = \"02:00:00:00:00:01\"`, by `client-id = \"01:02:00:00:00:00:01\"`, by `duid = \"00:03:00:01:02:00:00:00:00:01\"`, or by its relay agent port with one or both of `circuit-id = \"eth 0/1/7\"` and `remote-id = \"hex:0200000000aa\"`",
             );
             None
         }
@@ -141,14 +271,45 @@ fn agent_id(node: &Node<'_>) -> Option<Vec<u8>> {
     octets
 }
 
-fn hardware_key(node: &Node<'_>, network: u32) -> Option<ClientKey> {
+fn hardware_key(node: &Node<'_>, network: u32, htype: u8) -> Option<ClientKey> {
     let octets = hex::parse_hex(node.string("02:00:00:00:00:01")?);
-    let octets = octets.filter(|octets| octets.len() == 6);
-    let key = octets.and_then(|octets| ClientKey::hardware(network, HTYPE_ETHERNET, &octets));
+    let octets = octets.and_then(|octets| match (htype, octets.len()) {
+        (HTYPE_ETHERNET, 6) => Some(octets),
+        // An IPoIB address ends with the GUID of the port (RFC 4391 §9.1.1).
+        (HTYPE_INFINIBAND, GUID_LEN | IPOIB_LEN) => {
+            octets.last_chunk::<GUID_LEN>().map(|guid| guid.to_vec())
+        }
+        (HTYPE_ETHERNET | HTYPE_INFINIBAND, _) => None,
+        (_, len) => (len <= usize::from(MAX_HLEN)).then_some(octets),
+    });
+    let key = octets.and_then(|octets| ClientKey::hardware(network, htype, &octets));
     if key.is_none() {
-        node.refuse("not an Ethernet address; give six octets such as \"02:00:00:00:00:01\"");
+        match htype {
+            HTYPE_ETHERNET => node.refuse(
+                "not an Ethernet address; give six octets such as \"02:00:00:00:00:01\", or another `hardware-type`",
+            ),
+            HTYPE_INFINIBAND => node.refuse(
+                "not an InfiniBand address; give the GUID of the port, such as \"00:02:c9:03:00:00:10:39\", or its IPoIB address of 20 octets",
+            ),
+            _ => node.refuse(format_args!(
+                "not a hardware address; give 1 to {MAX_HLEN} octets such as \"02:00:00:00:00:01\""
+            )),
+        }
     }
     key
+}
+
+/// Returns a DUID, as it stands behind type and IAID in option 61 (RFC 4361 §6.1).
+fn read_duid(node: &Node<'_>) -> Option<Vec<u8>> {
+    let octets = hex::parse_hex(node.string("00:03:00:01:02:00:00:00:00:01")?);
+    // RFC 8415 §11.1: a type, and at most 128 octets.
+    let octets = octets.filter(|octets| (3..=MAX_DUID).contains(&octets.len()));
+    if octets.is_none() {
+        node.refuse(format_args!(
+            "not a DUID; give its type and its value without an IAID, 3 to {MAX_DUID} octets such as \"00:03:00:01:02:00:00:00:00:01\""
+        ));
+    }
+    octets
 }
 
 fn client_id_key(node: &Node<'_>, network: u32) -> Option<ClientKey> {

@@ -10,9 +10,9 @@ use super::{
     class::ClassNames,
     pool::{self, Ours, Taken, refuse_overlaps},
     raw::{Node, Section, nearest},
-    reservation,
+    reservation::{self, Lines},
     settings::{self, Settings},
-    types::{Network, Owner, Subnet},
+    types::{Network, Subnet},
     value::{has_no_host_bits, host_address, replace},
 };
 
@@ -28,8 +28,6 @@ struct Draft<'a> {
     node: Node<'a>,
     /// Whether it is a `[[network]]`, which subnets refer to by name.
     is_shared: bool,
-    /// The line of each reservation.
-    owners: HashMap<Owner, usize>,
 }
 
 /// Returns the networks of the file, each with its subnets.
@@ -37,7 +35,8 @@ pub(super) fn networks<'a>(
     root: &Section<'a>,
     defaults: &Settings<'a>,
     ours: &Ours,
-    classes: &ClassNames,
+    classes: &ClassNames<'_>,
+    lines: &mut Lines,
     has_proxies: bool,
 ) -> Vec<Network> {
     let nodes = root.tables("subnet");
@@ -56,7 +55,8 @@ pub(super) fn networks<'a>(
     }
     let mut prefixes = Vec::new();
     for node in nodes {
-        subnet(node, defaults, ours, classes, &mut drafts, &mut prefixes);
+        let read = subnet(node, defaults, ours, classes, &mut drafts, lines);
+        prefixes.extend(read);
     }
     refuse_overlaps(prefixes, |prefix| (prefix.network(), prefix.broadcast()));
     drafts.finish()
@@ -111,7 +111,6 @@ impl<'a> Drafts<'a> {
             settings,
             node,
             is_shared,
-            owners: HashMap::new(),
         });
         index
     }
@@ -147,10 +146,10 @@ fn subnet<'a>(
     node: Node<'a>,
     defaults: &Settings<'a>,
     ours: &Ours,
-    classes: &ClassNames,
+    classes: &ClassNames<'_>,
     drafts: &mut Drafts<'a>,
-    prefixes: &mut Vec<(Ipv4Net, Node<'a>)>,
-) {
+    lines: &mut Lines,
+) -> Option<(Ipv4Net, Node<'a>)> {
     let own = [
         "prefix",
         "name",
@@ -160,20 +159,17 @@ fn subnet<'a>(
         "reservation",
     ];
     let known: Vec<_> = own.into_iter().chain(settings::KNOWN).collect();
-    let Some(section) = node.section(&known) else {
-        return;
-    };
+    let section = node.section(&known)?;
     let settings = Settings::read(&section);
     // Without a valid prefix the rest is still checked, against `0.0.0.0/0`.
-    let mut prefix = Ipv4Net::default();
-    if let Some(node) = section.require("prefix", "\"10.0.0.0/24\"")
-        && let Some(good) = read_prefix(&node)
-    {
-        prefix = good;
-        prefixes.push((prefix, node));
-    }
+    let place = section
+        .require("prefix", "\"10.0.0.0/24\"")
+        .and_then(|node| Some((read_prefix(&node)?, node)));
+    let prefix = place
+        .as_ref()
+        .map_or_else(Ipv4Net::default, |(prefix, _)| *prefix);
     let Some(index) = network_of(&section, node, prefix, defaults, drafts) else {
-        return;
+        return place;
     };
     let draft = &mut drafts.drafts[index];
     let inherited = &draft.settings;
@@ -192,7 +188,7 @@ fn subnet<'a>(
     }
     draft.network.match_client_id = settings.match_client_id(inherited);
     let reservations =
-        reservation::read(&section, &draft.network, prefix, taken, &mut draft.owners);
+        reservation::of_subnet(&section, &draft.network, prefix, taken, classes, lines);
     draft.network.subnets.push(Subnet {
         prefix,
         pools: pools.unwrap_or_default(),
@@ -210,6 +206,7 @@ fn subnet<'a>(
         boot: settings.boot(inherited),
         reservations,
     });
+    place
 }
 
 /// Returns the network of a subnet: the one that it names, or a network for it alone.

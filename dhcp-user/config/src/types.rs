@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
 
-use dhcp_common::abi::{ClientKey, Limit};
+use dhcp_common::{
+    abi::{ClientKey, Limit},
+    wire::option,
+};
 use dhcp_model::LeaseTimes;
 use ipnet::Ipv4Net;
 
@@ -20,6 +23,9 @@ pub struct Config {
     pub classes: Vec<Class>,
     /// In the order of the file; at least one, unless a link is a proxy.
     pub networks: Vec<Network>,
+    /// Reservations for clients on any network. Those of a network take precedence over them. The
+    /// address of such a reservation is in one of the subnets, and counts on its network only.
+    pub reservations: Vec<Arc<Reservation>>,
 }
 
 /// A set of classes, with one bit for each class in the order of the file.
@@ -30,7 +36,7 @@ pub type Classes = u64;
 pub struct Class {
     /// Unique among the classes.
     pub name: String,
-    /// The condition of membership.
+    /// The condition of membership. If it never holds, reservations have named all members.
     pub when: Condition,
     /// Whether its members get no answer.
     pub refuse: bool,
@@ -61,7 +67,7 @@ pub struct Presence {
 }
 
 /// The condition under which a client is a member of a class.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// All of these hold.
     All(Vec<Condition>),
@@ -79,6 +85,41 @@ pub enum Condition {
     BootItem(Vec<u16>),
     /// The client is a member of one of these classes, all of which precede this one.
     In(Classes),
+    /// The option with this code passes a test.
+    Option(u8, OptionTest),
+    /// The name in option 81, or else in option 12, matches one of these patterns in lower case.
+    HostName(Vec<Pattern>),
+    /// `giaddr` is in one of these prefixes.
+    Giaddr(Vec<Ipv4Net>),
+    /// Something is reserved for the client.
+    Known,
+    /// The client has tried for at least so many seconds. It holds for every message but DISCOVER
+    /// and BOOTP: who has an address here does not wait for another server.
+    Secs(u16),
+}
+
+/// The test of an option's value, its instances joined (RFC 3396).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OptionTest {
+    /// The message has the option.
+    Present,
+    /// The value from this offset on matches one of the patterns.
+    Matches(u16, Vec<Pattern>),
+    /// The value from this offset on contains one of these sequences of octets.
+    Contains(u16, Vec<Vec<u8>>),
+}
+
+impl Condition {
+    /// Returns whether the condition depends on nothing but what a published lease is bound to: the
+    /// client, its hardware address and the option 82 of its relay agent.
+    pub const fn is_of_origin(&self) -> bool {
+        match self {
+            Self::Is(field, _) => field.is_of_origin(),
+            Self::Option(code, _) => matches!(*code, option::CLIENT_ID | option::RELAY_INFO),
+            Self::Known => true,
+            _ => false,
+        }
+    }
 }
 
 /// A field of a request that a condition compares.
@@ -258,15 +299,20 @@ pub struct OptionValue {
     pub data: Vec<u8>,
 }
 
-/// An address that is reserved for one owner.
-#[derive(Clone, Debug)]
+/// The network of a [`ClientKey`] that counts on every network.
+pub const ALL_NETWORKS: u32 = 0;
+
+/// What is reserved for a client: an address, other settings, or both.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reservation {
-    /// The owner of the reservation, which gets the address.
-    pub owner: Owner,
+    /// The owners of the reservation, at least one. One of them has the address at a time.
+    pub owners: Vec<Owner>,
     /// A host address of the subnet, inside or outside of its pools.
-    pub address: Ipv4Addr,
+    pub address: Option<Ipv4Addr>,
     /// Sent as option 12.
     pub host_name: Option<String>,
+    /// The classes that it makes its client a member of.
+    pub classes: Classes,
     /// The settings of the owner.
     pub overrides: Overrides,
 }
@@ -274,8 +320,10 @@ pub struct Reservation {
 /// The owner of a reservation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Owner {
-    /// A client, identified on the subnet's network.
+    /// A client, identified on the subnet's network, or on [`ALL_NETWORKS`].
     Client(ClientKey),
+    /// A client with this DUID in option 61, whatever its IAID (RFC 4361 §6.1).
+    Duid(Vec<u8>),
     /// Any client at this port of a relay agent.
     RelayPort(RelayPort),
 }

@@ -27,7 +27,7 @@ pub use self::{
     presence::presence_refusal,
     written::{code, kind, label, string, written},
 };
-pub(super) use self::{numbered::key, presence::refuse_unset};
+pub(super) use self::{numbered::key, presence::refuse_unset, written::names_of_all};
 
 /// Reads the options of a table, in the order of the file.
 pub(crate) fn read(node: &Node<'_>) -> Vec<OptionValue> {

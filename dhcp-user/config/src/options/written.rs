@@ -61,6 +61,11 @@ pub fn label(code: u8) -> String {
     }
 }
 
+/// Returns the names of all options that can be set by name.
+pub(crate) fn names_of_all() -> impl Iterator<Item = &'static str> {
+    NAMED.iter().map(|named| named.name)
+}
+
 fn by_number(code: u8, data: &[u8]) -> String {
     let digits: String = data.iter().map(|octet| format!("{octet:02x}")).collect();
     format!("\"{code}\" = \"hex:{digits}\"")

@@ -9,6 +9,7 @@ use dhcp_model::LeaseTimes;
 use super::{Config, OptionValue, Overrides, Owner, Pool, Problems, RelayPort, Subnet, file};
 
 mod boot;
+mod choosing;
 mod options;
 mod presence;
 mod problems;
@@ -95,7 +96,7 @@ fn the_example_is_good_and_means_what_its_comments_say() {
     let clients: Vec<_> = lan.subnets[0]
         .reservations
         .iter()
-        .map(|r| r.owner.clone())
+        .flat_map(|r| r.owners.clone())
         .collect();
     let duid = [0xff, 0, 0, 0, 1, 0, 3, 0, 1, 2, 0, 0, 0, 0, 2];
     assert_eq!(
@@ -443,7 +444,7 @@ fn m04_m05_client_identifiers_are_keyed_as_clients_send_them() {
     let keys: Vec<_> = network.subnets[0]
         .reservations
         .iter()
-        .map(|r| r.owner.clone())
+        .flat_map(|r| r.owners.clone())
         .collect();
     assert_eq!(
         keys,

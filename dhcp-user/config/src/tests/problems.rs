@@ -223,7 +223,7 @@ fn each_problem_names_place_field_value_and_remedy() {
         ),
         (
             "[[subnet.reservation]]\nhardware-address = '02:00:00:00:01'\naddress = '10.0.0.255'",
-            "x.toml:6:20: subnet[0].reservation[0].hardware-address = '02:00:00:00:01': not an Ethernet address; give six octets such as \"02:00:00:00:00:01\"\nx.toml:7:11: subnet[0].reservation[0].address = '10.0.0.255': not a host address of the subnet 10.0.0.0/24; give an address between 10.0.0.1 and 10.0.0.254",
+            "x.toml:6:20: subnet[0].reservation[0].hardware-address = '02:00:00:00:01': not an Ethernet address; give six octets such as \"02:00:00:00:00:01\", or another `hardware-type`\nx.toml:7:11: subnet[0].reservation[0].address = '10.0.0.255': not a host address of the subnet 10.0.0.0/24; give an address between 10.0.0.1 and 10.0.0.254",
         ),
         (
             "[[subnet.reservation]]\ncircuit-id = ''\nremote-id = 'hex:0'\naddress = '10.0.0.5'",
@@ -235,11 +235,11 @@ fn each_problem_names_place_field_value_and_remedy() {
         ),
         (
             "[[subnet.reservation]]\nclient-id = '01'",
-            "x.toml:5:1: subnet[0].reservation[0]: `address` is missing; add `address = \"10.0.0.5\"`, with your own value\nx.toml:6:13: subnet[0].reservation[0].client-id = '01': not a client identifier; give 2 to 255 octets such as \"01:02:00:00:00:00:01\"",
+            "x.toml:5:1: subnet[0].reservation[0]: reserves nothing; add `address = \"10.0.0.5\"`, with your own value, or what its client gets: `host-name`, `classes`, `options` or another setting\nx.toml:6:13: subnet[0].reservation[0].client-id = '01': not a client identifier; give 2 to 255 octets such as \"01:02:00:00:00:00:01\"",
         ),
         (
             "[[subnet.reservation]]\naddress = '10.0.0.5'\nhost-name = 'a_b'",
-            "x.toml:5:1: subnet[0].reservation[0]: identify the client by `hardware-address = \"02:00:00:00:00:01\"`, by `client-id = \"01:02:00:00:00:00:01\"`, or by its relay agent port with one or both of `circuit-id = \"eth 0/1/7\"` and `remote-id = \"hex:0200000000aa\"`\nx.toml:7:13: subnet[0].reservation[0].host-name = 'a_b': not a host name (RFC 1123 §2.1); give letters, digits and inner hyphens, such as \"printer-2\"",
+            "x.toml:5:1: subnet[0].reservation[0]: identify the client by `hardware-address = \"02:00:00:00:00:01\"`, by `client-id = \"01:02:00:00:00:00:01\"`, by `duid = \"00:03:00:01:02:00:00:00:00:01\"`, or by its relay agent port with one or both of `circuit-id = \"eth 0/1/7\"` and `remote-id = \"hex:0200000000aa\"`\nx.toml:7:13: subnet[0].reservation[0].host-name = 'a_b': not a host name (RFC 1123 §2.1); give letters, digits and inner hyphens, such as \"printer-2\"",
         ),
         (
             "[[subnet.reservation]]\nclient-id = '0102'\naddress = '10.0.0.5'\n[[subnet.reservation]]\nclient-id = '01:02'\naddress = '10.0.0.5'",
@@ -407,6 +407,6 @@ fn as_many_conditions_on_the_origin_as_are_told_apart() {
     };
     super::good(&text(64));
     let problems = parse(&text(65)).expect_err("one too many");
-    let expected = "class[0].when.any[64].circuit-id = '64': too many conditions on hardware addresses and option 82; all classes together have at most 64, each with any number of values";
+    let expected = "class[0].when.any[64].circuit-id = '64': too many conditions on hardware addresses, client identifiers, reservations and option 82; all classes together have at most 64, each with any number of values";
     assert!(problems.to_string().contains(expected), "{problems}");
 }

@@ -147,11 +147,11 @@ impl Engine {
         };
         let view = self.view(cx);
         let reserved = view.reserved_for(address);
-        let Some(origin) = publication::origin_check(view, address, reserved) else {
+        let Some(origin) = publication::origin_check(view, address, &reserved) else {
             return;
         };
         if wanted.state == BindingState::Revoked
-            && let Some(profile) = view.profile(address, reserved).cloned()
+            && let Some(profile) = view.profile(address, &reserved)
         {
             self.publish_nak_template(&profile, origin.profile, cx);
         }

@@ -113,7 +113,7 @@ impl Engine {
         self.table.set_expiry(address, cx.now.plus(time));
         self.probes.begin(Waiting {
             request: Box::new(request),
-            requester: *requester,
+            requester: requester.clone(),
             probe,
             interval: time / PROBES,
             sent: 0,
@@ -133,7 +133,7 @@ impl Engine {
     ) -> Option<Ipv4Addr> {
         let wishes = offers::wishes(self.view(cx), requester, request);
         let network = self.networks.get_mut(requester.network)?;
-        if let Some(reserved) = requester.reserved
+        if let Some(reserved) = requester.reserved.address
             && !self.table.contains(reserved)
         {
             return Some(reserved);
@@ -141,7 +141,7 @@ impl Engine {
         wishes
             .into_iter()
             .find(|address| {
-                network.may_have(requester.reserved, requester.classes, *address)
+                network.may_have(requester.reserved.address, requester.classes, *address)
                     && network.take(*address)
             })
             .or_else(|| network.take_any(requester.subnet, requester.classes))

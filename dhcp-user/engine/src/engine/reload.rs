@@ -20,7 +20,7 @@ use super::{Context, Engine};
 use crate::{
     effect::{Effect, Grants},
     lease_table::{Event, Holder, Lease, LeaseState},
-    networks::{Changes, Network, Networks},
+    networks::{Changes, Network, Networks, hardware_keys, identifier},
     policy::publication,
 };
 
@@ -71,7 +71,7 @@ fn fate(networks: &Networks, holder: &Holder, address: Ipv4Addr) -> Fate {
     let Some(network) = network.filter(|network| network.index_of(address).is_some()) else {
         return Fate::Ended;
     };
-    match network.reservation(&client, &holder.hardware(), holder.relay_info()) {
+    match network.reservation(&client, &holder.origin_ref()).address {
         Some(reserved) if reserved != address => Fate::Moved,
         reserved if network.may_have(reserved, Classes::MAX, address) => Fate::Kept,
         _ => Fate::Ended,
@@ -156,9 +156,11 @@ impl Engine {
         let is_hardware = |client: &&ClientKey| client.identity() == Identity::Hardware;
         let hardware: HashSet<_> = changes.clients.iter().filter(is_hardware).collect();
         let is_of_it = |lease: &Lease| {
+            let client = lease.holder.client();
+            let identifier = identifier(&client, lease.holder.client_id());
             let its = lease.holder.hardware();
-            ClientKey::hardware(lease.holder.client().network(), its.htype, its.octets())
-                .is_some_and(|key| hardware.contains(&key))
+            let keys = hardware_keys(client.network(), identifier.as_deref(), &its);
+            keys.iter().flatten().any(|key| hardware.contains(key))
         };
         let networks: BTreeSet<_> = hardware.iter().map(|client| client.network()).collect();
         let networks = networks.into_iter().filter_map(|id| self.networks.get(id));

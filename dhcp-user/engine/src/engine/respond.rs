@@ -1,6 +1,6 @@
 //! Replies, and the templates from which the kernel repeats them.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, time::Duration};
 
 use dhcp_common::abi::{Template, TemplateKey};
 use dhcp_config::Overrides;
@@ -14,7 +14,7 @@ use crate::{
     policy::{Requester, leasequery, proxy},
     publisher::TemplateRoom,
     reply::{self, Answer, LeftOut, Reply, boot::BootReply, leasequery::Finding},
-    request::Request,
+    request::{MessageType, Request},
     template,
 };
 
@@ -49,9 +49,9 @@ impl Engine {
         let address = answer.about(request);
         let index = network.index_of(address).unwrap_or(requester.subnet);
         let profile = network
-            .profile(requester.reserved, index, address)
+            .profile(&requester.reserved, index, address)
             .ok_or(Silence::UnknownNetwork)?;
-        self.respond_from(&Arc::clone(profile), answer, requester, request, cx)
+        self.respond_from(&profile, answer, requester, request, cx)
     }
 
     /// Answers a request from a certain profile.
@@ -167,27 +167,36 @@ impl Engine {
         let Some(fingerprint) = request.fingerprint else {
             return;
         };
-        let profile = self.view(cx).profile(address, requester.reserved).cloned();
+        let profile = self.view(cx).profile(address, &requester.reserved);
         let Some(profile) = profile else {
             return;
         };
         let id = profile.id_for(requester.origin);
         // Such a DISCOVER leads to a commit here, and must not be answered with a repeated OFFER.
         let is_rapid = profile.rapid_commit && request.shape.rapid_commit;
-        let is_offer = |answer| matches!(answer, Answer::Offer(_));
         let nowhere = Ipv4Addr::UNSPECIFIED;
-        let terms = self
-            .networks
-            .terms(&profile, requester.classes, &request.shape);
-        // A client without a lease must not be offered an address here.
-        let is_ipv6_only = reply::is_ipv6_only(&terms, &request.shape);
-        for answer in [Answer::Offer(nowhere), Answer::Ack(nowhere)] {
+        for (answer, kind) in [
+            (Answer::Offer(nowhere), MessageType::Discover),
+            (Answer::Ack(nowhere), MessageType::Request),
+        ] {
             let Some(reply) = answer.message_type() else {
                 continue;
             };
-            let is_kept_back = (is_rapid || is_ipv6_only) && is_offer(answer);
             let key = TemplateKey::new(fingerprint, id, reply);
-            if is_kept_back || self.publisher.has_template(&key) {
+            if self.publisher.has_template(&key) {
+                continue;
+            }
+            // Where classes depend on what the fingerprint does not cover, the next request with it
+            // may have another answer.
+            let classes = requester.certain_classes(self.view(cx), request, kind);
+            let Some(classes) = classes.filter(|classes| !self.networks.is_refused(*classes))
+            else {
+                continue;
+            };
+            let terms = self.networks.terms(&profile, classes, &request.shape);
+            // A client without a lease must not be offered an address here.
+            let is_ipv6_only = reply::is_ipv6_only(&terms, &request.shape);
+            if (is_rapid || is_ipv6_only) && kind == MessageType::Discover {
                 continue;
             }
             let rendered = template::template(answer, id, &terms, &request.shape, fingerprint);

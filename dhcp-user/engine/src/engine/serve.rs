@@ -26,7 +26,10 @@ impl Engine {
         payload: &[u8],
         cx: &mut Context<'_>,
     ) -> Result<(), Silence> {
-        let mut request = Request::decode(ingress, payload, &self.fingerprint_key)?;
+        let mut request = {
+            let tested = self.networks.classes().tested();
+            Request::decode(ingress, payload, &self.fingerprint_key, tested)?
+        };
         if self.networks.is_directed_broadcast(ingress.destination) {
             request.ingress.destination = Ipv4Addr::BROADCAST;
         }

@@ -95,6 +95,16 @@ impl Holder {
         }
     }
 
+    /// Returns the origin without a copy of its parts.
+    pub fn origin_ref(&self) -> ClientOriginRef<'_> {
+        ClientOriginRef {
+            hardware: self.hardware(),
+            client_id: self.client_id(),
+            host_name: self.host_name(),
+            relay_info: self.relay_info(),
+        }
+    }
+
     pub fn hardware(&self) -> Hardware {
         let mut chaddr = [0; 16];
         for (octet, from) in chaddr.iter_mut().zip(self.chaddr()) {

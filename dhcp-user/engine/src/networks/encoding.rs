@@ -7,8 +7,11 @@
 
 use std::{collections::BTreeSet, net::Ipv4Addr};
 
-use dhcp_config::{Boot, Class, Condition, Field, OptionValue, Overrides, Pattern, Presence};
+use dhcp_config::{
+    Boot, Class, Condition, Field, OptionTest, OptionValue, Overrides, Pattern, Presence,
+};
 use dhcp_model::LeaseTimes;
+use ipnet::Ipv4Net;
 use sha2::{Digest as _, Sha256};
 
 use super::terms::Terms;
@@ -269,11 +272,54 @@ impl Encode for Condition {
                 to.variant(6);
                 classes.encode(to);
             }
-            Self::BootItem(items) => {
+            Self::Option(code, test) => {
                 to.variant(7);
+                code.encode(to);
+                test.encode(to);
+            }
+            Self::HostName(patterns) => {
+                to.variant(8);
+                patterns.encode(to);
+            }
+            Self::Giaddr(prefixes) => {
+                to.variant(9);
+                prefixes.encode(to);
+            }
+            Self::Known => to.variant(10),
+            Self::Secs(secs) => {
+                to.variant(11);
+                secs.encode(to);
+            }
+            Self::BootItem(items) => {
+                to.variant(12);
                 items.encode(to);
             }
         }
+    }
+}
+
+impl Encode for OptionTest {
+    fn encode(&self, to: &mut Encoder) {
+        match self {
+            Self::Present => to.variant(0),
+            Self::Matches(offset, patterns) => {
+                to.variant(1);
+                offset.encode(to);
+                patterns.encode(to);
+            }
+            Self::Contains(offset, parts) => {
+                to.variant(2);
+                offset.encode(to);
+                parts.encode(to);
+            }
+        }
+    }
+}
+
+impl Encode for Ipv4Net {
+    fn encode(&self, to: &mut Encoder) {
+        self.network().encode(to);
+        self.prefix_len().encode(to);
     }
 }
 

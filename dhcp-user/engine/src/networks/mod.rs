@@ -7,31 +7,33 @@ mod encoding;
 mod links;
 mod network;
 mod profile;
+mod reservations;
 mod subnet;
 mod terms;
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     net::Ipv4Addr,
     sync::Arc,
 };
 
-use dhcp_config::{Classes, Config, OptionValue, Overrides};
+use dhcp_config::{ALL_NETWORKS, Classes, Config, OptionValue, Overrides, Reservation};
 use dhcp_model::LeaseTimes;
 use hashbrown::HashMap;
 use ipnet::Ipv4Net;
 
-use self::encoding::Encoder;
 pub use self::{
     boot_terms::BootTerms,
     changes::Changes,
-    classes::{ClassTable, OriginMatches},
+    classes::{ClassTable, OriginFacts, OriginMatches},
     links::{Link, LinkTable},
     network::Network,
     profile::Profile,
+    reservations::{Reserved, hardware_keys, identifier},
     subnet::Subnet,
     terms::Terms,
 };
+use self::{encoding::Encoder, reservations::ReservationTable};
 use crate::{
     counters::Silence,
     effect::Ingress,
@@ -50,13 +52,24 @@ pub struct Networks {
     links: LinkTable,
     ours: HashSet<Ipv4Addr>,
     directed_broadcasts: HashSet<Ipv4Addr>,
+    /// Reservations for clients of all networks.
+    general: Arc<ReservationTable>,
     /// Ids of all profiles that templates may belong to.
     profiles: HashSet<u64>,
 }
 
 impl Networks {
     pub fn new(config: &Config, links: LinkTable) -> Self {
+        let mut general = ReservationTable::new(ALL_NETWORKS);
+        let mut by_address = BTreeMap::new();
+        for reservation in &config.reservations {
+            general.add(reservation, None);
+            if let Some(address) = reservation.address {
+                by_address.insert(address, reservation);
+            }
+        }
         let mut networks = Self {
+            general: Arc::new(general),
             by_id: HashMap::new(),
             classes: ClassTable::new(&config.classes),
             by_prefix: HashMap::new(),
@@ -71,7 +84,9 @@ impl Networks {
         };
         let digest = Encoder::digest(&config.classes);
         for (network, subnet) in config.subnets() {
-            networks.add(network, subnet, digest);
+            let (first, last) = (subnet.prefix.network(), subnet.prefix.broadcast());
+            let general = by_address.range(first..=last).map(|(_, of)| *of);
+            networks.add(network, subnet, general, digest);
         }
         let all = networks.by_id.values().flat_map(Network::profiles);
         networks.profiles = all.map(|profile| profile.id).collect();
@@ -108,10 +123,11 @@ impl Networks {
         self.profiles.contains(&id)
     }
 
-    fn add(
+    fn add<'r>(
         &mut self,
         network: &dhcp_config::Network,
-        subnet: &dhcp_config::Subnet,
+        subnet: &'r dhcp_config::Subnet,
+        general: impl Iterator<Item = &'r Arc<Reservation>> + Clone,
         classes: [u8; 32],
     ) {
         let covered = || {
@@ -132,8 +148,8 @@ impl Networks {
         let network = self
             .by_id
             .entry(network.id)
-            .or_insert_with(|| Network::new(network));
-        let index = network.add(subnet, server_id, classes);
+            .or_insert_with(|| Network::new(network, Arc::clone(&self.general)));
+        let index = network.add(subnet, general, server_id, classes);
         self.by_prefix
             .insert(subnet.prefix.trunc(), (network.id, index));
     }
@@ -146,7 +162,8 @@ impl Networks {
             match_client_id: true,
             subnets: Vec::new(),
         };
-        let nothing = Network::new(&nothing);
+        let no_reservations = || Arc::new(ReservationTable::new(ALL_NETWORKS));
+        let nothing = Network::new(&nothing, no_reservations());
         let mut changes = Changes::default();
         for (id, network) in &self.by_id {
             let former = former.get(*id).unwrap_or(&nothing);

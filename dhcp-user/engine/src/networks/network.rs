@@ -6,14 +6,15 @@ use std::{
     sync::Arc,
 };
 
-use dhcp_common::abi::{ClientKey, Identity};
-use dhcp_config::{Classes, Overrides, Owner, RelayPort, Reservation};
-use dhcp_model::{AgentIds, Hardware};
+use dhcp_common::abi::ClientKey;
+use dhcp_config::{Classes, Overrides, Owner, Reservation};
+use dhcp_model::ClientOriginRef;
 use ipnet::Ipv4Net;
 
 use super::{
     changes::Changes,
     profile::Profile,
+    reservations::{ReservationTable, Reserved, reserved},
     subnet::{KindOfPool, Subnet, kinds_of_pools},
 };
 use crate::{lease_table::Leases, pool::Pool};
@@ -28,33 +29,32 @@ pub struct Network {
     subnets: Vec<Subnet>,
     /// Subnets by their first address; they are disjoint.
     by_first: BTreeMap<Ipv4Addr, usize>,
-    reservations: HashMap<Owner, Ipv4Addr>,
-    /// Whether any reservation is for a hardware address.
-    reserves_hardware: bool,
-    /// Whether any reservation is for a port of a relay agent.
-    reserves_ports: bool,
+    reservations: ReservationTable,
+    /// The reservations for clients of all networks.
+    general: Arc<ReservationTable>,
     /// Profiles of reserved addresses.
     reserved: HashMap<Ipv4Addr, Arc<Profile>>,
 }
 
 impl Network {
-    pub fn new(network: &dhcp_config::Network) -> Self {
+    pub fn new(network: &dhcp_config::Network, general: Arc<ReservationTable>) -> Self {
         Self {
             id: network.id,
             match_client_id: network.match_client_id,
             subnets: Vec::new(),
             by_first: BTreeMap::new(),
-            reservations: HashMap::new(),
-            reserves_hardware: false,
-            reserves_ports: false,
+            reservations: ReservationTable::new(network.id),
+            general,
             reserved: HashMap::new(),
         }
     }
 
-    /// Adds a subnet, and returns its index. `digest` is that of all classes.
-    pub fn add(
+    /// Adds a subnet, and returns its index. `general` are the reservations for clients of all
+    /// networks whose address is in it, and `digest` is that of all classes.
+    pub fn add<'r>(
         &mut self,
-        subnet: &dhcp_config::Subnet,
+        subnet: &'r dhcp_config::Subnet,
+        general: impl Iterator<Item = &'r Arc<Reservation>> + Clone,
         server_id: Ipv4Addr,
         digest: [u8; 32],
     ) -> usize {
@@ -65,7 +65,8 @@ impl Network {
         };
         let profile = of_pool(0, &Overrides::default());
         let kinds = kinds_of_pools(&subnet.pools);
-        let reserved = || subnet.reservations.iter().map(|reserved| reserved.address);
+        let reserving = || subnet.reservations.iter().chain(general.clone());
+        let reserved = || reserving().filter_map(|reserved| reserved.address);
         let pools = kinds
             .into_iter()
             .map(|(classes, overrides, ranges)| KindOfPool {
@@ -90,18 +91,15 @@ impl Network {
             profile: Arc::clone(&profile),
             pools,
         });
-        for reservation in &subnet.reservations {
-            let own = profile.of_reservation(reservation).map(Arc::new);
-            let profile = own.unwrap_or_else(|| Arc::clone(&profile));
-            let Reservation { owner, address, .. } = &**reservation;
-            self.reserved.insert(*address, profile);
-            self.reservations.insert(owner.clone(), *address);
-            match owner {
-                Owner::Client(key) => {
-                    self.reserves_hardware |= key.identity() == Identity::Hardware;
-                }
-                Owner::RelayPort(_) => self.reserves_ports = true,
+        for reservation in reserving() {
+            if let Some(address) = reservation.address {
+                let own = profile.of_reservation(reservation).map(Arc::new);
+                let profile = own.unwrap_or_else(|| Arc::clone(&profile));
+                self.reserved.insert(address, profile);
             }
+        }
+        for reservation in &subnet.reservations {
+            self.reservations.add(reservation, Some(index));
         }
         index
     }
@@ -141,59 +139,45 @@ impl Network {
     }
 
     /// Returns whether any reservation is for a hardware address.
-    pub const fn reserves_hardware(&self) -> bool {
-        self.reserves_hardware
+    pub fn reserves_hardware(&self) -> bool {
+        self.reservations.reserves_hardware || self.general.reserves_hardware
     }
 
     /// Returns whether any reservation is for a port of a relay agent.
-    pub const fn reserves_ports(&self) -> bool {
-        self.reserves_ports
+    pub fn reserves_ports(&self) -> bool {
+        self.reservations.reserves_ports || self.general.reserves_ports
     }
 
-    /// Returns the address reserved for a client: by its key, otherwise by its hardware address,
-    /// otherwise by the port that it is attached to. Option 61 alone identifies the holder of a
-    /// lease (RFC 2131 §4.2), but a reservation by hardware address is for the machine, with any
-    /// client identifier. A reservation that names both ids of a port takes precedence over one
-    /// that names one of them.
-    pub fn reservation(
-        &self,
-        client: &ClientKey,
-        hardware: &Hardware,
-        relay_info: Option<&[u8]>,
-    ) -> Option<Ipv4Addr> {
-        let of = |client: &ClientKey| self.reservations.get(&Owner::Client(*client)).copied();
-        let own = of(client).or_else(|| {
-            let key = ClientKey::hardware(self.id, hardware.htype, hardware.octets());
-            of(&key.filter(|_| self.reserves_hardware)?)
-        });
-        if own.is_some() || !self.reserves_ports {
-            return own;
-        }
-        let AgentIds {
-            circuit, remote, ..
-        } = AgentIds::parse(relay_info?);
-        let named = [(circuit, remote), (circuit, None), (None, remote)];
-        named.into_iter().find_map(|(circuit, remote)| {
-            let port = RelayPort {
-                circuit_id: circuit.map(<[u8]>::to_vec),
-                remote_id: remote.map(<[u8]>::to_vec),
-            };
-            self.reservations.get(&Owner::RelayPort(port)).copied()
-        })
+    /// Returns what is reserved for a client. Reservations of the network take precedence over
+    /// those for clients of all networks.
+    pub fn reservation(&self, client: &ClientKey, origin: &ClientOriginRef<'_>) -> Reserved {
+        reserved(
+            [&self.reservations, &*self.general],
+            client,
+            origin,
+            |address| self.index_of(address).is_some(),
+        )
     }
 
-    /// Returns the profile of answers about an address, on a subnet, to a client for which this or
-    /// another address may be reserved.
+    /// Returns the profile of answers about an address, on a subnet, to a client for which
+    /// something may be reserved.
     pub fn profile(
         &self,
-        reserved: Option<Ipv4Addr>,
+        reserved: &Reserved,
         index: usize,
         address: Ipv4Addr,
-    ) -> Option<&Arc<Profile>> {
+    ) -> Option<Arc<Profile>> {
         let subnet = self.subnets.get(index)?;
-        let reserved = reserved.filter(|reserved| subnet.prefix.contains(reserved));
-        let reserved = reserved.and_then(|reserved| self.reserved.get(&reserved));
-        Some(reserved.unwrap_or_else(|| subnet.profile_of(address)))
+        let its = reserved.address;
+        let its = its.filter(|address| subnet.prefix.contains(address));
+        if let Some(profile) = its.and_then(|address| self.reserved.get(&address)) {
+            return Some(Arc::clone(profile));
+        }
+        Some(with_reservation(
+            reserved,
+            index,
+            subnet.profile_of(address),
+        ))
     }
 
     /// Returns whether the configuration permits an address to a client of these classes, for which
@@ -246,14 +230,14 @@ impl Network {
     /// would take an address. If nothing is free, one that `suits`.
     pub fn prospect(
         &self,
-        reserved: Option<Ipv4Addr>,
+        reserved: &Reserved,
         classes: Classes,
         first: usize,
         wishes: impl IntoIterator<Item = Ipv4Addr>,
         suits: impl Fn(&Profile) -> bool,
-    ) -> Option<&Arc<Profile>> {
+    ) -> Option<Arc<Profile>> {
         let is_free = |address| {
-            self.may_have(reserved, classes, address)
+            self.may_have(reserved.address, classes, address)
                 && self
                     .pool_of(address)
                     .is_none_or(|pool| pool.pool.is_free(address))
@@ -262,38 +246,38 @@ impl Network {
             return self.profile(reserved, self.index_of(wish)?, wish);
         }
         let kinds = || {
-            let subnets = self.subnets.get(first).into_iter().chain(&self.subnets);
-            let kinds = subnets.flat_map(|subnet| &subnet.pools);
-            kinds.filter(|kind| kind.is_for(classes))
+            let subnets = self.subnets.iter().enumerate();
+            let subnets = subnets.clone().skip(first).take(1).chain(subnets);
+            let kinds = subnets
+                .flat_map(|(index, subnet)| subnet.pools.iter().map(move |kind| (index, kind)));
+            kinds.filter(|(_, kind)| kind.is_for(classes))
         };
-        let kind = kinds().find(|kind| kind.pool.free() > 0);
-        let kind = kind.or_else(|| kinds().find(|kind| suits(&kind.profile)));
-        Some(&kind?.profile)
+        let profile =
+            |(index, kind): (usize, &KindOfPool)| with_reservation(reserved, index, &kind.profile);
+        if let Some(kind) = kinds().find(|(_, kind)| kind.pool.free() > 0) {
+            return Some(profile(kind));
+        }
+        kinds().map(profile).find(|profile| suits(profile))
     }
 
     /// Returns the differences from another configuration of the same network.
     pub fn changes_from(&self, former: &Self) -> Changes {
         let mut changes = Changes::default();
-        let differing = |ours: &Self, theirs: &Self| -> Vec<(Owner, Ipv4Addr)> {
-            let told = |network: &Self, address| network.reserved.get(address).map(|told| told.id);
-            let owners = ours.reservations.iter().filter(|(owner, address)| {
-                theirs.reservations.get(owner) != Some(address)
-                    || told(ours, address) != told(theirs, address)
-            });
-            owners
-                .map(|(owner, address)| (owner.clone(), *address))
-                .collect()
-        };
-        let owners = [differing(self, former), differing(former, self)].concat();
-        let is_everywhere = self.match_client_id != former.match_client_id
-            || self.reserves_hardware != former.reserves_hardware
-            || owners
-                .iter()
-                .any(|(owner, _)| matches!(owner, Owner::RelayPort(_)));
-        for (owner, address) in owners {
-            changes.addresses.push(address);
-            if let Owner::Client(client) = owner {
-                changes.clients.push(client);
+        let tables = [
+            (&self.reservations, &former.reservations),
+            (&former.reservations, &self.reservations),
+        ];
+        let of_network = tables.map(|(ours, theirs)| ours.differing(theirs));
+        let mut is_everywhere = self.match_client_id != former.match_client_id
+            || self.reserves_hardware() != former.reserves_hardware()
+            || self.general.differing(&former.general).next().is_some()
+            || former.general.differing(&self.general).next().is_some();
+        for (owner, reservation) in of_network.into_iter().flatten() {
+            changes.addresses.extend(reservation.address);
+            match owner {
+                Owner::Client(client) => changes.clients.push(*client),
+                // No key of a client says who they are for.
+                Owner::Duid(_) | Owner::RelayPort(_) => is_everywhere = true,
             }
         }
         for subnet in &self.subnets {
@@ -335,4 +319,12 @@ impl Network {
         let pools = &mut self.subnet_of_mut(address)?.pools;
         pools.iter_mut().find(|pool| pool.pool.contains(address))
     }
+}
+
+/// Returns a profile with what is reserved for a client with any address of a subnet.
+fn with_reservation(reserved: &Reserved, subnet: usize, profile: &Arc<Profile>) -> Arc<Profile> {
+    let own = reserved
+        .with_any_address(subnet)
+        .and_then(|reservation| profile.of_reservation(reservation));
+    own.map_or_else(|| Arc::clone(profile), Arc::new)
 }

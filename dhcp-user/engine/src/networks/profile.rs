@@ -74,8 +74,10 @@ impl Profile {
 
     /// Returns the profile number for clients whose origin satisfies these conditions.
     pub const fn id_for(&self, matches: OriginMatches) -> u64 {
+        let OriginMatches { conditions, given } = matches;
         // Fibonacci hashing: if no condition holds, the result is the profile's own number.
-        let spread = matches.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let spread = conditions.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            ^ given.wrapping_mul(0xc2b2_ae3d_27d4_eb4f).rotate_left(17);
         self.id ^ (spread ^ spread >> 32) >> (u64::BITS - PROFILE_BITS)
     }
 
@@ -84,9 +86,11 @@ impl Profile {
     pub fn of_reservation(&self, reservation: &Arc<Reservation>) -> Option<Self> {
         // Neither the owner nor the address is part of an answer's options.
         let Reservation {
-            owner: _,
+            owners: _,
             address: _,
             host_name,
+            // `id_for` counts them, also where the terms of the reservation do not apply.
+            classes: _,
             overrides,
         } = &**reservation;
         if host_name.is_none() && *overrides == Overrides::default() {

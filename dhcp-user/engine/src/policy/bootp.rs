@@ -4,6 +4,8 @@
 //! so nothing is committed, and nothing ends. A lease that the same hardware has by DHCP is not
 //! affected.
 
+use dhcp_model::ClientOriginRef;
+
 use super::{Requester, View};
 use crate::{counters::Silence, lease_table::LeaseState, reply::Answer, request::Request};
 
@@ -16,8 +18,13 @@ pub fn answer(view: View<'_>, requester: &Requester, request: &Request) -> Resul
     let network = network.ok_or(Silence::UnknownNetwork)?;
     // A reservation by circuit or remote id does not count: it is for any client at that port, and
     // nothing would show that the address is in use.
+    let origin = ClientOriginRef {
+        relay_info: None,
+        ..request.origin()
+    };
     let address = network
-        .reservation(&requester.client, &request.hardware, None)
+        .reservation(&requester.client, &origin)
+        .address
         .ok_or(Silence::Bootp)?;
     let subnet = network.subnet_of(address);
     // Another client may have leased it before it was reserved, or declined it.

@@ -166,13 +166,13 @@ fn active(view: View<'_>, address: Ipv4Addr) -> Option<Active> {
 /// Returns the times of a lease from before this engine was started. They follow from its address,
 /// unless they can depend on what its client sent.
 fn certain_times(view: View<'_>, address: Ipv4Addr) -> Option<LeaseTimes> {
-    let profile = view.profile(address, view.reserved_for(address))?;
-    view.networks.certain_times(profile)
+    let profile = view.profile(address, &view.reserved_for(address))?;
+    view.networks.certain_times(&profile)
 }
 
 /// Returns the contents of the answer. They ignore the client's classes, which are not kept.
 fn leased(view: View<'_>, active: Active, addresses: Vec<Ipv4Addr>) -> Option<Leased> {
-    let profile = view.profile(active.address, view.reserved_for(active.address))?;
+    let profile = view.profile(active.address, &view.reserved_for(active.address))?;
     let until = |secs_of: fn(&LeaseTimes) -> u32| {
         let times = active.times?;
         if active.expires.is_forever() {
@@ -188,7 +188,7 @@ fn leased(view: View<'_>, active: Active, addresses: Vec<Ipv4Addr>) -> Option<Le
         rebinding_secs: until(|times| times.rebinding_secs),
         silent_secs: active.granted_at.map(|at| secs(at, view.now)),
         addresses,
-        terms: view.networks.certain_terms(profile),
+        terms: view.networks.certain_terms(&profile),
         origin: active.origin,
     })
 }

@@ -27,10 +27,10 @@ pub fn times(
     address: Ipv4Addr,
     request: &Request,
 ) -> Option<LeaseTimes> {
-    let profile = view.profile(address, requester.reserved)?;
+    let profile = view.profile(address, &requester.reserved)?;
     let terms = view
         .networks
-        .terms(profile, requester.classes, &request.shape);
+        .terms(&profile, requester.classes, &request.shape);
     Some(terms.lease)
 }
 

@@ -46,11 +46,12 @@ pub fn kept(view: View<'_>, requester: &Requester) -> Kept {
     };
     let moves = requester
         .reserved
+        .address
         .is_some_and(|reserved| reserved != address && !view.table.contains(reserved));
     match held.state {
         LeaseState::Revoked => Kept::Revoked(address),
         LeaseState::Quarantined => Kept::Nothing,
-        _ if moves || !network.may_have(requester.reserved, requester.classes, address) => {
+        _ if moves || !network.may_have(requester.reserved.address, requester.to_keep, address) => {
             if held.state.is_offer() {
                 Kept::OtherOffer(address)
             } else {
@@ -80,7 +81,7 @@ pub fn ipv6_only(
     let profile = match kept {
         Some(address) => match view.table.held(address)?.state {
             LeaseState::Probing | LeaseState::Offered | LeaseState::Withdrawn => {
-                view.profile(address, requester.reserved)?
+                view.profile(address, &requester.reserved)?
             }
             _ => return None,
         },
@@ -88,10 +89,11 @@ pub fn ipv6_only(
             let network = view.networks.get(requester.network)?;
             let reserved = requester
                 .reserved
+                .address
                 .filter(|reserved| !view.table.contains(*reserved));
             let wishes = reserved.into_iter().chain(wishes(view, requester, request));
             network.prospect(
-                requester.reserved,
+                &requester.reserved,
                 requester.classes,
                 requester.subnet,
                 wishes,
@@ -99,7 +101,7 @@ pub fn ipv6_only(
             )?
         }
     };
-    suits(profile).then(|| Arc::clone(profile))
+    suits(&profile).then_some(profile)
 }
 
 fn is_ipv6_only(
@@ -124,9 +126,9 @@ pub fn commits_rapidly(
 ) -> bool {
     request.shape.rapid_commit
         && view
-            .profile(address, requester.reserved)
+            .profile(address, &requester.reserved)
             .is_some_and(|profile| {
-                profile.rapid_commit && !is_ipv6_only(view, profile, requester, request)
+                profile.rapid_commit && !is_ipv6_only(view, &profile, requester, request)
             })
 }
 

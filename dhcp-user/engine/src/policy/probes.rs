@@ -104,7 +104,7 @@ impl Probes {
     /// Replaces the DISCOVER that is answered by the last one.
     pub fn replace(&mut self, address: Ipv4Addr, requester: &Requester, request: Request) {
         if let Some(waiting) = self.in_progress.get_mut(&address) {
-            waiting.requester = *requester;
+            waiting.requester = requester.clone();
             *waiting.request = request;
         }
     }
@@ -191,10 +191,10 @@ pub fn probe(
         let sender = view.networks.our_address_beside(request, address);
         ProbeWay::Link { sender }
     } else {
-        let profile = view.profile(address, requester.reserved)?;
+        let profile = view.profile(address, &requester.reserved)?;
         let terms = view
             .networks
-            .terms(profile, requester.classes, &request.shape);
+            .terms(&profile, requester.classes, &request.shape);
         ProbeWay::Relay {
             mac: request.ingress.source_mac,
             source: terms.server_id,

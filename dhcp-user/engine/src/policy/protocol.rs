@@ -242,9 +242,16 @@ fn status(view: View<'_>, requester: &Requester, address: Ipv4Addr) -> AddressSt
     if network.subnet_of(address).is_none() {
         return AddressStatus::OffNetwork;
     }
-    let may_have = network.may_have(requester.reserved, requester.classes, address)
+    let held = view.table.held(address);
+    let is_its = held.is_some_and(|held| held.client == requester.client);
+    let classes = if is_its {
+        requester.to_keep
+    } else {
+        requester.classes
+    };
+    let may_have = network.may_have(requester.reserved.address, classes, address)
         && !has_better(view, requester, address);
-    match view.table.held(address) {
+    match held {
         Some(held) if held.client != requester.client => AddressStatus::Unavailable,
         Some(held) => match held.state {
             LeaseState::Revoked => AddressStatus::Revoked,
@@ -303,7 +310,7 @@ fn has_lease(view: View<'_>, client: &ClientKey) -> bool {
 
 /// Returns whether another address is reserved for the client, and it can have it now.
 fn has_better(view: View<'_>, requester: &Requester, address: Ipv4Addr) -> bool {
-    requester.reserved.is_some_and(|reserved| {
+    requester.reserved.address.is_some_and(|reserved| {
         reserved != address
             && view.table.held(reserved).is_none_or(|held| {
                 held.client == requester.client && held.state != LeaseState::Quarantined

@@ -9,10 +9,13 @@ use dhcp_config::Overrides;
 use super::View;
 use crate::{
     counters::Silence,
-    networks::BootTerms,
+    networks::{BootTerms, Reserved},
     reply::boot::{BootAnswer, BootReply},
     request::{BootClass, MessageType, Request, pxe_entries, pxe_suboption as suboption},
 };
+
+/// The number that no network has.
+const NO_NETWORK: u32 = 0;
 
 /// Returns the answer to a request on such a link, with the terms from these settings of the link.
 ///
@@ -27,7 +30,10 @@ pub fn answer<'a>(
     let kind = kind(class, request)?;
     let networks = view.networks;
     let classes = networks.classes();
-    let set = classes.of(&request.shape, &request.origin());
+    // Reservations belong to networks, of which the link has none.
+    let client = request.client(NO_NETWORK, true);
+    let facts = view.facts(&client, &request.origin(), &Reserved::default());
+    let set = classes.of(request, &facts);
     if networks.is_refused(set) {
         return Err(Silence::ClassRefused);
     }

@@ -13,10 +13,13 @@ use dhcp_common::{
     fingerprint,
     wire::option,
 };
-use dhcp_model::{ClientOriginRef, Hardware, Nanos};
+use dhcp_model::{Hardware, Nanos};
 
 use super::View;
-use crate::lease_table::{Held, LeaseState};
+use crate::{
+    lease_table::{Held, LeaseState},
+    networks::Reserved,
+};
 
 /// Times are stored in UTC and read back slightly different; a horizon that differs by less is the
 /// same one.
@@ -97,7 +100,7 @@ impl Publication {
 /// longer assigns the address to its client, because it would continue to renew the lease.
 pub fn is_publishable(view: View<'_>, address: Ipv4Addr, held: &Held) -> bool {
     view.table.is_at(&held.client, address)
-        && view.is_still_its(address, held, view.reserved_for(address))
+        && view.is_still_its(address, held, view.reserved_for(address).address)
 }
 
 /// Returns the entry that a start publishes for a lease; none for offers and expired leases.
@@ -115,8 +118,8 @@ pub fn is_right(view: View<'_>, address: Ipv4Addr, held: &Held, binding: &Bindin
     wanted_at_start(held, view.now).is_some_and(|state| state as u8 == binding.state)
         && binding.durable_until_ns.abs_diff(held.durable_until.0) < CLOCK_DRIFT_NS
         && !view.is_closed(held)
-        && view.is_still_its(address, held, reserved)
-        && origin_check(view, address, reserved).is_some_and(|origin| origin.is_of(binding))
+        && view.is_still_its(address, held, reserved.address)
+        && origin_check(view, address, &reserved).is_some_and(|origin| origin.is_of(binding))
 }
 
 impl OriginCheck {
@@ -128,24 +131,16 @@ impl OriginCheck {
     }
 }
 
-/// Returns the part of a binding that depends on its client's origin when the lease was given; an
-/// address may be reserved for the client.
-pub fn origin_check(
-    view: View<'_>,
-    address: Ipv4Addr,
-    reserved: Option<Ipv4Addr>,
-) -> Option<OriginCheck> {
+/// Returns the part of a binding that depends on its client's origin when the lease was given;
+/// something may be reserved for the client.
+pub fn origin_check(view: View<'_>, address: Ipv4Addr, reserved: &Reserved) -> Option<OriginCheck> {
     let profile = view.profile(address, reserved)?;
     let lease = view.table.leases().get(&address)?;
     let client = lease.holder.client();
     let hardware = lease.holder.hardware();
     let relay_info = lease.holder.relay_info();
-    let origin = view.networks.classes().matches(&ClientOriginRef {
-        hardware,
-        client_id: None,
-        host_name: None,
-        relay_info,
-    });
+    let facts = view.facts(&client, &lease.holder.origin_ref(), reserved);
+    let origin = view.networks.classes().matches(&facts);
     let mut check = OriginCheck {
         profile: profile.id_for(origin),
         flags: 0,

@@ -7,12 +7,12 @@ use dhcp_common::{
     fingerprint,
 };
 use dhcp_config::Classes;
-use dhcp_model::{LeaseTimes, Nanos};
+use dhcp_model::{ClientOriginRef, LeaseTimes, Nanos};
 
 use crate::{
     effect::Grants,
     lease_table::{Held, LeaseTable},
-    networks::{Network, Networks, Profile},
+    networks::{self, Network, Networks, OriginFacts, Profile, Reserved},
     queriers::Queriers,
 };
 
@@ -53,20 +53,44 @@ impl View<'_> {
         ClientDigest::new(client, self.fingerprint_key)
     }
 
-    /// Returns the profile of answers about an address to a client; an address may be reserved for
-    /// the client.
-    pub fn profile(&self, address: Ipv4Addr, reserved: Option<Ipv4Addr>) -> Option<&Arc<Profile>> {
+    /// Returns the profile of answers about an address to a client, for which something may be
+    /// reserved.
+    pub fn profile(&self, address: Ipv4Addr, reserved: &Reserved) -> Option<Arc<Profile>> {
         let (network, index) = self.networks.containing(address)?;
         network.profile(reserved, index, address)
     }
 
-    /// Returns the address that is reserved for the client which has this one.
-    pub fn reserved_for(&self, address: Ipv4Addr) -> Option<Ipv4Addr> {
-        let lease = self.table.leases().get(&address)?;
-        let holder = &lease.holder;
-        let client = holder.client();
-        let network = self.networks.get(client.network())?;
-        network.reservation(&client, &holder.hardware(), holder.relay_info())
+    /// Returns what is reserved for a client on its network.
+    pub fn reserved(&self, client: &ClientKey, origin: &ClientOriginRef<'_>) -> Reserved {
+        let network = self.networks.get(client.network());
+        network.map_or_else(Reserved::default, |network| {
+            network.reservation(client, origin)
+        })
+    }
+
+    /// Returns what is reserved for the client which has this address.
+    pub fn reserved_for(&self, address: Ipv4Addr) -> Reserved {
+        let Some(lease) = self.table.leases().get(&address) else {
+            return Reserved::default();
+        };
+        self.reserved(&lease.holder.client(), &lease.holder.origin_ref())
+    }
+
+    /// Returns the properties of a client that its published lease is bound to.
+    pub fn facts<'a>(
+        &self,
+        client: &ClientKey,
+        origin: &ClientOriginRef<'a>,
+        reserved: &Reserved,
+    ) -> OriginFacts<'a> {
+        let network = self.networks.get(client.network());
+        OriginFacts {
+            origin: *origin,
+            identifier: networks::identifier(client, origin.client_id),
+            counts_client_id: network.is_some_and(|network| network.match_client_id),
+            is_known: reserved.is_known(),
+            given: reserved.classes(),
+        }
     }
 
     /// Returns whether an address may be that of the client which has it, and for which one may be

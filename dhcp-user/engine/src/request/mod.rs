@@ -26,6 +26,9 @@ use crate::{counters::Silence, effect::Ingress, fqdn::Fqdn, relay_info::RelayInf
 /// The longest reply: it must fit into one Ethernet frame, even if the client announces more.
 const MAX_REPLY_LEN: usize = wire::ETHERNET_MTU - wire::IPV4_LEN - wire::UDP_LEN;
 
+/// The offset of `secs` in a message (RFC 2131 §2).
+const SECS: usize = 8;
+
 /// The value of an option; most need no memory of their own.
 pub type Octets = SmallVec<[u8; 32]>;
 
@@ -76,6 +79,8 @@ pub struct Request {
     pub host_name: Option<Box<str>>,
     pub shape: Shape,
     pub oddities: Oddities,
+    /// The options that conditions of classes test, with their codes.
+    pub tested: SmallVec<[(u8, Octets); 2]>,
     /// The fingerprint of `shape`, as the program forms it; `None` if the program forms none.
     pub fingerprint: Option<[u64; 2]>,
 }
@@ -154,7 +159,7 @@ impl BootClass {
 }
 
 impl Request {
-    /// Takes a message apart and checks it.
+    /// Takes a message apart and checks it. `tested` are the codes of further options to keep.
     ///
     /// # Errors
     /// The reason why the message gets no answer.
@@ -162,6 +167,7 @@ impl Request {
         ingress: &Ingress,
         payload: &[u8],
         fingerprint_key: &[u64; fingerprint::KEY_WORDS],
+        tested: &[u8],
     ) -> Result<Self, Silence> {
         let message = borrowed::Message::new(payload).map_err(|_| Silence::Truncated)?;
         let (fixed, field) = payload
@@ -237,6 +243,10 @@ impl Request {
                     .map(|name| String::from_utf8_lossy(&name).into_owned().into()),
             },
             fqdn,
+            tested: tested
+                .iter()
+                .filter_map(|code| Some((*code, options.kept(*code)?)))
+                .collect(),
             shape: Shape {
                 parameters: options.kept(option::PARAMETER_LIST).filter(|_| !is_bootp),
                 rapid_commit: options.joined(option::RAPID_COMMIT).is_some(),
@@ -260,6 +270,18 @@ impl Request {
                 fingerprint::of_options(field, fingerprint_key)
             },
         })
+    }
+
+    /// Returns the value of an option that conditions of classes test.
+    pub fn tested(&self, code: u8) -> Option<&[u8]> {
+        let (_, value) = self.tested.iter().find(|(tested, _)| *tested == code)?;
+        Some(value)
+    }
+
+    /// Returns `secs`.
+    pub fn secs(&self) -> u16 {
+        let octets = self.head.get(SECS..).and_then(<[u8]>::first_chunk);
+        octets.map_or(0, |octets| u16::from_be_bytes(*octets))
     }
 
     /// Returns the key of the client (RFC 2131 §4.2): from the client identifier alone if there is

@@ -3,6 +3,7 @@
 mod allocation;
 mod boot;
 mod bootp;
+mod choosing;
 mod classes;
 mod commands;
 mod crowds;

@@ -37,9 +37,10 @@ fn at(message: Message, port: &[u8]) -> Message {
 
 fn reserve(owner: Owner, address: Ipv4Addr) -> Arc<Reservation> {
     Arc::new(Reservation {
-        owner,
-        address,
+        owners: vec![owner],
+        address: Some(address),
         host_name: None,
+        classes: 0,
         overrides: Overrides::default(),
     })
 }

@@ -278,10 +278,10 @@ fn a_reservation_for_a_port_concerns_all_of_its_network() {
     let before = world.published(1).expect("it is leased");
     let mut reserved = subnet();
     let mut of_port = (*reservation(key(9), ip(40), None)).clone();
-    of_port.owner = Owner::RelayPort(dhcp_config::RelayPort {
+    of_port.owners = vec![Owner::RelayPort(dhcp_config::RelayPort {
         circuit_id: Some(b"7".to_vec()),
         remote_id: None,
-    });
+    })];
     reserved.reservations = vec![of_port.into()];
     world.reload(config(vec![(NETWORK, reserved)]));
     let after = world.published(1).expect("it still is");

@@ -7,7 +7,7 @@ use std::{
 };
 
 use dhcp_common::{abi::ClientKey, wire::INFINITE_SECS};
-use dhcp_config::{Config, Host, Network, Owner, Subnet};
+use dhcp_config::{ALL_NETWORKS, Config, Host, Network, Owner, Reservation, Subnet};
 use dhcp_model::{ClientOrigin, LeaseTimes, Nanos, Record, RecordState, client_key, horizon};
 use dhcp_store::{
     WallRecord,
@@ -86,16 +86,26 @@ impl<'a> Destination<'a> {
             let first = subnet.prefix.network();
             destination.subnets.insert(first, (network, subnet));
             for reservation in &subnet.reservations {
-                let owner = &reservation.owner;
-                destination.reserved.insert(reservation.address, owner);
-                let address = reservation.address;
-                destination.owners.insert((network.id, owner), address);
+                destination.reserve(network.id, reservation);
             }
+        }
+        for reservation in &config.reservations {
+            destination.reserve(ALL_NETWORKS, reservation);
         }
         for record in stored {
             destination.hold(record);
         }
         destination
+    }
+
+    fn reserve(&mut self, network: u32, reservation: &'a Reservation) {
+        let Some(address) = reservation.address else {
+            return;
+        };
+        for owner in &reservation.owners {
+            self.reserved.insert(address, owner);
+            self.owners.insert((network, owner), address);
+        }
     }
 
     fn hold(&mut self, stored: WallRecord) {
@@ -307,18 +317,24 @@ impl<'a> Destination<'a> {
         if record.state != RecordState::Bound {
             return None;
         }
-        let of_client = Owner::Client(record.client);
-        let of_hardware = Owner::Client(client_key(network.id, None, &record.origin.hardware));
-        let owners = [&of_client, &of_hardware];
-        let own = owners
-            .iter()
-            .find_map(|owner| self.owners.get(&(network.id, *owner)));
+        let of_hardware = client_key(network.id, None, &record.origin.hardware);
+        let keys = [record.client, of_hardware];
+        let mut owners = [network.id, ALL_NETWORKS]
+            .into_iter()
+            .flat_map(|network| keys.map(|key| (network, Owner::Client(key.on(network)))));
+        let own = owners.find_map(|(of, owner)| {
+            let own = *self.owners.get(&(of, &owner))?;
+            let is_here = self
+                .subnet_of(own)
+                .is_some_and(|(its, _)| its.id == network.id);
+            is_here.then_some(own)
+        });
         match (own, self.reserved.get(&record.address)) {
-            (Some(own), _) if *own == record.address => None,
+            (Some(own), _) if own == record.address => None,
             (Some(own), _) => Some(format!("{own} is reserved for its client")),
             (None, Some(Owner::Client(_))) => Some("it is reserved for another client".to_owned()),
-            // The port of the client is only known from its next request.
-            (None, Some(Owner::RelayPort(_))) => None,
+            // The port of the client is only known from its next request, and its DUID may be.
+            (None, Some(Owner::RelayPort(_) | Owner::Duid(_))) => None,
             (None, None) => {
                 let mut pools = subnet.pools.iter();
                 let is_in_pool =

@@ -12,7 +12,10 @@ use dhcp_model::Nanos;
 use dhcp_store::wall_clock::boottime;
 
 use super::{
-    networks::{LEASE_SECS, PRINTER, RESERVED, THIRD, config, ports, reserved_port},
+    networks::{
+        KNOWN_EVERYWHERE, LEASE_SECS, OF_DUID, PRINTER, RESERVED, THIRD, config, ports,
+        reserved_port,
+    },
     sides::{Sides, Snapshot},
 };
 use crate::fixtures::{
@@ -371,6 +374,15 @@ fn everybody() -> Vec<(Past, Actor)> {
         (Past::Bound, actor(205, Some(vec![9; 7]), None, Some(300))),
         (Past::Bound, actor(206, Some(vec![9; 41]), None, Some(300))),
         (Past::Bound, actor(203, Some(vec![1; 40]), None, None)),
+        (Past::Bound, actor(207, Some(OF_DUID.to_vec()), None, None)),
+        (
+            Past::Bound,
+            actor(208, Some(KNOWN_EVERYWHERE.to_vec()), None, None),
+        ),
+        (
+            Past::Bound,
+            actor(209, Some(KNOWN_EVERYWHERE.to_vec()), Some(RELAY), None),
+        ),
     ]);
     // At ports that select a class, that have a reserved address, or that have neither.
     let at = |n, port, giaddr, tag| Actor {

@@ -7,8 +7,8 @@ use dhcp_common::{
     wire::{Be32, HTYPE_ETHERNET, INFINITE_SECS, option},
 };
 use dhcp_config::{
-    self, Boot, Class, Condition, Config, Field, OptionValue, Overrides, Owner, Pattern, Pool,
-    Presence, Reservation, Server, Subnet,
+    self, ALL_NETWORKS, Boot, Class, Condition, Config, Field, OptionTest, OptionValue, Overrides,
+    Owner, Pattern, Pool, Presence, Reservation, Server, Subnet,
 };
 use dhcp_engine::{Link, LinkTable, network_ref, relays};
 use dhcp_model::LeaseTimes;
@@ -118,7 +118,7 @@ fn classes() -> Vec<Class> {
         },
         ..class(name)
     };
-    vec![
+    let mut classes = vec![
         of_origin("business.example", Field::CircuitId, b"biz"),
         of_origin("own.example", Field::HardwareAddress, &mac(9)[..5]),
         Class {
@@ -140,8 +140,85 @@ fn classes() -> Vec<Class> {
             refuse: true,
             ..class("dhcpcd")
         },
-    ]
+    ];
+    classes.extend(chosen());
+    classes
 }
+
+/// Returns classes with each kind of condition. Those on what neither the fingerprint nor a binding
+/// covers are for cameras only, so that other requests keep the fast path.
+fn chosen() -> Vec<Class> {
+    let pattern = |octets: &[u8], is_prefix| Pattern {
+        octets: octets.to_vec(),
+        is_prefix,
+    };
+    let starts = |octets: &[u8]| vec![pattern(octets, true)];
+    let present = |code| Condition::Option(code, OptionTest::Present);
+    let named = |name: &str, when| Class {
+        name: name.into(),
+        when,
+        refuse: false,
+        overrides: Overrides {
+            options: vec![OptionValue {
+                code: 15,
+                data: name.into(),
+            }],
+            ..Overrides::default()
+        },
+    };
+    let camera = |when| {
+        let is_camera = Condition::Is(Field::VendorClass, starts(b"AXIS"));
+        Condition::All(vec![is_camera, when])
+    };
+    let of_cameras = [
+        Condition::HostName(starts(b"cam-")),
+        Condition::Giaddr(vec!["10.9.0.0/24".parse().unwrap()]),
+        Condition::Secs(4),
+        Condition::Option(
+            option::HOST_NAME,
+            OptionTest::Contains(0, vec![b"-7".to_vec()]),
+        ),
+        present(option::REQUESTED_ADDRESS),
+        Condition::Option(
+            option::MESSAGE_TYPE,
+            OptionTest::Matches(0, vec![pattern(&[1], false)]),
+        ),
+        present(option::SERVER_ID),
+        present(option::FQDN),
+        Condition::Not(Box::new(present(option::CLIENT_ID))),
+    ];
+    let of_cameras = of_cameras.into_iter().enumerate();
+    let of_cameras =
+        of_cameras.map(|(n, when)| named(&format!("camera-{n}.example"), camera(when)));
+    let refused = Class {
+        refuse: true,
+        ..named("bad", camera(Condition::HostName(starts(b"bad"))))
+    };
+    let of_all = [
+        Condition::Known,
+        Condition::Option(option::CLIENT_ID, OptionTest::Matches(0, starts(&[255]))),
+        Condition::Option(
+            option::RELAY_INFO,
+            OptionTest::Contains(1, vec![b"biz 2".to_vec()]),
+        ),
+        Condition::Option(224, OptionTest::Matches(1, starts(&[2]))),
+        Condition::All(vec![present(224), Condition::Not(Box::new(present(43)))]),
+    ];
+    let of_all = of_all.into_iter().enumerate();
+    let of_all = of_all.map(|(n, when)| named(&format!("any-{n}.example"), when));
+    let given = named(GIVEN, Condition::Any(Vec::new()));
+    of_cameras
+        .chain([refused])
+        .chain(of_all)
+        .chain([given])
+        .collect()
+}
+
+/// The class that has its members from reservations only.
+const GIVEN: &str = "given.example";
+/// Option 61 of a client whose DUID has a reservation, and of one that is known on all networks.
+pub const OF_DUID: [u8; 11] = [255, 1, 2, 3, 4, 0, 3, 0, 1, 7, 7];
+pub const KNOWN_EVERYWHERE: [u8; 3] = [0, 9, 9];
 
 const RESERVED_CIRCUIT: &[u8] = b"eth 0/1/7";
 
@@ -161,7 +238,13 @@ pub fn ports() -> [Vec<u8>; 4] {
     ]
 }
 
+fn given(classes: &[Class]) -> dhcp_config::Classes {
+    let index = classes.iter().position(|class| class.name == GIVEN);
+    1 << index.unwrap()
+}
+
 pub fn config() -> Config {
+    let classes = classes();
     let mut direct = subnet(
         "10.0.0.0/24",
         [[10, 0, 0, 100], [10, 0, 0, 199]].map(Ipv4Addr::from),
@@ -169,9 +252,12 @@ pub fn config() -> Config {
     );
     let reserve = |n: u8, last, host_name: Option<&str>| {
         Arc::new(Reservation {
-            owner: Owner::Client(ClientKey::hardware(DIRECT, HTYPE_ETHERNET, &mac(n)).unwrap()),
-            address: Ipv4Addr::new(10, 0, 0, last),
+            owners: vec![Owner::Client(
+                ClientKey::hardware(DIRECT, HTYPE_ETHERNET, &mac(n)).unwrap(),
+            )],
+            address: Some(Ipv4Addr::new(10, 0, 0, last)),
             host_name: host_name.map(str::to_owned),
+            classes: 0,
             overrides: host_name
                 .map_or_else(Overrides::default, |name| boots(format!("boot/{name}.efi"))),
         })
@@ -184,6 +270,13 @@ pub fn config() -> Config {
     direct.reservations = vec![
         reserve(PRINTER, 50, Some("printer")),
         reserve(RESERVED, 51, None),
+        Arc::new(Reservation {
+            owners: vec![Owner::Duid(OF_DUID[5..].to_vec())],
+            address: None,
+            host_name: None,
+            classes: given(&classes),
+            overrides: boots("boot/duid.efi".to_owned()),
+        }),
     ];
     let mut relayed = subnet(
         "10.9.0.0/16",
@@ -192,12 +285,13 @@ pub fn config() -> Config {
     );
     relayed.rapid_commit = true;
     relayed.reservations = vec![Arc::new(Reservation {
-        owner: Owner::RelayPort(dhcp_config::RelayPort {
+        owners: vec![Owner::RelayPort(dhcp_config::RelayPort {
             circuit_id: Some(RESERVED_CIRCUIT.to_vec()),
             remote_id: None,
-        }),
-        address: Ipv4Addr::new(10, 9, 2, 7),
+        })],
+        address: Some(Ipv4Addr::new(10, 9, 2, 7)),
         host_name: None,
+        classes: 0,
         overrides: boots("boot/port.efi".to_owned()),
     })];
     relayed.ipv6_mostly = true;
@@ -222,7 +316,16 @@ pub fn config() -> Config {
             history: dhcp_model::defaults::DEFAULT_HISTORY,
         },
         interfaces: Vec::new(),
-        classes: classes(),
+        reservations: vec![Arc::new(Reservation {
+            owners: vec![Owner::Client(
+                ClientKey::client_id(ALL_NETWORKS, &KNOWN_EVERYWHERE).unwrap(),
+            )],
+            address: None,
+            host_name: Some("anywhere".to_owned()),
+            classes: given(&classes),
+            overrides: Overrides::default(),
+        })],
+        classes,
         networks: networks
             .into_iter()
             .map(|(id, subnet)| dhcp_config::Network {

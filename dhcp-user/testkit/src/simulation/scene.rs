@@ -144,9 +144,10 @@ impl Plan {
         let mut direct = self.subnet("10.0.0.0/24", direct, probes_direct);
         if self.has_reservation {
             direct.reservations.push(Arc::new(Reservation {
-                owner: Owner::Client(reserved_client()),
-                address: RESERVED,
+                owners: vec![Owner::Client(reserved_client())],
+                address: Some(RESERVED),
                 host_name: None,
+                classes: 0,
                 overrides: Overrides::default(),
             }));
         }
@@ -160,6 +161,7 @@ impl Plan {
             });
         let meta = meta();
         Config {
+            reservations: Vec::new(),
             server: Server {
                 store: "store".into(),
                 control_socket: "socket".into(),

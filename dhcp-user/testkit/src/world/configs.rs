@@ -74,6 +74,7 @@ pub fn shared(networks: Vec<(u32, Vec<Subnet>)>) -> Config {
         },
         interfaces: Vec::new(),
         classes: Vec::new(),
+        reservations: Vec::new(),
         networks: networks
             .into_iter()
             .map(|(id, subnets)| Network {
@@ -92,9 +93,10 @@ pub fn reservation(
     host_name: Option<&str>,
 ) -> Arc<Reservation> {
     Arc::new(Reservation {
-        owner: Owner::Client(client),
-        address,
+        owners: vec![Owner::Client(client)],
+        address: Some(address),
         host_name: host_name.map(str::to_owned),
+        classes: 0,
         overrides: Overrides::default(),
     })
 }

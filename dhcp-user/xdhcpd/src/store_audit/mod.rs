@@ -7,7 +7,7 @@ use std::{
 };
 
 use dhcp_common::abi::{ClientKey, NS_PER_SEC};
-use dhcp_config::{Config, Network, Owner, Subnet};
+use dhcp_config::{ALL_NETWORKS, Config, Network, Owner, Subnet};
 use dhcp_model::RecordState;
 use dhcp_store::{
     SCHEMA_VERSION, WallRecord,
@@ -226,10 +226,18 @@ impl<'a> NetworkIndex<'a> {
 fn is_moving(client: &ClientKey, addresses: [Ipv4Addr; 2], config: &Config) -> bool {
     let network = config.network(client.network());
     let subnets = network.into_iter().flat_map(|network| &network.subnets);
-    let reserved = subnets
+    let mut reserved = subnets
         .flat_map(|subnet| &subnet.reservations)
-        .find(|reservation| reservation.owner == Owner::Client(*client));
-    reserved.is_some_and(|reserved| addresses.contains(&reserved.address))
+        .map(|reservation| (reservation, *client))
+        .chain(
+            config
+                .reservations
+                .iter()
+                .map(|reservation| (reservation, client.on(ALL_NETWORKS))),
+        )
+        .filter(|(reservation, client)| reservation.owners.contains(&Owner::Client(*client)))
+        .filter_map(|(reservation, _)| reservation.address);
+    reserved.any(|reserved| addresses.contains(&reserved))
 }
 
 #[cfg(test)]

@@ -91,9 +91,8 @@ impl Engine {
         let origin = &former.origin;
         let containing = self.networks.containing(former.address);
         containing.is_some_and(|(network, _)| {
-            let relay_info = origin.relay_info.as_deref();
-            let reserved = network.reservation(&former.client, &origin.hardware, relay_info);
-            network.may_have(reserved, Classes::MAX, former.address)
+            let reserved = network.reservation(&former.client, &origin.into());
+            network.may_have(reserved.address, Classes::MAX, former.address)
         })
     }
 
@@ -181,7 +180,7 @@ impl Engine {
         let is_to_be_published = !is_right
             && is_wanted
             && is_current
-            && view.is_still_its(address, &held, view.reserved_for(address));
+            && view.is_still_its(address, &held, view.reserved_for(address).address);
         if !is_right && !is_to_be_published {
             // An expired one is withdrawn by its deadline, which has come.
             if held.state != LeaseState::Bound || held.expires > cx.now {

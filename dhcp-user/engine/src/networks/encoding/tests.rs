@@ -138,6 +138,22 @@ fn each_condition_and_each_field_is_another_one() {
         Condition::BootItem(vec![7, 9]),
         Condition::In(1),
         Condition::In(2),
+        Condition::Option(43, OptionTest::Present),
+        Condition::Option(44, OptionTest::Present),
+        Condition::Option(43, OptionTest::Matches(0, patterns())),
+        Condition::Option(43, OptionTest::Matches(1, patterns())),
+        Condition::Option(43, OptionTest::Matches(0, vec![pattern(b"b", false)])),
+        Condition::Option(43, OptionTest::Contains(0, vec![b"a".to_vec()])),
+        Condition::Option(43, OptionTest::Contains(1, vec![b"a".to_vec()])),
+        Condition::Option(43, OptionTest::Contains(0, vec![b"b".to_vec()])),
+        Condition::HostName(patterns()),
+        Condition::HostName(Vec::new()),
+        Condition::Giaddr(vec!["10.0.0.0/8".parse().unwrap()]),
+        Condition::Giaddr(vec!["10.0.0.0/9".parse().unwrap()]),
+        Condition::Giaddr(vec!["11.0.0.0/8".parse().unwrap()]),
+        Condition::Known,
+        Condition::Secs(4),
+        Condition::Secs(5),
     ];
     let all: Vec<_> = of_fields.into_iter().chain(conditions).collect();
     let mut digests: Vec<_> = all.iter().map(Encoder::digest).collect();
