@@ -14,6 +14,17 @@ const CHADDR_LEN: usize = 16;
 const MAC_LEN: usize = 6;
 const TTL: u8 = 64;
 
+/// What follows the last whole option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Option 255, and padding.
+    Option,
+    /// Padding.
+    Padding,
+    /// An option that announces more octets than there are.
+    Overrun,
+}
+
 #[derive(Clone, Debug)]
 pub struct Request {
     pub xid: u32,
@@ -23,7 +34,7 @@ pub struct Request {
     pub giaddr: Ipv4Addr,
     pub mac: [u8; MAC_LEN],
     pub options: Vec<(u8, Vec<u8>)>,
-    pub has_end: bool,
+    pub end: End,
     /// The table's name for an address that occurs in an answer.
     pub names: Vec<(Ipv4Addr, &'static str)>,
 }
@@ -44,7 +55,7 @@ impl Request {
                 (option::MESSAGE_TYPE, vec![kind]),
                 (option::PARAMETER_LIST, asked),
             ],
-            has_end: true,
+            end: End::Option,
             names: Vec::new(),
         }
     }
@@ -53,6 +64,13 @@ impl Request {
     #[must_use]
     pub fn with(mut self, code: u8, value: &[u8]) -> Self {
         self.options.retain(|(other, _)| *other != code);
+        self.options.push((code, value.to_vec()));
+        self
+    }
+
+    /// Adds an option, even if there is one of this code.
+    #[must_use]
+    pub fn with_another(mut self, code: u8, value: &[u8]) -> Self {
         self.options.push((code, value.to_vec()));
         self
     }
@@ -110,8 +128,13 @@ impl Request {
             octets.push(u8::try_from(value.len())?);
             octets.extend(value);
         }
-        if self.has_end {
-            octets.push(option::END);
+        match self.end {
+            End::Option => octets.push(option::END),
+            End::Padding => {}
+            End::Overrun => {
+                octets.extend([option::HOST_NAME, 64, b'a', b'b', b'c']);
+                return Ok(octets);
+            }
         }
         octets.resize(octets.len().max(BOOTP_MIN_LEN), option::PAD);
         Ok(octets)
@@ -144,6 +167,25 @@ pub fn with_wrong_checksum(mut frame: Vec<u8>) -> Vec<u8> {
         *octet ^= 1;
     }
     frame
+}
+
+/// Returns a frame whose IP packet has more octets than its UDP datagram.
+///
+/// # Errors
+/// The frame was not built here.
+pub fn with_octets_behind(frame: &[u8]) -> Result<Vec<u8>> {
+    const BEHIND: [u8; 18] = [0; 18];
+
+    let (link, rest) = Ethernet2Header::from_slice(frame)?;
+    let (mut ip, payload) = Ipv4Header::from_slice(rest)?;
+    ip.set_payload_len(payload.len() + BEHIND.len())?;
+    ip.header_checksum = ip.calc_header_checksum();
+    let mut longer = Vec::new();
+    link.write(&mut longer)?;
+    ip.write(&mut longer)?;
+    longer.extend(payload);
+    longer.extend(BEHIND);
+    Ok(longer)
 }
 
 /// Returns the datagram in two fragments.

@@ -1,14 +1,14 @@
 //! Malformed requests.
 
 use anyhow::Result;
-use dhcp_common::wire::message_type::DISCOVER;
+use dhcp_common::wire::{message_type::DISCOVER, option};
 use xtask_lab::wire::Path;
 
 use super::case::{Case, tell_only};
 use crate::answers::{
-    plan::Setting,
+    plan::{LAN, Setting},
     player::Player,
-    request::{Request, in_two_fragments, with_wrong_checksum},
+    request::{End, Request, in_two_fragments, with_octets_behind, with_wrong_checksum},
 };
 
 pub(super) const CASES: &[Case] = &[
@@ -30,11 +30,82 @@ pub(super) const CASES: &[Case] = &[
         asks: "DISCOVER without END",
         rfc: "RFC 2131 §4.1",
         setting: Setting::Plain,
-        play: no_end,
-        reason: Some(
-            "The last option must be END (RFC 2131 §4.1): without it a receiver cannot tell what \
-             is missing.",
-        ),
+        play: |player| {
+            discover(player, |request| Request {
+                end: End::Padding,
+                ..request
+            })
+        },
+        reason: None,
+    },
+    Case {
+        asks: "DISCOVER whose last option is longer than the message",
+        rfc: "RFC 2132 §2",
+        setting: Setting::Plain,
+        play: |player| {
+            discover(player, |request| Request {
+                end: End::Overrun,
+                ..request
+            })
+        },
+        reason: None,
+    },
+    Case {
+        asks: "DISCOVER in an IP packet that is longer than its UDP datagram",
+        rfc: "RFC 768",
+        setting: Setting::Plain,
+        play: octets_behind,
+        reason: None,
+    },
+    Case {
+        asks: "DISCOVER with option 53 twice",
+        rfc: "RFC 3396 §5",
+        setting: Setting::Plain,
+        play: |player| {
+            discover(player, |request| {
+                request.with_another(option::MESSAGE_TYPE, &[DISCOVER])
+            })
+        },
+        reason: None,
+    },
+    Case {
+        asks: "DISCOVER with option 50 twice, the same value",
+        rfc: "RFC 3396 §5",
+        setting: Setting::Plain,
+        play: |player| {
+            let address = player.free_address(LAN)?;
+            discover(player, |request| {
+                request
+                    .asking(address, "that address")
+                    .with_another(option::REQUESTED_ADDRESS, &address.octets())
+            })
+        },
+        reason: None,
+    },
+    Case {
+        asks: "DISCOVER with an empty option 50",
+        rfc: "RFC 2132 §9.1",
+        setting: Setting::Plain,
+        play: |player| {
+            discover(player, |request| {
+                request.with(option::REQUESTED_ADDRESS, &[])
+            })
+        },
+        reason: None,
+    },
+    Case {
+        asks: "DISCOVER with an empty option 54",
+        rfc: "RFC 2132 §9.7",
+        setting: Setting::Plain,
+        play: |player| discover(player, |request| request.with(option::SERVER_ID, &[])),
+        reason: None,
+    },
+    Case {
+        asks: "DISCOVER with a client identifier (61) of one octet",
+        rfc: "RFC 2132 §9.14",
+        setting: Setting::Plain,
+        play: |player| discover(player, |request| request.with(option::CLIENT_ID, &[1])),
+        reason: None,
     },
 ];
 
@@ -52,9 +123,16 @@ fn fragments(player: &mut Player) -> Result<String> {
     Ok(tell_only(answer.as_ref()))
 }
 
-fn no_end(player: &mut Player) -> Result<String> {
-    let mut request = Request::new(player.client(), DISCOVER);
-    request.has_end = false;
+/// Describes the answer to a DISCOVER that is changed in one thing.
+fn discover(player: &mut Player, change: impl Fn(Request) -> Request) -> Result<String> {
+    let request = change(Request::new(player.client(), DISCOVER));
     let answer = player.ask(&request, Path::BROADCAST)?;
+    Ok(tell_only(answer.as_ref()))
+}
+
+fn octets_behind(player: &mut Player) -> Result<String> {
+    let request = Request::new(player.client(), DISCOVER);
+    let frame = with_octets_behind(&player.frame(&request, Path::BROADCAST)?)?;
+    let answer = player.ask_with(&request, &[frame])?;
     Ok(tell_only(answer.as_ref()))
 }

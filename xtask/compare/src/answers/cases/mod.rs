@@ -9,6 +9,7 @@ mod malformed;
 mod offers;
 mod options;
 mod others;
+mod shapes;
 
 pub use case::Case;
 
@@ -18,6 +19,7 @@ pub fn all() -> impl Iterator<Item = Case> {
         offers::CASES,
         init_reboot::CASES,
         extending::CASES,
+        shapes::CASES,
         options::CASES,
         others::CASES,
         malformed::CASES,
