@@ -41,7 +41,7 @@ fn c101_a_proxy_needs_no_subnet_and_has_the_boot_settings_of_the_defaults() {
 
     let tagged = good(
         "[[interface]]\nname = 'e'\n[[interface.vlan]]\nid = 7\nproxy = true\naddresses = ['10.1.0.1']\n\
-         [[class]]\nname = 'all'\nwhen.all = []\nboot-file = 'b'\n",
+         [[class]]\nname = 'all'\nwhen.vendor-class = 'PXEClient*'\nboot-file = 'b'\n",
     );
     let links = tagged.interfaces[0].links.iter();
     let boot: Vec<_> = links

@@ -30,10 +30,7 @@ pub(super) const CASES: &[Case] = &[
         rfc: "RFC 3046 §2.1",
         setting: Setting::Plain,
         play: relay_info_without_relay,
-        reason: Some(
-            "Relay agent information is not accepted from clients (RFC 3046 §2.1), unless \
-             `trust-relay-info` says that a switch adds it.",
-        ),
+        reason: None,
     },
     Case {
         asks: "DISCOVER through a relay agent that selects another link (82.5)",

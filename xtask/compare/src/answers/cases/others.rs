@@ -32,7 +32,10 @@ pub(super) const CASES: &[Case] = &[
         rfc: "RFC 2131 §4.1, §4.3.5",
         setting: Setting::Plain,
         play: inform_without_ciaddr,
-        reason: None,
+        reason: Some(
+            "The client has an address and wants to know more; what comes through a relay agent is \
+             answered to it (RFC 2131 §4.1).",
+        ),
     },
     Case {
         asks: "DISCOVER through a relay agent, to the directed broadcast address of the server's link",

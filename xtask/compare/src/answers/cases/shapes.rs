@@ -117,7 +117,10 @@ pub(super) const CASES: &[Case] = &[
                 having(request, address).to_server(OTHER_SERVER)
             })
         },
-        reason: None,
+        reason: Some(
+            "Whoever names another server has chosen that one (RFC 2131 §3.1 (4), §4.3.2): an ACK \
+             would extend a lease that the other server may end.",
+        ),
     },
     Case {
         asks: "RENEWING of the address of another client, with 54",
