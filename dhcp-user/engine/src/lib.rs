@@ -15,6 +15,7 @@ mod engine;
 mod fqdn;
 mod journal;
 pub mod lease_table;
+mod left_behind;
 mod networks;
 mod policy;
 pub mod pool;

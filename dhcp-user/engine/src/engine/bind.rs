@@ -83,6 +83,7 @@ impl Engine {
         if is_low {
             self.journal.extend(address);
         }
+        self.left_behind.forget(&held.client, address);
         self.step(address, Event::Renew { expires }, cx);
         self.ack(address, &requester, &request, cx)
     }

@@ -123,6 +123,7 @@ impl Engine {
         let granted = self.view(cx).granted(&held);
         let request = self.requests.remove(&address);
         self.step(address, Event::Committed { granted }, cx);
+        self.end_left_behind(address, cx);
         if self.queriers.are_any()
             && let Some(lease) = self.table.leases().get(&address)
         {
@@ -137,6 +138,22 @@ impl Engine {
         }
         if !self.publisher.is_fencing(address) {
             self.answer_overtaken(address, cx);
+        }
+    }
+
+    /// Ends the lease that a client has been refused, now that it has this one.
+    fn end_left_behind(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
+        let Some(client) = self.table.held(address).map(|held| held.client) else {
+            return;
+        };
+        let Some(before) = self.left_behind.take(&client) else {
+            return;
+        };
+        let held = self.table.held(before);
+        let is_its_lease =
+            held.is_some_and(|held| held.client == client && held.state == LeaseState::Bound);
+        if before != address && is_its_lease {
+            self.step(before, Event::End(EndReason::Removed), cx);
         }
     }
 
@@ -191,6 +208,9 @@ impl Engine {
     fn freed(&mut self, address: Ipv4Addr, reason: EndReason, cx: &mut Context<'_>) {
         if reason == EndReason::Expired {
             self.count(Counter::LeaseExpired);
+        }
+        if let Some(held) = self.table.held(address) {
+            self.left_behind.forget(&held.client, address);
         }
         self.step(address, Event::Freed, cx);
         self.answer_command(address, CommandOutcome::Done, cx);

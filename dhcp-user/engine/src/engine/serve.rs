@@ -67,6 +67,9 @@ impl Engine {
             self.end_probe(&requester, cx);
         }
         let decision = protocol::decide(self.view(cx), &requester, intent)?;
+        if let (Decision::Nak(_), Some(address)) = (decision, intent.requested()) {
+            self.note_refusal(address, &requester);
+        }
         self.serve(decision, &requester, request, cx)
     }
 
@@ -115,6 +118,16 @@ impl Engine {
                 let answer = bootp::answer(self.view(cx), requester, &request)?;
                 self.respond(answer, requester, &request, cx)
             }
+        }
+    }
+
+    /// Notes a lease that is refused to its own client.
+    fn note_refusal(&mut self, address: Ipv4Addr, requester: &Requester) {
+        let held = self.table.held(address);
+        if held
+            .is_some_and(|held| held.client == requester.client && held.state == LeaseState::Bound)
+        {
+            self.left_behind.refuse(requester.client, address);
         }
     }
 

@@ -13,6 +13,7 @@ use crate::{
     effect::{Effect, Grants},
     journal::Journal,
     lease_table::{LeaseTable, Leases},
+    left_behind::LeftBehind,
     networks::{LinkTable, Networks},
     policy::{View, probes::Probes},
     publisher::Publisher,
@@ -44,6 +45,7 @@ pub struct Engine {
     pub(super) queriers: Queriers,
     pub(super) commands: Commands,
     pub(super) probes: Probes,
+    pub(super) left_behind: LeftBehind,
     /// REQUESTs that wait for a commit: the last one of each client, and when it arrived.
     pub(super) requests: HashMap<Ipv4Addr, (Box<Request>, Nanos)>,
     /// Until when nothing more is logged about empty pools.
@@ -75,6 +77,7 @@ impl Engine {
             queriers: Queriers::new(setup.config.server.leasequery.clone()),
             commands: Commands::default(),
             probes: Probes::new(setup.config.has_probes()),
+            left_behind: LeftBehind::default(),
             requests: HashMap::new(),
             quiet_until: Nanos::default(),
             left_out_quiet: BTreeMap::new(),

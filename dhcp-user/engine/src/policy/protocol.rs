@@ -35,6 +35,22 @@ pub enum Intent {
 }
 
 impl Intent {
+    /// Returns the address that a REQUEST to this server is about.
+    pub const fn requested(self) -> Option<Ipv4Addr> {
+        match self {
+            Self::Selecting(address)
+            | Self::InitReboot(address)
+            | Self::Renewing(address)
+            | Self::Rebinding(address) => Some(address),
+            Self::Discover
+            | Self::SelectingOther
+            | Self::Decline(_)
+            | Self::Release(_)
+            | Self::Inform
+            | Self::Bootp => None,
+        }
+    }
+
     /// Returns whether the client no longer waits for an offer.
     pub const fn ends_probe(self) -> bool {
         !matches!(self, Self::Discover | Self::Inform)

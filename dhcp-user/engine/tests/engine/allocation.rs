@@ -82,12 +82,60 @@ fn m09_a_client_moves_to_the_address_that_has_been_reserved_for_it() {
     world.expect_offer(&discover(1), ip(50));
     world.expect_ack(&selecting(1, ip(50)), ip(50));
     assert_eq!(world.published(1).unwrap().address, ip(50).into());
-    assert_eq!(
-        world.state(ip(10)),
-        Some(LeaseState::Bound),
-        "kept to the end of its horizon"
-    );
+    world.settle();
+    assert_eq!(world.state(ip(10)), None, "its client has been told");
+    for (client, address) in [(2, 11), (3, 12), (4, 10)] {
+        world.expect_offer(&discover(client), ip(address));
+    }
+}
+
+/// Gives a client that has ip(10) a reservation for another address.
+fn reserve_another() -> World {
+    let mut world = World::new();
+    world.lease(1);
+    let mut subnet = subnet();
+    subnet.reservations = vec![reservation(key(1), ip(50), None)];
+    world.restart_with(config(vec![(NETWORK, subnet)]));
+    world.settle();
+    world
+}
+
+#[test]
+fn a_lease_that_its_client_was_not_refused_is_kept_to_the_end_of_its_horizon() {
+    let mut world = reserve_another();
+    // Perhaps another machine with the same identifier.
+    world.expect_offer(&discover(1), ip(50));
+    world.expect_ack(&selecting(1, ip(50)), ip(50));
+    world.settle();
+    assert_eq!(world.state(ip(10)), Some(LeaseState::Bound));
     world.pass(secs(1800));
+    assert_eq!(world.state(ip(10)), None);
+}
+
+#[test]
+fn a_refused_lease_is_kept_until_its_client_has_another_one() {
+    let mut world = reserve_another();
+    world.expect_nak(&renewing(1, ip(10)));
+    world.expect_offer(&discover(1), ip(50));
+    world.settle();
+    assert_eq!(world.state(ip(10)), Some(LeaseState::Bound));
+
+    // The reservation is taken back before the client has asked for the new address.
+    world.restart_with(config(vec![(NETWORK, subnet())]));
+    world.settle();
+    world.expect_ack(&renewing(1, ip(10)), ip(10));
+    assert_eq!(world.state(ip(10)), Some(LeaseState::Bound));
+}
+
+#[test]
+fn c118_an_address_left_behind_is_free_only_after_its_commit() {
+    let mut world = reserve_another();
+    world.expect_nak(&renewing(1, ip(10)));
+    world.expect_offer(&discover(1), ip(50));
+    world.message(&selecting(1, ip(50)));
+    world.commit();
+    assert_eq!(world.state(ip(10)), Some(LeaseState::Withdrawn));
+    world.settle();
     assert_eq!(world.state(ip(10)), None);
 }
 
