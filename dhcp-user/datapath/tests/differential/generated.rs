@@ -130,7 +130,7 @@ const LEAST: [(&str, u32); 39] = [
     ("short_client_id", 1),
     ("no END", 20),
     ("directed broadcast", 10),
-    ("direct, and option 82 is not trusted", 20),
+    ("direct, and option 82 is not trusted", 5),
     ("untagged", 100),
     ("priority tag", 1),
     ("802.1Q", 80),

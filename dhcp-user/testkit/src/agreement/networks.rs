@@ -196,7 +196,12 @@ fn chosen() -> Vec<Class> {
     };
     let of_all = [
         Condition::Known,
-        Condition::Option(option::CLIENT_ID, OptionTest::Matches(0, starts(&[255]))),
+        // Where option 61 identifies nobody it may differ between requests, which costs the fast
+        // path.
+        Condition::All(vec![
+            present(224),
+            Condition::Option(option::CLIENT_ID, OptionTest::Matches(0, starts(&[255]))),
+        ]),
         Condition::Option(
             option::RELAY_INFO,
             OptionTest::Contains(1, vec![b"biz 2".to_vec()]),
