@@ -13,7 +13,7 @@ use crate::{
         leases::{self, Renewal},
     },
     reply::{Answer, NakReason},
-    request::Request,
+    request::{Copies, Request},
 };
 
 impl Engine {
@@ -39,7 +39,7 @@ impl Engine {
     }
 
     /// Commits a lease; the ACK follows the commit. A client that asks again meanwhile is answered
-    /// once.
+    /// once, or once through each of the relay agents that pass on what it sends.
     pub(super) fn bind(
         &mut self,
         address: Ipv4Addr,
@@ -54,11 +54,11 @@ impl Engine {
         };
         self.table.set_times(address, times);
         if let Some(waiting) = self.requests.get_mut(&address) {
-            *waiting = (Box::new(request), cx.now);
+            waiting.add(request, cx.now);
             return Err(Silence::Retransmitted);
         }
         let binding = leases::requested(self.view(cx), &held, &times, &request);
-        self.requests.insert(address, (Box::new(request), cx.now));
+        self.requests.insert(address, Copies::new(request, cx.now));
         self.step(address, Event::Request(binding), cx);
         Ok(())
     }

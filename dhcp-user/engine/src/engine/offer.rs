@@ -15,7 +15,7 @@ use crate::{
         probes::{self, Answerer, MAX_IN_USE, Next, PROBES, Waiting},
     },
     reply::Answer,
-    request::Request,
+    request::{Copies, Request},
 };
 
 /// The pause between two log lines about empty pools.
@@ -40,7 +40,7 @@ impl Engine {
         }
         match kept {
             Some(address) if self.probes.is_in_progress(address) => {
-                self.probes.replace(address, requester, request);
+                self.probes.add(address, request, cx.now);
                 Err(Silence::Retransmitted)
             }
             Some(address) => self.offer(address, requester, request, cx),
@@ -112,7 +112,7 @@ impl Engine {
         self.step(address, Event::Probe(lease), cx);
         self.table.set_expiry(address, cx.now.plus(time));
         self.probes.begin(Waiting {
-            request: Box::new(request),
+            requests: Copies::new(request, cx.now),
             requester: requester.clone(),
             probe,
             interval: time / PROBES,
@@ -235,8 +235,13 @@ impl Engine {
     fn offer_probed(&mut self, address: Ipv4Addr, cx: &mut Context<'_>) {
         if let Some(waiting) = self.probes.take(address) {
             self.step(address, Event::NoAnswer, cx);
-            let offered = self.offer(address, &waiting.requester, *waiting.request, cx);
-            self.count_silence(offered);
+            for (request, _) in waiting.requests {
+                let view = self.view(cx);
+                let client = waiting.requester.client;
+                let requester = Requester::of_lease(view, address, client, &request);
+                let offered = self.offer(address, &requester, *request, cx);
+                self.count_silence(offered);
+            }
         }
     }
 
@@ -260,12 +265,19 @@ impl Engine {
         self.count(Counter::AddressInUse);
         self.set_aside(address, cx);
         let in_use = waiting.in_use + 1;
-        let offered = if in_use < MAX_IN_USE {
-            self.offer_new(&waiting.requester, *waiting.request, in_use, cx)
-        } else {
-            Err(Silence::ProbesGivenUp)
-        };
-        self.count_silence(offered);
+        if in_use == MAX_IN_USE {
+            return self.count_silence(Err(Silence::ProbesGivenUp));
+        }
+        let mut requests = waiting.requests.into_iter();
+        if let Some((request, _)) = requests.next() {
+            let offered = self.offer_new(&waiting.requester, *request, in_use, cx);
+            self.count_silence(offered);
+        }
+        // The others wait for the same address now.
+        for (request, _) in requests {
+            let offered = self.discover(&waiting.requester, *request, cx);
+            self.count_silence(offered);
+        }
     }
 
     /// Takes an address out of service, because another host has it.

@@ -121,7 +121,7 @@ impl Engine {
             return;
         };
         let granted = self.view(cx).granted(&held);
-        let request = self.requests.remove(&address);
+        let requests = self.requests.remove(&address);
         self.step(address, Event::Committed { granted }, cx);
         self.end_left_behind(address, cx);
         if self.queriers.are_any()
@@ -129,10 +129,12 @@ impl Engine {
         {
             self.queriers.note(address, &lease.holder.origin());
         }
-        match request {
-            Some((request, received)) => {
-                let answered = self.acknowledge(address, *request, received, cx);
-                self.count_silence(answered);
+        match requests {
+            Some(requests) => {
+                for (request, received) in requests {
+                    let answered = self.acknowledge(address, *request, received, cx);
+                    self.count_silence(answered);
+                }
             }
             None => self.publish(address, cx),
         }
@@ -161,21 +163,20 @@ impl Engine {
     /// of its time. The client gets no answer and asks again, unless the durable horizon covers the
     /// answer.
     fn not_bound(&mut self, address: Ipv4Addr, event: Event, cx: &mut Context<'_>) {
-        let request = self.requests.remove(&address);
+        let requests = self.requests.remove(&address);
         self.step(address, event, cx);
-        let Some((request, received)) = request else {
-            return;
-        };
-        let Some(held) = self.table.held(address) else {
-            return;
-        };
-        let times = self.view(cx).times(address);
-        let is_durable =
-            times.is_some_and(|times| received.plus_lease(times.lease_secs) <= held.durable_until);
-        // For example, a client that is attached elsewhere now: its lease is the same.
-        if held.state == LeaseState::Bound && is_durable {
-            let answered = self.acknowledge(address, *request, received, cx);
-            self.count_silence(answered);
+        for (request, received) in requests.into_iter().flatten() {
+            let Some(held) = self.table.held(address) else {
+                return;
+            };
+            let times = self.view(cx).times(address);
+            let is_durable = times
+                .is_some_and(|times| received.plus_lease(times.lease_secs) <= held.durable_until);
+            // For example, a client that is attached elsewhere now: its lease is the same.
+            if held.state == LeaseState::Bound && is_durable {
+                let answered = self.acknowledge(address, *request, received, cx);
+                self.count_silence(answered);
+            }
         }
     }
 
@@ -187,10 +188,10 @@ impl Engine {
         };
         self.count(Counter::StoreConflict);
         tracing::error!(%address, client = ?held.client, "the store has this address for another client");
-        let request = self.requests.remove(&address);
+        let requests = self.requests.remove(&address);
         let until = self.decline_until(address, cx.now);
         self.step(address, Event::Conflict { until }, cx);
-        if let Some((request, _)) = request {
+        for (request, _) in requests.into_iter().flatten() {
             let requester = Requester::of_lease(self.view(cx), address, held.client, &request);
             let answered = self.nak(NakReason::NotAvailable, &requester, &request, cx);
             self.count_silence(answered);

@@ -18,7 +18,7 @@ use crate::{
     policy::{View, probes::Probes},
     publisher::Publisher,
     queriers::Queriers,
-    request::Request,
+    request::Copies,
 };
 
 /// The most replies whose memory is kept: those of one iteration of the controller's loop.
@@ -46,8 +46,8 @@ pub struct Engine {
     pub(super) commands: Commands,
     pub(super) probes: Probes,
     pub(super) left_behind: LeftBehind,
-    /// REQUESTs that wait for a commit: the last one of each client, and when it arrived.
-    pub(super) requests: HashMap<Ipv4Addr, (Box<Request>, Nanos)>,
+    /// REQUESTs that wait for a commit, by address.
+    pub(super) requests: HashMap<Ipv4Addr, Copies>,
     /// Until when nothing more is logged about empty pools.
     pub(super) quiet_until: Nanos,
     /// Until when nothing more is logged about an option that was left out of a reply, by code.

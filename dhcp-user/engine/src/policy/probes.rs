@@ -16,7 +16,7 @@ use hashlink::LinkedHashMap;
 use super::{Requester, View};
 use crate::{
     effect::{Probe, ProbeAnswer, ProbeWay},
-    request::Request,
+    request::{Copies, Request},
 };
 
 /// The most addresses probed at a time. Further ones are offered without a probe.
@@ -45,8 +45,8 @@ pub struct Probes {
 /// A DISCOVER whose address is probed.
 #[derive(Debug)]
 pub struct Waiting {
-    /// The last one that came.
-    pub request: Box<Request>,
+    pub requests: Copies,
+    /// The sender of the first one.
     pub requester: Requester,
     pub probe: Probe,
     pub interval: Duration,
@@ -101,11 +101,10 @@ impl Probes {
         self.in_progress.insert(waiting.probe.address, waiting);
     }
 
-    /// Replaces the DISCOVER that is answered by the last one.
-    pub fn replace(&mut self, address: Ipv4Addr, requester: &Requester, request: Request) {
+    /// Adds a DISCOVER of the same client to those that wait.
+    pub fn add(&mut self, address: Ipv4Addr, request: Request, now: Nanos) {
         if let Some(waiting) = self.in_progress.get_mut(&address) {
-            waiting.requester = requester.clone();
-            *waiting.request = request;
+            waiting.requests.add(request, now);
         }
     }
 
@@ -135,7 +134,8 @@ impl Probes {
         }
         let is_client = answer
             .mac()
-            .is_some_and(|mac| waiting.request.hardware.octets() == mac);
+            .zip(waiting.requests.first())
+            .is_some_and(|(mac, request)| request.hardware.octets() == mac);
         Some(if is_client {
             Answerer::Client
         } else {

@@ -4,6 +4,7 @@
 //! must refuse the same messages, the fingerprint is over the octets as sent, and options 61, 81
 //! and 82 are echoed octet for octet.
 
+mod copies;
 mod options;
 
 use std::net::Ipv4Addr;
@@ -18,7 +19,8 @@ use smallvec::SmallVec;
 
 use dhcp_model::{ClientOriginRef, Hardware, client_key};
 
-pub use self::options::Oddities;
+pub use self::copies::Copies;
+use self::options::Oddities;
 use self::options::Options;
 pub use self::options::{pxe_entries, pxe_suboption};
 use crate::{counters::Silence, effect::Ingress, fqdn::Fqdn, relay_info::RelayInfo};

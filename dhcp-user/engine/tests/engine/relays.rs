@@ -256,3 +256,62 @@ fn c102_a_broken_sub_option_is_counted_and_echoed() {
     assert_eq!(offer.option(option::RELAY_INFO), Some(broken));
     assert_eq!(world.count(Counter::BrokenRelayInfo), 1);
 }
+
+/// The addresses of two redundant relay agents, which both pass on what a client broadcasts.
+const PAIR: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 9, 0, 2), Ipv4Addr::new(10, 9, 0, 3)];
+
+/// Returns where the answers went that were sent so far.
+fn answered(world: &World, kind: u8) -> Vec<Ipv4Addr> {
+    let answers = world.sent.iter().filter(|reply| reply.message_type() == kind);
+    answers.map(|reply| reply.egress.destination).collect()
+}
+
+#[test]
+fn c085_both_of_two_relay_agents_are_answered_while_the_store_commits() {
+    let mut world = world();
+    for agent in PAIR {
+        world.expect_offer(&discover(1).relayed(agent), far(10));
+    }
+    world.sent.clear();
+    // Each of them sends the message again, too.
+    for agent in [PAIR[0], PAIR[1], PAIR[1], PAIR[0]] {
+        world.message(&selecting(1, far(10)).relayed(agent));
+    }
+    assert!(world.sent.is_empty(), "nothing is durable yet");
+    world.settle();
+    assert_eq!(answered(&world, message_type::ACK), PAIR);
+    assert_eq!(world.count(Counter::Acked), 2);
+}
+
+#[test]
+fn c030_c085_both_of_two_relay_agents_get_the_offer_of_a_probed_address() {
+    let behind = Subnet {
+        prefix: "10.9.0.0/24".parse().expect("a prefix"),
+        pools: vec![Pool::new(far(10), far(12))],
+        probe_time: secs(1),
+        ..subnet()
+    };
+    let mut world = World::with_config(
+        config(vec![(NETWORK, subnet()), (FAR_NETWORK, behind)]),
+        100,
+    );
+    for agent in PAIR {
+        world.message(&discover(1).relayed(agent));
+    }
+    assert!(world.sent.is_empty(), "the address is being probed");
+    world.pass(secs(2));
+    assert_eq!(answered(&world, message_type::OFFER), PAIR);
+}
+
+#[test]
+fn the_copies_of_many_relay_agents_are_bounded() {
+    let mut world = world();
+    world.expect_offer(&discover(1).relayed(far(100)), far(10));
+    world.sent.clear();
+    for agent in 100..120 {
+        world.message(&selecting(1, far(10)).relayed(far(agent)));
+    }
+    world.settle();
+    let expected = [100, 101, 102, 119].map(far);
+    assert_eq!(answered(&world, message_type::ACK), expected);
+}
