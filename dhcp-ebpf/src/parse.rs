@@ -131,7 +131,12 @@ fn check_bootp(packet: &Packet) -> Result<(), Silence> {
         return Err(Silence::BadHlen);
     }
     if packet.cookie != MAGIC_COOKIE {
-        return Err(Silence::BadCookie);
+        // A client of RFC 951 knows no options and leaves the field zero.
+        return Err(if packet.cookie.is_zero() {
+            Silence::Bootp
+        } else {
+            Silence::BadCookie
+        });
     }
     Ok(())
 }

@@ -181,10 +181,14 @@ impl Request {
         if message.hlen() > wire::MAX_HLEN {
             return Err(Silence::BadHlen);
         }
-        if !fixed.ends_with(&wire::MAGIC_COOKIE.get().to_be_bytes()) {
-            return Err(Silence::BadCookie);
-        }
-        let mut options = Options::walk(fixed, field)?;
+        let mut options = match fixed.last_chunk() {
+            Some(cookie) if *cookie == wire::MAGIC_COOKIE.get().to_be_bytes() => {
+                Options::walk(fixed, field)?
+            }
+            // A client that knows no options (RFC 951 §3).
+            Some([0, 0, 0, 0]) => Options::none(),
+            _ => return Err(Silence::BadCookie),
+        };
         let message_type = options.message_type()?;
         let mut head = [0; wire::BOOTP_HEAD_LEN];
         head.copy_from_slice(&fixed[..wire::BOOTP_HEAD_LEN]);

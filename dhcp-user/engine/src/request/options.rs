@@ -63,14 +63,18 @@ const fn is_dispensable(code: u8) -> bool {
 }
 
 impl<'a> Options<'a> {
-    pub fn walk(fixed: &'a [u8; wire::BOOTP_FIXED_LEN], field: &'a [u8]) -> Result<Self, Silence> {
-        const SNAME: usize = wire::BOOTP_HEAD_LEN;
-        const FILE: usize = SNAME + wire::SNAME_LEN;
-        let mut options = Self {
+    pub fn none() -> Self {
+        Self {
             options: SmallVec::new(),
             overloaded: false,
             oddities: Oddities::default(),
-        };
+        }
+    }
+
+    pub fn walk(fixed: &'a [u8; wire::BOOTP_FIXED_LEN], field: &'a [u8]) -> Result<Self, Silence> {
+        const SNAME: usize = wire::BOOTP_HEAD_LEN;
+        const FILE: usize = SNAME + wire::SNAME_LEN;
+        let mut options = Self::none();
         options.walk_field(field)?;
         let Some(overload) = options.joined(option::OVERLOAD) else {
             return Ok(options);

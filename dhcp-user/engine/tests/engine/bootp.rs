@@ -33,11 +33,29 @@ fn bootp(client: u8, room: usize) -> Message {
     message
 }
 
+/// Returns a message of RFC 951, which has 64 octets for vendors and zeros in them.
+fn without_cookie(client: u8) -> Message {
+    let mut message = bootp(client, 60);
+    message.payload.truncate(wire::BOOTP_FIXED_LEN - 4);
+    message.payload.resize(wire::BOOTP_MIN_LEN, 0);
+    message
+}
+
 fn expect_reply(world: &mut World, message: &Message) -> Received {
     let before = world.count(Counter::BootpAnswered);
     let reply = world.ask(message);
     assert_eq!(world.count(Counter::BootpAnswered), before + 1);
     reply
+}
+
+#[test]
+fn c003_c007_a_client_that_knows_no_options_is_answered_where_bootp_is() {
+    let mut world = World::with(served());
+    let reply = expect_reply(&mut world, &without_cookie(1));
+    assert_eq!(reply.yiaddr(), RESERVED);
+    world.expect_silence(&without_cookie(3), Counter::Bootp);
+    let mut world = World::new();
+    world.expect_silence(&without_cookie(1), Counter::Bootp);
 }
 
 #[test]

@@ -262,7 +262,10 @@ const PAIR: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 9, 0, 2), Ipv4Addr::new(10, 9, 0,
 
 /// Returns where the answers went that were sent so far.
 fn answered(world: &World, kind: u8) -> Vec<Ipv4Addr> {
-    let answers = world.sent.iter().filter(|reply| reply.message_type() == kind);
+    let answers = world
+        .sent
+        .iter()
+        .filter(|reply| reply.message_type() == kind);
     answers.map(|reply| reply.egress.destination).collect()
 }
 
