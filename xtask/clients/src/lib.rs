@@ -1,7 +1,7 @@
 //! Real DHCP clients and network boot firmware against the daemon, each in a lab of its own.
 //!
 //! [`KINDS`] lists them. What a kind does is one function in its module; the tests in
-//! `xtask/clients/tests/clients.rs` and `cargo xtask clients` ([`run`]) call the same functions.
+//! `xtask/clients/tests/clients.rs` and `cargo xtask clients` ([`run()`]) call the same functions.
 //! Start at [`kind`]; [`scene`] has the lab that all of them use, [`boot`] what firmware needs.
 
 mod boot;

@@ -8,7 +8,7 @@ use xtask_lab::command::{self, command};
 
 use super::progress::{missing, there};
 
-/// Returns a description of what [`ensure`] will fetch.
+/// Returns a description of what [`ensure()`] will fetch.
 pub(super) fn to_install() -> Result<Option<String>> {
     let (folder, is_there) = sources()?;
     let what = format!(

@@ -15,7 +15,7 @@ const WHAT: &str = "clients and firmware that are unpacked, not installed";
 /// The list of the packages that were unpacked into the folder.
 const DONE: &str = "packages.txt";
 
-/// Returns a description of the packages that [`ensure`] will unpack.
+/// Returns a description of the packages that [`ensure()`] will unpack.
 pub(super) fn to_install() -> Result<Option<String>> {
     if !is_debian() || absent()?.is_empty() {
         return Ok(None);
