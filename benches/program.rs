@@ -119,7 +119,7 @@ const CASES: &[Case] = &[
         ..case("nak", renewal, Outcome::NakSent)
     },
     case("slow", stranger, Outcome::UnknownClient),
-    case("dropped", without_cookie, Outcome::BadCookie),
+    case("dropped", with_wrong_cookie, Outcome::BadCookie),
     step("ack with 81", renewal_with_fqdn, Outcome::AckedRenewing),
     step(
         "ack without a checksum",
@@ -135,7 +135,7 @@ const CASES: &[Case] = &[
         },
         Outcome::BadOp,
     ),
-    step("step 2, summed", without_cookie, Outcome::BadCookie),
+    step("step 2, summed", with_wrong_cookie, Outcome::BadCookie),
     step(
         "step 3, options walked",
         |n| renewal(n).with(|r| r.options[0].1 = vec![message_type::ACK]),
@@ -155,9 +155,9 @@ const CASES: &[Case] = &[
     ),
 ];
 
-/// Returns a request with right checksums and without the magic cookie.
-fn without_cookie(n: u32) -> RequestFrame {
-    renewal(n).with(|r| r.cookie = 0)
+/// Returns a request with right checksums and a wrong magic cookie.
+fn with_wrong_cookie(n: u32) -> RequestFrame {
+    renewal(n).with(|r| r.cookie ^= 1)
 }
 
 /// A case with a number of leases.

@@ -97,6 +97,8 @@ pub struct Model {
     /// The number of the last frame before a client gave up its address.
     given_up: BTreeMap<Use, u64>,
     asked: BTreeMap<u32, Asked>,
+    /// Leases that the controller has refused to their clients.
+    refused: BTreeSet<Use>,
     pub revoked: BTreeSet<Use>,
     /// Leases that the kernel has and the store has lost, until a process that starts has recorded
     /// them again.
@@ -153,6 +155,23 @@ impl Model {
         let gives_up = matches!(message.kind, message_type::RELEASE | message_type::DECLINE);
         if let (true, Some(address), Some(client)) = (gives_up, about, client) {
             self.give_up(address, client, last);
+        }
+        if let (message_type::REQUEST, Some(address), Some(client)) = (message.kind, about, client)
+        {
+            self.moves_to(address, client, last);
+        }
+    }
+
+    /// Records that a client asks for an address: it no longer uses those that it was refused (RFC
+    /// 2131 §4.4.5).
+    fn moves_to(&mut self, address: Ipv4Addr, client: ClientKey, last: u64) {
+        let refused = self.refused.iter().copied();
+        let left: Vec<_> = refused
+            .filter(|(of, whose)| *whose == client && *of != address)
+            .collect();
+        for (before, client) in left {
+            self.refused.remove(&(before, client));
+            self.give_up(before, client, last);
         }
     }
 
@@ -218,15 +237,18 @@ impl Model {
                 format!("{address} is acknowledged to {client:?}, from whom it was taken")
             });
         }
+        self.refused.remove(&(address, client));
         let promise = self.promises.entry((address, client)).or_default();
         *promise = until.max(*promise);
     }
 
     /// Checks a NAK that the controller sends, about an address that is not revoked.
     pub fn refused(&mut self, address: Ipv4Addr, client: ClientKey, plan: &Plan, now: u64) {
-        if let Some(until) = self.promised(address, client, now)
-            && plan.allows(&client, address)
-        {
+        let Some(until) = self.promised(address, client, now) else {
+            return;
+        };
+        self.refused.insert((address, client));
+        if plan.allows(&client, address) {
             self.violate(Invariant::LeasesAreRenewable, || {
                 format!("{client:?} has {address} until {until}, and is refused it")
             });

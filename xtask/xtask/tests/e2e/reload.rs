@@ -74,13 +74,17 @@ fn a_reload_ends_what_is_no_longer_right_and_nothing_else() -> Result<()> {
         let other = client.lease()?.address();
         assert_eq!(other, Ipv4Addr::new(10, 77, 0, 200));
 
-        // A signal does the same, and the first lease is still kept for its client.
+        // The client has been told, and has another lease now.
+        wait::until("the first lease to end", SOON, || {
+            Ok(server.lease_state(address)?.is_none().then_some(()))
+        })?;
+
+        // A signal does the same.
         server.configure(&config::local(LONG))?;
         server.hang_up()?;
         wait::until("the first pool to be served again", SOON, || {
-            let pools = server.leases()?;
-            let reply = client.ask(&renewal, to_server)?;
-            Ok((reply.kind() == Some(MessageType::Ack) && !pools.is_empty()).then_some(()))
+            let reply = client.ask(&client.discover(), Path::BROADCAST)?;
+            Ok((reply.address() != other).then_some(()))
         })
     })
 }
