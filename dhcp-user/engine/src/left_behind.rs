@@ -23,15 +23,12 @@ impl LeftBehind {
 
     /// Returns the refused lease of a client that has another one now.
     pub fn take(&mut self, client: &ClientKey) -> Option<Ipv4Addr> {
-        if self.refused.is_empty() {
-            return None;
-        }
         self.refused.remove(client)
     }
 
     /// Forgets a lease that has ended, or that its client has again.
     pub fn forget(&mut self, client: &ClientKey, address: Ipv4Addr) {
-        if !self.refused.is_empty() && self.refused.get(client) == Some(&address) {
+        if self.refused.get(client) == Some(&address) {
             self.refused.remove(client);
         }
     }

@@ -68,9 +68,6 @@ impl Engine {
             .terms(profile, requester.classes, &request.shape);
         let buffer = self.spare.pop().unwrap_or_default();
         let reply = reply::encode(answer, &terms, request, buffer)?;
-        if reply.relay_info_left_out {
-            self.count(Counter::RelayInfoLeftOut);
-        }
         self.send(reply, counter(answer), cx);
         Ok(())
     }
@@ -104,9 +101,6 @@ impl Engine {
             let (answer, terms) = proxy::answer(self.view(cx), settings, request)?;
             (answer.kind, reply::boot::encode(answer, &terms, request)?)
         };
-        if reply.relay_info_left_out {
-            self.count(Counter::RelayInfoLeftOut);
-        }
         let counter = match kind {
             BootReply::Offer => Counter::BootOffered,
             BootReply::Ack => Counter::BootAcked,
@@ -116,6 +110,9 @@ impl Engine {
     }
 
     fn send(&mut self, reply: Reply, counter: Counter, cx: &mut Context<'_>) {
+        if reply.relay_info_left_out {
+            self.count(Counter::RelayInfoLeftOut);
+        }
         for out in &reply.left_out {
             self.count(Counter::OptionLeftOut);
             self.log_left_out(*out, reply.egress.destination, cx.now);

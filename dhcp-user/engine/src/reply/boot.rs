@@ -8,7 +8,7 @@ use dhcp_common::wire::{self, FILE_LEN, SNAME_LEN, message_type, option, pxe_sub
 use super::{
     echo,
     fields::{Fields, fill, fit},
-    message::{CIADDR, FLAGS, HOPS, Reply, SECS, SIADDR, YIADDR, message, relay_port},
+    message::{self, CIADDR, Reply, SIADDR, YIADDR, message, relay_port},
     options::{List, fits_field, octets, optional},
 };
 use crate::{
@@ -208,12 +208,7 @@ fn head(
     terms: &BootTerms<'_>,
     request: &Request,
 ) -> [u8; wire::BOOTP_HEAD_LEN] {
-    let mut head = request.head;
-    head[0] = wire::BOOTREPLY;
-    head[HOPS] = 0;
-    head[SECS].fill(0);
-    let flags = request.flags & wire::FLAG_BROADCAST;
-    head[FLAGS].copy_from_slice(&flags.to_be_bytes());
+    let mut head = message::head(request);
     head[YIADDR].fill(0);
     head[SIADDR].copy_from_slice(&terms.next_server().octets());
     if answer.kind == BootReply::Offer {

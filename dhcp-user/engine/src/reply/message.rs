@@ -25,6 +25,19 @@ pub struct Reply {
     pub relay_info_left_out: bool,
 }
 
+/// Returns the fields from `op` to `chaddr`: those of the request, with all 16 octets of `chaddr`,
+/// except those that are the same in every reply (RFC 2131 table 3).
+pub fn head(request: &Request) -> [u8; wire::BOOTP_HEAD_LEN] {
+    let mut head = request.head;
+    head[0] = wire::BOOTREPLY;
+    head[HOPS] = 0;
+    head[SECS].fill(0);
+    // The other bits are reserved, and zero in a server's message (RFC 2131 §2, figure 2).
+    let flags = request.flags & wire::FLAG_BROADCAST;
+    head[FLAGS].copy_from_slice(&flags.to_be_bytes());
+    head
+}
+
 pub fn message(
     head: &[u8; wire::BOOTP_HEAD_LEN],
     fields: &Fields,

@@ -14,7 +14,7 @@ pub use self::{
     options::{LeftOut, is_ipv6_only},
 };
 use self::{
-    message::{CIADDR, FLAGS, HOPS, SECS, SIADDR, YIADDR, message, relay_port},
+    message::{CIADDR, FLAGS, SIADDR, YIADDR, message, relay_port},
     options::split,
 };
 use crate::{
@@ -119,16 +119,9 @@ fn echoes(answer: Answer, request: &Request) -> Octets {
     echoes
 }
 
-/// Returns the fields from `op` to `chaddr`: those of the request, with all 16 octets of `chaddr`,
-/// except those that table 3 sets.
+/// Returns the fields from `op` to `chaddr` (RFC 2131 table 3).
 fn head(answer: Answer, terms: &Terms, request: &Request) -> [u8; wire::BOOTP_HEAD_LEN] {
-    let mut head = request.head;
-    head[0] = wire::BOOTREPLY;
-    head[HOPS] = 0;
-    head[SECS].fill(0);
-    // The other bits are reserved, and zero in a server's message (RFC 2131 §2, figure 2).
-    let flags = request.flags & wire::FLAG_BROADCAST;
-    head[FLAGS].copy_from_slice(&flags.to_be_bytes());
+    let mut head = message::head(request);
     head[SIADDR].copy_from_slice(&answer.siaddr(terms).octets());
     head[YIADDR].copy_from_slice(&answer.yiaddr().octets());
     match answer {

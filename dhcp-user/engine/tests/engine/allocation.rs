@@ -67,12 +67,7 @@ fn m09_a_reservation_precedes_everything_and_is_nobody_elses() {
 
 #[test]
 fn m09_a_client_moves_to_the_address_that_has_been_reserved_for_it() {
-    let mut world = World::new();
-    world.lease(1);
-    let mut subnet = subnet();
-    subnet.reservations = vec![reservation(key(1), ip(50), None)];
-    world.restart_with(config(vec![(NETWORK, subnet)]));
-    world.settle();
+    let mut world = reserve_another();
     assert_eq!(
         world.published(1),
         None,
